@@ -1,0 +1,173 @@
+"""The shared vocabulary: frames, samples of frames and crops, queries and their galleries.
+
+Everywhere inside the project boxes are (x1, y1, x2, y2) float32 pixels of the original image, images are
+RGB, and a person whose identity is unknown has the identity UNLABELLED.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNLABELLED = -1
+"""A person of unknown identity: a positive for detection, never an anchor of an identity loss."""
+
+BACKGROUND = -2
+"""A proposal that is no person."""
+
+Camera = int | str
+FloatBoxes = NDArray[np.float32]
+GalleryEntry = tuple[str, FloatBoxes | None]
+
+
+def as_boxes(boxes: object) -> FloatBoxes:
+    """Boxes as a float32 array of shape (N, 4), also for N = 0.
+
+    Raises:
+        ValueError: the values cannot be read as rows of four numbers.
+    """
+    array = np.asarray(boxes, dtype=np.float32)
+    if array.size == 0:
+        return np.zeros((0, 4), dtype=np.float32)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise ValueError(f"boxes have shape {array.shape}, expected (N, 4) rows of x1, y1, x2, y2")
+    return array
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded picture of a source.
+
+    Args:
+        name: unique within the source, a file name or "video.mp4#000123".
+        image: (H, W, 3) uint8 RGB.
+        camera: the camera that took it, None where the source does not know.
+        timestamp: seconds since the epoch (UTC) where the source knows the clock, otherwise seconds since the
+            start of the recording; None for single pictures without a time.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    camera: Camera | None = None
+    timestamp: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
+            raise ValueError(
+                f"frame {self.name}: image is {self.image.dtype} {self.image.shape}, expected uint8 (H, W, 3) RGB"
+            )
+
+
+@dataclass(frozen=True)
+class FrameSample:
+    """One annotated frame of a data set.
+
+    Args:
+        name: unique within the data set; the key that queries and detections refer to.
+        path: the image file.
+        boxes: (N, 4) float32 xyxy pixels.
+        person_ids: (N,) int64, >= 0 or UNLABELLED. In the split "train" identities are 0 .. P-1 without gaps, so
+            that they index a memory table; in other splits they are the data set's own.
+        camera: None where the data set does not know.
+        original_ids: (N,) int64, the identities as the data set's files write them.
+        timestamp: as in Frame.
+        ignore: (M, 4) float32 boxes of regions that are neither person nor background (MOTChallenge).
+    """
+
+    name: str
+    path: Path
+    boxes: FloatBoxes
+    person_ids: NDArray[np.int64]
+    camera: Camera | None = None
+    original_ids: NDArray[np.int64] | None = None
+    timestamp: float | None = None
+    ignore: FloatBoxes = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boxes", as_boxes(self.boxes))
+        object.__setattr__(self, "ignore", as_boxes(self.ignore))
+        object.__setattr__(self, "person_ids", np.asarray(self.person_ids, dtype=np.int64).reshape(-1))
+        original = self.person_ids if self.original_ids is None else self.original_ids
+        object.__setattr__(self, "original_ids", np.asarray(original, dtype=np.int64).reshape(-1))
+        if len(self.boxes) != len(self.person_ids):
+            raise ValueError(f"frame {self.name}: {len(self.boxes)} boxes but {len(self.person_ids)} person ids")
+
+
+@dataclass(frozen=True)
+class CropSample:
+    """One picture of one person.
+
+    Args:
+        path: the image file.
+        person_id: >= 0 or UNLABELLED; in the split "train" 0 .. P-1 without gaps.
+        camera: None where unknown.
+    """
+
+    path: Path
+    person_id: int
+    camera: Camera | None = None
+
+
+@dataclass(frozen=True)
+class QueryGallery(Sequence[GalleryEntry]):
+    """The gallery of one query, in protocol order: pairs (frame name, true box of the person there | None).
+
+    Queries over one large gallery share `frames`; only what differs is stored per query.
+
+    Args:
+        frames: frame names, shared by many queries.
+        members: (G,) int64 rows of `frames` in protocol order; a row may occur twice (CUHK-SYSU has such queries).
+        true_boxes: position in `members` -> (4,) float32 box of the person in that frame.
+    """
+
+    frames: tuple[str, ...]
+    members: NDArray[np.int64]
+    true_boxes: Mapping[int, FloatBoxes]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @overload
+    def __getitem__(self, position: int) -> GalleryEntry: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[GalleryEntry]: ...
+    def __getitem__(self, position: int | slice) -> GalleryEntry | list[GalleryEntry]:
+        if isinstance(position, slice):
+            return [self[i] for i in range(*position.indices(len(self)))]
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"gallery position {position}, expected less than {len(self)}")
+        position %= len(self)
+        return self.frames[self.members[position]], self.true_boxes.get(position)
+
+    def __iter__(self) -> Iterator[GalleryEntry]:
+        return (self[position] for position in range(len(self)))
+
+
+@dataclass(frozen=True)
+class Query:
+    """A person to look for: either a box in a full frame (`frame` and `box`) or a picture of the person (`crop`).
+
+    Args:
+        person_id: the identity looked for, in the numbering of the split "gallery".
+        gallery: pairs (frame name, true box | None) in protocol order.
+        frame: name of the query's frame in the split "gallery".
+        box: (4,) float32 xyxy pixels in that frame.
+        crop: an image file that shows the person alone.
+        camera: the query's camera, None where unknown.
+    """
+
+    person_id: int
+    gallery: Sequence[GalleryEntry]
+    frame: str | None = None
+    box: FloatBoxes | None = None
+    crop: Path | None = None
+    camera: Camera | None = None
+
+    def __post_init__(self) -> None:
+        if self.box is not None:
+            object.__setattr__(self, "box", np.asarray(self.box, dtype=np.float32).reshape(4))
+        if (self.crop is None) == (self.frame is None) or (self.frame is None) != (self.box is None):
+            raise ValueError(f"query of person {self.person_id}: give either a crop, or a frame and a box in it")
