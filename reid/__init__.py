@@ -1,0 +1,1 @@
+"""What makes two views the same person: memories, losses, embedders and their metrics."""
