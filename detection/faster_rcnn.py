@@ -1,0 +1,140 @@
+"""Building torchvision's Faster R-CNN for one class: person.
+
+The parts are torchvision's own and keep its parameter names, so that its published weights load; only what people
+need differently is an argument: which stages feed the pyramid, how wide it is, anchors, input size.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from torch import nn
+from torchvision import models
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+BackboneName = Literal["resnet50", "resnet18", "mobilenet_v3_large"]
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """Everything that fixes the structure of the detector; a checkpoint carries it. Defaults: ResNet-50-FPN of torchvision.
+
+    Args:
+        backbone: "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large" are for small machines.
+        pyramid_levels: backbone stages that feed the pyramid; stages after the last one are dropped. ResNet: 1..4
+            with strides 4, 8, 16, 32. MobileNetV3: torchvision's 0..5 with strides 2, 4, 8, 16, 32, 32.
+        pyramid_channels: width of the pyramid; cost grows with its square.
+        pyramid_norm: BatchNorm inside the pyramid; helps training from nothing, absent from torchvision's weights.
+        frozen_norm: BatchNorm of the backbone frozen at its pretrained statistics. Must be False from nothing.
+        anchor_sizes: per pyramid level (one more than `pyramid_levels`), the square roots of anchor areas in pixels.
+        anchor_ratios: heights over widths; people stand, so 2 to 3 is enough when weights are not torchvision's.
+        box_features: width of the box head.
+        min_size: length of the shorter side of the network's input in pixels; larger finds smaller people, slower.
+        max_size: upper bound of the longer side in pixels.
+        rpn_post_nms: proposals kept per image when detecting; twice as many when training.
+        box_batch: RoIs sampled per image in training, a quarter to a half of them people.
+        box_positive_fraction: share of people among the sampled RoIs at most.
+        nms_threshold: overlap (IoU) above which the weaker of two detections is dropped.
+        score_threshold: detections below this confidence are not returned. Search protocols cut at 0.5 themselves.
+        detections_per_frame: at most this many people per frame.
+    """
+
+    backbone: BackboneName = "resnet50"
+    pyramid_levels: tuple[int, ...] = (1, 2, 3, 4)
+    pyramid_channels: int = 256
+    pyramid_norm: bool = True
+    frozen_norm: bool = False
+    anchor_sizes: tuple[tuple[int, ...], ...] = ((32,), (64,), (128,), (256,), (512,))
+    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    box_features: int = 1024
+    min_size: int = 900
+    max_size: int = 1500
+    rpn_post_nms: int = 300
+    box_batch: int = 128
+    box_positive_fraction: float = 0.5
+    nms_threshold: float = 0.4
+    score_threshold: float = 0.05
+    detections_per_frame: int = 100
+
+    def __post_init__(self) -> None:
+        # A configuration read back from JSON has lists where tuples were.
+        object.__setattr__(self, "pyramid_levels", tuple(self.pyramid_levels))
+        object.__setattr__(self, "anchor_sizes", tuple(tuple(sizes) for sizes in self.anchor_sizes))
+        object.__setattr__(self, "anchor_ratios", tuple(self.anchor_ratios))
+        if self.backbone not in ("resnet50", "resnet18", "mobilenet_v3_large"):
+            raise ValueError(f"backbone {self.backbone!r}, expected resnet50, resnet18 or mobilenet_v3_large")
+        lowest, highest = (0, 5) if self.backbone.startswith("mobilenet") else (1, 4)
+        levels = self.pyramid_levels
+        if not levels or list(levels) != sorted(set(levels)) or levels[0] < lowest or levels[-1] > highest:
+            raise ValueError(
+                f"pyramid_levels {levels}, expected increasing stages of {lowest} to {highest} for {self.backbone}"
+            )
+        if len(self.anchor_sizes) != len(levels) + 1:
+            raise ValueError(
+                f"{len(self.anchor_sizes)} anchor_sizes, expected {len(levels) + 1}: one tuple for each of the "
+                f"{len(levels)} pyramid_levels and one for the pooled level above them"
+            )
+        if not 32 <= self.min_size <= self.max_size:
+            raise ValueError(f"min_size {self.min_size} and max_size {self.max_size}, expected 32 <= min <= max")
+
+
+def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
+    """The feature pyramid: images (N, 3, H, W) to maps {"0": (N, C, H/4, W/4), ..., "pool"}, weights random."""
+    norm_layer = FrozenBatchNorm2d if config.frozen_norm else nn.BatchNorm2d
+    if config.backbone.startswith("resnet"):
+        # Detection fine-tunes the last block's BatchNorm like the others: no zero-initialised residual here.
+        body: nn.Module = getattr(models, config.backbone)(weights=None, norm_layer=norm_layer)
+        widths = {1: 64, 2: 128, 3: 256, 4: 512}
+        expansion = 4 if config.backbone == "resnet50" else 1
+        return_layers = {f"layer{level}": str(row) for row, level in enumerate(config.pyramid_levels)}
+        channels = [widths[level] * expansion for level in config.pyramid_levels]
+    else:
+        body = models.mobilenet_v3_large(weights=None, norm_layer=partial(norm_layer, eps=0.001)).features
+        strided = [row for row, block in enumerate(body) if getattr(block, "_is_cn", False)]
+        stages = [0, *strided, len(body) - 1]
+        return_layers = {str(stages[level]): str(row) for row, level in enumerate(config.pyramid_levels)}
+        channels = [body[stages[level]].out_channels for level in config.pyramid_levels]
+    return BackboneWithFPN(
+        body,
+        return_layers,
+        channels,
+        config.pyramid_channels,
+        extra_blocks=LastLevelMaxPool(),
+        norm_layer=nn.BatchNorm2d if config.pyramid_norm else None,
+    )
+
+
+def build_detector(config: DetectorConfig) -> FasterRCNN:
+    """Faster R-CNN with two classes, background and person, weights random.
+
+    Reference: Ren et al., "Faster R-CNN", NeurIPS 2015; Lin et al., "Feature Pyramid Networks", CVPR 2017.
+    """
+    backbone = build_backbone(config)
+    maps = [str(row) for row in range(len(config.pyramid_levels))]
+    pool = MultiScaleRoIAlign(featmap_names=maps, output_size=7, sampling_ratio=2)
+    return FasterRCNN(
+        backbone,
+        min_size=config.min_size,
+        max_size=config.max_size,
+        rpn_anchor_generator=AnchorGenerator(
+            config.anchor_sizes, (config.anchor_ratios,) * len(config.anchor_sizes)
+        ),
+        rpn_pre_nms_top_n_train=2000,
+        rpn_pre_nms_top_n_test=1000,
+        rpn_post_nms_top_n_train=2 * config.rpn_post_nms,
+        rpn_post_nms_top_n_test=config.rpn_post_nms,
+        box_roi_pool=pool,
+        box_head=TwoMLPHead(config.pyramid_channels * 7 * 7, config.box_features),
+        box_predictor=FastRCNNPredictor(config.box_features, num_classes=2),
+        box_score_thresh=config.score_threshold,
+        box_nms_thresh=config.nms_threshold,
+        box_detections_per_img=config.detections_per_frame,
+        box_batch_size_per_image=config.box_batch,
+        box_positive_fraction=config.box_positive_fraction,
+    )
+

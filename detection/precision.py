@@ -1,0 +1,24 @@
+"""Where and how precisely networks run: the GPU when there is one, bf16 where the processor computes it."""
+
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "float32"]
+
+
+def default_device() -> torch.device:
+    """The first GPU, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes bf16 itself; emulation would be slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """bf16 autocast under "auto" where the device has it, and no change elsewhere."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "auto" and has_bfloat16(device))
