@@ -92,12 +92,8 @@ class OIMLoss(nn.Module):
             ValueError: shapes disagree, or an identity is not below the number of identities.
         """
         if embeddings.ndim == 2 and embeddings.shape[1] != self.table.shape[1]:
-            raise ValueError(
-                f"embeddings {tuple(embeddings.shape)}, expected (R, {self.table.shape[1]})"
-            )
-        person_index = check_person_index(embeddings, person_index, len(self.table)).to(
-            embeddings.device
-        )
+            raise ValueError(f"embeddings {tuple(embeddings.shape)}, expected (R, {self.table.shape[1]})")
+        person_index = check_person_index(embeddings, person_index, len(self.table)).to(embeddings.device)
         rows = (person_index >= 0).nonzero().squeeze(1)
         with torch.autocast(device_type=embeddings.device.type, enabled=False):
             dtype = torch.promote_types(embeddings.dtype, torch.float32)

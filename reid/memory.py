@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Self
 
 import torch
-import torch.distributed as distributed
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from datasets.samples import BACKGROUND, UNLABELLED
@@ -23,9 +22,7 @@ class FloatMemory(nn.Module):
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        before = {
-            name: buffer for name, buffer in self._buffers.items() if buffer is not None
-        }
+        before = {name: buffer for name, buffer in self._buffers.items() if buffer is not None}
         super()._apply(fn, recurse)
         for name, buffer in before.items():
             cast = self._buffers[name]
@@ -49,20 +46,14 @@ class IdentityTable(FloatMemory):
 
     table: Tensor
 
-    def __init__(
-        self, identities: int, embedding_dim: int, momentum: float = 0.5
-    ) -> None:
+    def __init__(self, identities: int, embedding_dim: int, momentum: float = 0.5) -> None:
         super().__init__()
         if identities < 1 or embedding_dim < 1:
-            raise ValueError(
-                f"{identities} identities of {embedding_dim} dimensions, expected at least one of each"
-            )
+            raise ValueError(f"{identities} identities of {embedding_dim} dimensions, expected at least one of each")
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum is {momentum}, expected 0 <= momentum < 1")
         self.momentum = momentum
-        self.register_buffer(
-            "table", torch.zeros(identities, embedding_dim, dtype=torch.float32)
-        )
+        self.register_buffer("table", torch.zeros(identities, embedding_dim, dtype=torch.float32))
 
     def extra_repr(self) -> str:
         """The sizes, for print(module)."""
@@ -83,9 +74,7 @@ class IdentityTable(FloatMemory):
             ValueError: an index is not a row of the table.
         """
         embeddings = embeddings.detach().to(self.table)
-        person_index = check_person_index(embeddings, person_index, len(self.table)).to(
-            self.table.device
-        )
+        person_index = check_person_index(embeddings, person_index, len(self.table)).to(self.table.device)
         usable = (person_index >= 0) & torch.isfinite(embeddings).all(dim=1)
         rows = usable.nonzero().squeeze(1)
         rank = occurrence_rank(person_index[rows])
@@ -96,9 +85,7 @@ class IdentityTable(FloatMemory):
             old = self.table[identities]
             blend = self.momentum * old + (1 - self.momentum) * embeddings[chosen]
             length = torch.linalg.vector_norm(blend, dim=1, keepdim=True)
-            self.table[identities] = torch.where(
-                length > 1e-12, blend / length.clamp(min=1e-12), old
-            )
+            self.table[identities] = torch.where(length > 1e-12, blend / length.clamp(min=1e-12), old)
 
 
 class UnlabelledQueue(FloatMemory):
@@ -119,12 +106,8 @@ class UnlabelledQueue(FloatMemory):
     def __init__(self, size: int, embedding_dim: int) -> None:
         super().__init__()
         if size < 0 or embedding_dim < 1:
-            raise ValueError(
-                f"a queue of {size} rows of {embedding_dim} dimensions, expected >= 0 and >= 1"
-            )
-        self.register_buffer(
-            "queue", torch.zeros(size, embedding_dim, dtype=torch.float32)
-        )
+            raise ValueError(f"a queue of {size} rows of {embedding_dim} dimensions, expected >= 0 and >= 1")
+        self.register_buffer("queue", torch.zeros(size, embedding_dim, dtype=torch.float32))
         self.register_buffer("pointer", torch.zeros((), dtype=torch.int64))
 
     def extra_repr(self) -> str:
@@ -151,9 +134,7 @@ class UnlabelledQueue(FloatMemory):
         self.pointer.copy_((self.pointer + count) % size)
 
 
-def check_person_index(
-    embeddings: Tensor, person_index: Tensor, identities: int
-) -> Tensor:
+def check_person_index(embeddings: Tensor, person_index: Tensor, identities: int) -> Tensor:
     """Refuse indices that no row of a table of `identities` rows stands for.
 
     One reduction and one transfer from the device, so that training can afford it at every step.
@@ -198,9 +179,7 @@ def occurrence_rank(values: Tensor) -> Tensor:
     starts[1:] = ordered[1:] != ordered[:-1]
     # The start of each run of equal values, carried forward over the run.
     run_start = (
-        torch.where(starts, position, torch.zeros_like(position)).cummax(dim=0).values
-        if len(values)
-        else position
+        torch.where(starts, position, torch.zeros_like(position)).cummax(dim=0).values if len(values) else position
     )
     rank = torch.empty_like(position)
     rank[order] = position - run_start
@@ -222,10 +201,7 @@ def gather_rows(embeddings: Tensor, person_index: Tensor) -> tuple[Tensor, Tenso
         (S, D) and (S,) with S the sum of all R, without a graph.
     """
     embeddings = embeddings.detach()
-    if (
-        not (distributed.is_available() and distributed.is_initialized())
-        or distributed.get_world_size() == 1
-    ):
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
         return embeddings, person_index
     processes = distributed.get_world_size()
     count = torch.tensor([len(embeddings)], device=embeddings.device)
@@ -239,9 +215,5 @@ def gather_rows(embeddings: Tensor, person_index: Tensor) -> tuple[Tensor, Tenso
         padded = torch.cat([values, values.new_zeros(missing, *values.shape[1:])])
         parts = [torch.empty_like(padded) for _ in range(processes)]
         distributed.all_gather(parts, padded)
-        gathered.append(
-            torch.cat(
-                [part[:length] for part, length in zip(parts, lengths, strict=True)]
-            )
-        )
+        gathered.append(torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)]))
     return gathered[0], gathered[1]

@@ -1,0 +1,253 @@
+"""How well people are found: recall and average precision the person search field's way, and COCO's."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datasets.samples import as_boxes
+from detection.detections import Detections
+
+AnyBoxes = NDArray[np.float32] | Tensor
+
+
+def box_overlap(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Intersection over union of boxes that broadcast against each other, continuous (no + 1), in float64.
+
+    Args:
+        first, second: (..., 4) xyxy pixels. [:, None] and [None] give all pairs, equal shapes give row by row.
+
+    Returns:
+        (...) in [0, 1]; 0 where both boxes are empty.
+    """
+    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    low = np.maximum(first[..., :2], second[..., :2])
+    high = np.minimum(first[..., 2:], second[..., 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=-1)
+    areas = (first[..., 2:] - first[..., :2]).prod(axis=-1) + (second[..., 2:] - second[..., :2]).prod(axis=-1)
+    union = areas - shared
+    return np.divide(shared, union, out=np.zeros_like(union), where=union > 0)
+
+
+def average_precision(hits: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
+    """Step-wise average precision of a ranking, without interpolation; equal scores share a threshold.
+
+    Args:
+        hits: (N,) whether each entry is right.
+        scores: (N,) higher ranks first.
+
+    Returns:
+        In [0, 1]; 0 where nothing is right.
+    """
+    total = int(hits.sum())
+    if not total:
+        return 0.0
+    order = np.argsort(-scores, kind="stable")
+    hits, scores = hits[order], scores[order]
+    last_of_ties = np.append(scores[1:] != scores[:-1], True)
+    found = hits.cumsum()[last_of_ties]
+    precision = found / (np.flatnonzero(last_of_ties) + 1)
+    return float((np.diff(found, prepend=0) * precision).sum() / total)
+
+
+def recall_and_ap(
+    detections: Sequence[Detections],
+    truths: Sequence[AnyBoxes],
+    *,
+    iou_threshold: float = 0.5,
+    score_threshold: float = 0.5,
+    skip_empty_frames: bool = False,
+) -> tuple[float, float]:
+    """Detection recall and average precision as person search papers report them.
+
+    A detection is right where it and a true box are each other's best overlap in the frame and the overlap reaches
+    the threshold. This is neither COCO's nor Pascal's greedy assignment. The average precision is multiplied by
+    the recall. Source: the evaluators of CUHK-SYSU and PRW (Xiao et al. 2017; the same in NAE, SeqNet, COAT).
+
+    Args:
+        detections: per frame.
+        truths: per frame (N, 4) xyxy boxes, of unlabelled people too for the published figure.
+        iou_threshold: least overlap, in (0, 1].
+        score_threshold: detections with a lower score are dropped first; raising it lowers the recall.
+        skip_empty_frames: pass over frames without a true box, instead of counting their detections as wrong. The
+            published figure for labelled people alone does so; for all people it never meets such a frame.
+
+    Returns:
+        Recall and average precision in [0, 1]; both 0 without detections, both NaN without true boxes.
+
+    Raises:
+        ValueError: the lists differ in length, or a frame's truths are no boxes.
+    """
+    hits, scores, true_count = [np.zeros(0, dtype=bool)], [np.zeros(0, dtype=np.float32)], 0
+    for found, true_boxes in _frames(detections, truths):
+        if skip_empty_frames and not len(true_boxes):
+            continue
+        true_count += len(true_boxes)
+        score = found.scores.cpu().numpy()
+        kept = score >= np.float32(score_threshold)
+        hits.append(mutual_best(found.boxes.cpu().numpy()[kept], true_boxes, iou_threshold))
+        scores.append(score[kept])
+    if not true_count:
+        return float("nan"), float("nan")
+    hit = np.concatenate(hits)
+    recall = float(hit.sum() / true_count)
+    return recall, average_precision(hit, np.concatenate(scores)) * recall
+
+
+def mutual_best(
+    boxes: NDArray[np.floating], true_boxes: NDArray[np.floating], iou_threshold: float
+) -> NDArray[np.bool_]:
+    """Which boxes are the best of their best true box, with enough overlap; of equals the first counts.
+
+    Args:
+        boxes: (N, 4) xyxy.
+        true_boxes: (M, 4) xyxy.
+        iou_threshold: least overlap.
+
+    Returns:
+        (N,) booleans, at most min(N, M) of them true.
+    """
+    if not len(boxes) or not len(true_boxes):
+        return np.zeros(len(boxes), dtype=bool)
+    overlap = box_overlap(boxes[:, None], true_boxes[None])  # (N, M)
+    rows = np.arange(len(boxes))
+    best_truth = overlap.argmax(axis=1)
+    best_box = overlap.argmax(axis=0)
+    return (overlap[rows, best_truth] >= iou_threshold) & (best_box[best_truth] == rows)
+
+
+@dataclass(frozen=True)
+class CocoMetrics:
+    """COCO's detection figures for the one category person; NaN where no true box falls into a figure's range.
+
+    Attributes:
+        ap: average precision, mean over the overlap thresholds 0.50, 0.55, ... 0.95.
+        ap50, ap75: at one threshold.
+        ap_small, ap_medium, ap_large: `ap` of true boxes below 32 x 32, up to 96 x 96, and above, in pixels.
+        ar1, ar10, ar: recall with at most 1, at most 10 and at most `max_detections` detections a frame.
+        ar_small, ar_medium, ar_large: `ar` by size.
+        recall50: recall at overlap 0.50 with at most `max_detections` detections a frame.
+    """
+
+    ap: float
+    ap50: float
+    ap75: float
+    ap_small: float
+    ap_medium: float
+    ap_large: float
+    ar1: float
+    ar10: float
+    ar: float
+    ar_small: float
+    ar_medium: float
+    ar_large: float
+    recall50: float
+
+
+def coco_average_precision(
+    detections: Sequence[Detections],
+    truths: Sequence[AnyBoxes],
+    *,
+    ignore: Sequence[AnyBoxes] | None = None,
+    max_detections: int = 100,
+) -> CocoMetrics:
+    """Average precision and recall as pycocotools computes them, without its printing.
+
+    Args:
+        detections: per frame; all scores count, so give a detector's output before any score threshold.
+        truths: per frame (N, 4) xyxy boxes.
+        ignore: per frame (M, 4) xyxy regions, as COCO's crowds: detections that lie in them and match no true box
+            count neither way; None for no such region.
+        max_detections: the highest scores of a frame that count, above 10. COCO's own figures have 100.
+
+    Returns:
+        The figures; see CocoMetrics.
+
+    Raises:
+        ValueError: the lists differ in length, a frame's boxes are no boxes, or max_detections is too small.
+    """
+    if max_detections <= 10:
+        raise ValueError(f"max_detections is {max_detections}, expected more than 10 (COCO's own figures have 100)")
+    if ignore is not None and len(ignore) != len(truths):
+        raise ValueError(f"{len(ignore)} lists of ignore boxes for {len(truths)} frames, expected one per frame")
+    true_rows: list[dict[str, Any]] = []
+    found_rows: list[dict[str, Any]] = []
+    for image, (found, true_boxes) in enumerate(_frames(detections, truths)):
+        true_rows += _coco_rows(image, true_boxes)
+        if ignore is not None:
+            true_rows += _coco_rows(image, _as_numpy(ignore[image]), iscrowd=1)
+        scores = found.scores.cpu().tolist()
+        boxes = _coco_rows(image, found.boxes.cpu().numpy())
+        found_rows += [row | {"score": score} for row, score in zip(boxes, scores, strict=True)]
+    if not any(not row["iscrowd"] for row in true_rows):
+        return CocoMetrics(*[float("nan")] * 13)
+    return _run_pycocotools(true_rows, found_rows, len(detections), max_detections)
+
+
+def _run_pycocotools(
+    true_rows: list[dict[str, Any]], found_rows: list[dict[str, Any]], images: int, max_detections: int
+) -> CocoMetrics:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        sides = []
+        for rows in (true_rows, found_rows):
+            side = COCO()
+            # Identifiers start at 1: pycocotools takes the annotation 0 for "no match".
+            numbered = [row | {"id": number} for number, row in enumerate(rows, start=1)]
+            side.dataset = {
+                "images": [{"id": image} for image in range(images)],
+                "categories": [{"id": 1, "name": "person"}],
+                "annotations": numbered,
+            }
+            side.createIndex()
+            sides.append(side)
+        evaluation = COCOeval(*sides, iouType="bbox")
+        evaluation.params.maxDets = [1, 10, max_detections]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    precision = evaluation.eval["precision"]  # (T thresholds, R recalls, 1 category, A areas, M limits), -1 undefined
+    recall = evaluation.eval["recall"]  # (T, 1, A, M)
+
+    def mean(values: NDArray[np.float64]) -> float:
+        defined = values[values > -1]
+        return float(defined.mean()) if defined.size else float("nan")
+
+    sizes = (1, 2, 3)  # small, medium, large; 0 is all
+    return CocoMetrics(
+        mean(precision[:, :, :, 0, 2]),
+        mean(precision[0, :, :, 0, 2]),
+        mean(precision[5, :, :, 0, 2]),
+        *(mean(precision[:, :, :, size, 2]) for size in sizes),
+        *(mean(recall[:, :, 0, limit]) for limit in range(3)),
+        *(mean(recall[:, :, size, 2]) for size in sizes),
+        mean(recall[0, :, 0, 2]),
+    )
+
+
+def _coco_rows(image: int, boxes: NDArray[np.floating], iscrowd: int = 0) -> list[dict[str, Any]]:
+    boxes = boxes.astype(np.float64)
+    boxes_xywh = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    areas = boxes_xywh[:, 2:].prod(axis=1)
+    return [
+        {"image_id": image, "category_id": 1, "iscrowd": iscrowd, "bbox": box, "area": area}
+        for box, area in zip(boxes_xywh.tolist(), areas.tolist(), strict=True)
+    ]
+
+
+def _frames(
+    detections: Sequence[Detections], truths: Sequence[AnyBoxes]
+) -> list[tuple[Detections, NDArray[np.float32]]]:
+    if len(detections) != len(truths):
+        raise ValueError(f"detections of {len(detections)} frames but truths of {len(truths)}, expected as many")
+    return [(found, _as_numpy(true_boxes)) for found, true_boxes in zip(detections, truths, strict=True)]
+
+
+def _as_numpy(boxes: AnyBoxes) -> NDArray[np.float32]:
+    return as_boxes(boxes.detach().cpu().numpy() if isinstance(boxes, Tensor) else boxes)
