@@ -1,4 +1,4 @@
-"""What every test has: fixed seeds, one thread, a plot backend without a screen, and the shared real data where it is there."""
+"""What every test has: fixed seeds, one thread, plots without a screen, and the shared real data where it is."""
 
 import os
 import random
@@ -23,7 +23,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder `shared` beside the repository: oracles and real data. A test that asks for it skips where it is absent."""
+    """The folder `shared` beside the repository, oracles and real data; the test skips where it is absent."""
     folder = REPOSITORY.parent / "shared"
     if not folder.is_dir():
         pytest.skip("needs the folder 'shared' (oracles and real data) beside the repository")

@@ -1,0 +1,55 @@
+# Every target sets itself up: a Python >= 3.11 and a network for the first installation are all it takes.
+# PYTHON=/path/to/python3.12 chooses another interpreter.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+EXTRAS := train,dev
+SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	"$$name" -c "$(SUPPORTED)" >/dev/null 2>&1 && { echo "$$name"; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types tests format clean
+
+help:
+	@echo "make demo     the whole way on a synthetic square, ending in a report with pictures"
+	@echo "make test     lint, types and tests"
+	@echo "make check    the tests on real data, which take minutes"
+	@echo "make format   rewrite the code's layout"
+	@echo "make clean    remove the environment and everything that was built"
+
+install: $(INSTALLED)
+
+# The stamp follows pyproject.toml: an unchanged project is installed once.
+$(INSTALLED): pyproject.toml
+	@$(if $(PYTHON),,echo "no Python >= 3.11 among python3, python3.13, python3.12, python3.11; install one or give PYTHON=/path/to/it" >&2; exit 1)
+	@"$(PYTHON)" -c "$(SUPPORTED)" || { echo "$(PYTHON) is too old, expected Python >= 3.11; give PYTHON=/path/to/a/newer/one" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --editable ".[$(EXTRAS)]"
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/personsearch demo
+
+test: lint types tests
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+tests: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,40 @@
+"""Which exceptions are the user's to mend, and the one line that says so."""
+
+from pathlib import Path
+
+PACKAGES = ("datasets", "reid", "detection", "search", "tools")
+ROOT = Path(__file__).resolve().parents[1]
+"""The folder that holds our packages: the checkout, or site-packages."""
+
+
+class UsageError(ValueError):
+    """Wrong usage of the command line: the value met, what was expected, the remedy."""
+
+
+def one_line(error: BaseException) -> str | None:
+    """The line a user reads instead of a traceback, or None where the exception is a defect and needs its traceback.
+
+    An OSError is about the user's files wherever it was raised. A ValueError is a message to the user only when our own
+    code raised it; one from inside a library says that we called it wrongly.
+    """
+    if isinstance(error, OSError):
+        if error.filename is not None and error.strerror:
+            return f"{error.filename}: {error.strerror}"
+        return _joined(error)
+    if isinstance(error, UsageError) or (isinstance(error, ValueError) and _raised_here(error)):
+        return _joined(error)
+    return None
+
+
+def _joined(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _raised_here(error: BaseException) -> bool:
+    traceback = error.__traceback__
+    if traceback is None:
+        return False
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    file = Path(traceback.tb_frame.f_code.co_filename).resolve()
+    return any(file.is_relative_to(ROOT / name) for name in PACKAGES)

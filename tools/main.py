@@ -1,0 +1,140 @@
+"""The command `personsearch`: finds the command's module, binds what was typed to its function, prints what comes back.
+
+How to add a command:
+
+1. Write a function with full type annotations and a Google style docstring in a module of this folder. Parameters
+   before the `*` are positional words (`root: Path` is ROOT), parameters after it are options: `frame_width: int = 640`
+   is `--frame-width`, one without a default is required, a bool is a flag, a list or tuple is typed `1,2,3`, a frozen
+   dataclass as type gives dotted options (`--training.epochs`). The docstring and its Args become the command's help.
+2. The function prints nothing; it returns an Outcome: the text a person reads and the same figures for `--json`, and in
+   `failures` one line for each item that could not be done while the rest was (exit status 1).
+3. Wrong input is a ValueError or an OSError with one line that says the value met, what was expected and the remedy: it
+   becomes exit status 2. Long work passes a `tools.progress.Progress("Indexing")` as `on_progress(done, total)`.
+4. Add a line to COMMANDS below. Its module is imported only when the command is chosen: it may import what it likes.
+
+`--config NAME` reads tools/presets/NAME.yaml (or a YAML file of that path) whose keys are the command's options;
+options typed after it win. `--config`, `--json`, `--progress` and `--debug` belong to every command and never reach the
+function. What a run really used is printed by `--print-config`.
+"""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from tools.errors import UsageError, one_line
+
+
+class Command(NamedTuple):
+    """Where a command's function is, and the line that the overview says about it."""
+
+    module: str
+    function: str
+    summary: str
+
+
+COMMANDS = {
+    "demo": Command(
+        "tools.demo", "demo", "the whole way on a synthetic square: train, index, find, evaluate, one report"
+    ),
+    "data check": Command("tools.data", "check", "list every broken record of a data set"),
+    "data convert": Command("tools.data", "convert", "write a data set in the custom layout"),
+    "data plaza": Command("tools.data", "plaza", "render the synthetic square with five cameras"),
+    "train joint": Command("tools.train", "joint", "train the detector that also embeds people"),
+    "evaluate detection": Command("tools.evaluate", "detection", "recall and average precision of the boxes"),
+    "evaluate search": Command("tools.evaluate", "search", "the published search protocols, mAP and top-k"),
+    "index": Command("tools.index", "index", "put the people of frames or a video into a gallery"),
+    "find": Command("tools.find", "find", "rank the gallery's sightings of one person"),
+}
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after `personsearch`; those of this process by default.
+
+    Returns:
+        The exit status: 0 done, 1 the work failed or failed in part, 2 wrong usage or bad input, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+        return status
+    except SystemExit as asked:  # --help and --print-config print and leave
+        return int(asked.code or 0)
+    except KeyboardInterrupt:
+        print("personsearch: interrupted; what was written before is kept", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) has gone: there is nobody to tell, and the flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        line = one_line(error)
+        if line is None or "--debug" in words:
+            raise
+        print(f"personsearch: {line}", file=sys.stderr)
+        return 2
+
+
+def _run(words: Sequence[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview(""))
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"personsearch {version('personsearch')}")
+        return 0
+    name = words[0] if words[0] in COMMANDS else " ".join(words[:2])
+    if name not in COMMANDS:
+        group = [command for command in COMMANDS if command.startswith(words[0] + " ")]
+        if group and words[1:] in (["-h"], ["--help"]):
+            print(_overview(words[0] + " "))
+            return 0
+        raise UsageError(_unknown(words, group))
+
+    from tools.installation import check_package_names
+    from tools.parsing import parse
+
+    check_package_names()
+    command = COMMANDS[name]
+    function: Callable[..., object] = getattr(importlib.import_module(command.module), command.function)
+    call = parse(name, function, words[len(name.split()) :])
+    return call.run()
+
+
+def _unknown(words: Sequence[str], group: Sequence[str]) -> str:
+    if group:
+        given = f"{words[0]} {words[1]}" if len(words) > 1 else f"{words[0]} alone"
+        return f"{given} is no command, expected one of: {', '.join(group)}; `personsearch --help` explains them"
+    typed = " ".join(words[:2])
+    close = difflib.get_close_matches(typed, COMMANDS, n=1) or difflib.get_close_matches(words[0], COMMANDS, n=1)
+    guess = f"did you mean `personsearch {close[0]}`? " if close else ""
+    return f"{words[0]} is no command; {guess}`personsearch --help` lists them"
+
+
+def _overview(prefix: str) -> str:
+    rows = [f"  {name:<20}{command.summary}" for name, command in COMMANDS.items() if name.startswith(prefix)]
+    return "\n".join(
+        [
+            "usage: personsearch COMMAND ...",
+            "",
+            "Find a person in surveillance footage.",
+            "",
+            *rows,
+            "",
+            "`personsearch COMMAND --help` lists a command's options. Every command takes --json FILE (its figures for",
+            "programs). Exit status: 0 done, 1 the work failed or failed in part, 2 wrong usage or bad input.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
