@@ -1,0 +1,210 @@
+"""The two tables of a gallery: their columns, how rows are made and read, and the filters on them."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from datasets.samples import Camera
+from search.results import Cutout, Sighting
+
+FRAMES_SCHEMA = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("frame", pa.string(), nullable=False),
+        pa.field("camera", pa.string()),
+        pa.field("timestamp", pa.float64()),
+        pa.field("frame_width", pa.int32(), nullable=False),
+        pa.field("frame_height", pa.int32(), nullable=False),
+        pa.field("location", pa.string()),
+        pa.field("sightings", pa.int32(), nullable=False),
+    ]
+)
+"""One row for each frame that is done, with or without people."""
+
+FRAME_COLUMNS = ("source", "frame", "camera", "timestamp", "frame_width", "frame_height", "location")
+
+
+def sightings_schema(embedding_dim: int) -> pa.Schema:
+    """One row for each sighting, the columns of its frame repeated so that a filter needs no join."""
+    return pa.schema(
+        [
+            *(FRAMES_SCHEMA.field(name) for name in FRAME_COLUMNS),
+            pa.field("index", pa.int32(), nullable=False),
+            pa.field("box", pa.list_(pa.float32(), 4), nullable=False),
+            pa.field("detection_score", pa.float32(), nullable=False),
+            pa.field("embedding", pa.list_(pa.float32(), embedding_dim), nullable=False),
+            pa.field("cutout_pack", pa.string(), nullable=False),
+            pa.field("cutout_offset", pa.int64(), nullable=False),
+            pa.field("cutout_length", pa.int32(), nullable=False),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class FrameRows:
+    """What is stored of one frame.
+
+    Args:
+        frame: values of FRAME_COLUMNS.
+        boxes: (N, 4) xyxy pixels.
+        scores: (N,).
+        embeddings: (N, D) of unit length.
+        jpegs: N encoded cut-outs.
+    """
+
+    frame: Mapping[str, object]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+    jpegs: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def frames_table(waiting: Sequence[FrameRows]) -> pa.Table:
+    """Rows of the table of frames."""
+    return pa.Table.from_pylist(
+        [{**rows.frame, "sightings": len(rows)} for rows in waiting],
+        schema=FRAMES_SCHEMA,
+    )
+
+
+def sightings_table(waiting: Sequence[FrameRows], cutouts: Sequence[Cutout], embedding_dim: int) -> pa.Table:
+    """Rows of the table of sightings; `cutouts` in the order of the frames and their boxes."""
+    owner = [rows.frame for rows in waiting for _ in range(len(rows))]
+    schema = sightings_schema(embedding_dim)
+    empty = np.zeros((0, embedding_dim), dtype=np.float32)
+    embeddings = np.concatenate([empty, *(rows.embeddings for rows in waiting)])
+    boxes = np.concatenate([np.zeros((0, 4), dtype=np.float32), *(rows.boxes for rows in waiting)])
+    scores = np.concatenate([np.zeros(0, dtype=np.float32), *(rows.scores for rows in waiting)])
+    columns: dict[str, Any] = {
+        name: pa.array([row[name] for row in owner], schema.field(name).type) for name in FRAME_COLUMNS
+    }
+    columns |= {
+        "index": pa.array([row for rows in waiting for row in range(len(rows))], pa.int32()),
+        "box": pa.FixedSizeListArray.from_arrays(pa.array(boxes.ravel()), 4),
+        "detection_score": pa.array(scores),
+        "embedding": pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), embedding_dim),
+        "cutout_pack": pa.array([cutout.pack for cutout in cutouts], pa.string()),
+        "cutout_offset": pa.array([cutout.offset for cutout in cutouts], pa.int64()),
+        "cutout_length": pa.array([cutout.length for cutout in cutouts], pa.int32()),
+    }
+    return pa.table(columns, schema=schema)
+
+
+def sighting_of(row: Mapping[str, Any], score: float) -> Sighting:
+    """A row of the table of sightings as a value."""
+    x1, y1, x2, y2 = map(float, row["box"])
+    return Sighting(
+        frame=row["frame"],
+        index=row["index"],
+        source=row["source"],
+        camera=row["camera"],
+        timestamp=row["timestamp"],
+        box=(x1, y1, x2, y2),
+        detection_score=row["detection_score"],
+        score=score,
+        frame_width=row["frame_width"],
+        frame_height=row["frame_height"],
+        location=row["location"],
+        cutout=Cutout(row["cutout_pack"], row["cutout_offset"], row["cutout_length"]),
+    )
+
+
+def upsert(table: Any, keys: list[str], rows: pa.Table, *, drop_others: str | None = None) -> None:
+    """Insert rows or replace those of equal keys, in one commit.
+
+    Args:
+        table: a table whose rows are unique in `keys`.
+        keys: column names.
+        rows: unique in `keys` too.
+        drop_others: an SQL condition; rows of the table that satisfy it and are not among `rows` are deleted.
+    """
+    merge = table.merge_insert(keys).when_matched_update_all().when_not_matched_insert_all()
+    if drop_others is not None:
+        merge = merge.when_not_matched_by_source_delete(drop_others)
+    merge.execute(rows)
+
+
+def unit_rows(values: ArrayLike | Tensor, width: int, owner: str) -> NDArray[np.float32]:
+    """Embeddings (N, width) float32 of unit length; a single one (width,) becomes one row.
+
+    Args:
+        values: the embeddings.
+        width: D of the gallery.
+        owner: whose they are, for the message.
+
+    Raises:
+        ValueError: another shape, no row, not finite, or a row of length zero.
+    """
+    array = values.detach().float().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    if not np.issubdtype(array.dtype, np.number) or array.ndim not in (1, 2) or array.shape[-1] != width:
+        raise ValueError(f"{owner}: embeddings {array.shape}, the gallery holds width {width}; use the same model")
+    array = np.atleast_2d(array).astype(np.float64)
+    lengths = np.linalg.norm(array, axis=1, keepdims=True)
+    if not len(array) or not np.isfinite(lengths).all() or (lengths == 0).any():
+        raise ValueError(f"{owner}: an embedding is missing, not finite or zero; a diverged model gives such values")
+    return (array / lengths).astype(np.float32)
+
+
+def quoted(text: str) -> str:
+    """A string as an SQL literal, whatever it contains."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def frames_sql(names_by_source: Mapping[str, Iterable[str]]) -> str:
+    """The condition that a row belongs to one of these frames, at least one."""
+    return " OR ".join(
+        f"(source = {quoted(source)} AND frame IN ({', '.join(map(quoted, names))}))"
+        for source, names in names_by_source.items()
+    )
+
+
+def as_camera_names(cameras: Camera | Sequence[Camera] | None) -> tuple[str, ...] | None:
+    """Cameras as a gallery stores them, strings; a single one is a list of one, None stays None."""
+    if cameras is None:
+        return None
+    return tuple(map(str, [cameras] if isinstance(cameras, int | str) else cameras))
+
+
+def filter_sql(
+    cameras: Sequence[str] | None,
+    after: float | None,
+    before: float | None,
+    exclude: tuple[str | None, str] | None = None,
+) -> str | None:
+    """The condition for the filters of a search, None for no filter.
+
+    Args:
+        cameras: names, at least one, or None.
+        after: inclusive, seconds.
+        before: exclusive, seconds.
+        exclude: (source | None for every source, frame name) to leave out.
+
+    Raises:
+        ValueError: no camera, a time that is not finite, or an empty span of time.
+    """
+    conditions = []
+    if cameras is not None:
+        if not cameras:
+            raise ValueError("the filter names no camera; name at least one, or leave it out to search all")
+        conditions.append(f"camera IN ({', '.join(map(quoted, cameras))})")
+    for name, value, comparison in (("after", after, ">="), ("before", before, "<")):
+        if value is not None:
+            if not math.isfinite(value):
+                raise ValueError(f"{name} is {value}, expected seconds as a finite number")
+            conditions.append(f"timestamp {comparison} {float(value)!r}")
+    if after is not None and before is not None and after >= before:
+        raise ValueError(f"after {after} is not earlier than before {before}; nothing can lie between: exchange them")
+    if exclude is not None:
+        source, frame = exclude
+        same = f"frame = {quoted(frame)}"
+        conditions.append(f"NOT ({same})" if source is None else f"NOT ({same} AND source = {quoted(source)})")
+    return " AND ".join(conditions) or None

@@ -1,0 +1,181 @@
+"""What a search answers: frozen value types, and their table and JSON-able forms."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import overload
+
+EPOCH_BEGINS = 1.0e8
+"""Timestamps from here on (March 1973) are seconds since the epoch; smaller ones count from the start of a recording,
+which would have to run for three years to be mistaken."""
+
+NO_CAMERA = "unknown"
+"""How a sighting without a camera is shown; in the value types its camera is None."""
+
+
+def is_clock_time(timestamp: float) -> bool:
+    """Whether a timestamp is seconds since the epoch rather than since the start of a recording."""
+    return timestamp >= EPOCH_BEGINS
+
+
+def display_time(timestamp: float | None) -> str:
+    """A timestamp for people: ISO 8601 UTC for a clock time, hh:mm:ss from the start of the recording otherwise.
+
+    Args:
+        timestamp: seconds, see `Frame.timestamp`; None gives "-". Fractions are cut, not rounded, so that a time is
+            never shown later than it was.
+
+    Returns:
+        "2024-05-01T08:30:00Z", "01:02:03", or "-".
+    """
+    if timestamp is None or not math.isfinite(timestamp):
+        return "-"
+    if is_clock_time(timestamp):
+        try:
+            return datetime.fromtimestamp(math.floor(timestamp), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        except (OverflowError, OSError, ValueError):  # past the year 9999: microseconds taken for seconds, say
+            return f"{timestamp:.0f} s"
+    sign, seconds = ("-", -timestamp) if timestamp < 0 else ("", timestamp)
+    whole = int(seconds)
+    return f"{sign}{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def printable(text: str) -> str:
+    """A name safe for a terminal and for one table row: control and bidirectional-override characters replaced."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """Where the cut-out picture of a sighting lies in a gallery's side store.
+
+    Args:
+        pack: name of the packed file.
+        offset: first byte of the JPEG.
+        length: its bytes; 0 where the box held no pixel.
+    """
+
+    pack: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One person seen in one frame.
+
+    Args:
+        frame: the frame's name.
+        index: the detection's row in that frame, so that (source, frame, index) is unique in a gallery.
+        source: the video, folder or stream the frame came from.
+        camera: None where unknown.
+        timestamp: as in `Frame`; None where unknown.
+        box: xyxy pixels of the frame.
+        detection_score: the detector's confidence in [0, 1].
+        score: cosine similarity with the probe in [-1, 1].
+        frame_width: pixels.
+        frame_height: pixels.
+        location: the image file, or "video.mp4#123" for the frame at position 123 of a video; None where the frame
+            cannot be read again (a live stream).
+        cutout: the stored picture of the box.
+    """
+
+    frame: str
+    index: int
+    source: str
+    camera: str | None
+    timestamp: float | None
+    box: tuple[float, float, float, float]
+    detection_score: float
+    score: float
+    frame_width: int
+    frame_height: int
+    location: str | None = None
+    cutout: Cutout | None = None
+
+    @property
+    def id(self) -> str:
+        """The sighting's name within its source: frame name and row."""
+        return f"{self.frame}#{self.index}"
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON-able, keys stable: what a program reads."""
+        return {
+            "id": self.id,
+            "score": self.score,
+            "camera": self.camera,
+            "timestamp": self.timestamp,
+            "time": None if self.timestamp is None else display_time(self.timestamp),
+            "source": self.source,
+            "frame": self.frame,
+            "box": list(self.box),
+            "detection_score": self.detection_score,
+            "frame_width": self.frame_width,
+            "frame_height": self.frame_height,
+            "location": self.location,
+        }
+
+
+@dataclass(frozen=True)
+class RankedSightings(Sequence[Sighting]):
+    """The answer of a search, best first.
+
+    Args:
+        sightings: in falling score; equal scores in the order of source, frame and row.
+        searched: how many sightings passed the filters and were compared.
+    """
+
+    sightings: tuple[Sighting, ...]
+    searched: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sightings", tuple(self.sightings))
+
+    def __len__(self) -> int:
+        return len(self.sightings)
+
+    @overload
+    def __getitem__(self, position: int) -> Sighting: ...
+    @overload
+    def __getitem__(self, position: slice) -> tuple[Sighting, ...]: ...
+    def __getitem__(self, position: int | slice) -> Sighting | tuple[Sighting, ...]:
+        return self.sightings[position]
+
+    def __iter__(self) -> Iterator[Sighting]:
+        return iter(self.sightings)
+
+    def to_table(self) -> str:
+        """Aligned text for a terminal: rank, camera, time, frame, box, score; one row a sighting."""
+        header = ("rank", "camera", "time", "frame", "box x1,y1,x2,y2", "score")
+        rows = [
+            (
+                str(rank),
+                printable(sighting.camera) if sighting.camera is not None else NO_CAMERA,
+                display_time(sighting.timestamp),
+                printable(sighting.frame),
+                ",".join(f"{value:.0f}" for value in sighting.box),
+                f"{sighting.score:.3f}",
+            )
+            for rank, sighting in enumerate(self.sightings, start=1)
+        ]
+        if not rows:
+            return f"no sighting found ({self.searched} compared)"
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        right = (True, False, False, False, False, True)
+        lines = [
+            "  ".join(
+                cell.rjust(width) if flush_right else cell.ljust(width)
+                for cell, width, flush_right in zip(row, widths, right, strict=True)
+            ).rstrip()
+            for row in (header, *rows)
+        ]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON-able: {"searched": n, "sightings": [{"rank": 1, "id": ..., "score": ..., ...}, ...]}."""
+        return {
+            "searched": self.searched,
+            "sightings": [{"rank": rank, **sighting.to_dict()} for rank, sighting in enumerate(self.sightings, 1)],
+        }
