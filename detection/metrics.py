@@ -20,7 +20,8 @@ def box_overlap(first: NDArray[np.floating], second: NDArray[np.floating]) -> ND
     """Intersection over union of boxes that broadcast against each other, continuous (no + 1), in float64.
 
     Args:
-        first, second: (..., 4) xyxy pixels. [:, None] and [None] give all pairs, equal shapes give row by row.
+        first: (..., 4) xyxy pixels. With first[:, None] and second[None] all pairs, with equal shapes row by row.
+        second: (..., 4) xyxy pixels.
 
     Returns:
         (...) in [0, 1]; 0 where both boxes are empty.
@@ -219,15 +220,21 @@ def _run_pycocotools(
         defined = values[values > -1]
         return float(defined.mean()) if defined.size else float("nan")
 
-    sizes = (1, 2, 3)  # small, medium, large; 0 is all
+    # Areas: all, small, medium, large. Limits: 1, 10, max_detections.
     return CocoMetrics(
-        mean(precision[:, :, :, 0, 2]),
-        mean(precision[0, :, :, 0, 2]),
-        mean(precision[5, :, :, 0, 2]),
-        *(mean(precision[:, :, :, size, 2]) for size in sizes),
-        *(mean(recall[:, :, 0, limit]) for limit in range(3)),
-        *(mean(recall[:, :, size, 2]) for size in sizes),
-        mean(recall[0, :, 0, 2]),
+        ap=mean(precision[:, :, :, 0, 2]),
+        ap50=mean(precision[0, :, :, 0, 2]),
+        ap75=mean(precision[5, :, :, 0, 2]),
+        ap_small=mean(precision[:, :, :, 1, 2]),
+        ap_medium=mean(precision[:, :, :, 2, 2]),
+        ap_large=mean(precision[:, :, :, 3, 2]),
+        ar1=mean(recall[:, :, 0, 0]),
+        ar10=mean(recall[:, :, 0, 1]),
+        ar=mean(recall[:, :, 0, 2]),
+        ar_small=mean(recall[:, :, 1, 2]),
+        ar_medium=mean(recall[:, :, 2, 2]),
+        ar_large=mean(recall[:, :, 3, 2]),
+        recall50=mean(recall[0, :, 0, 2]),
     )
 
 

@@ -102,7 +102,7 @@ class OIMLoss(nn.Module):
             logits = self.scale * embeddings[rows].to(dtype) @ memory.T  # (L, P + K)
             log_probability = functional.log_softmax(logits, dim=1)
             chosen = log_probability.gather(1, person_index[rows].unsqueeze(1))
-            return -chosen.sum() / max(len(rows), 1)
+            return (-chosen).sum() / max(len(rows), 1)
 
     @torch.no_grad()
     def update(self, embeddings: Tensor, person_index: Tensor) -> None:

@@ -139,6 +139,11 @@ def check_person_index(embeddings: Tensor, person_index: Tensor, identities: int
 
     One reduction and one transfer from the device, so that training can afford it at every step.
 
+    Args:
+        embeddings: (R, D).
+        person_index: (R,) integers.
+        identities: number of rows P of the table.
+
     Returns:
         person_index as int64, unchanged in value.
 
@@ -157,8 +162,8 @@ def check_person_index(embeddings: Tensor, person_index: Tensor, identities: int
         if highest >= identities or lowest < BACKGROUND:
             wrong = highest if highest >= identities else lowest
             raise ValueError(
-                f"person_index holds {wrong}, expected 0 .. {identities - 1}, {UNLABELLED} (unlabelled) or {BACKGROUND} "
-                "(background); relabel the training identities without gaps, as datasets.load_frames does for its split 'train'"
+                f"person_index holds {wrong}, expected 0 .. {identities - 1}, {UNLABELLED} (unlabelled), {BACKGROUND} "
+                "(background); relabel the identities without gaps, as datasets.load_frames does for the split 'train'"
             )
     return person_index.long()
 
@@ -178,9 +183,7 @@ def occurrence_rank(values: Tensor) -> Tensor:
     starts = torch.ones_like(ordered, dtype=torch.bool)
     starts[1:] = ordered[1:] != ordered[:-1]
     # The start of each run of equal values, carried forward over the run.
-    run_start = (
-        torch.where(starts, position, torch.zeros_like(position)).cummax(dim=0).values if len(values) else position
-    )
+    run_start = (position * starts).cummax(dim=0).values
     rank = torch.empty_like(position)
     rank[order] = position - run_start
     return rank

@@ -143,8 +143,13 @@ def random_ranking(
         return generator.random((chunk.stop - chunk.start, len(stack)), dtype=np.float32)
 
     results = [_evaluate(stack, queries, draw, None) for _ in range(draws)]
-    figures = np.mean([(each.mean_ap, each.top1, each.top5, each.top10) for each in results], axis=0).tolist()
-    return SearchMetrics(*figures, np.mean([each.average_precisions for each in results], axis=0))
+    return SearchMetrics(
+        mean_ap=float(np.mean([each.mean_ap for each in results])),
+        top1=float(np.mean([each.top1 for each in results])),
+        top5=float(np.mean([each.top5 for each in results])),
+        top10=float(np.mean([each.top10 for each in results])),
+        average_precisions=np.mean([each.average_precisions for each in results], axis=0),
+    )
 
 
 def _evaluate(
@@ -180,8 +185,8 @@ def _evaluate(
             f"none of the {len(queries)} queries has a true box in its gallery; nothing can be found there: "
             "check identities and the camera rule of the protocol"
         )
-    tops = [float((first_hit[judged] <= top).mean()) for top in (1, 5, 10)]
-    return SearchMetrics(float(average_precisions[judged].mean()), *tops, average_precisions)
+    top1, top5, top10 = (float((first_hit[judged] <= top).mean()) for top in (1, 5, 10))
+    return SearchMetrics(float(average_precisions[judged].mean()), top1, top5, top10, average_precisions)
 
 
 def _score(similarities: NDArray[np.float32], stacked: StackedQueries) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -97,7 +97,7 @@ def stack_detections(
         if embedding_dim is not None and counts[-1]:
             embeddings.append(embeddings_of(f"frame {name}", found, embedding_dim)[kept])
     offsets = np.cumsum(counts)
-    frame_of = np.repeat(np.arange(len(detections)), counts[1:])
+    frame_of = np.repeat(np.arange(len(detections)), np.diff(offsets))
     stacked = np.concatenate(boxes)
     rows = {name: row for row, name in enumerate(detections)}
     features = None
