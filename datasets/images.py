@@ -1,0 +1,96 @@
+"""Reading image files: always uint8 RGB as a person would see the picture, or one line that says what is wrong."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+
+_JPEG_START = b"\xff\xd8"
+_JPEG_END = b"\xff\xd9"
+_JPEG_SCAN = 0xDA
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+class ImageError(ValueError):
+    """A file is no complete, readable image.
+
+    Args:
+        path: the file.
+        reason: one line, without the path.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def read_image(path: Path | str) -> NDArray[np.uint8]:
+    """Read an image file.
+
+    The EXIF orientation is applied; grey, palette, 16-bit and CMYK pictures become 8-bit RGB; alpha is dropped.
+
+    Args:
+        path: any format OpenCV decodes; the content decides, not the suffix.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageError: the file is missing, empty, truncated or no image.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(path, "the file does not exist") from None
+    except OSError as error:
+        raise ImageError(path, f"cannot be read ({error.strerror})") from error
+    return decode_image(content, path)
+
+
+def decode_image(content: bytes, path: Path) -> NDArray[np.uint8]:
+    """Decode the bytes of an image file, as `read_image` does; `path` is for the error."""
+    if not content:
+        raise ImageError(path, "the file is empty (0 bytes); copy it again")
+    if _is_truncated(content):
+        raise ImageError(path, f"the image is truncated (its end is missing after {len(content)} bytes); copy it again")
+    try:
+        image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise ImageError(path, f"cannot be decoded ({error.err or error.code})") from error
+    if image is None:
+        raise ImageError(path, f"is no readable image (starts with {content[:12]!r}); copy it again or remove it")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _is_truncated(content: bytes) -> bool:
+    """Whether a JPEG or PNG lacks its end marker: some OpenCV versions decode such a file, half of it grey."""
+    if content.startswith(_JPEG_START):
+        return _jpeg_is_truncated(content)
+    if content.startswith(_PNG_SIGNATURE):
+        return b"IEND" not in content[-64 * 1024 :]
+    return False
+
+
+def _jpeg_is_truncated(content: bytes) -> bool:
+    """Walk the segments to the first scan, then look for the end marker.
+
+    A thumbnail inside EXIF has an end marker of its own, so segments before the scan are skipped by their length; after
+    it the marker can't occur in the compressed data, where 0xFF is always followed by 0x00 or a restart marker.
+    """
+    position = 2
+    while position + 4 <= len(content):
+        if content[position] != 0xFF:
+            return False  # not a segment: let the decoder judge
+        marker = content[position + 1]
+        if marker == 0xFF:
+            position += 1  # fill byte
+            continue
+        if marker == _JPEG_SCAN:
+            return content.find(_JPEG_END, position) < 0
+        position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
+    return True

@@ -1,0 +1,153 @@
+"""What every reader of a data set on disk needs: finding its root, reading its MATLAB files, naming what is broken."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.samples import FrameSample
+
+_log = logging.getLogger(__name__)
+
+
+class DatasetNotFoundError(FileNotFoundError):
+    """The given root is not the data set it should be: says where we looked, what is missing and what to do."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken record of a data set.
+
+    Args:
+        where: file and record.
+        what: the value met and what was expected.
+        remedy: what to do about it.
+        fatal: True where loading refuses the data set; False where loading goes on without the record.
+    """
+
+    where: str
+    what: str
+    remedy: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.remedy}"
+
+
+class BrokenFileError(ValueError):
+    """A file of the data set cannot be read at all.
+
+    Args:
+        problem: the file, what is wrong with it and the remedy.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What reading one split gave: the good records and the broken ones.
+
+    Args:
+        samples: the frames that could be read.
+        problems: the records that could not, or that are suspicious.
+        sizes: frame name -> (width, height) where the data set's own files say so.
+    """
+
+    samples: list[FrameSample]
+    problems: list[Problem]
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def accepted(problems: Sequence[Problem], root: Path, format_name: str) -> None:
+    """Refuse a data set with fatal problems, log the others once.
+
+    Raises:
+        ValueError: some problem is fatal; the one line names the first three.
+    """
+    command = f"`personsearch data check {root} --format {format_name}` lists all"
+    fatal = [problem for problem in problems if problem.fatal]
+    if fatal:
+        first = "; ".join(f"{problem.where}: {problem.what}" for problem in fatal[:3])
+        raise ValueError(f"{root} has {len(fatal)} broken records, for example {first}; {command}")
+    if problems:
+        text = "%s: %d records are left out or doubtful, the first: %s; %s"
+        _log.warning(text, root, len(problems), problems[0], command)
+
+
+def find_root(
+    root: Path, format_name: str, wanted: Sequence[str], subfolders: Sequence[str] = (), remedy: str = ""
+) -> Path:
+    """The folder that holds all of `wanted`: `root` itself or one of its usual sub-folders.
+
+    Args:
+        root: what the user gave.
+        format_name: for the error.
+        wanted: relative paths (files or folders) that make the layout.
+        subfolders: folders below `root` that archives unpack to.
+        remedy: what the user should do, appended to the error.
+
+    Raises:
+        DatasetNotFoundError: none of the folders holds everything.
+    """
+    if not root.is_dir():
+        state = "is a file, not a folder" if root.exists() else "does not exist"
+        raise DatasetNotFoundError(
+            f"{format_name} data set: {root} {state}; expected a folder with {', '.join(wanted)}. {remedy}".strip()
+        )
+    candidates = [root, *(root / name for name in subfolders if (root / name).is_dir())]
+    missing = {folder: [name for name in wanted if not (folder / name).exists()] for folder in candidates}
+    best = min(candidates, key=lambda folder: len(missing[folder]))
+    if missing[best]:
+        looked = ", ".join(str(folder) for folder in candidates)
+        raise DatasetNotFoundError(
+            f"{format_name} data set: {best} lacks {', '.join(missing[best])} (looked in {looked}); expected a folder "
+            f"with {', '.join(wanted)}. {remedy}".strip()
+        )
+    return best
+
+
+def read_variable(path: Path, names: Sequence[str]) -> NDArray[Any]:
+    """The first of `names` in a MATLAB file (version 5, what SciPy reads).
+
+    Raises:
+        BrokenFileError: the file is missing, is no MATLAB file, or has none of the variables.
+    """
+    from scipy.io import loadmat  # 0.2 s that only the two MATLAB layouts should pay
+
+    if not path.is_file():
+        raise BrokenFileError(Problem(str(path), "the file does not exist", "unpack the data set's archive again"))
+    try:
+        content = loadmat(str(path), appendmat=False, variable_names=list(names))
+    except Exception as error:  # SciPy answers damaged files with a dozen exception types, zlib.error among them
+        what = f"is no readable MATLAB 5 file ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+        raise BrokenFileError(Problem(str(path), what, "copy it again from the data set's archive")) from error
+    for name in names:
+        if name in content:
+            return np.asarray(content[name])
+    what = f"has no variable {' or '.join(names)}"
+    raise BrokenFileError(Problem(str(path), what, "take the file of this name from the data set's archive"))
+
+
+def contiguous_ids(samples: Sequence[FrameSample]) -> list[FrameSample]:
+    """The same frames with identities 0 .. P-1 without gaps, in the order of the original numbers.
+
+    The original numbers stay in `original_ids`; unlabelled people stay unlabelled.
+    """
+    labelled = [sample.person_ids[sample.person_ids >= 0] for sample in samples]
+    identities = np.unique(np.concatenate(labelled)) if labelled else np.zeros(0, dtype=np.int64)
+    return [
+        replace(
+            sample,
+            person_ids=np.where(
+                sample.person_ids >= 0, np.searchsorted(identities, sample.person_ids), sample.person_ids
+            ),
+        )
+        for sample in samples
+    ]
