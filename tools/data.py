@@ -1,12 +1,24 @@
 """personsearch data: check a data set, convert one to the custom layout, render the synthetic square."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from tools.outcome import Outcome
+import numpy as np
+
+import datasets
+from datasets import custom
+from datasets.check import check_dataset
+from datasets.images import read_image
+from datasets.layout import DatasetNotFoundError
+from datasets.plaza import write_plaza
+from datasets.samples import UNLABELLED, FrameSample
+from tools.outcome import Outcome, table
 from tools.progress import Progress
 
 FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
+SPLITS = {"train": "train.json", "gallery": "test.json"}
 
 
 def check(root: Path, *, format: FrameFormat = "custom") -> Outcome:  # noqa: A002 - the option is called --format
@@ -18,13 +30,123 @@ def check(root: Path, *, format: FrameFormat = "custom") -> Outcome:  # noqa: A0
         root: the data set's folder.
         format: its layout.
     """
-    from datasets.check import check_dataset
-
     with Progress("Checking", unit="record") as progress:
         problems = check_dataset(format, root, on_progress=progress)
-    lines = [f"{problem.where}: {problem.what}; {problem.remedy}" for problem in problems]
     count = len(problems)
+    lines = [f"{problem.where}: {problem.what}; {problem.remedy}" for problem in problems]
     lines.append(f"{root} ({format}): {count or 'no'} broken record{'' if count == 1 else 's'}")
     records = [{"where": problem.where, "what": problem.what, "remedy": problem.remedy} for problem in problems]
     figures = {"root": root, "format": format, "broken_records": count, "problems": records}
     return Outcome("\n".join(lines), figures, failed=count > 0)
+
+
+def convert(root: Path, out: Path, *, format: FrameFormat) -> Outcome:  # noqa: A002 - the option is called --format
+    """Write a data set in the custom layout: OUT/train.json, OUT/test.json and OUT/queries.json.
+
+    The pictures stay where they are; the files point to them. Identities keep the data set's own numbers. In the custom
+    layout every query searches the whole of test.json, whatever galleries its data set had.
+
+    Args:
+        root: the data set's folder.
+        out: the folder to write to.
+        format: the data set's layout.
+    """
+    _refuse_existing(out)
+    splits: dict[str, Sequence[FrameSample]] = {}
+    absent: list[DatasetNotFoundError] = []
+    for split in SPLITS:
+        try:
+            splits[split] = datasets.load_frames(format, root, split)
+        except DatasetNotFoundError as error:  # MOTChallenge folders often hold one of the two
+            absent.append(error)
+    if not splits:
+        raise absent[0]
+    failures: list[str] = []
+    written: dict[str, list[FrameSample]] = {}
+    for split, samples in splits.items():
+        with Progress(f"Reading {split}", unit="frame") as progress:
+            sizes, broken = _sizes(samples, progress)
+        failures += broken
+        written[split] = [_with_own_numbers(sample, split) for sample in samples if sample.name in sizes]
+        custom.write_split(out / SPLITS[split], written[split], sizes)
+    queries = 0
+    if "gallery" in written and format != "mot":
+        names = {sample.name for sample in written["gallery"]}
+        found = [
+            query for query in datasets.load_queries(format, root) if query.crop is not None or query.frame in names
+        ]
+        custom.write_queries(out / "queries.json", found, written["gallery"])
+        queries = len(found)
+    return _described(out, written, queries, failures)
+
+
+def plaza(
+    root: Path, *, seed: int = 1, persons: int = 60, minutes: float = 3.0, frame_width: int = 640,
+    test_fraction: float = 0.5, unlabelled_fraction: float = 0.1,
+) -> Outcome:  # fmt: skip
+    """Render the synthetic square: five cameras, three lights, exact boxes, identities and times.
+
+    The same seed and sizes give the same bytes.
+
+    Args:
+        root: a new folder to write to, in the custom layout.
+        seed: which world.
+        persons: how many people walk there.
+        minutes: how long they are watched.
+        frame_width: width of the four large cameras' frames in pixels; raising it costs time with its square.
+        test_fraction: the share of the people who are in test.json and queries.json instead of train.json.
+        unlabelled_fraction: the share of the people whose identity the files do not tell.
+    """
+    with Progress("Rendering", unit="frame") as progress:
+        write_plaza(
+            root, seed=seed, persons=persons, minutes=minutes, frame_width=frame_width,
+            test_fraction=test_fraction, unlabelled_fraction=unlabelled_fraction, on_progress=progress,
+        )  # fmt: skip
+    written = {split: datasets.load_frames("custom", root, split) for split in SPLITS}
+    return _described(root, written, len(datasets.load_queries("custom", root)), [])
+
+
+def _refuse_existing(out: Path) -> None:
+    for name in (*SPLITS.values(), "queries.json"):
+        if (out / name).exists():
+            raise FileExistsError(
+                f"{out / name} exists, expected a folder without it; choose another or remove the file"
+            )
+
+
+def _sizes(samples: Sequence[FrameSample], progress: Progress) -> tuple[dict[str, tuple[int, int]], list[str]]:
+    """(width, height) by frame name, and a line for each picture that cannot be read."""
+    sizes: dict[str, tuple[int, int]] = {}
+    failures = []
+    for done, sample in enumerate(samples, start=1):
+        try:
+            height, width = read_image(sample.path).shape[:2]
+            sizes[sample.name] = (width, height)
+        except (OSError, ValueError) as error:
+            failures.append(f"left out: {error}")
+        progress(done, len(samples))
+    return sizes, failures
+
+
+def _with_own_numbers(sample: FrameSample, split: str) -> FrameSample:
+    """A frame of the split "train" with the identities that its files write instead of 0 .. P-1."""
+    if split != "train":
+        return sample
+    return replace(sample, person_ids=np.where(sample.person_ids < 0, UNLABELLED, sample.original_ids))
+
+
+def _described(root: Path, splits: dict[str, Any], queries: int, failures: Sequence[str]) -> Outcome:
+    rows = []
+    figures: dict[str, Any] = {"root": root, "queries": queries}
+    for split, samples in splits.items():
+        persons = np.concatenate([sample.person_ids for sample in samples] or [np.zeros(0, np.int64)])
+        counts = {
+            "frames": len(samples),
+            "boxes": len(persons),
+            "identities": len(np.unique(persons[persons >= 0])),
+            "cameras": len({sample.camera for sample in samples} - {None}),
+        }
+        figures[SPLITS[split].removesuffix(".json")] = counts
+        rows.append([SPLITS[split], *counts.values()])
+    text = table(["file", "frames", "boxes", "identities", "cameras"], rows)
+    return Outcome(f"{text}\n{queries} queries\n{root} is written", figures, failures)

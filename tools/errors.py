@@ -1,5 +1,6 @@
 """Which exceptions are the user's to mend, and the one line that says so."""
 
+import dis
 from pathlib import Path
 
 PACKAGES = ("datasets", "reid", "detection", "search", "tools")
@@ -14,8 +15,8 @@ class UsageError(ValueError):
 def one_line(error: BaseException) -> str | None:
     """The line a user reads instead of a traceback, or None where the exception is a defect and needs its traceback.
 
-    An OSError is about the user's files wherever it was raised. A ValueError is a message to the user only when our own
-    code raised it; one from inside a library says that we called it wrongly.
+    An OSError is about the user's files wherever it was raised. A ValueError is a message to the user only where a
+    `raise` of our own code made it; one from a library, also from its compiled code, says that we called it wrongly.
     """
     if isinstance(error, OSError):
         if error.filename is not None and error.strerror:
@@ -36,5 +37,8 @@ def _raised_here(error: BaseException) -> bool:
         return False
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
-    file = Path(traceback.tb_frame.f_code.co_filename).resolve()
-    return any(file.is_relative_to(ROOT / name) for name in PACKAGES)
+    code = traceback.tb_frame.f_code
+    # Compiled code (NumPy, say) leaves no frame of its own: the instruction tells a `raise` from a call.
+    raised = dis.opname[code.co_code[traceback.tb_lasti]] == "RAISE_VARARGS"
+    file = Path(code.co_filename).resolve()
+    return raised and any(file.is_relative_to(ROOT / name) for name in PACKAGES)

@@ -21,7 +21,7 @@ def check_package_names() -> None:
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         places = [Path(place).resolve() for place in (spec.submodule_search_locations or [])] if spec else []
-        if places[:1] != [ROOT / name]:
+        if ROOT / name not in places:
             found = places[0] if places else (spec.origin if spec else None)
             raise UsageError(_clash(name, f"is {found}" if found else "is not installed"))
     # In one site-packages folder the later distribution overwrites the files of the earlier one, without a word.

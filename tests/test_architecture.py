@@ -1,0 +1,109 @@
+"""The shape of the project: which package may import which, how long a file may be, and who may print."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.errors import PACKAGES
+from tools.main import COMMANDS
+
+# In the order of the imports: each package may import those before it.
+ORDER = ("datasets", "reid", "detection", "search", "tools")
+FOLDERS = {*ORDER, "tests"}
+LONGEST_FILE = 400
+REPOSITORY = Path(__file__).resolve().parents[1]
+SOURCES = sorted(file for package in ORDER for file in (REPOSITORY / package).rglob("*.py"))
+FILES = [*SOURCES, *sorted((REPOSITORY / "tests").rglob("*.py"))]
+
+
+def names(files: list[Path]) -> list[str]:
+    return [str(file.relative_to(REPOSITORY)) for file in files]
+
+
+def imported_modules(file: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno} imports relatively, write the package's name"
+            yield node.lineno, node.module or ""
+
+
+def test_every_package_is_known() -> None:
+    assert PACKAGES == ORDER
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_imports_point_one_way(package: str) -> None:
+    later = ORDER[ORDER.index(package) + 1 :]
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}:{line} imports {module}"
+        for file in (REPOSITORY / package).rglob("*.py")
+        for line, module in imported_modules(file)
+        if module.split(".")[0] in {*later, "tests"}
+    ]
+    assert not wrong, f"{package} may import only what stands before it in {ORDER}: {wrong}"
+
+
+def test_every_folder_with_code_is_a_package_or_tests() -> None:
+    holders = {
+        file.relative_to(REPOSITORY).parts[0]
+        for folder in REPOSITORY.iterdir()
+        if folder.is_dir() and not folder.name.startswith(".") and folder.name not in {"build", "dist", "runs"}
+        for file in folder.rglob("*.py")
+    }
+    assert holders <= FOLDERS, f"code lives in {sorted(FOLDERS)}; found {sorted(holders - FOLDERS)} too"
+    assert not list(REPOSITORY.glob("*.py")), "no module at the top"
+
+
+def test_every_package_folder_is_importable_and_explained() -> None:
+    for folder in {file.parent for file in SOURCES}:
+        start = folder / "__init__.py"
+        assert start.is_file(), f"{folder.relative_to(REPOSITORY)} lacks __init__.py"
+        assert ast.get_docstring(ast.parse(start.read_text(encoding="utf-8"))), f"{start} lacks a docstring"
+
+
+@pytest.mark.parametrize("file", FILES, ids=names(FILES))
+def test_no_file_is_too_long(file: Path) -> None:
+    lines = len(file.read_text(encoding="utf-8").splitlines())
+    assert lines <= LONGEST_FILE, f"{file.name} has {lines} lines, expected at most {LONGEST_FILE}: one idea a file"
+
+
+def test_only_tools_print() -> None:
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}:{node.lineno}"
+        for file in SOURCES
+        if file.relative_to(REPOSITORY).parts[0] != "tools"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not wrong, f"libraries log, only tools print: {wrong}"
+
+
+def test_no_file_is_a_drawer_of_odds_and_ends() -> None:
+    odd = {"utils", "util", "misc", "common", "helpers"}
+    wrong = [name for name in names(FILES) if odd & {part.removesuffix(".py") for part in Path(name).parts}]
+    assert not wrong
+
+
+def test_albumentations_is_told_not_to_look_for_updates() -> None:
+    importers = [file for file in SOURCES if any(name == "albumentations" for _, name in imported_modules(file))]
+    assert importers, "nothing imports albumentations: this test and the dependency can go"
+    for file in importers:
+        before, _, _ = file.read_text(encoding="utf-8").partition("import albumentations")
+        assert "NO_ALBUMENTATIONS_UPDATE" in before, f"{file.name} must set NO_ALBUMENTATIONS_UPDATE before the import"
+    assert len(importers) == 1, f"one module imports albumentations, expected no more: {names(importers)}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_a_documented_function(command: str) -> None:
+    function = getattr(importlib.import_module(COMMANDS[command].module), COMMANDS[command].function)
+    assert function.__doc__
+    from tools.parsing import build_parser
+
+    assert COMMANDS[command].summary
+    help_text = build_parser(command, function).format_help()
+    assert f"personsearch {command}" in help_text
