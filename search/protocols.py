@@ -91,6 +91,7 @@ def evaluate_search(
         ValueError: there is no query or none with a true box; embeddings are missing, of another width or not
             finite; no frame of the galleries is among the detections; the context is not one entry per query.
     """
+    _require_queries(queries)
     features = _query_features(query_embeddings, len(queries))
     people = _context_features(context, queries, features.shape[1], context_people)
     if context_gallery < 1:
@@ -134,6 +135,7 @@ def random_ranking(
     Raises:
         ValueError: as evaluate_search, or draws is below 1.
     """
+    _require_queries(queries)
     if draws < 1:
         raise ValueError(f"draws is {draws}, expected at least 1")
     stack = stack_detections(detections, score_threshold, ignore, None)
@@ -159,10 +161,6 @@ def _evaluate(
     refine: Callable[[NDArray[np.float32], int], None] | None,
 ) -> SearchMetrics:
     """The protocol over any source of similarities, some queries at a time."""
-    if not len(queries):
-        raise ValueError(
-            "no query to evaluate, expected at least one; check that the data set's query list is not empty"
-        )
     frames = FrameLookup(stack)
     entries = max(len(query.gallery) for query in queries)
     step = max(1, CHUNK_ELEMENTS // max(len(stack), len(stack.rows), entries, 1))
@@ -222,6 +220,11 @@ def _score(similarities: NDArray[np.float32], stacked: StackedQueries) -> tuple[
     best = found[known] - 1
     first_hit[known] = ranked[known, best] - right[known, best] + 1
     return average, first_hit
+
+
+def _require_queries(queries: Sequence[Query]) -> None:
+    if not len(queries):
+        raise ValueError("no query to evaluate, expected at least one; check the data set's list of queries")
 
 
 def _products(features: NDArray[np.float64], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -119,11 +119,13 @@ def stack_queries(queries: Sequence[Query], stack: StackedDetections, frames: "F
     member_row = np.concatenate([frames.rows(gallery.frames)[gallery.members] for gallery in galleries])
     starts = np.cumsum(sizes) - sizes
 
-    # The first position of each frame in each gallery: written last to first, because the last write stays. The
-    # last column collects frames without detections.
-    first = np.full((len(galleries), len(stack.rows) + 1), -1, dtype=np.int64)
-    first[member_query[::-1], member_row[::-1]] = np.arange(len(member_row))[::-1]
-    allowed = (first[:, :-1] >= 0)[:, stack.frame_of]
+    # The first position of each frame in each gallery; the last column collects frames without detections.
+    columns = len(stack.rows) + 1
+    never = len(member_row)
+    first = np.full(len(galleries) * columns, never, dtype=np.int64)
+    np.minimum.at(first, member_query * columns + member_row, np.arange(never))
+    first = first.reshape(len(galleries), columns)
+    allowed = (first[:, :-1] < never)[:, stack.frame_of]
     allowed &= stack.ignored == 0
 
     truth_count = np.array([len(gallery.true_boxes) for gallery in galleries])
@@ -138,7 +140,8 @@ def stack_queries(queries: Sequence[Query], stack: StackedDetections, frames: "F
 
     pair_truth, pair_row = pairs_of_frames(row, stack.offsets)
     overlap = box_overlap(truths[pair_truth], stack.boxes[pair_row])
-    match = (overlap >= overlap_threshold(truths)[pair_truth]) & (overlap >= stack.ignored[pair_row])
+    # An empty true box has the threshold 0, which would make everybody in the frame the person.
+    match = (overlap > 0) & (overlap >= overlap_threshold(truths)[pair_truth]) & (overlap >= stack.ignored[pair_row])
     pair_truth, pair_row = pair_truth[match], pair_row[match]
     pair_query = query[pair_truth]
     allowed[pair_query, pair_row] = True
