@@ -19,13 +19,15 @@ class ImageError(ValueError):
 
     Args:
         path: the file.
-        reason: one line, without the path.
+        reason: one line, without the path and the remedy.
+        remedy: what to do about it.
     """
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+    def __init__(self, path: Path, reason: str, remedy: str = "copy the image again or remove it") -> None:
+        super().__init__(f"{path}: {reason}; {remedy}")
         self.path = path
         self.reason = reason
+        self.remedy = remedy
 
 
 def read_image(path: Path | str) -> NDArray[np.uint8]:
@@ -46,7 +48,7 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise ImageError(path, "the file does not exist") from None
+        raise ImageError(path, "the file does not exist", "put the image there or correct the path") from None
     except OSError as error:
         raise ImageError(path, f"cannot be read ({error.strerror})") from error
     return decode_image(content, path)
@@ -55,15 +57,15 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
 def decode_image(content: bytes, path: Path) -> NDArray[np.uint8]:
     """Decode the bytes of an image file, as `read_image` does; `path` is for the error."""
     if not content:
-        raise ImageError(path, "the file is empty (0 bytes); copy it again")
+        raise ImageError(path, "the file is empty (0 bytes)")
     if _is_truncated(content):
-        raise ImageError(path, f"the image is truncated (its end is missing after {len(content)} bytes); copy it again")
+        raise ImageError(path, f"the image is truncated (its end is missing after {len(content)} bytes)")
     try:
         image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise ImageError(path, f"cannot be decoded ({error.err or error.code})") from error
     if image is None:
-        raise ImageError(path, f"is no readable image (starts with {content[:12]!r}); copy it again or remove it")
+        raise ImageError(path, f"is no readable image (starts with {content[:12]!r})")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 

@@ -1,0 +1,182 @@
+"""Every broken record of a data set, in one pass: the annotations, the queries, and each image file decoded once."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from datasets import cuhk_sysu, custom, mot, prw, uestc_pr
+from datasets.images import ImageError, read_image
+from datasets.layout import BrokenFileError, DatasetNotFoundError, Problem, Scan
+from datasets.samples import FloatBoxes, Query
+
+__all__ = ["Problem", "check_dataset"]
+
+Progress = Callable[[int, int], object]
+"""Called with (images done, images in all)."""
+
+_FRAME_SCANS: dict[str, Callable[[Path, str], Scan]] = {
+    "cuhk-sysu": cuhk_sysu.scan_frames,
+    "prw": prw.scan_frames,
+    "uestc-pr": uestc_pr.scan_frames,
+    "custom": custom.scan_frames,
+    "mot": mot.scan_frames,
+}
+_QUERY_SCANS: dict[str, Callable[[Path], tuple[list[Query], list[Problem]]]] = {
+    "cuhk-sysu": cuhk_sysu.scan_queries,
+    "prw": prw.scan_queries,
+    "uestc-pr": uestc_pr.scan_queries,
+    "custom": custom.scan_queries,
+}
+_LOOKAHEAD = 64
+
+
+def check_dataset(
+    name: str, root: Path | str, *, on_progress: Progress | None = None, threads: int | None = None
+) -> list[Problem]:
+    """Read a data set completely and list what is broken.
+
+    Found are: images that are missing, empty, truncated or no image; an image size other than the annotated one; boxes
+    without area or outside their frame; ids and file names that occur twice; unknown image ids; an identity twice in
+    one frame; values of a wrong type or not finite; files that are no JSON or MATLAB file; queries whose person is not
+    in their gallery; one image file in both splits.
+
+    Args:
+        name: "cuhk-sysu", "prw", "uestc-pr", "custom" or "mot".
+        root: as for `datasets.load_frames`.
+        on_progress: called after each image with (done, total).
+        threads: decoding threads; None takes the number of cores, at most 8.
+
+    Returns:
+        The problems: those of the annotations first, then of the queries, then of the images in file order.
+
+    Raises:
+        DatasetNotFoundError: `root` is not such a data set at all.
+        ValueError: an unknown name.
+    """
+    if name not in _FRAME_SCANS:
+        raise ValueError(f"data set {name!r} is not known; expected one of {', '.join(_FRAME_SCANS)}")
+    root = Path(root)
+    scans, problems = _scan_splits(name, root)
+    queries, query_problems = _scan_queries(name, root)
+    problems.extend(query_problems)
+    pictures = _pictures(scans, queries)
+    if name != "mot":  # a MOTChallenge sequence serves both splits
+        problems.extend(_shared_images(scans))
+    for done, found in enumerate(_check_pictures(pictures, threads), start=1):
+        problems.extend(found)
+        if on_progress is not None:
+            on_progress(done, len(pictures))
+    # Reading queries reads the gallery again, so its problems arrive twice.
+    return list(dict.fromkeys(problems))
+
+
+@dataclass
+class _Picture:
+    """One image file and what the annotations claim about it."""
+
+    path: Path
+    where: str
+    size: tuple[int, int] | None = None
+    boxes: list[tuple[str, FloatBoxes]] = field(default_factory=list)
+
+
+def _scan_splits(name: str, root: Path) -> tuple[list[tuple[str, Scan]], list[Problem]]:
+    """The splits that are there, and their broken records; a data set may have one split only."""
+    scans: list[tuple[str, Scan]] = []
+    problems: list[Problem] = []
+    absent: list[DatasetNotFoundError] = []
+    # A single JSON file is one split, not two.
+    splits = ("gallery",) if root.is_file() else ("train", "gallery")
+    for split in splits:
+        try:
+            scan = _FRAME_SCANS[name](root, split)
+        except DatasetNotFoundError as error:
+            absent.append(error)
+        except BrokenFileError as error:
+            problems.append(error.problem)
+        else:
+            scans.append((split, scan))
+            problems.extend(scan.problems)
+    if len(absent) == len(splits):
+        raise absent[0]
+    return scans, problems
+
+
+def _scan_queries(name: str, root: Path) -> tuple[list[Query], list[Problem]]:
+    """The queries and their broken records; the custom layout may have none."""
+    if name not in _QUERY_SCANS:
+        return [], []
+    try:
+        return _QUERY_SCANS[name](root)
+    except DatasetNotFoundError as error:
+        if name in ("custom", "uestc-pr"):
+            return [], []
+        return [], [Problem(str(root), str(error), "unpack the data set's archive again")]
+    except BrokenFileError as error:
+        return [], [error.problem]
+
+
+def _pictures(scans: Iterable[tuple[str, Scan]], queries: Iterable[Query]) -> list[_Picture]:
+    """The image files to decode, each once."""
+    pictures: dict[Path, _Picture] = {}
+    frames: dict[str, _Picture] = {}
+    for split, scan in scans:
+        for sample in scan.samples:
+            picture = pictures.setdefault(sample.path, _Picture(sample.path, sample.name))
+            picture.size = scan.sizes.get(sample.name, picture.size)
+            picture.boxes += [("a box", sample.boxes), ("a region to ignore", sample.ignore)]
+            if split == "gallery":
+                frames[sample.name] = picture
+    for query in queries:
+        if query.crop is not None:
+            pictures.setdefault(query.crop, _Picture(query.crop, f"crop of query person {query.person_id}"))
+        elif query.frame in frames and query.box is not None:
+            frames[query.frame].boxes.append((f"the box of query person {query.person_id}", query.box[None]))
+    return list(pictures.values())
+
+
+def _shared_images(scans: Iterable[tuple[str, Scan]]) -> Iterator[Problem]:
+    """Images that training and test share: figures on them would not be of unseen frames."""
+    paths = [[sample.path for sample in scan.samples] for _, scan in scans]
+    if len(paths) == 2:
+        for path in sorted(set(paths[0]) & set(paths[1])):
+            what = "the image is in both splits, so test figures would not be of unseen frames"
+            yield Problem(str(path), what, "take it out of one split", fatal=False)
+
+
+def _check_pictures(pictures: list[_Picture], threads: int | None) -> Iterator[list[Problem]]:
+    """The problems of each picture in order; only some pictures are in flight, so that memory stays small."""
+    workers = threads or min(8, os.cpu_count() or 1)
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        waiting = iter(pictures)
+        futures = [pool.submit(_check_picture, picture) for picture in islice(waiting, _LOOKAHEAD)]
+        try:
+            while futures:
+                yield futures.pop(0).result()
+                futures.extend(pool.submit(_check_picture, picture) for picture in islice(waiting, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _check_picture(picture: _Picture) -> list[Problem]:
+    try:
+        height, width = read_image(picture.path).shape[:2]
+    except ImageError as error:
+        return [Problem(f"{picture.where} ({picture.path})", error.reason, error.remedy)]
+    problems = []
+    if picture.size is not None and picture.size != (width, height):
+        what = f"the image is {width} x {height}, the annotation says {picture.size[0]} x {picture.size[1]}"
+        turned = picture.size == (height, width)
+        remedy = "apply its EXIF orientation to size and boxes" if turned else "correct width, height and boxes"
+        problems.append(Problem(picture.where, what, remedy))
+    for kind, boxes in picture.boxes:
+        limits = np.minimum(boxes[:, 2:], (width, height)) <= np.maximum(boxes[:, :2], 0)
+        for x1, y1, x2, y2 in boxes[limits.any(axis=1)].tolist():
+            what = f"{kind} ({x1:g}, {y1:g}, {x2:g}, {y2:g}) lies outside its frame of {width} x {height}"
+            problems.append(Problem(picture.where, what, "correct the box or remove it", fatal=False))
+    return problems
