@@ -1,6 +1,6 @@
 """personsearch data: check a data set, convert one to the custom layout, render the synthetic square."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,9 +11,9 @@ import datasets
 from datasets import custom
 from datasets.check import check_dataset
 from datasets.images import read_image
-from datasets.layout import DatasetNotFoundError
 from datasets.plaza import write_plaza
 from datasets.samples import UNLABELLED, FrameSample
+from tools.errors import UsageError
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
@@ -40,41 +40,46 @@ def check(root: Path, *, format: FrameFormat = "custom") -> Outcome:  # noqa: A0
     return Outcome("\n".join(lines), figures, failed=count > 0)
 
 
-def convert(root: Path, out: Path, *, format: FrameFormat) -> Outcome:  # noqa: A002 - the option is called --format
+def convert(
+    root: Path,
+    out: Path,
+    *,
+    format: FrameFormat,  # noqa: A002 - the option is called --format
+    split: Literal["both", "train", "gallery"] = "both",
+) -> Outcome:
     """Write a data set in the custom layout: OUT/train.json, OUT/test.json and OUT/queries.json.
 
-    The pictures stay where they are; the files point to them. Identities keep the data set's own numbers. In the custom
-    layout every query searches the whole of test.json, whatever galleries its data set had.
+    The pictures stay where they are; the files point to them. Identities keep the data set's own numbers (MOTChallenge
+    repeats its own in each sequence: they are renumbered). In the custom layout every query searches the whole of
+    test.json, whatever galleries its data set had.
 
     Args:
         root: the data set's folder.
         out: the folder to write to.
         format: the data set's layout.
+        split: both writes train.json and test.json, train or gallery one of them.
     """
-    _refuse_existing(out)
-    splits: dict[str, Sequence[FrameSample]] = {}
-    absent: list[DatasetNotFoundError] = []
-    for split in SPLITS:
-        try:
-            splits[split] = datasets.load_frames(format, root, split)
-        except DatasetNotFoundError as error:  # MOTChallenge folders often hold one of the two
-            absent.append(error)
-    if not splits:
-        raise absent[0]
+    names = tuple(SPLITS) if split == "both" else (split,)
+    _refuse_existing(out, names)
+    splits = {name: datasets.load_frames(format, root, name) for name in names}
+    if split == "both" and {s.path for s in splits["train"]} & {s.path for s in splits["gallery"]}:
+        raise UsageError(
+            f"{root} ({format}) has the same frames in both splits, expected a root with train/ and test/; say with "
+            "--split train or --split gallery which file to write"
+        )
     failures: list[str] = []
     written: dict[str, list[FrameSample]] = {}
-    for split, samples in splits.items():
-        with Progress(f"Reading {split}", unit="frame") as progress:
+    for name, samples in splits.items():
+        with Progress(f"Reading {name}") as progress:
             sizes, broken = _sizes(samples, progress)
         failures += broken
-        written[split] = [_with_own_numbers(sample, split) for sample in samples if sample.name in sizes]
-        custom.write_split(out / SPLITS[split], written[split], sizes)
+        kept = [sample for sample in samples if sample.name in sizes]
+        written[name] = kept if format == "mot" or name != "train" else [_with_own_numbers(sample) for sample in kept]
+        custom.write_split(out / SPLITS[name], written[name], sizes)
     queries = 0
     if "gallery" in written and format != "mot":
-        names = {sample.name for sample in written["gallery"]}
-        found = [
-            query for query in datasets.load_queries(format, root) if query.crop is not None or query.frame in names
-        ]
+        frames = {sample.name for sample in written["gallery"]}
+        found = [query for query in datasets.load_queries(format, root) if query.frame is None or query.frame in frames]
         custom.write_queries(out / "queries.json", found, written["gallery"])
         queries = len(found)
     return _described(out, written, queries, failures)
@@ -106,8 +111,8 @@ def plaza(
     return _described(root, written, len(datasets.load_queries("custom", root)), [])
 
 
-def _refuse_existing(out: Path) -> None:
-    for name in (*SPLITS.values(), "queries.json"):
+def _refuse_existing(out: Path, splits: Sequence[str]) -> None:
+    for name in [*(SPLITS[split] for split in splits), *(["queries.json"] if "gallery" in splits else [])]:
         if (out / name).exists():
             raise FileExistsError(
                 f"{out / name} exists, expected a folder without it; choose another or remove the file"
@@ -128,14 +133,15 @@ def _sizes(samples: Sequence[FrameSample], progress: Progress) -> tuple[dict[str
     return sizes, failures
 
 
-def _with_own_numbers(sample: FrameSample, split: str) -> FrameSample:
+def _with_own_numbers(sample: FrameSample) -> FrameSample:
     """A frame of the split "train" with the identities that its files write instead of 0 .. P-1."""
-    if split != "train":
-        return sample
+    assert sample.original_ids is not None  # FrameSample fills it
     return replace(sample, person_ids=np.where(sample.person_ids < 0, UNLABELLED, sample.original_ids))
 
 
-def _described(root: Path, splits: dict[str, Any], queries: int, failures: Sequence[str]) -> Outcome:
+def _described(
+    root: Path, splits: Mapping[str, Sequence[FrameSample]], queries: int, failures: Sequence[str]
+) -> Outcome:
     rows = []
     figures: dict[str, Any] = {"root": root, "queries": queries}
     for split, samples in splits.items():
