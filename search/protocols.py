@@ -65,7 +65,6 @@ def evaluate_search(
 
     Ties: detections of equal similarity share a threshold in the average precision; for the top figures wrong
     detections come first among equals, so that a model that gives everybody one embedding gains nothing.
-    Similarities are computed in float64 and compared as float32, so that equal embeddings are equal.
 
     Source: the evaluators of CUHK-SYSU (Xiao et al. 2017) and PRW (Zheng et al. 2017) as SeqNet (Li and Miao, AAAI
     2021) has them: a frame that a gallery lists twice is ranked once but its true boxes count twice. Deviation: a
@@ -93,9 +92,9 @@ def evaluate_search(
     """
     _require_queries(queries)
     features = _query_features(query_embeddings, len(queries))
+    if context_gallery < 1 or context_people < 1:
+        raise ValueError(f"context_gallery is {context_gallery}, context_people {context_people}, expected at least 1")
     people = _context_features(context, queries, features.shape[1], context_people)
-    if context_gallery < 1:
-        raise ValueError(f"context_gallery is {context_gallery}, expected at least 1")
     stack = stack_detections(detections, score_threshold, ignore, features.shape[1])
     embeddings = stack.embeddings
     assert embeddings is not None
@@ -258,8 +257,6 @@ def _context_features(
     """Per query the embeddings of the first people of its frame; all None without context matching."""
     if context is None:
         return [None] * len(queries)
-    if people < 1:
-        raise ValueError(f"context_people is {people}, expected at least 1")
     if len(context) != len(queries):
         raise ValueError(f"context of {len(context)} queries, expected {len(queries)}: one entry per query")
     features: list[NDArray[np.float32] | None] = []

@@ -122,9 +122,9 @@ def stack_queries(queries: Sequence[Query], stack: StackedDetections, frames: "F
     # The first position of each frame in each gallery; the last column collects frames without detections.
     columns = len(stack.rows) + 1
     never = len(member_row)
-    first = np.full(len(galleries) * columns, never, dtype=np.int64)
-    np.minimum.at(first, member_query * columns + member_row, np.arange(never))
-    first = first.reshape(len(galleries), columns)
+    first_flat = np.full(len(galleries) * columns, never, dtype=np.int64)
+    np.minimum.at(first_flat, member_query * columns + member_row, np.arange(never))
+    first = first_flat.reshape(len(galleries), columns)
     allowed = (first[:, :-1] < never)[:, stack.frame_of]
     allowed &= stack.ignored == 0
 

@@ -369,7 +369,7 @@ def test_random_ranking_needs_no_embeddings_and_knows_the_ignore_boxes() -> None
         ({"queries": [Query(0, [("a", None)], crop=Path("crop.jpg"))]}, "none of the 1 queries"),
         ({"queries": [Query(0, [], crop=Path("crop.jpg"))], "found": {}}, "none of the 1 queries"),
         ({"context": []}, "context of 0 queries, expected 1"),
-        ({"context": [people(0.9)], "context_people": 0}, "context_people is 0"),
+        ({"context": [people(0.9)], "context_people": 0}, "context_people 0"),
         ({"context": [people(0.9)], "context_gallery": 0}, "context_gallery is 0"),
         ({"context": [Detections(BOX[None], np.ones(1))]}, "context of query 0: detections have no embeddings"),
         ({"ignore": {"a": np.zeros((1, 3))}}, r"\(1, 3\)"),
