@@ -1,0 +1,391 @@
+"""Writes a synthetic world in the custom layout: frames, boxes, identities, queries."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.plaza.cameras import PlazaCamera, plaza_cameras
+from datasets.plaza.light import PERIODS
+from datasets.plaza.looks import Look, draw_looks
+from datasets.plaza.render import FrameRenderer
+from datasets.plaza.walks import Placement, Timetable
+from datasets.samples import UNLABELLED
+
+MIN_VISIBLE = 0.35
+"""A person of whom less is seen has no box."""
+MIN_HEIGHT = 22.0
+"""A person lower than this many pixels has no box, in frames 640 wide; in proportion otherwise."""
+PAUSE = 300
+"""Seconds between the part of a recording with the training people and the part with the test people."""
+QUERIES_PER_PERSON = 4
+
+
+@dataclass(frozen=True)
+class PlazaSummary:
+    """What a world holds.
+
+    Args:
+        root: folder of the world.
+        frames: pictures in train and test together.
+        boxes: labelled and unlabelled persons in them.
+        persons: identities, train and test together.
+        cameras: 5.
+        train_frames: pictures in train.json.
+        test_frames: pictures in test.json.
+        test_persons: identities in test.json.
+        queries: entries of queries.json.
+        random_map: mean average precision that a random ranking of the true boxes would have on the queries when
+            boxes of the query's own camera are left out: the floor a search has to beat.
+    """
+
+    root: Path
+    frames: int
+    boxes: int
+    persons: int
+    cameras: int
+    train_frames: int
+    test_frames: int
+    test_persons: int
+    queries: int
+    random_map: float
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """One box: identity (UNLABELLED included), clipped box as x, y, w, h, and how well the person is seen."""
+
+    person_id: int
+    box_xywh: tuple[float, float, float, float]
+    visible: float
+    inside: float
+
+
+@dataclass(frozen=True)
+class _FrameRecord:
+    """One written picture."""
+
+    file_name: str
+    camera: int
+    period: int
+    width: int
+    height: int
+    frame_index: int
+    timestamp: float
+    test: bool
+    sightings: tuple[_Sighting, ...]
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """One picture to take: seconds since the start of the period, running number in the camera's recording."""
+
+    second: int
+    frame_index: int
+    test: bool
+    placements: tuple[Placement, ...]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """All pictures of one camera in one period; small enough to send to another process."""
+
+    root: Path
+    seed: int
+    frame_width: int
+    camera: int
+    period: int
+    looks: tuple[Look, ...]
+    person_ids: tuple[int, ...]
+    shots: tuple[_Shot, ...]
+
+
+def write_plaza(
+    root: Path,
+    *,
+    seed: int,
+    persons: int = 60,
+    minutes: float = 3.0,
+    frame_width: int = 640,
+    test_fraction: float = 0.5,
+    unlabelled_fraction: float = 0.1,
+    on_progress: Callable[[int, int], None] | None = None,
+    workers: int = 1,
+) -> PlazaSummary:
+    """Writes a synthetic square seen by five cameras in three light periods, in the custom layout.
+
+    The same arguments give the same bytes, whatever the number of workers.
+
+    Args:
+        root: folder to fill with frames/, train.json, test.json and queries.json; made if missing, must be empty.
+        seed: of everything that is left to chance.
+        persons: identities. Near as many people again walk by unlabelled as `unlabelled_fraction` says.
+        minutes: length of the recording per camera and period, one frame a second; 15 x 60 x minutes frames in all.
+        frame_width: pixels, at least 160; four cameras have 16:9 frames, camera 5 half the width and 2:1.
+        test_fraction: share of the people and of the seconds that go to test.json, between 0 and 1.
+        unlabelled_fraction: people whose identity is unknown (person_id -1), as a share of `persons`, 0 .. 1.
+        on_progress: called in this process with frames done and frames in all.
+        workers: processes to render with. More than one starts fresh interpreters, so that a script which calls
+            this needs the usual `if __name__ == "__main__":`.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: an argument makes no world; the text names it.
+        FileExistsError: `root` holds something already.
+    """
+    cameras = plaza_cameras(frame_width)
+    _check(persons, minutes, test_fraction, unlabelled_fraction, workers)
+    seconds = max(2, round(minutes * 60))
+    test_seconds = min(seconds - 1, max(1, round(seconds * test_fraction)))
+    root = Path(root)
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise FileExistsError(f"{root} exists and is not an empty folder: choose another folder, or delete it first")
+    (root / "frames").mkdir(parents=True, exist_ok=True)
+
+    tasks = _plan(root, seed, persons, frame_width, (seconds, test_seconds), (test_fraction, unlabelled_fraction))
+    total = sum(len(task.shots) for task in tasks)
+    records: list[_FrameRecord] = []
+    for written in _run(tasks, workers):
+        records += written
+        if on_progress is not None:
+            on_progress(len(records), total)
+    records.sort(key=lambda record: (record.period, record.frame_index, record.camera))
+    train, test = ([r for r in records if r.test == side] for side in (False, True))
+    queries = _choose_queries(test)
+    _write_json(root / "train.json", _split_json(train))
+    _write_json(root / "test.json", _split_json(test))
+    _write_json(root / "queries.json", [_query_json(record, sighting) for record, sighting in queries])
+    return PlazaSummary(
+        root=root,
+        frames=len(records),
+        boxes=sum(len(record.sightings) for record in records),
+        persons=len({s.person_id for record in records for s in record.sightings} - {UNLABELLED}),
+        cameras=len(cameras),
+        train_frames=len(train),
+        test_frames=len(test),
+        test_persons=len({s.person_id for record in test for s in record.sightings} - {UNLABELLED}),
+        queries=len(queries),
+        random_map=_random_map(test, queries),
+    )
+
+
+def _check(persons: int, minutes: float, test_fraction: float, unlabelled_fraction: float, workers: int) -> None:
+    if persons < 2:
+        raise ValueError(f"persons is {persons}, expected at least 2: one to train on and one to search for")
+    if not 0 < minutes <= 600:
+        raise ValueError(f"minutes is {minutes}, expected more than 0 and at most 600 per camera and period")
+    if not 0 < test_fraction < 1:
+        raise ValueError(f"test_fraction is {test_fraction}, expected between 0 and 1: say 0.5 for half of the people")
+    if not 0 <= unlabelled_fraction <= 1:
+        raise ValueError(f"unlabelled_fraction is {unlabelled_fraction}, expected 0 .. 1: say 0.1 for one in ten")
+    if workers < 1:
+        raise ValueError(f"workers is {workers}, expected at least 1 process")
+
+
+def _plan(
+    root: Path, seed: int, persons: int, frame_width: int, length: tuple[int, int], shares: tuple[float, float]
+) -> list[_Task]:
+    """Who walks when; one task per camera and period."""
+    seconds, test_seconds = length
+    test_fraction, unlabelled_fraction = shares
+    test_persons = min(persons - 1, max(1, round(persons * test_fraction)))
+    unknown = round(persons * unlabelled_fraction)
+    looks = tuple(draw_looks(np.random.default_rng([seed, 1]), persons + unknown))
+    person_ids = (*range(persons), *[UNLABELLED] * unknown)
+    # Training people first; every part has passers-by of its own.
+    parts = (
+        (False, seconds - test_seconds, [*range(persons - test_persons), *range(persons, persons + unknown // 2)]),
+        (
+            True,
+            test_seconds,
+            [*range(persons - test_persons, persons), *range(persons + unknown // 2, persons + unknown)],
+        ),
+    )
+    timetables = [Timetable(np.random.default_rng([seed, 2, part]), looks, parts[part][2]) for part in range(2)]
+    tasks = []
+    for period in range(len(PERIODS)):
+        shots: list[_Shot] = []
+        start = 0
+        for (test, duration, _), timetable in zip(parts, timetables, strict=True):
+            for second, placements in enumerate(timetable.run(duration)):
+                shots.append(_Shot(start + second, period * seconds + len(shots), test, tuple(placements)))
+            start += duration + PAUSE
+        tasks += [
+            _Task(root, seed, frame_width, camera, period, looks, person_ids, tuple(shots)) for camera in range(5)
+        ]
+    return tasks
+
+
+def _run(tasks: Sequence[_Task], workers: int) -> Iterator[list[_FrameRecord]]:
+    """Renders the tasks and gives their records back piece by piece, in order."""
+    if workers == 1:
+        for task in tasks:
+            yield from _shoot(task)
+        return
+    # Fresh interpreters, not forks: a forked child would inherit the threads of whatever the caller has loaded.
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+        for records in pool.map(_shoot_all, tasks):
+            yield records
+
+
+def _shoot_all(task: _Task) -> list[_FrameRecord]:
+    cv2.setNumThreads(1)
+    return [record for records in _shoot(task) for record in records]
+
+
+def _shoot(task: _Task) -> Iterator[list[_FrameRecord]]:
+    """Takes the pictures of one task."""
+    camera, period = plaza_cameras(task.frame_width)[task.camera], PERIODS[task.period]
+    renderer = FrameRenderer(camera, period, task.looks, task.seed)
+    for shot in task.shots:
+        rng = np.random.default_rng([task.seed, 3, task.camera, shot.frame_index])
+        image, silhouettes = renderer.render(shot.placements, rng)
+        timestamp = period.start + shot.second
+        _write_caption(image, camera, timestamp)
+        name = f"frames/c{camera.camera_id}_{shot.frame_index:06d}.jpg"
+        _write_jpeg(task.root / name, image, camera.sensor.jpeg_quality)
+        sightings = []
+        for silhouette in silhouettes:
+            box = _labelled_box(silhouette.box, silhouette.visible, camera)
+            if box is not None:
+                person_id = task.person_ids[silhouette.person]
+                sightings.append(_Sighting(person_id, box, silhouette.visible, silhouette.inside))
+        # By place, so that the order tells nothing about who is in front.
+        sightings.sort(key=lambda sighting: sighting.box_xywh)
+        yield [
+            _FrameRecord(
+                name, camera.camera_id, task.period, camera.width, camera.height, shot.frame_index, timestamp,
+                shot.test, tuple(sightings),
+            )
+        ]  # fmt: skip
+
+
+def _labelled_box(
+    box: NDArray[np.float64], visible: float, camera: PlazaCamera
+) -> tuple[float, float, float, float] | None:
+    """The silhouette's box clipped to the frame as x, y, w, h with hundredths, None where too little is seen."""
+    x1, y1 = np.clip(box[:2], 0, (camera.width, camera.height))
+    x2, y2 = np.clip(box[2:], 0, (camera.width, camera.height))
+    x, y, right, bottom = (round(float(value), 2) for value in (x1, y1, x2, y2))
+    smallest = MIN_HEIGHT * min(1.0, camera.width / 640)
+    if visible < MIN_VISIBLE or bottom - y < smallest or right - x < smallest / 8:
+        return None
+    return x, y, round(right - x, 2), round(bottom - y, 2)
+
+
+def _write_caption(image: NDArray[np.uint8], camera: PlazaCamera, timestamp: float) -> None:
+    """Camera and clock in the upper left corner, as recorders write them."""
+    scale = max(0.3, 0.42 * camera.width / 640)
+    text = f"CAM {camera.camera_id}  {datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
+    place = (round(10 * scale), round(30 * scale))
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 2, cv2.LINE_AA)
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (235, 235, 235), 1, cv2.LINE_AA)
+
+
+def _write_jpeg(path: Path, image: NDArray[np.uint8], quality: int) -> None:
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise OSError(f"{path}: the JPEG encoder of OpenCV failed on a {image.shape} picture")
+    path.write_bytes(data.tobytes())
+
+
+def _choose_queries(test: Sequence[_FrameRecord]) -> list[tuple[_FrameRecord, _Sighting]]:
+    """The best view of every person per camera and period, up to QUERIES_PER_PERSON of different cameras first.
+
+    A view serves when nearly all of the person is seen at a fair size, and another camera sees the person too.
+    """
+    best: dict[tuple[int, int, int], tuple[float, _FrameRecord, _Sighting]] = {}
+    cameras: dict[int, set[int]] = {}
+    for record in test:
+        for sighting in record.sightings:
+            if sighting.person_id == UNLABELLED:
+                continue
+            cameras.setdefault(sighting.person_id, set()).add(record.camera)
+            share = sighting.box_xywh[3] / record.height
+            if sighting.visible < 0.85 or sighting.inside < 0.98 or share < 0.12:
+                continue
+            key = (sighting.person_id, record.camera, record.period)
+            score = sighting.visible * min(share, 0.3)
+            if key not in best or score > best[key][0]:
+                best[key] = (score, record, sighting)
+    chosen = []
+    for person in sorted(cameras):
+        views = [(key, *best[key]) for key in sorted(best) if key[0] == person and len(cameras[person]) > 1]
+        # Round by round one view of each camera, so that no camera has all the queries of a person.
+        seen: dict[int, int] = {}
+        rounds = []
+        for key, score, record, sighting in sorted(views, key=lambda view: -view[1]):
+            turn = seen.get(key[1], 0)
+            seen[key[1]] = turn + 1
+            rounds.append((turn, -score, key, record, sighting))
+        rounds.sort(key=lambda row: row[:3])
+        chosen += [(record, sighting) for *_, record, sighting in rounds[:QUERIES_PER_PERSON]]
+    return chosen
+
+
+def _random_map(test: Sequence[_FrameRecord], queries: Iterable[tuple[_FrameRecord, _Sighting]]) -> float:
+    """Expected mean average precision of a random order of the true boxes of other cameras.
+
+    With R right ones among N the expected precision at the rank of a right one averages to
+    (R - 1) / (N - 1) + (1 - (R - 1) / (N - 1)) * H(N) / N, H the harmonic numbers.
+    """
+    rows = np.array([(r.camera, s.person_id) for r in test for s in r.sightings], dtype=np.int64).reshape(-1, 2)
+    values = []
+    for record, sighting in queries:
+        others = rows[rows[:, 0] != record.camera, 1]
+        total, right = len(others), int((others == sighting.person_id).sum())
+        density = (right - 1) / max(total - 1, 1)
+        values.append(density + (1 - density) * float(np.sum(1.0 / np.arange(1, total + 1))) / total)
+    return float(np.mean(values)) if values else 0.0
+
+
+def _split_json(records: Sequence[_FrameRecord]) -> dict[str, object]:
+    images, annotations = [], []
+    for number, record in enumerate(records, start=1):
+        images.append(
+            {
+                "id": number,
+                "file_name": record.file_name,
+                "width": record.width,
+                "height": record.height,
+                "camera_id": record.camera,
+                "frame_index": record.frame_index,
+                "timestamp": record.timestamp,
+            }
+        )
+        for sighting in record.sightings:
+            width, height = sighting.box_xywh[2:]
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": 1,
+                    "bbox": list(sighting.box_xywh),
+                    "area": round(width * height, 2),
+                    "iscrowd": 0,
+                    "person_id": sighting.person_id,
+                }
+            )
+    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
+
+
+def _query_json(record: _FrameRecord, sighting: _Sighting) -> dict[str, object]:
+    return {
+        "file_name": record.file_name,
+        "bbox": list(sighting.box_xywh),
+        "person_id": sighting.person_id,
+        "camera_id": record.camera,
+    }
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
