@@ -65,7 +65,8 @@ def load_queries(root: Path, gallery_size: int = 100) -> list[Query]:
 
     Args:
         root: the data set's folder.
-        gallery_size: 50, 100, 500, 1000, 2000 or 4000; 4000 reads 12 million records and needs memory for them.
+        gallery_size: 50, 100, 500, 1000, 2000 or 4000; 4000 reads 12 million records: minutes and about
+            7 GB of memory.
 
     Raises:
         DatasetNotFoundError: no such folder, or no protocol file of that size.
@@ -81,7 +82,7 @@ def scan_frames(root: Path, split: str) -> Scan:
     root = find_root(root, "CUHK-SYSU", _WANTED, _SUBFOLDERS, _REMEDY)
     problems: list[Problem] = []
     boxes_of = _read_images(root / _IMAGE_RECORDS, problems)
-    pool = [_text(cell) for cell in read_variable(root / _POOL, ["pool"]).ravel()]
+    pool = _pool(root)
     in_pool = set(pool)
     if split == "train":
         names, persons = sorted(set(boxes_of) - in_pool), _train_persons(root)
@@ -119,7 +120,7 @@ def scan_queries(root: Path, gallery_size: int = 100) -> tuple[list[Query], list
             f"CUHK-SYSU data set: no {path}; galleries of size {', '.join(there)} are there: use one of them "
             "(--gallery-size), or unpack the missing file from the archive"
         )
-    frames = tuple(_text(cell) for cell in read_variable(root / _POOL, ["pool"]).ravel())
+    frames = tuple(_pool(root))
     rows = {name: row for row, name in enumerate(frames)}
     queries: list[Query] = []
     problems: list[Problem] = []
@@ -129,6 +130,15 @@ def scan_queries(root: Path, gallery_size: int = 100) -> tuple[list[Query], list
         except (ValueError, IndexError, KeyError, OverflowError) as error:
             problems.append(Problem(f"{path.name} query {index + 1}", f"cannot be read ({error})", _AGAIN))
     return queries, problems
+
+
+def _pool(root: Path) -> list[str]:
+    """The frames of the split "gallery", in file order."""
+    with _naming(_POOL):
+        names = [_text(cell) for cell in read_variable(root / _POOL, ["pool"]).ravel()]
+        if len(set(names)) < len(names):
+            raise ValueError("a frame is listed twice")
+    return names
 
 
 def _query(index: int, record: Any, frames: tuple[str, ...], rows: dict[str, int]) -> Query:
