@@ -1,0 +1,1 @@
+"""What answers a question: the gallery, the predictor in front of it, the protocols, the report pages."""

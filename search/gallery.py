@@ -140,18 +140,9 @@ class Gallery:
         """
         path = Path(path)
         description = read_description(path)
-        remedy = "use the model it was indexed with, or index into a new folder"
-        if embedding_dim is not None and embedding_dim != description["embedding_dim"]:
-            raise ValueError(
-                f"gallery {path} holds embeddings of width {description['embedding_dim']}, "
-                f"the model makes width {embedding_dim}; {remedy}"
-            )
-        if model_fingerprint is not None and model_fingerprint != description["model_fingerprint"]:
-            raise ValueError(
-                f"gallery {path} was indexed with model {description['model_fingerprint']}, "
-                f"this is model {model_fingerprint}; {remedy}"
-            )
-        return cls(path, description["embedding_dim"], description["model_fingerprint"], create=False)
+        gallery = cls(path, description["embedding_dim"], description["model_fingerprint"], create=False)
+        gallery.require_model(embedding_dim, model_fingerprint)
+        return gallery
 
     @classmethod
     def open_or_create(cls, path: str | Path, *, embedding_dim: int, model_fingerprint: str) -> Self:
@@ -159,6 +150,24 @@ class Gallery:
         known = (Path(path) / DESCRIPTION_FILE).exists()
         make = cls.open if known else cls.create
         return make(path, embedding_dim=embedding_dim, model_fingerprint=model_fingerprint)
+
+    def require_model(self, embedding_dim: int | None, model_fingerprint: str | None) -> None:
+        """Refuse a model whose embeddings are not comparable with those of the gallery; None is not checked.
+
+        Raises:
+            ValueError: another width or another fingerprint.
+        """
+        remedy = "use the model it was indexed with, or index into a new folder"
+        if embedding_dim is not None and embedding_dim != self.embedding_dim:
+            raise ValueError(
+                f"gallery {self.path} holds embeddings of width {self.embedding_dim}, "
+                f"the model makes width {embedding_dim}; {remedy}"
+            )
+        if model_fingerprint is not None and model_fingerprint != self.model_fingerprint:
+            raise ValueError(
+                f"gallery {self.path} was indexed with model {self.model_fingerprint}, "
+                f"this is model {model_fingerprint}; {remedy}"
+            )
 
     def add(self, frame: Frame, detections: Detections, *, source: str = "", location: str | None = None) -> None:
         """Take the sightings of one frame; a frame taken before (same source and name) is replaced.

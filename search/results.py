@@ -68,7 +68,7 @@ class Sighting:
     Args:
         frame: the frame's name.
         index: the detection's row in that frame, so that (source, frame, index) is unique in a gallery.
-        source: the video, folder or stream the frame came from.
+        source: the folder or stream the frame came from.
         camera: None where unknown.
         timestamp: as in `Frame`; None where unknown.
         box: xyxy pixels of the frame.
@@ -76,8 +76,8 @@ class Sighting:
         score: cosine similarity with the probe in [-1, 1].
         frame_width: pixels.
         frame_height: pixels.
-        location: the image file, or "video.mp4#123" for the frame at position 123 of a video; None where the frame
-            cannot be read again (a live stream).
+        location: the image file, or "clip.mp4#t=000012.000" for the frame of a video at that second; None where the
+            frame cannot be read again (a live stream).
         cutout: the stored picture of the box.
     """
 

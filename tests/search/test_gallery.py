@@ -1,11 +1,6 @@
 """The gallery: durable, idempotent, resumable, exact."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -22,25 +17,6 @@ from search.gallery import Gallery
 DIM = 16
 MODEL = {"embedding_dim": DIM, "model_fingerprint": "weights-1"}
 IMAGE = np.full((90, 160, 3), 120, dtype=np.uint8)
-
-WRITER = """
-import sys
-import numpy as np
-from datasets.samples import Frame
-from detection.detections import Detections
-from search.gallery import Gallery
-
-path, writer, pause = sys.argv[1], sys.argv[2], len(sys.argv) > 3
-gallery = Gallery.open(path)
-image = np.zeros((60, 80, 3), np.uint8)
-random = np.random.default_rng(int(writer))
-for batch in range(10**6 if pause else 6):
-    for number in range(20):
-        found = Detections([[5, 5, 20, 40]] * 3, [0.9] * 3, random.standard_normal((3, 16)).astype("float32"))
-        gallery.add(Frame(f"{writer}-{batch:05d}-{number}.jpg", image, writer), found, source="folder")
-    gallery.flush()
-    print(batch, flush=True)
-"""
 
 
 def unit(count: int, seed: int = 0) -> NDArray[np.float32]:
@@ -66,13 +42,6 @@ def fill(gallery: Gallery, embeddings: NDArray[np.float32], people: int = 4, sou
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
     return Gallery.create(tmp_path / "people", **MODEL)
-
-
-def start_writer(path: Path, number: int, *more: str) -> subprocess.Popen[str]:
-    repository = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-c", WRITER, str(path), str(number), *more]
-    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def test_round_trip_of_every_field(gallery: Gallery, tmp_path: Path) -> None:
@@ -254,31 +223,6 @@ def test_embeddings_are_scaled_to_unit_length(gallery: Gallery) -> None:
     assert gallery.search(unit(4)[2])[0].score == pytest.approx(1.0, abs=1e-6)
 
 
-def test_a_killed_writer_loses_nothing_acknowledged(gallery: Gallery, tmp_path: Path) -> None:
-    path = tmp_path / "people"
-    writer = start_writer(path, 1, "forever")
-    assert writer.stdout is not None
-    acknowledged = [int(writer.stdout.readline()) for _ in range(5)][-1]
-    time.sleep(0.03)  # somewhere in the middle of a write
-    writer.send_signal(signal.SIGKILL)
-    acknowledged = max([acknowledged, *map(int, writer.stdout.read().split())])
-    writer.wait()
-    after = Gallery.open(path)
-    done = [
-        after.is_done(f"1-{batch:05d}-{number}.jpg", source="folder")
-        for batch in range(acknowledged + 1)
-        for number in range(20)
-    ]
-    assert all(done)
-    assert len(after) >= 60 * (acknowledged + 1)
-    batch = acknowledged + 1  # whatever its state, indexing it again leaves it exactly once
-    for number in range(20):
-        after.add(Frame(f"1-{batch:05d}-{number}.jpg", IMAGE), found(unit(2)), source="folder")
-    after.flush()
-    assert len(after) == 60 * (acknowledged + 1) + 40
-    assert all(after.cutout(one.cutout) for one in after.search(unit(1), limit=1000))
-
-
 def test_sightings_of_a_frame_that_was_not_marked_done_are_replaced(gallery: Gallery, tmp_path: Path) -> None:
     fill(gallery, unit(40))
     gallery.flush()
@@ -289,23 +233,6 @@ def test_sightings_of_a_frame_that_was_not_marked_done_are_replaced(gallery: Gal
     again.flush()
     assert len(again) == 30
     assert again.is_done("0000.jpg", source="clip")
-
-
-def test_two_writers_and_a_reader(gallery: Gallery, tmp_path: Path) -> None:
-    path = tmp_path / "people"
-    writers = [start_writer(path, number) for number in (1, 2)]
-    reader = Gallery.open(path)
-    counts = []
-    while any(writer.poll() is None for writer in writers):
-        answer = reader.search(unit(1)[0], limit=5)
-        counts.append(answer.searched)
-        assert [one.score for one in answer] == sorted((one.score for one in answer), reverse=True)
-        assert len(answer) == min(5, answer.searched)
-    assert all(writer.wait() == 0 for writer in writers)
-    assert counts == sorted(counts)
-    assert len(set(counts)) > 1
-    assert len(reader) == 2 * 6 * 20 * 3
-    assert reader.cameras() == ("1", "2")
 
 
 def test_a_passing_write_error_is_retried_and_a_lasting_one_keeps_the_rows(

@@ -1,0 +1,324 @@
+"""A thin predictor in front of the joint model: index footage into a gallery, look for a person in it.
+
+search = PersonSearch.from_checkpoint("model.safetensors")
+with search.open_gallery("people", create=True) as gallery:
+    search.index("footage", gallery)
+for sighting in search.find(gallery, crop=picture):
+    ...
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from datasets.samples import Camera
+from datasets.sources import frames_from_source, prefetched
+from datasets.videos import is_stream, public_name
+from detection.checkpoints import fingerprint, load_model
+from detection.detections import Detections
+from detection.joint import PersonSearchRCNN
+from detection.precision import default_device
+from search.gallery import Gallery
+from search.inference import as_tensor
+from search.probes import box_probe, crop_probe
+from search.results import RankedSightings
+
+Image = NDArray[np.uint8]
+Element = TypeVar("Element")
+
+
+class SearchModel(Protocol):
+    """What the predictor needs of a model; `detection.joint.PersonSearchRCNN` has it."""
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length D of an embedding."""
+
+    def detect(self, images: list[Tensor]) -> list[Detections]:
+        """Everybody in each image [3, H, W] in [0, 1]."""
+
+    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
+        """(N_i, D) unit embeddings of boxes (N_i, 4)."""
+
+
+@dataclass(frozen=True)
+class IndexSummary:
+    """What indexing did, so far or in the end.
+
+    Args:
+        frames: frames searched for people in this run.
+        sightings: people found in them.
+        skipped: frames that were in the gallery already.
+        failures: (name, reason) of what could not be read.
+    """
+
+    frames: int = 0
+    sightings: int = 0
+    skipped: int = 0
+    failures: tuple[tuple[str, str], ...] = ()
+
+
+class PersonSearch:
+    """Model, device and batch size; no other state.
+
+    Args:
+        model: detects and embeds; it is put into evaluation mode and onto the device.
+        batch_size: frames that go through the network together; more is faster on a GPU and takes memory.
+        device: "auto" is the GPU when there is one.
+        model_fingerprint: names the weights in galleries; None computes it from a PersonSearchRCNN.
+
+    Raises:
+        ValueError: the batch size is not positive, or a model of another class comes without a fingerprint.
+    """
+
+    def __init__(
+        self,
+        model: SearchModel,
+        *,
+        batch_size: int = 4,
+        device: str | torch.device = "auto",
+        model_fingerprint: str | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch size {batch_size}, expected at least 1")
+        if isinstance(model, nn.Module):
+            model.to(default_device() if device == "auto" else torch.device(device)).eval()
+        if model_fingerprint is None:
+            if not isinstance(model, PersonSearchRCNN):
+                raise ValueError(f"a {type(model).__name__} has no known fingerprint; give model_fingerprint")
+            model_fingerprint = fingerprint(model)
+        self.model = model
+        self.batch_size = batch_size
+        self.model_fingerprint = model_fingerprint
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, *, batch_size: int = 4, device: str | torch.device = "auto") -> Self:
+        """The predictor of a model file (`detection.checkpoints.load_model`).
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a joint model of this project.
+        """
+        where = None if device == "auto" else device
+        return cls(load_model(path, device=where), batch_size=batch_size, device=device)
+
+    def open_gallery(self, path: str | Path, *, create: bool = False) -> Gallery:
+        """The gallery at a path, checked to be of this model; with `create` it is made where there is none.
+
+        Raises:
+            FileNotFoundError: no gallery there, and `create` is off.
+            ValueError: a gallery of another model.
+        """
+        opener = Gallery.open_or_create if create else Gallery.open
+        return opener(path, embedding_dim=self.model.embedding_dim, model_fingerprint=self.model_fingerprint)
+
+    @torch.no_grad()
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        """Everybody in each image, on the processor.
+
+        Args:
+            images: (H, W, 3) uint8 RGB each.
+        """
+        return [found.to("cpu") for found in self.model.detect([as_tensor(image) for image in images])]
+
+    def index(
+        self,
+        source: str | Path,
+        gallery: Gallery,
+        *,
+        every_seconds: float = 1.0,
+        camera: Camera | None = None,
+        start_time: float | None = None,
+        on_progress: Callable[[IndexSummary], None] | None = None,
+    ) -> IndexSummary:
+        """Find everybody in footage and add them to a gallery; what is in it already is passed over.
+
+        Frames are decoded in the background. Whatever ends this early (an error, Ctrl-C), what was found until then
+        is written; running it again goes on from there.
+
+        Args:
+            source: as for `datasets.sources.frames_from_source`: an image, folder, JSON of the custom layout, video or
+                stream.
+            gallery: made with this model.
+            every_seconds: the distance of two frames of a video; smaller sees more and takes longer.
+            camera: of all frames, where the source does not tell.
+            start_time: seconds since the epoch of the first frame, where the source does not tell.
+            on_progress: called after each batch with the figures so far.
+
+        Returns:
+            Counts, and (name, reason) of each item that could not be read.
+
+        Raises:
+            FileNotFoundError: the source does not exist.
+            ValueError: not a single frame could be read, or the gallery is of another model.
+            OSError: the gallery cannot be written.
+        """
+        self._require_own(gallery)
+        place = source_place(source)
+        failures: list[tuple[str, str]] = []
+        skipped = 0
+
+        def known(name: str) -> bool:
+            nonlocal skipped
+            done = gallery.is_done(name, source=place.name)
+            skipped += done
+            return done
+
+        frames = sightings = 0
+        decoded = frames_from_source(
+            source,
+            every_seconds=every_seconds,
+            camera=camera,
+            start_time=start_time,
+            failures=failures,
+            skip=known,
+        )
+        try:
+            with closing(prefetched(decoded, depth=2 * self.batch_size)) as ready:  # type: ignore[type-var]
+                for batch in _batches(ready, self.batch_size):
+                    for frame, found in zip(batch, self.detect([frame.image for frame in batch]), strict=True):
+                        gallery.add(frame, found, source=place.name, location=place.location(frame.name))
+                        frames, sightings = frames + 1, sightings + len(found)
+                    if on_progress is not None:
+                        on_progress(IndexSummary(frames, sightings, skipped, tuple(failures)))
+        finally:
+            gallery.flush()
+        return IndexSummary(frames, sightings, skipped, tuple(failures))
+
+    def embed_crop(self, image: Image) -> Tensor:
+        """The embedding (D,) of a picture that shows one person, see `embed_crops`."""
+        return self.embed_crops([image])[0]
+
+    @torch.no_grad()
+    def embed_crops(self, images: Sequence[Image]) -> Tensor:
+        """Embeddings of pictures that show one person each.
+
+        The network knows people in frames, so each picture is placed in the middle of a canvas (`crop_probe`) and its
+        area is the box.
+
+        Args:
+            images: (H, W, 3) uint8 RGB each, any size.
+
+        Returns:
+            (N, D) float32 of unit length, on the processor.
+
+        Raises:
+            ValueError: a picture without pixels.
+        """
+        embeddings = [torch.zeros(0, self.model.embedding_dim)]
+        for batch in _batches(iter(images), self.batch_size):
+            placed = [crop_probe(image) for image in batch]
+            rows = self.model.embed(
+                [as_tensor(canvas) for canvas, _ in placed],
+                [torch.from_numpy(box)[None] for _, box in placed],
+            )
+            embeddings += [row.cpu() for row in rows]
+        return torch.cat(embeddings)
+
+    @torch.no_grad()
+    def embed_box(self, image: Image, box: ArrayLike) -> Tensor:
+        """The embedding (D,) of a person in a frame, float32 of unit length, on the processor.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, the whole frame.
+            box: x1, y1, x2, y2 in its pixels; what lies outside the frame is cut off.
+
+        Raises:
+            ValueError: the box is not four numbers, has no area, or lies outside the frame.
+        """
+        rows = torch.from_numpy(box_probe(image, box))[None]
+        return self.model.embed([as_tensor(image)], [rows])[0][0].cpu()
+
+    def find(
+        self,
+        gallery: Gallery,
+        *,
+        crop: Image | Sequence[Image] | None = None,
+        frame: Image | None = None,
+        box: ArrayLike | None = None,
+        limit: int = 50,
+        cameras: Camera | Sequence[Camera] | None = None,
+        after: float | None = None,
+        before: float | None = None,
+        minimum_score: float | None = None,
+        exclude_frame: str | None = None,
+        combine: str = "mean",
+    ) -> RankedSightings:
+        """Look for a person: by one or several pictures of the person, or by a box in a frame.
+
+        Args:
+            gallery: made with this model.
+            crop: (H, W, 3) uint8 RGB showing the person alone, or several of the same person.
+            frame: a whole frame, with `box`.
+            box: x1, y1, x2, y2 in the frame's pixels.
+            limit: as the arguments below, see `Gallery.search`.
+            cameras: only these cameras.
+            after: only from this time on, seconds.
+            before: only earlier than this time.
+            minimum_score: only sightings at least this similar.
+            exclude_frame: leave out frames of this name.
+            combine: how several crops count, "mean" or "max".
+
+        Raises:
+            ValueError: not exactly one kind of probe, a box outside the frame, or a gallery of another model.
+        """
+        self._require_own(gallery)
+        if (crop is None) == (frame is None) or (frame is None) != (box is None):
+            raise ValueError("a probe is either a crop, or a frame and a box in it; give exactly one of the two")
+        if frame is not None and box is not None:
+            probe = self.embed_box(frame, box)
+        elif isinstance(crop, np.ndarray):
+            probe = self.embed_crop(crop)
+        else:
+            probe = self.embed_crops(crop or [])
+        return gallery.search(
+            probe,
+            limit=limit,
+            cameras=cameras,
+            after=after,
+            before=before,
+            minimum_score=minimum_score,
+            exclude_frame=exclude_frame,
+            combine=combine,
+        )
+
+    def _require_own(self, gallery: Gallery) -> None:
+        gallery.require_model(self.model.embedding_dim, self.model_fingerprint)
+
+
+@dataclass(frozen=True)
+class SourcePlace:
+    """How a gallery names a source: the folder its frame names are relative to, or a stream's address without secrets.
+
+    A folder, a video in it and a JSON file in it share the folder, so a frame indexed through two of them is one frame.
+    """
+
+    name: str
+    folder: Path | None
+
+    def location(self, frame_name: str) -> str | None:
+        """Where the frame can be read again, see `Sighting.location`."""
+        return None if self.folder is None else str(self.folder / frame_name)
+
+
+def source_place(source: str | Path) -> SourcePlace:
+    """The place of a source, as `index` records it."""
+    if is_stream(str(source)):
+        return SourcePlace(public_name(str(source)), None)
+    path = Path(source).resolve()
+    folder = path if path.is_dir() else path.parent
+    return SourcePlace(str(folder), folder)
+
+
+def _batches(items: Iterator[Element], size: int) -> Iterator[list[Element]]:
+    """Lists of `size` items, the last one shorter."""
+    while batch := list(itertools.islice(items, size)):
+        yield batch

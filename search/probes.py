@@ -1,0 +1,67 @@
+"""What the network is shown of a probe: a box in its frame, or a crop placed on a canvas as people stand in frames."""
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Image = NDArray[np.uint8]
+
+CROP_SHARE = 1 / 3
+"""Height of a crop in the canvas it is embedded in, as a share of the canvas: people in frames stand about so high."""
+
+CANVAS_RATIO = 4 / 3
+"""Width of that canvas to its height."""
+
+MOST_CROP_HEIGHT = 512
+"""Taller crops are made smaller first; the network would do so with the canvas anyway."""
+
+
+def crop_probe(image: Image) -> tuple[Image, NDArray[np.float32]]:
+    """A picture of a person in the middle of a canvas of frame-like proportions.
+
+    The person then has the size, for the network, that people in frames have, and the box touches no border, where a
+    network sees padding. The outermost pixels are continued to the canvas's edges, which makes no new edge.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        The canvas, and the (4,) xyxy box of the picture in it.
+
+    Raises:
+        ValueError: the picture has no pixel, or is no RGB picture.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(f"crop is {image.dtype} {image.shape}, expected uint8 (H, W, 3) RGB with at least one pixel")
+    if image.shape[0] > MOST_CROP_HEIGHT:
+        size = (max(1, round(image.shape[1] * MOST_CROP_HEIGHT / image.shape[0])), MOST_CROP_HEIGHT)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    height, width = image.shape[:2]
+    canvas_height = max(height / CROP_SHARE, 1.5 * width / CANVAS_RATIO)
+    above = max(1, round((canvas_height - height) / 2))
+    beside = max(1, round((canvas_height * CANVAS_RATIO - width) / 2))
+    canvas = cv2.copyMakeBorder(image, above, above, beside, beside, cv2.BORDER_REPLICATE)
+    box = np.array([beside, above, beside + width, above + height], dtype=np.float32)
+    return np.asarray(canvas, dtype=np.uint8), box
+
+
+def box_probe(image: Image, box: ArrayLike) -> NDArray[np.float32]:
+    """A box (4,) xyxy cut at the borders of a picture.
+
+    Raises:
+        ValueError: the box is not four finite numbers, has no area, or lies outside the picture.
+    """
+    height, width = image.shape[:2]
+    try:
+        values = np.asarray(box, dtype=np.float32).reshape(-1)
+    except (TypeError, ValueError):
+        raise ValueError(f"box {box!r}, expected four numbers x1,y1,x2,y2") from None
+    if values.shape != (4,) or not np.isfinite(values).all():
+        raise ValueError(f"box {values.tolist()}, expected four finite numbers x1,y1,x2,y2")
+    clipped = np.clip(values, 0, np.array([width, height, width, height], dtype=np.float32))
+    text = ",".join(f"{value:g}" for value in values)
+    if not (values[0] < values[2] and values[1] < values[3]):
+        raise ValueError(f"box {text} has no area, expected x1,y1,x2,y2 with x1 < x2 and y1 < y2")
+    if not (clipped[0] < clipped[2] and clipped[1] < clipped[3]):
+        raise ValueError(f"box {text} lies outside the frame of {width} x {height} pixels; give one inside it")
+    return np.asarray(clipped, dtype=np.float32)
