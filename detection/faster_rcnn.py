@@ -36,7 +36,8 @@ class DetectorConfig:
         box_features: width of the box head.
         min_size: length of the shorter side of the network's input in pixels; larger finds smaller people, slower.
         max_size: upper bound of the longer side in pixels.
-        rpn_post_nms: proposals kept per image when detecting; twice as many when training.
+        rpn_post_nms: proposals kept per image when detecting, out of twice as many per pyramid level; twice that in
+            training. Crowds need more; suppression of proposals takes a fifth of a training step at 1000.
         box_batch: RoIs sampled per image in training, a quarter to a half of them people.
         box_positive_fraction: share of people among the sampled RoIs at most.
         nms_threshold: overlap (IoU) above which the weaker of two detections is dropped.
@@ -79,6 +80,8 @@ class DetectorConfig:
                 f"{len(self.anchor_sizes)} anchor_sizes, expected {len(levels) + 1}: one tuple for each of the "
                 f"{len(levels)} pyramid_levels and one for the pooled level above them"
             )
+        if len({len(sizes) for sizes in self.anchor_sizes}) != 1:
+            raise ValueError(f"anchor_sizes {self.anchor_sizes}, expected the same number on each level: one head serves all")
         if not 32 <= self.min_size <= self.max_size:
             raise ValueError(f"min_size {self.min_size} and max_size {self.max_size}, expected 32 <= min <= max")
 
@@ -124,8 +127,8 @@ def build_detector(config: DetectorConfig) -> FasterRCNN:
         rpn_anchor_generator=AnchorGenerator(
             config.anchor_sizes, (config.anchor_ratios,) * len(config.anchor_sizes)
         ),
-        rpn_pre_nms_top_n_train=2000,
-        rpn_pre_nms_top_n_test=1000,
+        rpn_pre_nms_top_n_train=4 * config.rpn_post_nms,
+        rpn_pre_nms_top_n_test=2 * config.rpn_post_nms,
         rpn_post_nms_top_n_train=2 * config.rpn_post_nms,
         rpn_post_nms_top_n_test=config.rpn_post_nms,
         box_roi_pool=pool,

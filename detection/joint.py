@@ -5,8 +5,10 @@
     embed(images, boxes)    -> [Tensor]        unit embeddings of given boxes, a probe's for example
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -67,27 +69,29 @@ class EmbeddingHead(nn.Module):
     """RoIs of a feature pyramid to unit vectors.
 
     A person is sampled tall (16 x 8 by default), two convolutions mix the neighbourhood, the columns are averaged and
-    the rows kept apart, so that hair, upper and lower clothes stay in their places; a linear map and BatchNorm follow.
+    the rows kept apart, so that hair, upper and lower clothes stay in their places; a linear map follows.
+
+    The norm is GroupNorm: a step sees a handful of people, and BatchNorm over so few makes an embedding depend on who
+    else is in the batch (measured: the OIM loss then rises instead of falling).
     """
 
     def __init__(self, config: EmbeddingConfig, map_names: Sequence[str], in_channels: int) -> None:
         super().__init__()
         size = (config.pool_height, config.pool_width)
         self.pool = MultiScaleRoIAlign(featmap_names=list(map_names), output_size=size, sampling_ratio=2)
+        norm = partial(nn.GroupNorm, math.gcd(32, config.channels))
         self.convolutions = nn.Sequential(
-            Conv2dNormActivation(in_channels, config.channels, 3),
-            Conv2dNormActivation(config.channels, config.channels, 3, stride=2),
+            Conv2dNormActivation(in_channels, config.channels, 3, norm_layer=norm),
+            Conv2dNormActivation(config.channels, config.channels, 3, stride=2, norm_layer=norm),
         )
         rows = (config.pool_height + 1) // 2
         self.project = nn.Linear(rows * config.channels, config.dimension)
-        self.norm = nn.BatchNorm1d(config.dimension)
 
     def forward(self, features: dict[str, Tensor], boxes: list[Tensor], image_sizes: list[tuple[int, int]]) -> Tensor:
         """Unit embeddings (sum of boxes, D), float32, of boxes in the coordinates of the network's input."""
         pooled = self.pool(features, boxes, image_sizes)  # (R, C, 16, 8)
         stripes = self.convolutions(pooled).mean(dim=3)  # (R, channels, 8)
-        projected = self.project(stripes.flatten(1)).float()  # (R, D)
-        return functional.normalize(self.norm(projected), dim=1)
+        return functional.normalize(self.project(stripes.flatten(1)).float(), dim=1)  # (R, D)
 
 
 class PersonSearchRCNN(nn.Module):
@@ -150,15 +154,8 @@ class PersonSearchRCNN(nn.Module):
             )
             people = [label > 0 for label in labels]
             boxes = [box[mask] for box, mask in zip(proposals, people, strict=True)]
-            # Statistics of a single RoI are no statistics: BatchNorm needs two, so such a batch trains detection only.
-            if sum(len(rows) for rows in boxes) < 2:
-                boxes = [box[:0] for box in boxes]
-            embeddings = (
-                self.embedding_head(features, boxes, image_list.image_sizes)
-                if any(len(rows) for rows in boxes)
-                else pooled.new_zeros((0, self.embedding_dim), dtype=torch.float32)
-            )
-        rows = [index[mask][: len(box)] for index, mask, box in zip(matched, people, boxes, strict=True)]
+            embeddings = self.embedding_head(features, boxes, image_list.image_sizes)
+        rows = [index[mask] for index, mask in zip(matched, people, strict=True)]
         counts = torch.tensor([len(box) for box in boxes], device=self.device)
         return JointLosses(
             {**rpn_losses, "loss_classifier": loss_classifier, "loss_box_reg": loss_box_reg},

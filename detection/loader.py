@@ -1,0 +1,87 @@
+"""Frames for training, in an order and with an augmentation that depend on seed and epoch alone."""
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from datasets.images import read_image
+from datasets.samples import Camera, FrameSample
+from datasets.transforms import FrameTransform
+from detection.joint import Target
+
+Batch = tuple[list[Tensor], list[Target]]
+
+
+class TrainingFrames(Dataset[tuple[Tensor, Target]]):
+    """Augmented frames with their targets; an index is (epoch, row), so that each epoch sees other augmentations.
+
+    Args:
+        samples: the split "train".
+        transform: the augmentation.
+        seed: of the augmentation.
+        cameras: camera -> camera_index; cameras that are not listed get 0.
+    """
+
+    def __init__(
+        self, samples: Sequence[FrameSample], transform: FrameTransform, *, seed: int, cameras: dict[Camera, int]
+    ) -> None:
+        self.samples = samples
+        self.transform = transform
+        self.seed = seed
+        self.cameras = cameras
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, Target]:
+        epoch, row = index
+        sample = self.samples[row]
+        seed = int(np.random.SeedSequence([self.seed, epoch, row]).generate_state(1)[0])
+        image, boxes, kept = self.transform(read_image(sample.path), sample.boxes, seed)
+        camera = 0 if sample.camera is None else self.cameras.get(sample.camera, 0)
+        target = {
+            "boxes": torch.from_numpy(boxes),
+            "labels": torch.ones(len(boxes), dtype=torch.int64),
+            "person_index": torch.from_numpy(sample.person_ids[kept]),
+            "camera_index": torch.full((len(boxes),), camera, dtype=torch.int64),
+        }
+        return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), target
+
+
+def epoch_order(frames: int, batch_size: int, *, seed: int, epoch: int) -> list[list[tuple[int, int]]]:
+    """The batches of an epoch: each frame once, shuffled; a last batch that is not full is filled from the start."""
+    order = np.random.default_rng([seed, epoch]).permutation(frames)
+    count = -(-frames // batch_size)
+    order = np.resize(order, count * batch_size)
+    return [[(epoch, int(row)) for row in rows] for rows in order.reshape(count, batch_size)]
+
+
+def load_batches(
+    frames: TrainingFrames, batches: Sequence[list[tuple[int, int]]], *, workers: int
+) -> Iterator[Batch]:
+    """Decode and augment batches ahead of the network, in `workers` processes (0: in this one)."""
+    loader = DataLoader(
+        frames,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=_single_threaded if workers else None,
+        prefetch_factor=2 if workers else None,
+        # The loader draws a seed for its workers, which must not come out of the training's random numbers.
+        generator=torch.Generator(),
+    )
+    yield from loader
+
+
+def _collate(items: list[tuple[Tensor, Target]]) -> Batch:
+    return [image for image, _ in items], [target for _, target in items]
+
+
+def _single_threaded(worker: int) -> None:
+    """Workers beside a training share its cores: one thread each."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

@@ -1,0 +1,135 @@
+"""Starting from published weights: "none", "imagenet", "coco" or a file in torchvision's structure."""
+
+import dataclasses
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torchvision import models
+from torchvision.models import detection as detectors
+
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import PersonSearchRCNN
+
+IMAGENET = {
+    "resnet50": models.ResNet50_Weights.IMAGENET1K_V1,
+    "resnet18": models.ResNet18_Weights.IMAGENET1K_V1,
+    "mobilenet_v3_large": models.MobileNet_V3_Large_Weights.IMAGENET1K_V1,
+}
+COCO = {
+    "resnet50": detectors.FasterRCNN_ResNet50_FPN_Weights.COCO_V1,
+    "mobilenet_v3_large": detectors.FasterRCNN_MobileNet_V3_Large_FPN_Weights.COCO_V1,
+}
+COCO_PERSON = 1
+"""The row of the person in torchvision's 91 COCO classes; row 0 is the background."""
+
+
+def pretrained_structure(config: DetectorConfig, weights: str) -> DetectorConfig:
+    """The structure that published weights need: BatchNorm frozen, none in the pyramid, as torchvision does.
+
+    From "none" the structure stays as it is, and its BatchNorm must train.
+
+    Raises:
+        ValueError: BatchNorm would be frozen at its random initial state.
+    """
+    if weights == "none":
+        if config.frozen_norm:
+            raise ValueError("frozen_norm with weights 'none' freezes BatchNorm at random; set frozen_norm to false")
+        return config
+    if weights == "imagenet":
+        return dataclasses.replace(config, frozen_norm=True)
+    return dataclasses.replace(config, frozen_norm=True, pyramid_norm=False)
+
+
+def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
+    """Fill a model, built with `pretrained_structure`, from published weights or from a file.
+
+    Args:
+        model: its early stages (stem and first stage) are frozen afterwards, as torchvision does.
+        weights: "none"; "imagenet": the backbone; "coco": the whole detector, of whose 91 classes the rows of
+            background and person are kept; or a file, .pth or .safetensors, with either of both structures.
+
+    Returns:
+        Names of the detector's parameters that were not in the weights and stay random.
+
+    Raises:
+        ConnectionError: the weights are not in torch's cache and cannot be downloaded.
+        FileNotFoundError, ValueError: no such file, or its names and shapes fit neither structure.
+    """
+    if weights == "none":
+        return []
+    detector = model.detector
+    state = _detector_state(_read(weights, model.detector_config.backbone), model.detector_config.backbone)
+    own = detector.state_dict()
+    wrong = [name for name in state if name in own and own[name].shape != state[name].shape]
+    if wrong:
+        name = wrong[0]
+        raise ValueError(
+            f"weights {weights}: {name} has shape {tuple(state[name].shape)}, expected {tuple(own[name].shape)} "
+            f"({len(wrong)} such parameters); build the model with the structure that the weights were made for"
+        )
+    result = detector.load_state_dict(state, strict=False)
+    if not any(name.startswith("backbone.body") and name not in result.missing_keys for name in own):
+        raise ValueError(
+            f"weights {weights}: no parameter fits a {model.detector_config.backbone}, expected torchvision's names"
+        )
+    freeze_early_stages(model)
+    return [name for name in result.missing_keys if not name.endswith("num_batches_tracked")]
+
+
+def freeze_early_stages(model: PersonSearchRCNN) -> None:
+    """Stop training of the stem and the first stage, whose filters are general; torchvision's `trainable_layers=3`."""
+    frozen = ("0.", "1.", "2.", "3.") if model.detector_config.backbone.startswith("mobile") else ("conv1.", "layer1.")
+    for name, parameter in model.detector.backbone.body.named_parameters():
+        if name.startswith(frozen):
+            parameter.requires_grad_(False)
+
+
+def _read(weights: str, backbone: str) -> dict[str, Tensor]:
+    """The state dict that `weights` names, as its publisher wrote it."""
+    if weights in ("imagenet", "coco"):
+        known = IMAGENET if weights == "imagenet" else COCO
+        if backbone not in known:
+            raise ValueError(
+                f"torchvision has no {weights} weights of {backbone}, expected one of {', '.join(known)}"
+            )
+        try:
+            return dict(known[backbone].get_state_dict(progress=True, check_hash=True))
+        except OSError as error:
+            raise ConnectionError(
+                f"weights {weights!r} of {backbone} could not be downloaded ({error}); connect to the network once, "
+                f"or give a file: --weights PATH, or train from nothing: --weights none"
+            ) from None
+    path = Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(f"weights {weights} is no file, expected none, imagenet, coco or a .pth/.safetensors")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"weights {weights} cannot be read as plain tensors ({reason})") from None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"weights {weights} holds no plain state dict, expected names with tensors")
+    return state
+
+
+def _detector_state(state: dict[str, Tensor], backbone: str) -> dict[str, Tensor]:
+    """Names and rows as our detector has them: classification weights go under the backbone, people's rows are kept."""
+    if not any(name.startswith("backbone.") for name in state):
+        prefix = "features." if backbone.startswith("mobilenet") else ""
+        return {
+            f"backbone.body.{name.removeprefix(prefix)}": value
+            for name, value in state.items()
+            if name.startswith(prefix) and not name.startswith(("fc.", "classifier."))
+        }
+    kept = dict(state)
+    classes = len(state.get("roi_heads.box_predictor.cls_score.bias", ()))
+    if classes > 2:
+        rows = torch.tensor([0, COCO_PERSON])
+        for part in ("weight", "bias"):
+            scores, boxes = f"roi_heads.box_predictor.cls_score.{part}", f"roi_heads.box_predictor.bbox_pred.{part}"
+            kept[scores] = state[scores][rows]
+            # Four rows of box regression for each class, class by class.
+            kept[boxes] = state[boxes].unflatten(0, (classes, 4))[rows].flatten(0, 1)
+    return kept

@@ -1,0 +1,329 @@
+"""Training the joint model: detection losses plus an identity loss over memory tables, step by step, resumable.
+
+One step: draw a batch, model.losses, criterion(embeddings, person_index), backward, optimiser step, criterion.update.
+"""
+
+import csv
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from datasets.samples import FrameSample
+from datasets.transforms import FrameAugmentation, FrameTransform
+from detection.checkpoints import save_model
+from detection.joint import PersonSearchRCNN, Target
+from detection.loader import TrainingFrames, epoch_order, load_batches
+from reid.losses import OIMLoss
+
+MODEL_FILE = "model.safetensors"
+RESUME_FILE = "resume.pt"
+METRICS_FILE = "metrics.csv"
+COLUMNS = (
+    "step", "epoch", "learning_rate", "loss", "loss_objectness", "loss_rpn_box_reg", "loss_classifier",
+    "loss_box_reg", "loss_identity", "people", "images_per_second",
+)  # fmt: skip
+
+StepReport = Callable[[int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class JointTrainingConfig:
+    """How the joint model is trained.
+
+    Args:
+        epochs: passes over the frames.
+        batch_size: frames a step. BatchNorm that trains wants four or more.
+        learning_rate: of AdamW after the warm-up; it then falls to a hundredth along half a cosine.
+        weight_decay: of AdamW, on every weight but biases and BatchNorm.
+        warmup_steps: steps of linear warm-up; at most a tenth of all steps are used.
+        clip_norm: gradients are scaled down to this norm; a guard against single bad batches.
+        identity_weight: factor of the identity loss beside the detection losses.
+        queue_size: length of OIM's queue of unlabelled people; CUHK-SYSU 5000, PRW 500 are published.
+        momentum: how much of a table row stays at an update.
+        scale: inverse temperature of OIM.
+        seed: of weights, order, augmentation and RoI sampling.
+        workers: processes that decode and augment; 0 does it in the training process.
+        checkpoint_steps: a resume point is written this often, and after each epoch.
+    """
+
+    epochs: int = 20
+    batch_size: int = 4
+    learning_rate: float = 5e-4
+    weight_decay: float = 1e-2
+    warmup_steps: int = 200
+    clip_norm: float = 10.0
+    identity_weight: float = 1.0
+    queue_size: int = 500
+    momentum: float = 0.5
+    scale: float = 30.0
+    seed: int = 0
+    workers: int = 2
+    checkpoint_steps: int = 500
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "checkpoint_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What a training did: steps and epochs in all, identities, seconds of this call, the last losses, the model file."""
+
+    steps: int
+    epochs: int
+    identities: int
+    frames: int
+    seconds: float
+    losses: dict[str, float]
+    model_file: Path
+
+
+class JointTrainer:
+    """A training in a run directory: model.safetensors, resume.pt, metrics.csv, TensorBoard events, config.json.
+
+    Args:
+        model: the model to train, on its device.
+        samples: the split "train"; identities 0 .. P-1.
+        run_directory: where everything is written; must not hold another run unless `resume`.
+        config: the recipe.
+        augmentation: of the frames.
+        notes: kept in the model file (data, command).
+
+    Raises:
+        ValueError: no frames, or no identity is labelled.
+        FileExistsError: the run directory holds a run already.
+    """
+
+    def __init__(
+        self,
+        model: PersonSearchRCNN,
+        samples: Sequence[FrameSample],
+        run_directory: Path,
+        *,
+        config: JointTrainingConfig,
+        augmentation: FrameAugmentation | None = None,
+        notes: dict[str, object] | None = None,
+    ) -> None:
+        ids = np.concatenate([sample.person_ids for sample in samples]) if samples else np.empty(0, np.int64)
+        if not (ids >= 0).any():
+            raise ValueError(
+                f"{len(samples)} training frames hold no person with an identity, expected some person_id >= 0; "
+                f"check the split with `personsearch data check`"
+            )
+        self.model = model
+        self.config = config
+        self.directory = run_directory
+        self.augmentation = augmentation or FrameAugmentation()
+        self.notes = notes or {}
+        self.identities = int(ids.max()) + 1
+        cameras = sorted({sample.camera for sample in samples if sample.camera is not None}, key=str)
+        self.frames = TrainingFrames(
+            samples,
+            FrameTransform(self.augmentation),
+            seed=config.seed,
+            cameras={camera: row for row, camera in enumerate(cameras)},
+        )
+        self.criterion = OIMLoss(
+            model.embedding_dim, self.identities, config.queue_size, momentum=config.momentum, scale=config.scale
+        ).to(model.device)
+        self.steps_per_epoch = -(-len(samples) // config.batch_size)
+        self.total_steps = config.epochs * self.steps_per_epoch
+        self.optimizer = torch.optim.AdamW(_parameter_groups(model, config.weight_decay), lr=config.learning_rate)
+        warmup = max(1, min(config.warmup_steps, self.total_steps // 10))
+        self.schedule = LambdaLR(self.optimizer, lambda step: _learning_rate_factor(step, warmup, self.total_steps))
+        self.step = 0
+        torch.manual_seed(config.seed)
+
+    def resume(self) -> None:
+        """Go back to the last resume point of the run directory; what follows equals an uninterrupted run.
+
+        Raises:
+            FileNotFoundError: nothing to resume from.
+            ValueError: the resume point belongs to other data or another recipe.
+        """
+        path = self.directory / RESUME_FILE
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist, nothing to resume; start without --resume")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        recipe = self._recipe()
+        different = [name for name, value in state["recipe"].items() if recipe.get(name) != value]
+        if different:
+            name = different[0]
+            raise ValueError(
+                f"{path} was made with {name} = {state['recipe'][name]}, this call has {recipe.get(name)}; resume with "
+                f"the arguments of the first call, or start in another run directory"
+            )
+        self.model.load_state_dict(state["model"])
+        self.criterion.load_state_dict(state["criterion"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["random_state"])
+        self.step = int(state["step"])
+
+    def run(self, on_step: StepReport | None = None) -> TrainingSummary:
+        """Train to the end, from the present step.
+
+        Args:
+            on_step: called after each step with (steps done, steps in all, figures of the step).
+
+        Raises:
+            FloatingPointError: a loss is not finite any more.
+        """
+        started = time.perf_counter()
+        figures: dict[str, float] = {}
+        self.directory.mkdir(parents=True, exist_ok=True)
+        log = MetricLog(self.directory, resume_step=self.step)
+        self.model.train()
+        try:
+            for epoch in range(self.step // self.steps_per_epoch, self.config.epochs):
+                batches = epoch_order(
+                    len(self.frames), self.config.batch_size, seed=self.config.seed, epoch=epoch
+                )[self.step % self.steps_per_epoch :]
+                for images, targets in load_batches(self.frames, batches, workers=self.config.workers):
+                    figures = self._train_step(images, targets)
+                    log.add({"step": self.step, "epoch": epoch, **figures})
+                    if self.step % self.config.checkpoint_steps == 0 or self.step % self.steps_per_epoch == 0:
+                        log.flush()
+                        self._write()
+                    if on_step is not None:
+                        on_step(self.step, self.total_steps, figures)
+        finally:
+            log.close()
+        if not (self.directory / MODEL_FILE).is_file():
+            self._write()
+        self.model.eval()
+        return TrainingSummary(
+            self.step,
+            self.config.epochs,
+            self.identities,
+            len(self.frames),
+            time.perf_counter() - started,
+            {name: value for name, value in figures.items() if name.startswith("loss")},
+            self.directory / MODEL_FILE,
+        )
+
+    def _train_step(self, images: list[Tensor], targets: list[Target]) -> dict[str, float]:
+        begun = time.perf_counter()
+        device = self.model.device
+        pictures = [image.to(device, non_blocking=True).float() / 255 for image in images]
+        moved = [{name: value.to(device) for name, value in target.items()} for target in targets]
+        losses = self.model.losses(pictures, moved)
+        identity = self.criterion(losses.embeddings, losses.person_index)
+        total = sum(losses.detection.values(), start=self.config.identity_weight * identity)
+        parts = {name: float(value.detach()) for name, value in losses.detection.items()}
+        parts |= {"loss": float(total.detach()), "loss_identity": float(identity.detach())}
+        if not math.isfinite(parts["loss"]):
+            raise FloatingPointError(
+                f"the loss is {parts['loss']} at step {self.step + 1}: {parts}; lower learning_rate or clip_norm"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.optimizer.step()
+        self.schedule.step()
+        self.criterion.update(losses.embeddings.detach(), losses.person_index)
+        self.step += 1
+        return {
+            **parts,
+            "learning_rate": rate,
+            "people": float(len(losses.embeddings)),
+            "images_per_second": len(images) / (time.perf_counter() - begun),
+        }
+
+    def _recipe(self) -> dict[str, object]:
+        """What must be the same when a run goes on; the number of loader processes changes nothing."""
+        recipe = dataclasses.asdict(self.config) | {f"augmentation.{k}": v for k, v in vars(self.augmentation).items()}
+        recipe |= {"frames": len(self.frames), "identities": self.identities}
+        for name in ("workers", "checkpoint_steps"):
+            recipe.pop(name)
+        return recipe
+
+    def _write(self) -> None:
+        save_model(self.directory / MODEL_FILE, self.model, notes=self.notes | {"steps": self.step})
+        state = {
+            "recipe": self._recipe(),
+            "model": self.model.state_dict(),
+            "criterion": self.criterion.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random_state": torch.get_rng_state(),
+            "step": self.step,
+        }
+        unfinished = self.directory / (RESUME_FILE + ".unfinished")
+        torch.save(state, unfinished)
+        unfinished.replace(self.directory / RESUME_FILE)
+
+
+class MetricLog:
+    """Figures of each step as a CSV file and as TensorBoard events, both cut back to the step a run resumes from."""
+
+    def __init__(self, directory: Path, *, resume_step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - two seconds that only a training pays
+
+        path = directory / METRICS_FILE
+        rows: list[list[str]] = []
+        if resume_step and path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in list(csv.reader(file))[1:] if row and int(row[0]) <= resume_step]
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(COLUMNS)
+        self._writer.writerows(rows)
+        self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1)
+
+    def add(self, figures: dict[str, float]) -> None:
+        """One row; every name of COLUMNS must be there."""
+        row = [figures[name] for name in COLUMNS]
+        self._writer.writerow([f"{value:.6g}" for value in row])
+        for name, value in zip(COLUMNS[2:], row[2:], strict=True):
+            self._events.add_scalar(name, value, int(figures["step"]))
+
+    def flush(self) -> None:
+        """Everything so far is on disk, before the resume point that refers to it."""
+        self._file.flush()
+        self._events.flush()
+
+    def close(self) -> None:
+        """End both files."""
+        self._file.close()
+        self._events.close()
+
+
+def write_config(run_directory: Path, config: dict[str, object]) -> None:
+    """Keep what a run was started with; a directory that holds another run is refused.
+
+    Raises:
+        FileExistsError: there is a run in the directory.
+    """
+    if (run_directory / "config.json").exists():
+        raise FileExistsError(f"{run_directory} holds a run already; choose another --output, or continue it: --resume")
+    run_directory.mkdir(parents=True, exist_ok=True)
+    (run_directory / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _learning_rate_factor(step: int, warmup: int, total: int) -> float:
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = (step - warmup) / max(1, total - warmup)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

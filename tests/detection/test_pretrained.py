@@ -1,0 +1,157 @@
+"""Published weights: the loading path with local files of the same structure, as there is no network in a test."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision import models
+from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_fpn, fasterrcnn_resnet50_fpn
+from torchvision.ops import FrozenBatchNorm2d
+
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from detection.pretrained import COCO, IMAGENET, load_pretrained, pretrained_structure
+from detection.start import start_model
+
+EMBEDDING = EmbeddingConfig(dimension=8, pool_height=4, pool_width=2, channels=8)
+MOBILENET = DetectorConfig(
+    backbone="mobilenet_v3_large",
+    pyramid_levels=(4, 5),
+    anchor_sizes=((32, 64, 128, 256, 512),) * 3,
+    min_size=64,
+    max_size=96,
+)
+
+
+def build(config: DetectorConfig, weights: str) -> PersonSearchRCNN:
+    return PersonSearchRCNN(pretrained_structure(config, weights), EMBEDDING)
+
+
+def test_coco_detector_of_resnet50_keeps_background_and_person(tmp_path: Path) -> None:
+    """The default structure is torchvision's own: nothing of the published detector is missing or left over."""
+    published = fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None, num_classes=91).state_dict()
+    torch.save(published, tmp_path / "coco.pth")
+    model = build(DetectorConfig(), str(tmp_path / "coco.pth"))
+    assert load_pretrained(model, str(tmp_path / "coco.pth")) == []
+    own = model.detector.state_dict()
+    for name, value in own.items():
+        if "box_predictor" not in name:
+            assert torch.equal(value, published[name]), name
+    scores = published["roi_heads.box_predictor.cls_score.weight"]
+    assert torch.equal(own["roi_heads.box_predictor.cls_score.weight"], scores[[0, 1]])
+    boxes = published["roi_heads.box_predictor.bbox_pred.weight"]
+    assert torch.equal(own["roi_heads.box_predictor.bbox_pred.weight"], boxes[[0, 1, 2, 3, 4, 5, 6, 7]])
+
+
+def test_coco_detector_of_mobilenet_detects_persons_as_torchvision_does(tmp_path: Path) -> None:
+    """End to end: our two-class detector finds the boxes that torchvision's finds for the class person."""
+    torch.manual_seed(0)
+    theirs = fasterrcnn_mobilenet_v3_large_fpn(
+        weights=None, weights_backbone=None, num_classes=3, min_size=64, max_size=96, box_score_thresh=0.0
+    ).eval()
+    save_file(theirs.state_dict(), tmp_path / "published.safetensors")
+    ours = build(MOBILENET, str(tmp_path / "published.safetensors")).eval()
+    load_pretrained(ours, str(tmp_path / "published.safetensors"))
+    image = torch.rand(1, 3, 64, 80)
+    features = [model.roi_heads.box_head(torch.ones(2, 256, 7, 7)) for model in (theirs, ours.detector)]
+    assert torch.equal(*features)
+    maps = [model.backbone(image) for model in (theirs, ours.detector)]
+    for name, expected in maps[0].items():
+        torch.testing.assert_close(maps[1][name], expected, atol=1e-4, rtol=1e-4)
+    logits = [model.roi_heads.box_predictor(features[0])[0] for model in (theirs, ours.detector)]
+    torch.testing.assert_close(logits[1], logits[0][:, :2])
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50", "mobilenet_v3_large"])
+def test_imagenet_backbone(tmp_path: Path, backbone: str) -> None:
+    classifier = getattr(models, backbone)(weights=None)
+    torch.save(classifier.state_dict(), tmp_path / "backbone.pth")
+    config = MOBILENET if backbone.startswith("mobile") else DetectorConfig(backbone=backbone)
+    model = build(config, str(tmp_path / "backbone.pth"))
+    missing = load_pretrained(model, str(tmp_path / "backbone.pth"))
+    assert missing
+    assert not any(name.startswith("backbone.body") for name in missing)
+    source = classifier.features[0][0] if backbone.startswith("mobile") else classifier.conv1
+    body = model.detector.backbone.body
+    own = body["0"][0] if backbone.startswith("mobile") else body["conv1"]
+    assert torch.equal(own.weight, source.weight)
+    assert not own.weight.requires_grad
+    assert any(parameter.requires_grad for parameter in body.parameters())
+
+
+def test_batch_norm_is_frozen_with_published_weights_only() -> None:
+    frozen = build(DetectorConfig(backbone="resnet18"), "imagenet")
+    assert any(isinstance(module, FrozenBatchNorm2d) for module in frozen.detector.backbone.body.modules())
+    trained = build(DetectorConfig(backbone="resnet18"), "none")
+    assert not any(isinstance(module, FrozenBatchNorm2d) for module in trained.modules())
+    with pytest.raises(ValueError, match="freezes BatchNorm at random"):
+        pretrained_structure(DetectorConfig(frozen_norm=True), "none")
+
+
+def test_the_named_weights_are_torchvisions_enums() -> None:
+    assert IMAGENET["resnet50"].url.endswith(".pth")
+    assert COCO["resnet50"].meta["categories"][:2] == ["__background__", "person"]
+    assert COCO["mobilenet_v3_large"].meta["categories"][:2] == ["__background__", "person"]
+
+
+def test_without_a_network_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that fails as a machine without network fails: the address does not resolve."""
+    from urllib.error import URLError
+
+    def refuse(*_: object, **__: object) -> None:
+        raise URLError("Name or service not known")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    model = build(DetectorConfig(backbone="resnet18"), "imagenet")
+    with pytest.raises(ConnectionError, match="connect to the network once, or give a file"):
+        load_pretrained(model, "imagenet")
+
+
+def test_there_are_no_coco_weights_of_resnet18() -> None:
+    model = build(DetectorConfig(backbone="resnet18"), "coco")
+    with pytest.raises(ValueError, match="expected one of resnet50, mobilenet_v3_large"):
+        load_pretrained(model, "coco")
+
+
+def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    model = build(DetectorConfig(backbone="resnet18"), "file")
+    with pytest.raises(FileNotFoundError, match="is no file, expected none, imagenet, coco"):
+        load_pretrained(model, str(tmp_path / "missing.pth"))
+    (tmp_path / "text.pth").write_text("weights")
+    with pytest.raises(ValueError, match="cannot be read as plain tensors"):
+        load_pretrained(model, str(tmp_path / "text.pth"))
+    torch.save({"epoch": 3}, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match="no plain state dict"):
+        load_pretrained(model, str(tmp_path / "other.pth"))
+    torch.save({"linear.weight": torch.ones(2, 2)}, tmp_path / "linear.pth")
+    with pytest.raises(ValueError, match="no parameter fits a resnet18"):
+        load_pretrained(model, str(tmp_path / "linear.pth"))
+    torch.save(models.resnet50(weights=None).state_dict(), tmp_path / "resnet50.pth")
+    with pytest.raises(ValueError, match="has shape"):
+        load_pretrained(model, str(tmp_path / "resnet50.pth"))
+
+
+def test_a_pickle_that_would_run_code_is_not_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str, str]]:
+            return (Path.write_text, (str(tmp_path / "ran"), "x"))
+
+    torch.save({"weight": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(ValueError, match="cannot be read as plain tensors"):
+        load_pretrained(build(DetectorConfig(backbone="resnet18"), "file"), str(tmp_path / "evil.pth"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_training_may_start_from_a_model_of_this_project(
+    tmp_path: Path, tiny_model: PersonSearchRCNN, tiny_embedding: EmbeddingConfig
+) -> None:
+    from detection.checkpoints import save_model
+
+    save_model(tmp_path / "model.safetensors", tiny_model)
+    started = start_model(str(tmp_path / "model.safetensors"), DetectorConfig(), EmbeddingConfig(), seed=1)
+    assert started.training
+    assert started.embedding_config == tiny_embedding
+    for name, value in tiny_model.state_dict().items():
+        assert torch.equal(value, started.state_dict()[name].cpu()), name

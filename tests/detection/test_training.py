@@ -1,0 +1,167 @@
+"""Training in a run directory: it learns, it resumes exactly, it says what is wrong."""
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from datasets.samples import FrameSample
+from detection.checkpoints import load_model
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from detection.loader import epoch_order
+from detection.training import COLUMNS, JointTrainer, JointTrainingConfig, write_config
+
+CONFIG = JointTrainingConfig(epochs=3, batch_size=3, learning_rate=2e-3, workers=0, queue_size=5, checkpoint_steps=2)
+
+
+def trainer(
+    directory: Path,
+    samples: list[FrameSample],
+    detector: DetectorConfig,
+    embedding: EmbeddingConfig,
+    config: JointTrainingConfig = CONFIG,
+) -> JointTrainer:
+    torch.manual_seed(config.seed)
+    return JointTrainer(
+        PersonSearchRCNN(detector, embedding, precision="float32"), samples, directory, config=config
+    )
+
+
+def rows(directory: Path) -> list[dict[str, str]]:
+    with (directory / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class Interrupted(Exception):
+    """Stands for a power cut in the middle of a step."""
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    """Stopped in the middle of the second epoch, after a resume point and one step more."""
+    arguments = (frames, tiny_detector, tiny_embedding)
+    whole = trainer(tmp_path / "whole", *arguments)
+    whole.run()
+
+    def stop(step: int, total: int, figures: dict[str, float]) -> None:
+        assert total == 9
+        if step == 5:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        trainer(tmp_path / "cut", *arguments).run(stop)
+    again = trainer(tmp_path / "cut", *arguments)
+    again.resume()
+    assert again.step == 4
+    summary = again.run()
+
+    assert summary.steps == 9
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+    for name, value in whole.criterion.state_dict().items():
+        assert torch.equal(value, again.criterion.state_dict()[name]), name
+    fixed = [name for name in COLUMNS if name != "images_per_second"]
+    assert [[row[name] for name in fixed] for row in rows(tmp_path / "cut")] == [
+        [row[name] for name in fixed] for row in rows(tmp_path / "whole")
+    ]
+    assert [int(row["step"]) for row in rows(tmp_path / "cut")] == list(range(1, 10))
+
+
+def test_training_lowers_the_detection_loss_and_fills_the_tables(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    run = trainer(
+        tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=12, warmup_steps=4)
+    )
+    run.run()
+    loss = [float(row["loss"]) - float(row["loss_identity"]) for row in rows(tmp_path / "run")]
+    assert np.mean(loss[-6:]) < 0.7 * np.mean(loss[:6])
+    torch.testing.assert_close(run.criterion.table.norm(dim=1), torch.ones(2))
+    assert run.criterion.queue.norm(dim=1).gt(0).any()
+    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+
+
+def test_the_model_file_holds_the_trained_model(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    run = trainer(
+        tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1)
+    )
+    summary = run.run()
+    loaded = load_model(summary.model_file, device="cpu")
+    for name, value in run.model.state_dict().items():
+        assert torch.equal(value.cpu(), loaded.state_dict()[name]), name
+    assert not loaded.training
+
+
+def test_resuming_with_another_recipe_is_refused(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    trainer(
+        tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1)
+    ).run()
+    other = trainer(
+        tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, learning_rate=1.0)
+    )
+    with pytest.raises(ValueError, match=r"made with epochs = 1, this call has 3"):
+        other.resume()
+
+
+def test_nothing_to_resume_is_named(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing to resume"):
+        trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding).resume()
+
+
+def test_data_without_identities_is_named(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    unknown = [dataclasses.replace(sample, person_ids=np.full(len(sample.boxes), -1)) for sample in frames]
+    for samples in ([], unknown):
+        with pytest.raises(ValueError, match="hold no person with an identity"):
+            trainer(tmp_path / "run", samples, tiny_detector, tiny_embedding)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_resume_point(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    run = trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding)
+
+    def spoil(step: int, total: int, figures: dict[str, float]) -> None:
+        if step == 4:
+            with torch.no_grad():
+                run.model.embedding_head.project.weight.fill_(float("nan"))
+
+    with pytest.raises(FloatingPointError, match="at step 5"):
+        run.run(spoil)
+    kept = torch.load(tmp_path / "run" / "resume.pt", weights_only=True)
+    assert kept["step"] == 4
+    assert torch.isfinite(kept["model"]["embedding_head.project.weight"]).all()
+
+
+def test_a_run_directory_is_never_overwritten(tmp_path: Path) -> None:
+    write_config(tmp_path / "run", {"seed": 1})
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        write_config(tmp_path / "run", {"seed": 2})
+
+
+@pytest.mark.parametrize(("frames_count", "batch"), [(9, 3), (10, 4), (3, 8)])
+def test_an_epoch_sees_every_frame_and_only_full_batches(frames_count: int, batch: int) -> None:
+    batches = epoch_order(frames_count, batch, seed=5, epoch=2)
+    assert all(len(rows) == batch for rows in batches)
+    assert {row for rows in batches for _, row in rows} == set(range(frames_count))
+    assert {epoch for rows in batches for epoch, _ in rows} == {2}
+    assert batches == epoch_order(frames_count, batch, seed=5, epoch=2)
+    assert batches != epoch_order(frames_count, batch, seed=6, epoch=2) or frames_count < batch
+
+
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}])
+def test_a_recipe_that_cannot_train_is_named(change: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        JointTrainingConfig(**change)
