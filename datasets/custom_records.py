@@ -171,9 +171,9 @@ def _annotation_record(
 
 def clipped_box(box: list[float], size: tuple[int, int] | None) -> list[float] | None:
     """The part of a box inside the frame, None where there is none."""
-    if size is None:
-        return box
-    x1, y1, x2, y2 = max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1]))
+    x1, y1, x2, y2 = box
+    if size is not None:
+        x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(size[0])), min(y2, float(size[1]))
     # float32 is what samples keep: a sliver that vanishes there has no area either.
     return [x1, y1, x2, y2] if np.float32(x2) > np.float32(x1) and np.float32(y2) > np.float32(y1) else None
 
