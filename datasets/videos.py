@@ -103,6 +103,7 @@ def stream_items(
     and 9 seconds, and the interruption is appended to `failures`.
     """
     name = public_name(url)
+    clock = _Clock(start_time)
     opened = False
     attempt = 0
     while True:
@@ -114,7 +115,7 @@ def stream_items(
                 if declared:
                     yield from _picked(capture, name, failures, declared, every_seconds, camera, start_time or 0.0)
                     return
-                for item in _live(capture, name, every_seconds, camera, start_time):
+                for item in _live(capture, name, every_seconds, camera, clock):
                     attempt = 0
                     yield item
                 reason = "the stream broke off"
@@ -181,18 +182,31 @@ def _picked(
         _log.warning("%s: %s", name, reason)
 
 
+class _Clock:
+    """Times of a live stream: this machine's clock, in whole milliseconds of which none is given twice.
+
+    Frames that waited in a buffer arrive together, and names are made from times.
+    """
+
+    def __init__(self, start_time: float | None) -> None:
+        self._origin = (time.time() if start_time is None else start_time) - time.monotonic()
+        self._last = -1
+
+    def now(self) -> float:
+        """Seconds, later than any given before."""
+        self._last = max(round((self._origin + time.monotonic()) * 1000), self._last + 1)
+        return self._last / 1000
+
+
 def _live(
-    capture: cv2.VideoCapture, name: str, every_seconds: float, camera: Camera | None, start_time: float | None
+    capture: cv2.VideoCapture, name: str, every_seconds: float, camera: Camera | None, clock: _Clock
 ) -> Iterator[Item]:
     """The frames of an open live stream, until it breaks off."""
-    opened = time.monotonic()
-    origin = time.time() if start_time is None else start_time
-    due = 0.0
+    due = -math.inf
     while capture.grab():
-        elapsed = time.monotonic() - opened
-        if elapsed >= due:
-            due = elapsed + every_seconds
-            timestamp = origin + elapsed
+        if time.monotonic() >= due:
+            due = time.monotonic() + every_seconds
+            timestamp = clock.now()
             yield Item(f"{name}#t={timestamp:.3f}", lambda: _retrieve(capture), camera, timestamp)
 
 
