@@ -8,13 +8,12 @@ A frame whose sightings arrived but which is not yet marked done is indexed agai
 """
 
 import logging
-import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +32,7 @@ from search.gallery_tables import (
     filter_sql,
     frames_sql,
     frames_table,
+    retried,
     sightings_schema,
     sightings_table,
     unit_rows,
@@ -46,11 +46,9 @@ FLUSH_ROWS = 1000
 FLUSH_SECONDS = 60.0
 OPTIMIZE_EVERY_FLUSHES = 32
 SCALAR_INDEX_ROWS = 100_000
-WRITE_ATTEMPTS = 5
 KEEP_OLD_VERSIONS = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
-Answer = TypeVar("Answer")
 FrameKey = tuple[str, str]
 
 
@@ -214,14 +212,21 @@ class Gallery:
         return unit_rows(detections.embeddings, self.embedding_dim, f"frame {name}")
 
     def is_done(self, frame_name: str, *, source: str = "") -> bool:
-        """Whether a frame was added, by this instance or by any process that flushed before this one looked first."""
+        """Whether a frame was added, by this instance or by another process before the last `refresh`."""
         key = (source, frame_name)
         if key in self._pending:
             return True
         if self._done is None:
-            keys = self._frames.search().select(["source", "frame"]).to_arrow()
-            self._done = set(zip(keys["source"].to_pylist(), keys["frame"].to_pylist(), strict=True))
+            self._done = self._flushed_frames()
         return key in self._done
+
+    def refresh(self) -> None:
+        """Look again which frames are done; `is_done` looks by itself only once, as it is asked for every frame."""
+        self._done = self._flushed_frames()
+
+    def _flushed_frames(self) -> set[FrameKey]:
+        keys = self._frames.search().select(["source", "frame"]).to_arrow()
+        return set(zip(keys["source"].to_pylist(), keys["frame"].to_pylist(), strict=True))
 
     def flush(self) -> int:
         """Write what `add` collected; on return it is on disk and visible to other processes.
@@ -230,16 +235,16 @@ class Gallery:
             How many sightings were written.
 
         Raises:
-            OSError: the write failed WRITE_ATTEMPTS times; what was collected is kept for the next try.
+            OSError: the write failed time and again; what was collected is kept for the next try.
         """
         self._last_flush = time.monotonic()
         if not self._pending:
             return 0
         waiting = list(self._pending.values())
-        cutouts = self._retry(lambda: self._cutouts.write([jpeg for rows in waiting for jpeg in rows.jpegs]))
+        cutouts = retried(self.path, lambda: self._cutouts.write([jpeg for rows in waiting for jpeg in rows.jpegs]))
         sightings = sightings_table(waiting, cutouts, self.embedding_dim)
-        self._retry(lambda: self._write_sightings(sightings))
-        self._retry(lambda: upsert(self._frames, ["source", "frame"], frames_table(waiting)))
+        retried(self.path, lambda: self._write_sightings(sightings))
+        retried(self.path, lambda: upsert(self._frames, ["source", "frame"], frames_table(waiting)))
         if self._done is not None:
             self._done.update(self._pending)
         self._pending.clear()
@@ -261,22 +266,6 @@ class Gallery:
             upsert(self._sightings, ["source", "frame", "index"], rows, drop_others=of_these_frames if known else None)
         elif known:
             self._sightings.delete(of_these_frames)
-
-    def _retry(self, write: Callable[[], Answer]) -> Answer:
-        """Repeat a write that failed: two writers that commit at the same moment see a passing error."""
-        for attempt in range(1, WRITE_ATTEMPTS + 1):
-            try:
-                return write()
-            except (OSError, RuntimeError) as error:
-                reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-                if attempt == WRITE_ATTEMPTS:
-                    raise OSError(
-                        f"gallery {self.path} could not be written, {attempt} attempts: {reason}; "
-                        "check free space and permissions, then run again: flushed frames are safe"
-                    ) from error
-                logger.info("write to gallery %s failed (attempt %d): %s", self.path, attempt, reason)
-                time.sleep(0.1 * 2**attempt * random.uniform(0.5, 1.0))
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def optimize(self) -> None:
         """Merge small files, and from SCALAR_INDEX_ROWS on index camera and timestamp for the filters.

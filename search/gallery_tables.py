@@ -1,9 +1,13 @@
 """The two tables of a gallery: their columns, how rows are made and read, and the filters on them."""
 
+import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +16,11 @@ from torch import Tensor
 
 from datasets.samples import Camera
 from search.results import Cutout, Sighting
+
+WRITE_ATTEMPTS = 5
+
+logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 FRAMES_SCHEMA = pa.schema(
     [
@@ -152,6 +161,31 @@ def unit_rows(values: ArrayLike | Tensor, width: int, owner: str) -> NDArray[np.
     if not len(array) or not np.isfinite(lengths).all() or (lengths == 0).any():
         raise ValueError(f"{owner}: an embedding is missing, not finite or zero; a diverged model gives such values")
     return (array / lengths).astype(np.float32)
+
+
+def retried(gallery: Path, write: Callable[[], Answer]) -> Answer:
+    """Do a write, again where it failed: two writers that commit at the same moment see a passing error.
+
+    Args:
+        gallery: whose write it is, for the message.
+        write: safe to repeat.
+
+    Raises:
+        OSError: it failed WRITE_ATTEMPTS times.
+    """
+    for attempt in range(1, WRITE_ATTEMPTS + 1):
+        try:
+            return write()
+        except (OSError, RuntimeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            if attempt == WRITE_ATTEMPTS:
+                raise OSError(
+                    f"gallery {gallery} could not be written, {attempt} attempts: {reason}; "
+                    "check free space and permissions, then run again: flushed frames are safe"
+                ) from error
+            logger.info("write to gallery %s failed (attempt %d): %s", gallery, attempt, reason)
+            time.sleep(0.1 * 2**attempt * random.uniform(0.5, 1.0))
+    raise AssertionError("the last attempt returns or raises")
 
 
 def quoted(text: str) -> str:

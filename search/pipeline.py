@@ -137,6 +137,7 @@ class PersonSearch:
         every_seconds: float = 1.0,
         camera: Camera | None = None,
         start_time: float | None = None,
+        detection_threshold: float = 0.5,
         on_progress: Callable[[IndexSummary], None] | None = None,
     ) -> IndexSummary:
         """Find everybody in footage and add them to a gallery; what is in it already is passed over.
@@ -151,6 +152,8 @@ class PersonSearch:
             every_seconds: the distance of two frames of a video; smaller sees more and takes longer.
             camera: of all frames, where the source does not tell.
             start_time: seconds since the epoch of the first frame, where the source does not tell.
+            detection_threshold: people found with less confidence are not kept; lowering it finds more of them, and
+                more that are none.
             on_progress: called after each batch with the figures so far.
 
         Returns:
@@ -162,6 +165,7 @@ class PersonSearch:
             OSError: the gallery cannot be written.
         """
         self._require_own(gallery)
+        gallery.refresh()
         place = source_place(source)
         failures: list[tuple[str, str]] = []
         skipped = 0
@@ -185,6 +189,7 @@ class PersonSearch:
             with closing(prefetched(decoded, depth=2 * self.batch_size)) as ready:  # type: ignore[type-var]
                 for batch in _batches(ready, self.batch_size):
                     for frame, found in zip(batch, self.detect([frame.image for frame in batch]), strict=True):
+                        found = found[found.scores >= detection_threshold]
                         gallery.add(frame, found, source=place.name, location=place.location(frame.name))
                         frames, sightings = frames + 1, sightings + len(found)
                     if on_progress is not None:

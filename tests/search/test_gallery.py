@@ -1,6 +1,7 @@
 """The gallery: durable, idempotent, resumable, exact."""
 
 import json
+import time
 from pathlib import Path
 
 import cv2
@@ -247,7 +248,7 @@ def test_a_passing_write_error_is_retried_and_a_lasting_one_keeps_the_rows(
         real(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(gallery_module, "upsert", unsteady)
-    monkeypatch.setattr(gallery_module.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     fill(gallery, unit(8))
     assert gallery.flush() == 8
     fill(gallery, unit(4), source="second")
