@@ -59,7 +59,7 @@ def load_model(path: Path | str, *, device: torch.device | str | None = None) ->
     with safe_open(str(path), framework="pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     model.load_state_dict(state)
-    model.to(default_device() if device is None else torch.device(device), memory_format=torch.channels_last)
+    model.to(default_device() if device is None else torch.device(device)).to(memory_format=torch.channels_last)
     return model.eval()
 
 

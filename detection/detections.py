@@ -35,9 +35,7 @@ class Detections:
             boxes = boxes.reshape(0, 4)
         scores = torch.as_tensor(self.scores, dtype=torch.float32)
         if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
-            raise ValueError(
-                f"boxes {tuple(boxes.shape)} and scores {tuple(scores.shape)}, expected (N, 4) and (N,)"
-            )
+            raise ValueError(f"boxes {tuple(boxes.shape)} and scores {tuple(scores.shape)}, expected (N, 4) and (N,)")
         if not (torch.isfinite(boxes).all() and torch.isfinite(scores).all()):
             raise ValueError("boxes and scores must be finite; a diverged model gives NaN")
         object.__setattr__(self, "boxes", boxes)

@@ -22,7 +22,7 @@ BackboneName = Literal["resnet50", "resnet18", "mobilenet_v3_large"]
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """Everything that fixes the structure of the detector; a checkpoint carries it. Defaults: ResNet-50-FPN of torchvision.
+    """Everything that fixes the structure of the detector; a checkpoint carries it. Defaults: ResNet-50-FPN.
 
     Args:
         backbone: "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large" are for small machines.
@@ -81,7 +81,9 @@ class DetectorConfig:
                 f"{len(levels)} pyramid_levels and one for the pooled level above them"
             )
         if len({len(sizes) for sizes in self.anchor_sizes}) != 1:
-            raise ValueError(f"anchor_sizes {self.anchor_sizes}, expected the same number on each level: one head serves all")
+            raise ValueError(
+                f"anchor_sizes {self.anchor_sizes}, expected the same number on each level: one head serves all"
+            )
         if not 32 <= self.min_size <= self.max_size:
             raise ValueError(f"min_size {self.min_size} and max_size {self.max_size}, expected 32 <= min <= max")
 
@@ -98,10 +100,10 @@ def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
         channels = [widths[level] * expansion for level in config.pyramid_levels]
     else:
         body = models.mobilenet_v3_large(weights=None, norm_layer=partial(norm_layer, eps=0.001)).features
-        strided = [row for row, block in enumerate(body) if getattr(block, "_is_cn", False)]
-        stages = [0, *strided, len(body) - 1]
+        blocks = list(body.children())
+        stages = [0, *(row for row, block in enumerate(blocks) if getattr(block, "_is_cn", False)), len(blocks) - 1]
         return_layers = {str(stages[level]): str(row) for row, level in enumerate(config.pyramid_levels)}
-        channels = [body[stages[level]].out_channels for level in config.pyramid_levels]
+        channels = [int(blocks[stages[level]].out_channels) for level in config.pyramid_levels]
     return BackboneWithFPN(
         body,
         return_layers,
@@ -124,9 +126,7 @@ def build_detector(config: DetectorConfig) -> FasterRCNN:
         backbone,
         min_size=config.min_size,
         max_size=config.max_size,
-        rpn_anchor_generator=AnchorGenerator(
-            config.anchor_sizes, (config.anchor_ratios,) * len(config.anchor_sizes)
-        ),
+        rpn_anchor_generator=AnchorGenerator(config.anchor_sizes, (config.anchor_ratios,) * len(config.anchor_sizes)),
         rpn_pre_nms_top_n_train=4 * config.rpn_post_nms,
         rpn_pre_nms_top_n_test=2 * config.rpn_post_nms,
         rpn_post_nms_top_n_train=2 * config.rpn_post_nms,
@@ -140,4 +140,3 @@ def build_detector(config: DetectorConfig) -> FasterRCNN:
         box_batch_size_per_image=config.box_batch,
         box_positive_fraction=config.box_positive_fraction,
     )
-

@@ -1,8 +1,8 @@
 """The joint model: Faster R-CNN and an embedding head on its RoIs, three methods with one return type each.
 
-    losses(images, targets) -> JointLosses     training: detection losses and the labelled embeddings
-    detect(images)          -> [Detections]    boxes, scores and unit embeddings of every person
-    embed(images, boxes)    -> [Tensor]        unit embeddings of given boxes, a probe's for example
+losses(images, targets) -> JointLosses     training: detection losses and the labelled embeddings
+detect(images)          -> [Detections]    boxes, scores and unit embeddings of every person
+embed(images, boxes)    -> [Tensor]        unit embeddings of given boxes, a probe's for example
 """
 
 import math
@@ -51,8 +51,8 @@ class JointLosses:
     Args:
         detection: the four losses of Faster R-CNN, scalars: loss_objectness, loss_rpn_box_reg, loss_classifier,
             loss_box_reg.
-        embeddings: (R, D) float32 unit embeddings of the sampled RoIs that are people; background RoIs are not embedded,
-            as no identity loss counts them.
+        embeddings: (R, D) float32 unit embeddings of the sampled RoIs that are people; background RoIs are not
+            embedded, as no identity loss counts them.
         person_index: (R,) identity of each, >= 0 or UNLABELLED.
         camera_index: (R,) camera of the frame each comes from.
         image_index: (R,) row of the frame in the batch.
@@ -95,8 +95,10 @@ class EmbeddingHead(nn.Module):
 
 
 class PersonSearchRCNN(nn.Module):
-    """Detector and embedder in one network (Xiao et al., "Joint Detection and Identification Feature Learning for
-    Person Search", CVPR 2017, with a feature pyramid and RoIAlign instead of a single map and RoI pooling).
+    """Detector and embedder in one network.
+
+    Source: Xiao et al., "Joint Detection and Identification Feature Learning for Person Search", CVPR 2017, with a
+    feature pyramid and RoIAlign instead of a single map and RoI pooling.
 
     Args:
         detector: structure of the Faster R-CNN.

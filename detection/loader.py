@@ -60,9 +60,7 @@ def epoch_order(frames: int, batch_size: int, *, seed: int, epoch: int) -> list[
     return [[(epoch, int(row)) for row in rows] for rows in order.reshape(count, batch_size)]
 
 
-def load_batches(
-    frames: TrainingFrames, batches: Sequence[list[tuple[int, int]]], *, workers: int
-) -> Iterator[Batch]:
+def load_batches(frames: TrainingFrames, batches: Sequence[list[tuple[int, int]]], *, workers: int) -> Iterator[Batch]:
     """Decode and augment batches ahead of the network, in `workers` processes (0: in this one)."""
     loader = DataLoader(
         frames,

@@ -91,9 +91,7 @@ def _read(weights: str, backbone: str) -> dict[str, Tensor]:
     if weights in ("imagenet", "coco"):
         known = IMAGENET if weights == "imagenet" else COCO
         if backbone not in known:
-            raise ValueError(
-                f"torchvision has no {weights} weights of {backbone}, expected one of {', '.join(known)}"
-            )
+            raise ValueError(f"torchvision has no {weights} weights of {backbone}, expected one of {', '.join(known)}")
         try:
             return dict(known[backbone].get_state_dict(progress=True, check_hash=True))
         except OSError as error:

@@ -11,9 +11,7 @@ from detection.precision import default_device
 from detection.pretrained import load_pretrained, pretrained_structure
 
 
-def start_model(
-    weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, *, seed: int
-) -> PersonSearchRCNN:
+def start_model(weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, *, seed: int) -> PersonSearchRCNN:
     """A joint model to train, on the GPU when there is one.
 
     Args:
@@ -29,7 +27,7 @@ def start_model(
     torch.manual_seed(seed)
     model = PersonSearchRCNN(pretrained_structure(detector, weights), embedding)
     load_pretrained(model, weights)
-    return model.to(device, memory_format=torch.channels_last).train()
+    return model.to(device).to(memory_format=torch.channels_last).train()
 
 
 def _is_joint_model(weights: str) -> bool:

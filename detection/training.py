@@ -79,7 +79,7 @@ class JointTrainingConfig:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What a training did: steps and epochs in all, identities, seconds of this call, the last losses, the model file."""
+    """What a training did: steps and epochs in all, seconds of this call, the last losses, the model file."""
 
     steps: int
     epochs: int
@@ -188,9 +188,9 @@ class JointTrainer:
         self.model.train()
         try:
             for epoch in range(self.step // self.steps_per_epoch, self.config.epochs):
-                batches = epoch_order(
-                    len(self.frames), self.config.batch_size, seed=self.config.seed, epoch=epoch
-                )[self.step % self.steps_per_epoch :]
+                batches = epoch_order(len(self.frames), self.config.batch_size, seed=self.config.seed, epoch=epoch)[
+                    self.step % self.steps_per_epoch :
+                ]
                 for images, targets in load_batches(self.frames, batches, workers=self.config.workers):
                     figures = self._train_step(images, targets)
                     log.add({"step": self.step, "epoch": epoch, **figures})
@@ -271,7 +271,7 @@ class MetricLog:
     """Figures of each step as a CSV file and as TensorBoard events, both cut back to the step a run resumes from."""
 
     def __init__(self, directory: Path, *, resume_step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - two seconds that only a training pays
+        from torch.utils.tensorboard import SummaryWriter  # two seconds that only a training pays
 
         path = directory / METRICS_FILE
         rows: list[list[str]] = []

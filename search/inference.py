@@ -1,0 +1,184 @@
+"""A joint model over a whole split: detections of every frame and an embedding of every query."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datasets.images import ImageError, read_image
+from datasets.samples import FrameSample, Query
+from detection.detections import Detections
+from detection.joint import PersonSearchRCNN
+from search.probes import box_probe, crop_probe
+
+Item = TypeVar("Item")
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class SplitDetections:
+    """What a model found in the frames of a split.
+
+    Args:
+        by_frame: frame name -> Detections on the processor, for every frame that could be read.
+        failures: (frame name, reason) of those that could not.
+    """
+
+    by_frame: Mapping[str, Detections]
+    failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+
+def as_tensor(image: NDArray[np.uint8]) -> Tensor:
+    """(H, W, 3) uint8 RGB to (3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
+
+
+def detect_split(
+    model: PersonSearchRCNN,
+    samples: Sequence[FrameSample],
+    *,
+    batch_size: int = 4,
+    on_progress: OnProgress | None = None,
+) -> SplitDetections:
+    """Detect in every frame; decoding runs ahead of the network, and a broken image is named and passed over.
+
+    Args:
+        model: in evaluation mode.
+        samples: the frames.
+        batch_size: frames a forward pass.
+        on_progress: called with (frames done, frames in all).
+    """
+    found: dict[str, Detections] = {}
+    failures: list[tuple[str, str]] = []
+    done = 0
+    for batch in _batches(_decoded(samples), batch_size):
+        readable = [(sample, image) for sample, image in batch if not isinstance(image, ImageError)]
+        failures += [(sample.name, image.reason) for sample, image in batch if isinstance(image, ImageError)]
+        results = model.detect([as_tensor(image) for _, image in readable])
+        found |= {sample.name: result.to("cpu") for (sample, _), result in zip(readable, results, strict=True)}
+        done += len(batch)
+        if on_progress is not None:
+            on_progress(done, len(samples))
+    return SplitDetections(found, failures)
+
+
+def embed_queries(
+    model: PersonSearchRCNN,
+    queries: Sequence[Query],
+    samples: Sequence[FrameSample],
+    *,
+    batch_size: int = 4,
+    on_progress: OnProgress | None = None,
+) -> Tensor:
+    """(Q, D) unit embeddings of the queries, each seen once: its box in its full frame, or its crop on a canvas.
+
+    Queries of one frame share a forward pass.
+
+    Args:
+        model: in evaluation mode.
+        queries: boxes in frames of `samples`, or crops.
+        samples: the split "gallery".
+        batch_size: images a forward pass.
+        on_progress: called with (queries done, queries in all).
+
+    Raises:
+        ImageError: a query's picture cannot be read.
+        ValueError: a query's frame is not in the split.
+    """
+    paths = {sample.name: sample.path for sample in samples}
+    groups: dict[str, list[int]] = {}
+    for row, query in enumerate(queries):
+        if query.frame is not None and query.frame not in paths:
+            raise ValueError(
+                f"query {row} of person {query.person_id} names the frame {query.frame}, which is not in the gallery "
+                f"split; check the data set with `personsearch data check`"
+            )
+        groups.setdefault(query.frame or f"crop {row}", []).append(row)
+    embeddings = torch.zeros(len(queries), model.embedding_dim)
+    done = 0
+    for batch in _batches(groups.values(), batch_size):
+        probes = [_probe([queries[row] for row in rows], paths) for rows in batch]
+        results = model.embed([image for image, _ in probes], [boxes for _, boxes in probes])
+        for rows, result in zip(batch, results, strict=True):
+            embeddings[rows] = result.cpu()
+            done += len(rows)
+        if on_progress is not None:
+            on_progress(done, len(queries))
+    return embeddings
+
+
+def query_context(
+    queries: Sequence[Query], embeddings: Tensor, found: Mapping[str, Detections], *, overlap: float = 0.5
+) -> list[Detections | None]:
+    """Who walks beside each query: its own box first, then the other detections of its frame, best first.
+
+    Args:
+        queries: those that are crops have no context (None).
+        embeddings: (Q, D) of the queries.
+        found: frame name -> Detections.
+        overlap: a detection that overlaps the query's box more is the query itself and is left out.
+    """
+    from torchvision.ops import box_iou
+
+    context: list[Detections | None] = []
+    for query, embedding in zip(queries, embeddings, strict=True):
+        if query.frame is None or query.frame not in found:
+            context.append(None)
+            continue
+        others = found[query.frame]
+        assert others.embeddings is not None
+        box = torch.as_tensor(query.box).reshape(1, 4)
+        others = others[(box_iou(box, others.boxes)[0] <= overlap) & (others.scores >= 0.5)]
+        assert others.embeddings is not None
+        context.append(
+            Detections(
+                torch.cat([box, others.boxes]),
+                torch.cat([torch.ones(1), others.scores]),
+                torch.cat([embedding.reshape(1, -1), others.embeddings]),
+            )
+        )
+    return context
+
+
+def _probe(queries: Sequence[Query], paths: Mapping[str, object]) -> tuple[Tensor, Tensor]:
+    """The image of queries that share one, and their boxes in it."""
+    first = queries[0]
+    if first.crop is not None:
+        image, box = crop_probe(read_image(first.crop))
+        return as_tensor(image), torch.as_tensor(box).reshape(1, 4)
+    image = read_image(str(paths[str(first.frame)]))
+    boxes = [box_probe(image, np.asarray(query.box)) for query in queries]
+    return as_tensor(image), torch.as_tensor(np.stack(boxes))
+
+
+def _decoded(samples: Sequence[FrameSample]) -> Iterator[tuple[FrameSample, NDArray[np.uint8] | ImageError]]:
+    """Samples with their images, two threads ahead; OpenCV decodes without the interpreter's lock."""
+
+    def read(sample: FrameSample) -> NDArray[np.uint8] | ImageError:
+        try:
+            return read_image(sample.path)
+        except ImageError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        waiting: deque[tuple[FrameSample, Future[NDArray[np.uint8] | ImageError]]] = deque()
+        for sample in samples:
+            waiting.append((sample, pool.submit(read, sample)))
+            if len(waiting) > 16:
+                ready, image = waiting.popleft()
+                yield ready, image.result()
+        for ready, image in waiting:
+            yield ready, image.result()
+
+
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch

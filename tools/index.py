@@ -1,0 +1,58 @@
+"""personsearch index: the people of footage into a gallery on disk."""
+
+import dataclasses
+from pathlib import Path
+
+from tools.outcome import Outcome, table
+from tools.progress import Progress
+from tools.times import parse_time
+
+
+def index(
+    source: str,
+    *,
+    gallery: Path,
+    model: Path,
+    every_seconds: float = 1.0,
+    camera: str | None = None,
+    start_time: str | None = None,
+    batch_size: int = 4,
+) -> Outcome:
+    """Find everybody in frames or a video and add them to a gallery; interrupted, it goes on where it was.
+
+    Args:
+        source: an image, a folder of images, a JSON of the custom layout, a video, or a stream's address.
+        gallery: the gallery's folder; made if it is not there.
+        model: model.safetensors of a run, or its folder.
+        every_seconds: distance of two frames of a video.
+        camera: of all frames, where the source does not tell.
+        start_time: when a video begins: ISO 8601 (UTC where no zone is given) or seconds since the epoch.
+        batch_size: frames a forward pass.
+    """
+    from datasets.sources import count_frames
+    from search.pipeline import IndexSummary, PersonSearch
+
+    begins = None if start_time is None else parse_time(start_time, "--start-time")
+    search = PersonSearch.from_checkpoint(model, batch_size=batch_size)
+    total = count_frames(source, every_seconds=every_seconds)
+    with search.open_gallery(gallery, create=True) as store, Progress("Indexing") as progress:
+
+        def report(summary: IndexSummary) -> None:
+            done = summary.frames + summary.skipped + len(summary.failures)
+            progress(done, total, sightings=summary.sightings)
+
+        summary = search.index(
+            source, store, every_seconds=every_seconds, camera=camera, start_time=begins, on_progress=report
+        )
+        whole = store.summary()
+    rows: list[list[object]] = [
+        ["frames searched", summary.frames],
+        ["people found", summary.sightings],
+        ["frames known before", summary.skipped],
+        ["frames that could not be read", len(summary.failures)],
+        ["sightings in the gallery", whole.sightings],
+        ["cameras in the gallery", ", ".join(whole.cameras) or "unknown"],
+    ]
+    failures = [f"{name}: {reason}" for name, reason in summary.failures]
+    figures = {"source": source, "gallery": gallery, "run": summary, "summary": dataclasses.asdict(whole)}
+    return Outcome(table(["index", str(gallery)], rows), figures, failures)

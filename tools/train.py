@@ -1,0 +1,75 @@
+"""personsearch train: the joint model."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from datasets.transforms import FrameAugmentation
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig
+from detection.training import JointTrainingConfig
+from tools.outcome import Outcome, table
+from tools.progress import Progress
+
+FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
+
+
+def joint(
+    root: Path,
+    *,
+    output: Path,
+    format: FrameFormat = "custom",  # noqa: A002 - the option is called --format
+    weights: str = "none",
+    resume: bool = False,
+    detector: DetectorConfig = DetectorConfig(),  # noqa: B008 - frozen
+    embedding: EmbeddingConfig = EmbeddingConfig(),  # noqa: B008
+    training: JointTrainingConfig = JointTrainingConfig(),  # noqa: B008
+    augmentation: FrameAugmentation = FrameAugmentation(),  # noqa: B008
+) -> Outcome:
+    """Train the joint model: a detector that also embeds each person it finds.
+
+    The output folder receives model.safetensors (for index, evaluate), resume.pt, metrics.csv, TensorBoard events and
+    config.json. `--config small` is the recipe for machines without a GPU.
+
+    Args:
+        root: the data set's folder, or for the custom layout its training JSON.
+        output: the run's folder.
+        format: the data set's layout.
+        weights: none, imagenet, coco, a .pth/.safetensors file of torchvision's structure, or a model.safetensors of
+            this project whose weights are the start (the structure is then that file's).
+        resume: go on from the last resume point of the output folder.
+        detector: structure of the detector.
+        embedding: structure of the embedding head.
+        training: the recipe.
+        augmentation: how far training frames depart from the recorded ones.
+    """
+    from datasets import load_frames
+    from detection.start import start_model
+    from detection.training import JointTrainer, write_config
+
+    samples = load_frames(format, root, "train")
+    model = start_model(weights, detector, embedding, seed=training.seed)
+    notes = {"data": f"{format} {root.name}", "weights": Path(weights).name, "seed": training.seed}
+    trainer = JointTrainer(model, samples, output, config=training, augmentation=augmentation, notes=notes)
+    if resume:
+        trainer.resume()
+    else:
+        settings = {"command": sys.argv[1:], "root": str(root), "format": format, "weights": weights}
+        parts: dict[str, Any] = {"detector": model.detector_config, "embedding": model.embedding_config}
+        parts |= {"training": training, "augmentation": augmentation}
+        write_config(output, settings | {name: dataclasses.asdict(part) for name, part in parts.items()})
+    with Progress("Training", unit="step") as progress:
+        summary = trainer.run(
+            lambda done, total, figures: progress(done, total, loss=figures["loss"], identity=figures["loss_identity"])
+        )
+    rows: list[list[object]] = [
+        ["frames", summary.frames],
+        ["identities", summary.identities],
+        ["epochs", summary.epochs],
+        ["steps", summary.steps],
+        ["minutes", f"{summary.seconds / 60:.1f}"],
+    ]
+    rows += [[name, f"{value:.4f}"] for name, value in summary.losses.items()]
+    text = table(["training", str(output)], rows) + f"\nmodel: {summary.model_file}"
+    return Outcome(text, dataclasses.asdict(summary))
