@@ -93,6 +93,7 @@ class _Image:
     ignore: list[list[float]] = field(default_factory=list)
 
     def sample(self) -> FrameSample:
+        """The finished frame, with the file's own identities."""
         boxes, ignore = np.asarray(self.boxes, dtype=np.float32), np.asarray(self.ignore, dtype=np.float32)
         ids = np.asarray(self.person_ids, dtype=np.int64)
         return FrameSample(

@@ -35,6 +35,8 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
 
     The EXIF orientation is applied; grey, palette, 16-bit and CMYK pictures become 8-bit RGB; alpha is dropped.
 
+    Damage inside a JPEG that has its end goes unnoticed: libjpeg repairs it and only warns.
+
     Args:
         path: any format OpenCV decodes; the content decides, not the suffix.
 

@@ -88,7 +88,15 @@ def video_items(
             failures.append((name, _why_closed(path)))
             return
         declared = _declared_frames(capture)
-        yield from _picked(capture, name, failures, declared, every_seconds, camera, start_time or 0.0)
+        yield from _picked(
+            capture,
+            name,
+            failures,
+            declared=declared,
+            every_seconds=every_seconds,
+            camera=camera,
+            start_time=start_time,
+        )
     finally:
         capture.release()
 
@@ -113,7 +121,15 @@ def stream_items(
                 opened = True
                 declared = _declared_frames(capture)
                 if declared:
-                    yield from _picked(capture, name, failures, declared, every_seconds, camera, start_time or 0.0)
+                    yield from _picked(
+                        capture,
+                        name,
+                        failures,
+                        declared=declared,
+                        every_seconds=every_seconds,
+                        camera=camera,
+                        start_time=start_time,
+                    )
                     return
                 for item in _live(capture, name, every_seconds, camera, clock):
                     attempt = 0
@@ -151,14 +167,21 @@ def count_video_frames(path: Path, every_seconds: float) -> int:
 
 
 def _picked(
-    capture: cv2.VideoCapture, name: str, failures: Failures, declared: int,
-    every_seconds: float, camera: Camera | None, start_time: float,
-) -> Iterator[Item]:  # fmt: skip
+    capture: cv2.VideoCapture,
+    name: str,
+    failures: Failures,
+    *,
+    declared: int,
+    every_seconds: float,
+    camera: Camera | None,
+    start_time: float | None,
+) -> Iterator[Item]:
     """The frames of an open file whose time passes the next multiple of `every_seconds`."""
     rate = capture.get(cv2.CAP_PROP_FPS)
     step = 1.0 / rate if rate > 0 else 0.04
     read = broken = pending = 0
     seconds, last_slot = -step, -1
+    origin = 0.0 if start_time is None else start_time
     while True:
         if not capture.grab():
             pending += 1
@@ -173,7 +196,7 @@ def _picked(
         slot = math.floor(seconds / every_seconds + 1e-6) if every_seconds > 0 else read
         if slot > last_slot:
             last_slot = slot
-            yield Item(f"{name}#t={seconds:010.3f}", lambda: _retrieve(capture), camera, start_time + seconds)
+            yield Item(f"{name}#t={seconds:010.3f}", lambda: _retrieve(capture), camera, origin + seconds)
     # Some containers only estimate their length: a frame or two short is no loss by itself.
     if broken or declared - read > 2:
         lost = max(declared - read, broken)
