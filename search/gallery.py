@@ -44,9 +44,10 @@ from search.results import Cutout, RankedSightings
 
 FLUSH_ROWS = 1000
 FLUSH_SECONDS = 60.0
-OPTIMIZE_EVERY_FLUSHES = 32
+MOST_PIECES = 32
+MOST_PIECES_CLOSED = 8
 SCALAR_INDEX_ROWS = 100_000
-KEEP_OLD_VERSIONS = timedelta(hours=1)
+KEEP_OLD_VERSIONS = timedelta(minutes=2)
 
 logger = logging.getLogger(__name__)
 FrameKey = tuple[str, str]
@@ -92,7 +93,7 @@ class Gallery:
         self._pending: dict[FrameKey, FrameRows] = {}
         self._pending_rows = 0
         self._done: set[FrameKey] | None = None
-        self._flushes = 0
+        self._written = False
         self._last_flush = time.monotonic()
 
     @classmethod
@@ -249,8 +250,8 @@ class Gallery:
             self._done.update(self._pending)
         self._pending.clear()
         self._pending_rows = 0
-        self._flushes += 1
-        if self._flushes % OPTIMIZE_EVERY_FLUSHES == 0:
+        self._written = True
+        if self._is_scattered():
             self.optimize()
         return len(sightings)
 
@@ -270,8 +271,8 @@ class Gallery:
     def optimize(self) -> None:
         """Merge small files, and from SCALAR_INDEX_ROWS on index camera and timestamp for the filters.
 
-        Called every OPTIMIZE_EVERY_FLUSHES flushes and by `close`; a failure (another process is at it) is logged, as
-        it costs speed, not correctness.
+        Called when flushes have left more than MOST_PIECES small pieces, and by `close`. A failure (another process is
+        at it, say) is logged only: it costs speed, not correctness.
         """
         try:
             if self._sightings.count_rows() >= SCALAR_INDEX_ROWS:
@@ -287,9 +288,20 @@ class Gallery:
     def close(self) -> None:
         """Flush, and tidy up if anything was written."""
         self.flush()
-        if self._flushes:
+        if self._written and self._small_pieces() > MOST_PIECES_CLOSED:
             self.optimize()
-            self._flushes = 0
+        self._written = False
+
+    def _small_pieces(self) -> int:
+        return int(self._sightings.stats()["fragment_stats"]["num_small_fragments"])
+
+    def _is_scattered(self) -> bool:
+        """Whether merging pays: it writes the large piece again too, so the small ones should be worth it."""
+        statistics = self._sightings.stats()
+        fragments = statistics["fragment_stats"]
+        small = fragments["num_small_fragments"]
+        worth = fragments["lengths"]["max"] < statistics["num_rows"] * 2 / 3 or small > 8 * MOST_PIECES
+        return small > MOST_PIECES and worth
 
     def __enter__(self) -> Self:
         return self

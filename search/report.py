@@ -270,7 +270,7 @@ def _image_uri(image: Image | bytes | None, longest_side: int = 256, quality: in
     """A picture as a data URI; JPEG bytes are taken as they are."""
     if image is None or isinstance(image, bytes):
         return _data_uri(image)
-    return _data_uri(encode_jpeg(image, longest_side=longest_side, quality=quality)) if image.size else None
+    return _data_uri(encode_jpeg(image, longest_side=longest_side, quality=quality))
 
 
 def _data_uri(jpeg: bytes | None) -> str | None:

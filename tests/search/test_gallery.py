@@ -182,11 +182,14 @@ def test_search_sees_what_is_not_flushed_yet(gallery: Gallery) -> None:
 
 def test_flushes_by_itself(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery_module, "FLUSH_ROWS", 10)
-    monkeypatch.setattr(gallery_module, "OPTIMIZE_EVERY_FLUSHES", 2)
+    monkeypatch.setattr(gallery_module, "MOST_PIECES", 2)
+    monkeypatch.setattr(gallery_module, "MOST_PIECES_CLOSED", 0)
     monkeypatch.setattr(gallery_module, "SCALAR_INDEX_ROWS", 20)
     fill(gallery, unit(92))
     assert len(gallery) == 84  # 23 frames of 4: flushed every third
+    assert gallery._small_pieces() <= 4
     gallery.close()
+    assert gallery._small_pieces() == 1
     assert len(gallery) == 92
     with_index = gallery.search(unit(92)[0], cameras=["c0"], after=50, limit=100)
     assert with_index.searched == 24
