@@ -16,10 +16,11 @@ from datasets.plaza.ground import (
     ground_light,
     ground_picture,
     ground_to_picture,
+    shrink,
     sun_map,
 )
 from datasets.plaza.light import Period
-from datasets.plaza.mesh import Array, Mesh, face_normals
+from datasets.plaza.mesh import Array, Mesh, face_frames
 from datasets.plaza.scene import build_buildings, build_furniture
 
 OVERSAMPLING = 2
@@ -47,8 +48,7 @@ class Background:
 def _ground(seed: int) -> tuple[FloatImage, FloatImage]:
     """The ground's picture in full and at a quarter of the resolution."""
     picture = ground_picture(np.random.default_rng([seed, 11]))
-    small = cv2.resize(picture, (picture.shape[1] // 4, picture.shape[0] // 4), interpolation=cv2.INTER_AREA)
-    return picture, small
+    return picture, shrink(picture, (picture.shape[1] // 4, picture.shape[0] // 4))
 
 
 @lru_cache(maxsize=4)
@@ -101,9 +101,7 @@ def _paint(
     mesh: Mesh, camera: PlazaCamera, period: Period, image: FloatImage, depth: FloatImage | None, *, keep_order: bool
 ) -> None:
     """Draws the faces that look at the camera into the oversampled image, far ones first unless in their own order."""
-    corners = mesh.vertices[mesh.faces]
-    centres = corners.mean(axis=1)
-    normals = face_normals(mesh.vertices, mesh.faces)
+    centres, normals = face_frames(mesh.vertices, mesh.faces)
     pixels, depths = camera.project(mesh.vertices)
     face_depths = depths[mesh.faces]
     seen = (np.sum((camera.position - centres) * normals, axis=1) > 0) & (face_depths.min(axis=1) > _NEAR)
@@ -176,5 +174,5 @@ def render_background(camera: PlazaCamera, period: Period, seed: int) -> Backgro
 
 
 def _develop(image: FloatImage, camera: PlazaCamera) -> NDArray[np.uint8]:
-    small = cv2.resize(image, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+    small = shrink(image, (camera.width, camera.height))
     return np.round(camera.sensor.develop(small) * 255).astype(np.uint8)

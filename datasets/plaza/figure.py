@@ -1,6 +1,7 @@
 """Builds the body, clothes, hair, bag and bicycle of one look as a mesh that a skeleton moves."""
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from datasets.plaza.looks import (
     SKIN_COLOURS,
     Look,
 )
-from datasets.plaza.mesh import Array, Mesh, MeshBuilder, box, ellipsoid, loft, tube, upright_rings
+from datasets.plaza.mesh import Array, Indices, Mesh, MeshBuilder, box, ellipsoid, loft, tube, upright_rings
 
 # Torso from the crotch to the neck: z, half width, half depth, forward shift; all in body heights.
 _TORSO = np.array(
@@ -108,7 +109,7 @@ def _add_torso(mesh: MeshBuilder, look: Look) -> None:
     mesh.add(vertices, faces, np.concatenate([flat, caps]), bones=(bones.PELVIS, bones.CHEST), weights=weights)
 
 
-def _limb(rows: list[tuple[float, float, float]], x: float, height: float, count: int) -> tuple[Array, Array, Array]:
+def _limb(rows: list[tuple[float, float, float]], x: float, height: float, count: int) -> tuple[Array, Indices, Array]:
     """A hanging limb: vertices and faces over rows (share of height, half width, half depth; bottom up), and levels."""
     fine = _profile(np.array(rows), count)
     profile = np.column_stack(
@@ -257,7 +258,7 @@ def _add_head(mesh: MeshBuilder, look: Look) -> None:
     )
     mesh.add(neck, faces, np.array(SKIN_COLOURS[look.skin]) * 0.93, bones=(bones.HEAD, 0))
 
-    def shell(scale: float, lift: float) -> tuple[Array, Array]:
+    def shell(scale: float, lift: float) -> tuple[Array, Indices]:
         wide, deep = 0.045 * height * swell * jaw * scale, 0.056 * height * swell * jaw * scale
         profile = np.column_stack([np.zeros(14), np.full(14, 0.008 * height), z + lift * rows, wide, deep])
         return loft(upright_rings(profile, _HEAD_SIDES))
@@ -338,7 +339,7 @@ def _add_bicycle(mesh: MeshBuilder, look: Look) -> None:
     for hub in (rear, front):
         angle = np.arange(25) * (2 * np.pi / 24)
         rim = [(hub[0] + (radius - 0.02) * np.cos(a), hub[1] + (radius - 0.02) * np.sin(a)) for a in angle]
-        for a, b in zip(rim[:-1], rim[1:], strict=True):
+        for a, b in pairwise(rim):
             bar(a, b, 0.020, black)
         for spoke in range(0, 24, 3):
             bar(hub, rim[spoke], 0.003, black + 0.4)

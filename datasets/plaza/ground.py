@@ -34,7 +34,18 @@ def _grid(texel: float) -> tuple[FloatImage, FloatImage]:
 def _clouded(rng: np.random.Generator, shape: tuple[int, int], cells: int) -> FloatImage:
     """Smooth noise with about `cells` bumps along the longer side, mean 0, deviation near 1."""
     coarse = rng.normal(size=(max(2, cells * shape[0] // max(shape)), cells)).astype(np.float32)
-    return cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    fine = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    return fine.astype(np.float32, copy=False)
+
+
+def shrink(image: NDArray[np.generic], size: tuple[int, int]) -> FloatImage:
+    """A picture or mask as float32 averaged down to size (width, height)."""
+    fine = image.astype(np.float32, copy=False)
+    return cv2.resize(fine, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+
+
+def _tint(red: float, green: float, blue: float) -> FloatImage:
+    return np.array([red, green, blue], dtype=np.float32)
 
 
 def _paving(rng: np.random.Generator, x: FloatImage, y: FloatImage) -> FloatImage:
@@ -59,21 +70,21 @@ def ground_picture(rng: np.random.Generator) -> FloatImage:
     around = np.arctan2(y - FOUNTAIN[1], x - FOUNTAIN[0])
     ringed = radius < 5.2
     wedge = (np.floor(radius / 0.55) + np.floor(around / (2 * np.pi / 32))) % 2 == 0
-    rings = np.where(wedge[..., None], np.float32([0.60, 0.50, 0.43]), np.float32([0.68, 0.63, 0.56]))
+    rings = np.where(wedge[..., None], _tint(0.60, 0.50, 0.43), _tint(0.68, 0.63, 0.56))
     colour[ringed] = rings[ringed]
     colour[np.abs(radius - 5.2) < 0.18] = (0.42, 0.39, 0.37)
     outside = (np.abs(x) > 17.6) | (np.abs(y) > 14.9)
     road = outside & (np.abs(x) < 21.3) & (np.abs(y) < 17.8)
     pavement = outside & ~road
     colour[road] = ASPHALT
-    colour[pavement] *= np.float32([0.86, 0.88, 0.92])
+    colour[pavement] *= _tint(0.86, 0.88, 0.92)
     kerb = (np.maximum(np.abs(x) - 17.6, np.abs(y) - 14.9) > 0) & (np.maximum(np.abs(x) - 17.78, np.abs(y) - 15.08) < 0)
     colour[kerb] = (0.72, 0.71, 0.68)
     for bed in BEDS:
         distance = np.hypot(x - bed[0], y - bed[1])
         grass = distance < BED_RADIUS - 0.1
         blades = rng.normal(1.0, 0.16, size=int(grass.sum())).astype(np.float32)
-        colour[grass] = np.float32([0.24, 0.38, 0.14]) * blades[:, None]
+        colour[grass] = _tint(0.24, 0.38, 0.14) * blades[:, None]
     for cx, cy in TREES:
         pit = np.maximum(np.abs(x - cx), np.abs(y - cy)) < 0.6
         colour[pit] = (0.27, 0.22, 0.17)
@@ -121,8 +132,8 @@ def sun_map(period: Period, furniture: Mesh) -> FloatImage:
             hull = cv2.convexHull(np.concatenate([base, base - cast]).astype(np.float32)).reshape(-1, 2)
             polygon = hull @ to_picture[:2, :2].T + to_picture[:2, 2]
             cv2.fillConvexPoly(shadow, np.round(polygon * 16).astype(np.int32), 255, cv2.LINE_8, 4)
-    soft = cv2.GaussianBlur(shadow, (0, 0), 4.0 if period.lamps else 1.3)
-    return 1 - soft.astype(np.float32) / 255 * (0.5 if period.lamps else 0.92)
+    soft = cv2.GaussianBlur(shadow, (0, 0), 4.0 if period.lamps else 1.3).astype(np.float32)
+    return 1 - soft * np.float32((0.5 if period.lamps else 0.92) / 255)
 
 
 def ground_light(period: Period, sunlit: FloatImage) -> FloatImage:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from datasets.plaza.background import OVERSAMPLING, Background, render_background
 from datasets.plaza.cameras import PlazaCamera
 from datasets.plaza.figure import build_figure
-from datasets.plaza.ground import EXTENT, SHADOW_TEXEL, FloatImage, nearest_lamp
+from datasets.plaza.ground import EXTENT, SHADOW_TEXEL, FloatImage, nearest_lamp, shrink
 from datasets.plaza.light import LAMP_HEIGHT, Period
 from datasets.plaza.looks import Look
-from datasets.plaza.mesh import Array, Mesh, face_normals
+from datasets.plaza.mesh import Array, Mesh, face_frames
 from datasets.plaza.skeleton import cycling_pose, walking_pose
 from datasets.plaza.walks import Placement
 
@@ -40,7 +40,11 @@ class Silhouette:
 
 @dataclass(frozen=True, eq=False)
 class _Sprite:
-    """A drawn figure: colours times coverage, coverage with gear, coverage of the person alone; and where it goes."""
+    """A drawn figure.
+
+    Colours times coverage, coverage with gear, coverage of the person alone; where it goes, how far away it is (for
+    the order of people) and how far each of its oversampled rows is (against furniture).
+    """
 
     person: int
     colours: FloatImage
@@ -50,6 +54,7 @@ class _Sprite:
     top: int
     box: NDArray[np.float64]
     depth: float
+    row_depths: FloatImage
 
 
 def figure_in_world(look: Look, placement: Placement) -> tuple[Mesh, Array]:
@@ -63,7 +68,7 @@ def figure_in_world(look: Look, placement: Placement) -> tuple[Mesh, Array]:
     turn = placement.heading - np.pi / 2
     c, s = np.cos(turn), np.sin(turn)
     world = body @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
-    return mesh, world + (placement.x, placement.y, 0.0)
+    return mesh, world + np.array([placement.x, placement.y, 0.0])
 
 
 class FrameRenderer:
@@ -114,12 +119,11 @@ class FrameRenderer:
     def _draw(self, placement: Placement, mesh: Mesh, vertices: Array) -> _Sprite:
         """Draws a figure alone, far faces first, into a patch of its own."""
         k = _FIGURE_OVERSAMPLING
-        corners = vertices[mesh.faces]
-        centres = corners.mean(axis=1)
-        normals = face_normals(vertices, mesh.faces)
-        seen = np.flatnonzero(np.sum((self.camera.position - centres) * normals, axis=1) > 0)
-        pixels, depth = self.camera.project(vertices)
-        order = seen[np.argsort(-depth[mesh.faces[seen]].mean(axis=1), kind="stable")]
+        centres, normals = face_frames(vertices, mesh.faces)
+        seen = np.flatnonzero(np.einsum("fi,fi->f", self.camera.position - centres, normals) > 0)
+        pixels, _ = self.camera.project(vertices)
+        depth = centres[seen] @ self.camera.rotation[2]
+        order = seen[np.argsort(-depth, kind="stable")]
         # Every face a little lighter or darker: cloth has folds.
         folds = 1 + 0.05 * np.sin(np.arange(len(mesh.faces)) * 12.9898 + placement.way * 2)[order, None]
         lit = self.period.shade(
@@ -134,13 +138,19 @@ class FrameRenderer:
         for polygon, colour in zip(polygons, np.hstack([colours, labels]).tolist(), strict=True):
             cv2.fillConvexPoly(patch, polygon, colour, cv2.LINE_8, 4)
         size = (right - left, bottom - top)
-        cover = cv2.resize((patch[..., 3] > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        body = cv2.resize((patch[..., 3] == _PERSON).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        cover = shrink(patch[..., 3] > 0, size)
+        body = shrink(patch[..., 3] == _PERSON, size)
         colour_sum = cv2.resize(patch[..., :3], size, interpolation=cv2.INTER_AREA).astype(np.float32)
         own = pixels[mesh.faces[seen[~mesh.gear[seen]]]].reshape(-1, 2)
         box = np.concatenate([own.min(axis=0), own.max(axis=0)])
-        middle = float(self.camera.to_camera(np.array([placement.x, placement.y, 0.9]))[2])
-        return _Sprite(placement.person, colour_sum, cover, body, int(left), int(top), box, middle)
+        # A camera that looks down sees the feet further away than the head: one depth would be wrong at a bench.
+        spine = np.array([(placement.x, placement.y, z) for z in (2.2, 0.9, 0.0)])
+        place, distance = self.camera.project(spine)
+        rows = top + (np.arange((bottom - top) * OVERSAMPLING) + 0.5) / OVERSAMPLING
+        row_depths = np.interp(rows, place[:, 1], distance).astype(np.float32)[:, None]
+        return _Sprite(
+            placement.person, colour_sum, cover, body, int(left), int(top), box, float(distance[1]), row_depths
+        )
 
     def _window(self, sprite: _Sprite) -> tuple[slice, slice, slice, slice]:
         """Rows and columns of the frame that a sprite covers, and the same in the sprite."""
@@ -158,8 +168,9 @@ class FrameRenderer:
         """Share of each pixel of the window where no furniture stands in front of the sprite."""
         k = OVERSAMPLING
         depth = self.background.depth[rows.start * k : rows.stop * k, columns.start * k : columns.stop * k]
-        behind = (depth > sprite.depth).astype(np.float32)
-        return cv2.resize(behind, (columns.stop - columns.start, rows.stop - rows.start), interpolation=cv2.INTER_AREA)
+        first = (rows.start - sprite.top) * k
+        behind = depth > sprite.row_depths[first : first + depth.shape[0]]
+        return shrink(behind, (columns.stop - columns.start, rows.stop - rows.start))
 
     def _composite(self, image: NDArray[np.uint8], sprite: _Sprite) -> None:
         rows, columns, own_rows, own_columns = self._window(sprite)
@@ -190,11 +201,14 @@ class FrameRenderer:
         """The background with everybody's shadow on the ground."""
         mask = np.zeros((self.camera.height, self.camera.width), dtype=np.uint8)
         low, high = np.array([self.camera.width, self.camera.height]), np.array([0, 0])
+        homography = self.camera.ground_homography()
         for placement, mesh, vertices in figures:
             flat = self._cast(placement, vertices)
-            pixels, depth = self.camera.project(np.column_stack([flat, np.zeros(len(flat))]))
-            if depth.min() < 0.5:
+            pixels = flat @ homography[:, :2].T + homography[:, 2]
+            if pixels[:, 2].min() < 0.5:
                 continue
+            pixels = pixels[:, :2] / pixels[:, 2:]
+            # Every face covers what the one on the other side of the body covers too: half of them are enough.
             for polygon in np.round((pixels[mesh.faces[::2]] - 0.5) * 16).astype(np.int32):
                 cv2.fillConvexPoly(mask, polygon, 255, cv2.LINE_8, 4)
             low = np.minimum(low, np.floor(pixels.min(axis=0)) - 4)
@@ -229,8 +243,6 @@ class FrameRenderer:
         flicker = 1 + 0.012 * rng.standard_normal()
         noise = rng.standard_normal((*size, 1), dtype=np.float32) * np.float32(grain)
         coarse = rng.standard_normal((size[0] // 2, size[1] // 2, 3), dtype=np.float32) * np.float32(grain * 0.5)
-        tinted = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-        tinted += noise
-        tinted += blurred * np.float32(flicker)
-        np.rint(tinted, out=tinted)
-        return np.clip(tinted, 0, 255).astype(np.uint8)
+        tinted = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+        tinted += noise + blurred * np.float32(flicker)
+        return np.clip(np.rint(tinted), 0, 255).astype(np.uint8)

@@ -1,5 +1,7 @@
 """What stands on and around the square: fountain, beds, benches, trees, lamps, a kiosk, cars, and buildings."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,6 @@ BINS = np.array([(-4.1, 5.6), (6.8, 2.4), (-6.9, -4.6), (4.0, -8.4)])
 _IRON = np.array([0.13, 0.15, 0.16])
 _STONE = np.array([0.60, 0.58, 0.54])
 _WOOD = np.array([0.46, 0.30, 0.18])
-_AROUND = {"rows": 5, "sides": 6}
 
 
 def _ring(mesh: MeshBuilder, centre: Array, radii: tuple[float, float], z: tuple[float, float], colour: Array) -> None:
@@ -60,7 +61,7 @@ def _add_fountain(mesh: MeshBuilder) -> None:
         angle = step * 2 * np.pi / 14
         direction = np.array([np.cos(angle), np.sin(angle)])
         points = [(*(centre + direction * r), z) for r, z in ((0.98, 1.5), (1.15, 1.35), (1.26, 0.9), (1.32, 0.38))]
-        for a, b in zip(points[:-1], points[1:], strict=True):
+        for a, b in pairwise(points):
             vertices, faces = tube(a, b, 0.022, 0.018, 4)
             mesh.add(vertices, faces, foam)
 
@@ -89,17 +90,21 @@ def _add_foliage(
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     depth = rng.uniform(0.45, 1.0, size=(count, 1)) ** 0.5
     places = centre + direction * depth * radii
-    for place, inside, up in zip(places, depth[:, 0], direction[:, 2], strict=True):
-        size = rng.uniform(0.05, 0.13) * (0.5 + 0.5 * float(np.mean(radii)))
-        normal = rng.normal(size=3) + (0, 0, 0.6)
-        normal /= np.linalg.norm(normal)
-        side = np.cross(normal, rng.normal(size=3))
-        side /= np.linalg.norm(side)
-        other = np.cross(normal, side)
-        corners = np.stack([place + size * (np.cos(a) * side + np.sin(a) * other) for a in (0.2, 1.7, 3.2, 4.9)])
-        shade = (0.45 + 0.55 * inside**3) * (0.86 + 0.22 * up)
-        colour = np.clip(tint * shade * rng.uniform(0.78, 1.22, size=3) ** (0.6, 0.4, 0.6), 0, 1)
-        mesh.add(corners, np.array([[0, 1, 2, 3], [3, 2, 1, 0]]), colour)
+    size = rng.uniform(0.05, 0.13, size=(count, 1)) * (0.5 + 0.5 * float(np.mean(radii)))
+    normal = _unit(rng.normal(size=(count, 3)) + np.array([0, 0, 0.6]))
+    side = _unit(np.cross(normal, rng.normal(size=(count, 3))))
+    other = np.cross(normal, side)
+    corners = [places + size * (np.cos(angle) * side + np.sin(angle) * other) for angle in (0.2, 1.7, 3.2, 4.9)]
+    shade = (0.45 + 0.55 * depth**3) * (0.86 + 0.22 * direction[:, 2:])
+    colours = np.clip(tint * shade * rng.uniform(0.8, 1.2, size=(count, 3)) ** np.array([0.6, 0.4, 0.6]), 0, 1)
+    # Leaves are seen from both sides.
+    fronts = np.arange(4 * count).reshape(count, 4)
+    faces = np.concatenate([fronts, fronts[:, ::-1]])
+    mesh.add(np.stack(corners, axis=1).reshape(-1, 3), faces, np.tile(colours, (2, 1)))
+
+
+def _unit(vectors: Array) -> Array:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def _add_tree(mesh: MeshBuilder, rng: np.random.Generator, x: float, y: float, height: float, crown: float) -> None:
@@ -131,9 +136,9 @@ def _add_bed(mesh: MeshBuilder, rng: np.random.Generator, centre: Array) -> None
     )
     for step in range(26):
         angle, radius = step * 2 * np.pi / 26 + rng.uniform(-0.1, 0.1), rng.uniform(1.55, 2.1)
-        place = (*(centre + radius * np.array([np.cos(angle), np.sin(angle)])), 0.14)
+        place = np.array([*(centre + radius * np.array([np.cos(angle), np.sin(angle)])), 0.14])
         size = float(rng.uniform(0.12, 0.24))
-        vertices, faces = ellipsoid(place, (size, size, size * 0.9), **_AROUND)
+        vertices, faces = ellipsoid(place, (size, size, size * 0.9), rows=5, sides=6)
         mesh.add(vertices, faces, blooms[int(rng.integers(5))] * rng.uniform(0.7, 1.2, size=(len(faces), 1)))
 
 

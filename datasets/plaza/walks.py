@@ -24,7 +24,7 @@ OBSTACLES = np.array(
         (*FOUNTAIN, 2.9),
         (*KIOSK, 2.2),
         *((x, y, BED_RADIUS + 0.4) for x, y in BEDS),
-        *((x, y, 1.0) for x, y, _ in BENCHES),
+        *((x, y, 1.3) for x, y, _ in BENCHES),
         *((x, y, 0.5) for x, y in LAMPS),
         *((x, y, 0.7) for x, y in TREES),
         *((x, y, 0.6) for x, y in BINS),
@@ -102,8 +102,23 @@ def _resample(points: Array) -> Array:
     return np.column_stack([np.interp(at, step, points[:, axis]) for axis in (0, 1)])
 
 
+def _clearance(path: Array) -> float:
+    """How far the path stays out of the obstacles, metres; negative where it cuts into one."""
+    return float((np.linalg.norm(path[:, None] - OBSTACLES[:, :2], axis=-1) - OBSTACLES[:, 2]).min())
+
+
 def draw_path(rng: np.random.Generator) -> Array:
     """A smooth path (N, 2) from one gate to another over a few points of the square, around what stands there."""
+    best = _try_path(rng)
+    for _ in range(20):
+        # A path through the middle of an obstacle is pushed apart instead of around it: draw another.
+        if _clearance(best) > -0.2:
+            break
+        best = max(best, _try_path(rng), key=_clearance)
+    return best
+
+
+def _try_path(rng: np.random.Generator) -> Array:
     first, last = rng.choice(len(GATES), size=2, replace=False)
     inner = rng.uniform((-13.5, -10.5), (13.5, 10.5), size=(int(rng.integers(1, 4)), 2))
     # Visited in the order in which they lie along the way, so that nobody zigzags.

@@ -1,7 +1,7 @@
 """Writes a synthetic world in the custom layout: frames, boxes, identities, queries."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from datasets.plaza.cameras import PlazaCamera, plaza_cameras
 from datasets.plaza.light import PERIODS
 from datasets.plaza.looks import Look, draw_looks
 from datasets.plaza.render import FrameRenderer
+from datasets.plaza.truth import FrameRecord, Sighting, choose_queries, query_json, random_mean_ap, split_json
 from datasets.plaza.walks import Placement, Timetable
 from datasets.samples import UNLABELLED
 
@@ -25,7 +26,6 @@ MIN_HEIGHT = 22.0
 """A person lower than this many pixels has no box, in frames 640 wide; in proportion otherwise."""
 PAUSE = 300
 """Seconds between the part of a recording with the training people and the part with the test people."""
-QUERIES_PER_PERSON = 4
 
 
 @dataclass(frozen=True)
@@ -56,31 +56,6 @@ class PlazaSummary:
     test_persons: int
     queries: int
     random_map: float
-
-
-@dataclass(frozen=True)
-class _Sighting:
-    """One box: identity (UNLABELLED included), clipped box as x, y, w, h, and how well the person is seen."""
-
-    person_id: int
-    box_xywh: tuple[float, float, float, float]
-    visible: float
-    inside: float
-
-
-@dataclass(frozen=True)
-class _FrameRecord:
-    """One written picture."""
-
-    file_name: str
-    camera: int
-    period: int
-    width: int
-    height: int
-    frame_index: int
-    timestamp: float
-    test: bool
-    sightings: tuple[_Sighting, ...]
 
 
 @dataclass(frozen=True)
@@ -143,7 +118,7 @@ def write_plaza(
         FileExistsError: `root` holds something already.
     """
     cameras = plaza_cameras(frame_width)
-    _check(persons, minutes, test_fraction, unlabelled_fraction, workers)
+    _check(seed, persons, minutes, test_fraction, unlabelled_fraction, workers)
     seconds = max(2, round(minutes * 60))
     test_seconds = min(seconds - 1, max(1, round(seconds * test_fraction)))
     root = Path(root)
@@ -153,17 +128,17 @@ def write_plaza(
 
     tasks = _plan(root, seed, persons, frame_width, (seconds, test_seconds), (test_fraction, unlabelled_fraction))
     total = sum(len(task.shots) for task in tasks)
-    records: list[_FrameRecord] = []
+    records: list[FrameRecord] = []
     for written in _run(tasks, workers):
         records += written
         if on_progress is not None:
             on_progress(len(records), total)
     records.sort(key=lambda record: (record.period, record.frame_index, record.camera))
     train, test = ([r for r in records if r.test == side] for side in (False, True))
-    queries = _choose_queries(test)
-    _write_json(root / "train.json", _split_json(train))
-    _write_json(root / "test.json", _split_json(test))
-    _write_json(root / "queries.json", [_query_json(record, sighting) for record, sighting in queries])
+    queries = choose_queries(test)
+    _write_json(root / "train.json", split_json(train))
+    _write_json(root / "test.json", split_json(test))
+    _write_json(root / "queries.json", [query_json(record, sighting) for record, sighting in queries])
     return PlazaSummary(
         root=root,
         frames=len(records),
@@ -174,11 +149,15 @@ def write_plaza(
         test_frames=len(test),
         test_persons=len({s.person_id for record in test for s in record.sightings} - {UNLABELLED}),
         queries=len(queries),
-        random_map=_random_map(test, queries),
+        random_map=random_mean_ap(test, queries),
     )
 
 
-def _check(persons: int, minutes: float, test_fraction: float, unlabelled_fraction: float, workers: int) -> None:
+def _check(
+    seed: int, persons: int, minutes: float, test_fraction: float, unlabelled_fraction: float, workers: int
+) -> None:
+    if seed < 0:
+        raise ValueError(f"seed is {seed}, expected 0 or more")
     if persons < 2:
         raise ValueError(f"persons is {persons}, expected at least 2: one to train on and one to search for")
     if not 0 < minutes <= 600:
@@ -225,7 +204,7 @@ def _plan(
     return tasks
 
 
-def _run(tasks: Sequence[_Task], workers: int) -> Iterator[list[_FrameRecord]]:
+def _run(tasks: Sequence[_Task], workers: int) -> Iterator[list[FrameRecord]]:
     """Renders the tasks and gives their records back piece by piece, in order."""
     if workers == 1:
         for task in tasks:
@@ -233,16 +212,15 @@ def _run(tasks: Sequence[_Task], workers: int) -> Iterator[list[_FrameRecord]]:
         return
     # Fresh interpreters, not forks: a forked child would inherit the threads of whatever the caller has loaded.
     with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
-        for records in pool.map(_shoot_all, tasks):
-            yield records
+        yield from pool.map(_shoot_all, tasks)
 
 
-def _shoot_all(task: _Task) -> list[_FrameRecord]:
+def _shoot_all(task: _Task) -> list[FrameRecord]:
     cv2.setNumThreads(1)
     return [record for records in _shoot(task) for record in records]
 
 
-def _shoot(task: _Task) -> Iterator[list[_FrameRecord]]:
+def _shoot(task: _Task) -> Iterator[list[FrameRecord]]:
     """Takes the pictures of one task."""
     camera, period = plaza_cameras(task.frame_width)[task.camera], PERIODS[task.period]
     renderer = FrameRenderer(camera, period, task.looks, task.seed)
@@ -258,11 +236,11 @@ def _shoot(task: _Task) -> Iterator[list[_FrameRecord]]:
             box = _labelled_box(silhouette.box, silhouette.visible, camera)
             if box is not None:
                 person_id = task.person_ids[silhouette.person]
-                sightings.append(_Sighting(person_id, box, silhouette.visible, silhouette.inside))
+                sightings.append(Sighting(person_id, box, silhouette.visible, silhouette.inside))
         # By place, so that the order tells nothing about who is in front.
         sightings.sort(key=lambda sighting: sighting.box_xywh)
         yield [
-            _FrameRecord(
+            FrameRecord(
                 name, camera.camera_id, task.period, camera.width, camera.height, shot.frame_index, timestamp,
                 shot.test, tuple(sightings),
             )
@@ -296,95 +274,6 @@ def _write_jpeg(path: Path, image: NDArray[np.uint8], quality: int) -> None:
     if not done:
         raise OSError(f"{path}: the JPEG encoder of OpenCV failed on a {image.shape} picture")
     path.write_bytes(data.tobytes())
-
-
-def _choose_queries(test: Sequence[_FrameRecord]) -> list[tuple[_FrameRecord, _Sighting]]:
-    """The best view of every person per camera and period, up to QUERIES_PER_PERSON of different cameras first.
-
-    A view serves when nearly all of the person is seen at a fair size, and another camera sees the person too.
-    """
-    best: dict[tuple[int, int, int], tuple[float, _FrameRecord, _Sighting]] = {}
-    cameras: dict[int, set[int]] = {}
-    for record in test:
-        for sighting in record.sightings:
-            if sighting.person_id == UNLABELLED:
-                continue
-            cameras.setdefault(sighting.person_id, set()).add(record.camera)
-            share = sighting.box_xywh[3] / record.height
-            if sighting.visible < 0.85 or sighting.inside < 0.98 or share < 0.12:
-                continue
-            key = (sighting.person_id, record.camera, record.period)
-            score = sighting.visible * min(share, 0.3)
-            if key not in best or score > best[key][0]:
-                best[key] = (score, record, sighting)
-    chosen = []
-    for person in sorted(cameras):
-        views = [(key, *best[key]) for key in sorted(best) if key[0] == person and len(cameras[person]) > 1]
-        # Round by round one view of each camera, so that no camera has all the queries of a person.
-        seen: dict[int, int] = {}
-        rounds = []
-        for key, score, record, sighting in sorted(views, key=lambda view: -view[1]):
-            turn = seen.get(key[1], 0)
-            seen[key[1]] = turn + 1
-            rounds.append((turn, -score, key, record, sighting))
-        rounds.sort(key=lambda row: row[:3])
-        chosen += [(record, sighting) for *_, record, sighting in rounds[:QUERIES_PER_PERSON]]
-    return chosen
-
-
-def _random_map(test: Sequence[_FrameRecord], queries: Iterable[tuple[_FrameRecord, _Sighting]]) -> float:
-    """Expected mean average precision of a random order of the true boxes of other cameras.
-
-    With R right ones among N the expected precision at the rank of a right one averages to
-    (R - 1) / (N - 1) + (1 - (R - 1) / (N - 1)) * H(N) / N, H the harmonic numbers.
-    """
-    rows = np.array([(r.camera, s.person_id) for r in test for s in r.sightings], dtype=np.int64).reshape(-1, 2)
-    values = []
-    for record, sighting in queries:
-        others = rows[rows[:, 0] != record.camera, 1]
-        total, right = len(others), int((others == sighting.person_id).sum())
-        density = (right - 1) / max(total - 1, 1)
-        values.append(density + (1 - density) * float(np.sum(1.0 / np.arange(1, total + 1))) / total)
-    return float(np.mean(values)) if values else 0.0
-
-
-def _split_json(records: Sequence[_FrameRecord]) -> dict[str, object]:
-    images, annotations = [], []
-    for number, record in enumerate(records, start=1):
-        images.append(
-            {
-                "id": number,
-                "file_name": record.file_name,
-                "width": record.width,
-                "height": record.height,
-                "camera_id": record.camera,
-                "frame_index": record.frame_index,
-                "timestamp": record.timestamp,
-            }
-        )
-        for sighting in record.sightings:
-            width, height = sighting.box_xywh[2:]
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": number,
-                    "category_id": 1,
-                    "bbox": list(sighting.box_xywh),
-                    "area": round(width * height, 2),
-                    "iscrowd": 0,
-                    "person_id": sighting.person_id,
-                }
-            )
-    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
-
-
-def _query_json(record: _FrameRecord, sighting: _Sighting) -> dict[str, object]:
-    return {
-        "file_name": record.file_name,
-        "bbox": list(sighting.box_xywh),
-        "person_id": sighting.person_id,
-        "camera_id": record.camera,
-    }
 
 
 def _write_json(path: Path, content: object) -> None:
