@@ -103,7 +103,7 @@ def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
         blocks = list(body.children())
         stages = [0, *(row for row, block in enumerate(blocks) if getattr(block, "_is_cn", False)), len(blocks) - 1]
         return_layers = {str(stages[level]): str(row) for row, level in enumerate(config.pyramid_levels)}
-        channels = [int(blocks[stages[level]].out_channels) for level in config.pyramid_levels]
+        channels = [_out_channels(blocks[stages[level]]) for level in config.pyramid_levels]
     return BackboneWithFPN(
         body,
         return_layers,
@@ -140,3 +140,10 @@ def build_detector(config: DetectorConfig) -> FasterRCNN:
         box_batch_size_per_image=config.box_batch,
         box_positive_fraction=config.box_positive_fraction,
     )
+
+
+def _out_channels(block: nn.Module) -> int:
+    """Width of a MobileNet block's output; torchvision notes it on the block."""
+    width = block.out_channels
+    assert isinstance(width, int)
+    return width
