@@ -1,5 +1,6 @@
 """personsearch data: check a data set, convert one to the custom layout, render the synthetic square."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -86,27 +87,42 @@ def convert(
 
 
 def plaza(
-    root: Path, *, seed: int = 1, persons: int = 60, minutes: float = 3.0, frame_width: int = 640,
-    test_fraction: float = 0.5, unlabelled_fraction: float = 0.1,
-) -> Outcome:  # fmt: skip
+    root: Path,
+    *,
+    seed: int = 1,
+    persons: int = 60,
+    minutes: float = 3.0,
+    frame_width: int = 640,
+    test_fraction: float = 0.5,
+    unlabelled_fraction: float = 0.1,
+    workers: int | None = None,
+) -> Outcome:
     """Render the synthetic square: five cameras, three lights, exact boxes, identities and times.
 
     The same seed and sizes give the same bytes.
 
     Args:
-        root: a new folder to write to, in the custom layout.
+        root: a new or empty folder to write to, in the custom layout.
         seed: which world.
-        persons: how many people walk there.
-        minutes: how long they are watched.
-        frame_width: width of the four large cameras' frames in pixels; raising it costs time with its square.
-        test_fraction: the share of the people who are in test.json and queries.json instead of train.json.
-        unlabelled_fraction: the share of the people whose identity the files do not tell.
+        persons: how many people with an identity walk there.
+        minutes: how long each camera watches in each of three lights, at one frame a second.
+        frame_width: width of the four large cameras' frames in pixels, at least 160.
+        test_fraction: the share of the people and of the time that goes to test.json instead of train.json.
+        unlabelled_fraction: people whose identity the files do not tell, as a share of persons.
+        workers: processes that render; none takes one per core.
     """
-    with Progress("Rendering", unit="frame") as progress:
+    with Progress("Rendering") as progress:
         write_plaza(
-            root, seed=seed, persons=persons, minutes=minutes, frame_width=frame_width,
-            test_fraction=test_fraction, unlabelled_fraction=unlabelled_fraction, on_progress=progress,
-        )  # fmt: skip
+            root,
+            seed=seed,
+            persons=persons,
+            minutes=minutes,
+            frame_width=frame_width,
+            test_fraction=test_fraction,
+            unlabelled_fraction=unlabelled_fraction,
+            on_progress=progress,
+            workers=len(os.sched_getaffinity(0)) if workers is None else workers,
+        )
     written = {split: datasets.load_frames("custom", root, split) for split in SPLITS}
     return _described(root, written, len(datasets.load_queries("custom", root)), [])
 

@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as asked:  # --help and --print-config print and leave
         return int(asked.code or 0)
     except KeyboardInterrupt:
+        _end_workers()
         print("personsearch: interrupted; what was written before is kept", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
@@ -81,6 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"personsearch: {line}", file=sys.stderr)
         return 2
+
+
+def _end_workers() -> None:
+    """End the processes that the command started: interrupted pools may wait for them for ever at exit."""
+    if "multiprocessing" in sys.modules:
+        for child in sys.modules["multiprocessing"].active_children():
+            child.terminate()
 
 
 def _run(words: Sequence[str]) -> int:
