@@ -7,7 +7,6 @@ Order of writing, so that an abrupt end loses nothing acknowledged: pictures, th
 A frame whose sightings arrived but which is not yet marked done is indexed again and its sightings are replaced.
 """
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,15 +22,18 @@ from torch import Tensor
 
 from datasets.samples import Camera, Frame
 from detection.detections import Detections
+from search import gallery_upkeep as upkeep
 from search.cutouts import CUTOUT_SIDE, CutoutStore, cut_out, encode_jpeg
 from search.gallery_description import DESCRIPTION_FILE, read_description, write_description
 from search.gallery_tables import (
     FRAMES_SCHEMA,
     FrameRows,
     as_camera_names,
+    detections_by_frame,
     filter_sql,
     frames_sql,
     frames_table,
+    quoted,
     retried,
     sightings_schema,
     sightings_table,
@@ -44,12 +46,7 @@ from search.results import Cutout, RankedSightings
 
 FLUSH_ROWS = 1000
 FLUSH_SECONDS = 60.0
-MOST_PIECES = 32
-MOST_PIECES_CLOSED = 8
-SCALAR_INDEX_ROWS = 100_000
-KEEP_OLD_VERSIONS = timedelta(minutes=2)
 
-logger = logging.getLogger(__name__)
 FrameKey = tuple[str, str]
 
 
@@ -251,7 +248,7 @@ class Gallery:
         self._pending.clear()
         self._pending_rows = 0
         self._written = True
-        if self._is_scattered():
+        if upkeep.is_scattered(self._sightings):
             self.optimize()
         return len(sightings)
 
@@ -269,39 +266,15 @@ class Gallery:
             self._sightings.delete(of_these_frames)
 
     def optimize(self) -> None:
-        """Merge small files, and from SCALAR_INDEX_ROWS on index camera and timestamp for the filters.
-
-        Called when flushes have left more than MOST_PIECES small pieces, and by `close`. A failure (another process is
-        at it, say) is logged only: it costs speed, not correctness.
-        """
-        try:
-            if self._sightings.count_rows() >= SCALAR_INDEX_ROWS:
-                indexed = {column for index in self._sightings.list_indices() for column in index.columns}
-                for column, kind in (("camera", lancedb.index.Bitmap()), ("timestamp", lancedb.index.BTree())):
-                    if column not in indexed:
-                        self._sightings.create_index(column, config=kind, replace=True)
-            self._sightings.optimize(cleanup_older_than=KEEP_OLD_VERSIONS)
-            self._frames.optimize(cleanup_older_than=KEEP_OLD_VERSIONS)
-        except (OSError, RuntimeError, ValueError) as error:
-            logger.info("gallery %s not optimised this time: %s", self.path, error)
+        """Merge small files and index the filters' columns where that pays; flushes and `close` call it when due."""
+        upkeep.optimize(self.path, self._sightings, self._frames)
 
     def close(self) -> None:
         """Flush, and tidy up if anything was written."""
         self.flush()
-        if self._written and self._small_pieces() > MOST_PIECES_CLOSED:
+        if self._written and upkeep.small_pieces(self._sightings) > upkeep.MOST_PIECES_CLOSED:
             self.optimize()
         self._written = False
-
-    def _small_pieces(self) -> int:
-        return int(self._sightings.stats()["fragment_stats"]["num_small_fragments"])
-
-    def _is_scattered(self) -> bool:
-        """Whether merging pays: it writes the large piece again too, so the small ones should be worth it."""
-        statistics = self._sightings.stats()
-        fragments = statistics["fragment_stats"]
-        small = fragments["num_small_fragments"]
-        worth = fragments["lengths"]["max"] < statistics["num_rows"] * 2 / 3 or small > 8 * MOST_PIECES
-        return small > MOST_PIECES and worth
 
     def __enter__(self) -> Self:
         return self
@@ -365,6 +338,26 @@ class Gallery:
         if known and missing:
             listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
             raise ValueError(f"camera {missing[0]!r} is not in gallery {self.path}; it has: {listed}")
+
+    def detections(self, *, source: str | None = None) -> dict[str, Detections]:
+        """Everything in the gallery in the form that evaluation takes; it is read into memory.
+
+        Args:
+            source: only frames of this source; None where frame names are unique without it.
+
+        Returns:
+            frame name -> Detections in the detector's order, also for frames without people.
+
+        Raises:
+            ValueError: two sources have a frame of the same name.
+        """
+        self.flush()
+        where = None if source is None else f"source = {quoted(source)}"
+        frames = self._frames.search().where(where).select(["frame"]).to_arrow()
+        if pc.count_distinct(frames["frame"]).as_py() < len(frames):
+            raise ValueError(f"sources in gallery {self.path} have frames of the same name; name one source")
+        columns = ["frame", "index", "box", "detection_score", "embedding"]
+        return detections_by_frame(frames, self._sightings.search().where(where).select(columns).to_arrow())
 
     def cutout(self, cutout: Cutout | None) -> bytes | None:
         """The stored JPEG of a sighting's box (`Sighting.cutout`), None where there is none."""

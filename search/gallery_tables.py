@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from datasets.samples import Camera
+from detection.detections import Detections
 from search.results import Cutout, Sighting
 
 WRITE_ATTEMPTS = 5
@@ -125,6 +127,38 @@ def sighting_of(row: Mapping[str, Any], score: float) -> Sighting:
         location=row["location"],
         cutout=Cutout(row["cutout_pack"], row["cutout_offset"], row["cutout_length"]),
     )
+
+
+def detections_by_frame(frames: pa.Table, sightings: pa.Table) -> dict[str, Detections]:
+    """What was found in each frame, as the detector gave it.
+
+    Args:
+        frames: column frame, unique.
+        sightings: columns frame, index, box, detection_score and embedding, in any order.
+
+    Returns:
+        frame name -> Detections, also for frames without people; by name.
+    """
+    names = sorted(frames["frame"].to_pylist())
+    sightings = sightings.sort_by([("frame", "ascending"), ("index", "ascending")])
+    owners, starts = np.unique(np.asarray(sightings["frame"].to_pylist(), dtype=object), return_index=True)
+    ends = np.append(starts, len(sightings))[1:]
+    rows = {owner: slice(start, end) for owner, start, end in zip(owners, starts, ends, strict=True)}
+    boxes = torch.from_numpy(_as_matrix(sightings["box"], len(sightings)))
+    embeddings = torch.from_numpy(_as_matrix(sightings["embedding"], len(sightings)))
+    scores = torch.from_numpy(sightings["detection_score"].to_numpy().copy())
+    nothing = slice(0, 0)
+    return {
+        name: Detections(boxes[part], scores[part], embeddings[part])
+        for name in names
+        for part in [rows.get(name, nothing)]
+    }
+
+
+def _as_matrix(column: pa.ChunkedArray, rows: int) -> NDArray[np.float32]:
+    """A column of lists of one length as (rows, length)."""
+    values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return np.array(values, dtype=np.float32).reshape(rows, column.type.list_size)
 
 
 def upsert(table: Any, keys: list[str], rows: pa.Table, *, drop_others: str | None = None) -> None:

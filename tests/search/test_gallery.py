@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from datasets.samples import Frame
 from detection.detections import Detections
 from search import gallery as gallery_module
+from search import gallery_upkeep
 from search.gallery import Gallery
 
 DIM = 16
@@ -180,16 +181,35 @@ def test_search_sees_what_is_not_flushed_yet(gallery: Gallery) -> None:
     assert len(gallery.search(unit(4)[1])) == 4
 
 
+def test_detections_come_back_as_the_detector_gave_them(gallery: Gallery) -> None:
+    embeddings = unit(12)
+    fill(gallery, embeddings[::-1].copy(), source="north")
+    gallery.add(Frame("nobody.jpg", IMAGE), found(unit(0)), source="north")
+    back = gallery.detections()
+    assert list(back) == ["0000.jpg", "0001.jpg", "0002.jpg", "nobody.jpg"]
+    assert len(back["nobody.jpg"]) == 0
+    wanted = found(embeddings[::-1][4:8].copy())
+    assert torch.equal(back["0001.jpg"].boxes, wanted.boxes)
+    assert torch.equal(back["0001.jpg"].scores, wanted.scores)
+    assert back["0001.jpg"].embeddings is not None
+    torch.testing.assert_close(back["0001.jpg"].embeddings, wanted.embeddings)
+    fill(gallery, embeddings, source="it's south")
+    with pytest.raises(ValueError, match="frames of the same name"):
+        gallery.detections()
+    assert len(gallery.detections(source="it's south")) == 3
+    assert gallery.detections(source="elsewhere") == {}
+
+
 def test_flushes_by_itself(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery_module, "FLUSH_ROWS", 10)
-    monkeypatch.setattr(gallery_module, "MOST_PIECES", 2)
-    monkeypatch.setattr(gallery_module, "MOST_PIECES_CLOSED", 0)
-    monkeypatch.setattr(gallery_module, "SCALAR_INDEX_ROWS", 20)
+    monkeypatch.setattr(gallery_upkeep, "MOST_PIECES", 2)
+    monkeypatch.setattr(gallery_upkeep, "MOST_PIECES_CLOSED", 0)
+    monkeypatch.setattr(gallery_upkeep, "SCALAR_INDEX_ROWS", 20)
     fill(gallery, unit(92))
     assert len(gallery) == 84  # 23 frames of 4: flushed every third
-    assert gallery._small_pieces() <= 4
+    assert gallery_upkeep.small_pieces(gallery._sightings) <= 4
     gallery.close()
-    assert gallery._small_pieces() == 1
+    assert gallery_upkeep.small_pieces(gallery._sightings) == 1
     assert len(gallery) == 92
     with_index = gallery.search(unit(92)[0], cameras=["c0"], after=50, limit=100)
     assert with_index.searched == 24
