@@ -1,6 +1,7 @@
 """Frames for training, in an order and with an augmentation that depend on seed and epoch alone."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -8,15 +9,31 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datasets.images import read_image
+from datasets.images import ImageError, read_image
 from datasets.samples import Camera, FrameSample
 from datasets.transforms import FrameTransform
 from detection.joint import Target
 
-Batch = tuple[list[Tensor], list[Target]]
+Item = tuple[Tensor, Target] | tuple[str, str]
+"""A frame with its target, or its name and why it cannot be read."""
 
 
-class TrainingFrames(Dataset[tuple[Tensor, Target]]):
+@dataclass(frozen=True)
+class Batch:
+    """The frames of one step.
+
+    Args:
+        images: [3, H, W] uint8 each.
+        targets: one for each image.
+        failures: (frame name, reason) of frames that could not be read and are left out.
+    """
+
+    images: list[Tensor]
+    targets: list[Target]
+    failures: list[tuple[str, str]]
+
+
+class TrainingFrames(Dataset[Item]):
     """Augmented frames with their targets; an index is (epoch, row), so that each epoch sees other augmentations.
 
     Args:
@@ -37,11 +54,15 @@ class TrainingFrames(Dataset[tuple[Tensor, Target]]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, Target]:
+    def __getitem__(self, index: tuple[int, int]) -> Item:
         epoch, row = index
         sample = self.samples[row]
+        try:
+            picture = read_image(sample.path)
+        except ImageError as error:
+            return sample.name, error.reason
         seed = int(np.random.SeedSequence([self.seed, epoch, row]).generate_state(1)[0])
-        image, boxes, kept = self.transform(read_image(sample.path), sample.boxes, seed)
+        image, boxes, kept = self.transform(picture, sample.boxes, seed)
         camera = 0 if sample.camera is None else self.cameras.get(sample.camera, 0)
         target = {
             "boxes": torch.from_numpy(boxes),
@@ -75,8 +96,15 @@ def load_batches(frames: TrainingFrames, batches: Sequence[list[tuple[int, int]]
     yield from loader
 
 
-def _collate(items: list[tuple[Tensor, Target]]) -> Batch:
-    return [image for image, _ in items], [target for _, target in items]
+def _collate(items: list[Item]) -> Batch:
+    batch = Batch([], [], [])
+    for item in items:
+        if isinstance(item[0], str):
+            batch.failures.append((item[0], str(item[1])))
+        elif isinstance(item[1], dict):
+            batch.images.append(item[0])
+            batch.targets.append(item[1])
+    return batch
 
 
 def _single_threaded(worker: int) -> None:

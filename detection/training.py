@@ -79,7 +79,18 @@ class JointTrainingConfig:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What a training did: steps and epochs in all, seconds of this call, the last losses, the model file."""
+    """What a training did.
+
+    Args:
+        steps: in all, those before a resume too.
+        epochs: in all.
+        identities: labelled people of the training split.
+        frames: of the training split.
+        seconds: of this call.
+        losses: of the last step.
+        model_file: where the trained model is.
+        failures: (frame name, reason) of frames that could not be read; training went on without them.
+    """
 
     steps: int
     epochs: int
@@ -88,6 +99,7 @@ class TrainingSummary:
     seconds: float
     losses: dict[str, float]
     model_file: Path
+    failures: tuple[tuple[str, str], ...] = ()
 
 
 class JointTrainer:
@@ -96,14 +108,13 @@ class JointTrainer:
     Args:
         model: the model to train, on its device.
         samples: the split "train"; identities 0 .. P-1.
-        run_directory: where everything is written; must not hold another run unless `resume`.
+        run_directory: where everything is written.
         config: the recipe.
         augmentation: of the frames.
         notes: kept in the model file (data, command).
 
     Raises:
         ValueError: no frames, or no identity is labelled.
-        FileExistsError: the run directory holds a run already.
     """
 
     def __init__(
@@ -180,9 +191,11 @@ class JointTrainer:
 
         Raises:
             FloatingPointError: a loss is not finite any more.
+            ValueError: not a single training frame could be read.
         """
         started = time.perf_counter()
         figures: dict[str, float] = {}
+        failures: dict[str, str] = {}
         self.directory.mkdir(parents=True, exist_ok=True)
         log = MetricLog(self.directory, resume_step=self.step)
         self.model.train()
@@ -191,9 +204,12 @@ class JointTrainer:
                 batches = epoch_order(len(self.frames), self.config.batch_size, seed=self.config.seed, epoch=epoch)[
                     self.step % self.steps_per_epoch :
                 ]
-                for images, targets in load_batches(self.frames, batches, workers=self.config.workers):
-                    figures = self._train_step(images, targets)
-                    log.add({"step": self.step, "epoch": epoch, **figures})
+                for batch in load_batches(self.frames, batches, workers=self.config.workers):
+                    failures |= dict(batch.failures)
+                    if batch.images:
+                        figures = self._train_step(batch.images, batch.targets)
+                        log.add({"step": self.step + 1, "epoch": epoch, **figures})
+                    self.step += 1
                     if self.step % self.config.checkpoint_steps == 0 or self.step % self.steps_per_epoch == 0:
                         log.flush()
                         self._write()
@@ -201,6 +217,9 @@ class JointTrainer:
                         on_step(self.step, self.total_steps, figures)
         finally:
             log.close()
+        if len(failures) == len({sample.name for sample in self.frames.samples}):
+            name, reason = next(iter(failures.items()))
+            raise ValueError(f"none of the {len(failures)} training frames could be read; {name}: {reason}")
         if not (self.directory / MODEL_FILE).is_file():
             self._write()
         self.model.eval()
@@ -212,6 +231,7 @@ class JointTrainer:
             time.perf_counter() - started,
             {name: value for name, value in figures.items() if name.startswith("loss")},
             self.directory / MODEL_FILE,
+            tuple(failures.items()),
         )
 
     def _train_step(self, images: list[Tensor], targets: list[Target]) -> dict[str, float]:
@@ -235,7 +255,6 @@ class JointTrainer:
         self.optimizer.step()
         self.schedule.step()
         self.criterion.update(losses.embeddings.detach(), losses.person_index)
-        self.step += 1
         return {
             **parts,
             "learning_rate": rate,

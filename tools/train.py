@@ -72,4 +72,5 @@ def joint(
     ]
     rows += [[name, f"{value:.4f}"] for name, value in summary.losses.items()]
     text = table(["training", str(output)], rows) + f"\nmodel: {summary.model_file}"
-    return Outcome(text, dataclasses.asdict(summary))
+    failures = [f"{name}: {reason}" for name, reason in summary.failures]
+    return Outcome(text, dataclasses.asdict(summary), failures)

@@ -26,9 +26,7 @@ def trainer(
     config: JointTrainingConfig = CONFIG,
 ) -> JointTrainer:
     torch.manual_seed(config.seed)
-    return JointTrainer(
-        PersonSearchRCNN(detector, embedding, precision="float32"), samples, directory, config=config
-    )
+    return JointTrainer(PersonSearchRCNN(detector, embedding, precision="float32"), samples, directory, config=config)
 
 
 def rows(directory: Path) -> list[dict[str, str]]:
@@ -89,9 +87,7 @@ def test_training_lowers_the_detection_loss_and_fills_the_tables(
 def test_the_model_file_holds_the_trained_model(
     tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
 ) -> None:
-    run = trainer(
-        tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1)
-    )
+    run = trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1))
     summary = run.run()
     loaded = load_model(summary.model_file, device="cpu")
     for name, value in run.model.state_dict().items():
@@ -102,9 +98,7 @@ def test_the_model_file_holds_the_trained_model(
 def test_resuming_with_another_recipe_is_refused(
     tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
 ) -> None:
-    trainer(
-        tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1)
-    ).run()
+    trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1)).run()
     other = trainer(
         tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, learning_rate=1.0)
     )
@@ -165,3 +159,29 @@ def test_an_epoch_sees_every_frame_and_only_full_batches(frames_count: int, batc
 def test_a_recipe_that_cannot_train_is_named(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
         JointTrainingConfig(**change)
+
+
+def test_broken_frames_are_named_and_the_rest_is_trained_on(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    """Also through loader processes, and where a whole batch is broken."""
+    content = frames[0].path.read_bytes()
+    frames[0].path.write_bytes(content[: len(content) // 2])
+    frames[1].path.write_bytes(b"")
+    frames[2].path.write_text("a text")
+    frames[3].path.unlink()
+    config = dataclasses.replace(CONFIG, epochs=1, batch_size=1, workers=1)
+    summary = trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding, config).run()
+    assert {name for name, _ in summary.failures} == {f"frame{row}.png" for row in range(4)}
+    assert summary.steps == 9
+    assert len(rows(tmp_path / "run")) == 5
+    assert load_model(summary.model_file, device="cpu")
+
+
+def test_nothing_but_broken_frames_is_an_error(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    for sample in frames:
+        sample.path.write_bytes(b"")
+    with pytest.raises(ValueError, match="none of the 9 training frames could be read"):
+        trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1)).run()
