@@ -117,7 +117,7 @@ def write_plaza(
         ValueError: an argument makes no world; the text names it.
         FileExistsError: `root` holds something already.
     """
-    cameras = plaza_cameras(frame_width)
+    plaza_cameras(frame_width)  # refuses a width that is too small, before anything is written
     _check(seed, persons, minutes, test_fraction, unlabelled_fraction, workers)
     seconds = max(2, round(minutes * 60))
     test_seconds = min(seconds - 1, max(1, round(seconds * test_fraction)))
@@ -139,12 +139,22 @@ def write_plaza(
     _write_json(root / "train.json", split_json(train))
     _write_json(root / "test.json", split_json(test))
     _write_json(root / "queries.json", [query_json(record, sighting) for record, sighting in queries])
+    return _summarise(root, train, test, queries)
+
+
+def _summarise(
+    root: Path,
+    train: Sequence[FrameRecord],
+    test: Sequence[FrameRecord],
+    queries: Sequence[tuple[FrameRecord, Sighting]],
+) -> PlazaSummary:
+    records = [*train, *test]
     return PlazaSummary(
         root=root,
         frames=len(records),
         boxes=sum(len(record.sightings) for record in records),
         persons=len({s.person_id for record in records for s in record.sightings} - {UNLABELLED}),
-        cameras=len(cameras),
+        cameras=len({record.camera for record in records}),
         train_frames=len(train),
         test_frames=len(test),
         test_persons=len({s.person_id for record in test for s in record.sightings} - {UNLABELLED}),
