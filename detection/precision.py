@@ -16,7 +16,9 @@ def has_bfloat16(device: torch.device) -> bool:
     """Whether the device computes bf16 itself; emulation would be slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    # Older versions of torch do not tell; they compute in float32.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ SHIPPED_SEEDS = range(100)
 
 
 def demo(
-    output: Path = Path("report"),
+    output: Path | None = None,
     *,
     seed: int = 2026,
     persons: int = 80,
@@ -32,7 +33,8 @@ def demo(
     beside it), and fine-tunes it briefly. Takes some minutes on two cores; nothing is downloaded.
 
     Args:
-        output: folder for the world, the run, the gallery and report.html; must not exist or be empty.
+        output: folder for the world, the run, the gallery and report.html, new or empty; the first of report, report-2,
+            report-3 ... that is not there by default.
         seed: of the square. Seeds 0 to 99 are for the shipped checkpoint.
         persons: people with an identity in the square, half of them for training.
         minutes: length of the recording for each camera and light period, half of it for training.
@@ -41,6 +43,7 @@ def demo(
         from_scratch: train from nothing instead of fine-tuning. Takes about an hour on two cores.
         workers: processes that render.
     """
+    output = output or _new_folder()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise FileExistsError(f"{output} exists and is not empty; remove it, or name another folder")
     if seed in SHIPPED_SEEDS and not from_scratch:
@@ -149,3 +152,8 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     started = time.perf_counter()
     yield
     seconds[name] = time.perf_counter() - started
+
+
+def _new_folder() -> Path:
+    folders = (Path("report" if count == 1 else f"report-{count}") for count in itertools.count(1))
+    return next(folder for folder in folders if not folder.exists())

@@ -97,7 +97,8 @@ def write_report(
         title="personsearch demo",
         introduction=f"A synthetic square with {world.persons} people, {world.cameras} cameras and three light "
         f"periods. The joint model started from {start}, and trained on one half of the people; everything below is "
-        f"measured on the other half: {len(result.queries)} probes, searched in {len(result.samples)} frames of the other cameras.",
+        f"measured on the other half: {len(result.queries)} probes, searched in {len(result.samples)} frames, those of "
+        "the probe's own camera left out.",
         headlines=[
             Headline(f"{result.search.mean_ap:.3f}", "search mAP", f"random ranking {result.chance.mean_ap:.3f}"),
             Headline(f"{result.search.top1:.3f}", "search top-1", f"random ranking {result.chance.top1:.3f}"),

@@ -1,5 +1,6 @@
 """The second look at a frame's people."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +8,7 @@ from detection.detections import Detections
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from search.cascade import mirror, refine
+from search.inference import as_tensor
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +36,14 @@ def test_mirroring_twice_changes_nothing() -> None:
 
 def test_a_frame_and_its_mirror_image_get_the_same_refined_embeddings(model: PersonSearchRCNN) -> None:
     """The point of it: which way a person walks no longer matters."""
-    image = torch.rand(3, 96, 128)
+    picture = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    image = as_tensor(picture)
     boxes = torch.tensor([[10.0, 12.0, 40.0, 80.0], [60.0, 20.0, 90.0, 95.0]])
     scores = torch.ones(2)
     plain = Detections(boxes, scores, model.embed([image], [boxes])[0])
     flipped_boxes = mirror(boxes, 128)
     flipped = Detections(flipped_boxes, scores, model.embed([image.flip(-1)], [flipped_boxes])[0])
-    first, second = refine(model, image, plain), refine(model, image.flip(-1), flipped)
+    first, second = refine(model, picture, plain), refine(model, picture[:, ::-1], flipped)
     torch.testing.assert_close(first.embeddings, second.embeddings, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(plain.embeddings, flipped.embeddings, atol=1e-3)
     torch.testing.assert_close(first.embeddings.norm(dim=1), torch.ones(2))
@@ -50,6 +53,6 @@ def test_a_frame_and_its_mirror_image_get_the_same_refined_embeddings(model: Per
 
 def test_nobody_there_and_no_embeddings(model: PersonSearchRCNN) -> None:
     nobody = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, 16))
-    assert len(refine(model, torch.rand(3, 96, 128), nobody)) == 0
+    assert len(refine(model, np.zeros((96, 128, 3), np.uint8), nobody)) == 0
     with pytest.raises(ValueError, match="without embeddings"):
-        refine(model, torch.rand(3, 96, 128), Detections(torch.tensor([[1.0, 1.0, 9.0, 9.0]]), torch.ones(1)))
+        refine(model, np.zeros((96, 128, 3), np.uint8), Detections(torch.tensor([[1.0, 1.0, 9.0, 9.0]]), torch.ones(1)))

@@ -1,0 +1,57 @@
+"""What the README promises: its example runs, its commands and files are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.main import COMMANDS
+
+
+@pytest.fixture(scope="module")
+def text(repository: Path) -> str:
+    return (repository / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_runs_on_frames_of_the_square(
+    text: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it stands, in a folder with some footage and the shipped model."""
+    from datasets.plaza import write_plaza
+
+    (example,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line for line in example.splitlines() if line.strip()]
+    assert len(lines) == 12
+    assert [int(hop) for hop in re.findall(r"# (\d) ", example)] == [1, 2, 3, 4, 5, 6]
+    write_plaza(tmp_path / "world", seed=500, persons=8, minutes=0.05, frame_width=480)
+    (tmp_path / "footage").mkdir()
+    for picture in sorted((tmp_path / "world" / "frames").iterdir())[:6]:
+        picture.rename(tmp_path / "footage" / picture.name)
+    (tmp_path / "detection").symlink_to(repository / "detection")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert len(names["sightings"]) > 1
+    assert names["sightings"][0].score == pytest.approx(1.0, abs=1e-3)
+    assert "data:image/jpeg;base64" in (tmp_path / "find.html").read_text(encoding="utf-8")
+
+
+def test_every_command_and_option_of_the_readme_exists(text: str) -> None:
+    import importlib
+
+    from tools.parsing import build_parser
+
+    used = re.findall(r"personsearch ((?:[a-z]+ ?){1,2})([^\n`]*)", text)
+    assert len(used) > 8
+    for words, rest in used:
+        name = next(known for known in (words.strip(), words.split()[0]) if known in COMMANDS)
+        command = COMMANDS[name]
+        parser = build_parser(name, getattr(importlib.import_module(command.module), command.function))
+        known = parser.format_help()
+        for option in re.findall(r"--[a-z][a-z.-]*", rest.split("#")[0]):
+            assert option in known, f"{name} has no {option}"
+
+
+def test_every_file_that_the_readme_links_is_there(text: str, repository: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (repository / target).is_file(), target
