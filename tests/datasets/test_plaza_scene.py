@@ -1,5 +1,7 @@
 """The synthetic world before it is written: cameras, drawn people, light and timetables."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -179,7 +181,7 @@ def test_timetable_never_shows_anybody_twice_and_everybody_in_the_end():
     assert {p.person for placements in seconds for p in placements} == set(range(14))
     pace = [
         np.hypot(a.x - b.x, a.y - b.y)
-        for earlier, later in itertools.pairwise(seconds)
+        for earlier, later in pairwise(seconds)
         for a in earlier
         for b in later
         if a.person == b.person and a.vigour and b.vigour and not looks[a.person].bicycle
