@@ -1,5 +1,6 @@
 """Report pages: self-contained, escaped, showing what they were given."""
 
+import dataclasses
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -27,6 +28,7 @@ from search.report import (
     write_demo_page,
     write_find_page,
 )
+from search.results import Sighting
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 NASTY = "<script>alert('x')</script> & \"quoted\""
@@ -124,8 +126,8 @@ def test_find_page_limits_frames_in_context(gallery: Gallery, tmp_path: Path) ->
     path = tmp_path / "find.html"
     reads: list[str] = []
 
-    def frame(sighting: object) -> np.ndarray:
-        reads.append(sighting.frame)  # type: ignore[attr-defined]
+    def frame(sighting: Sighting) -> np.ndarray:
+        reads.append(sighting.frame)
         return picture()
 
     probe = Picture(picture(), "the probe's frame", [MarkedBox([10, 10, 30, 60])])
@@ -218,16 +220,16 @@ def test_timeline_places_times_in_order(gallery: Gallery) -> None:
     assert drawn.days == "2024-04-27 UTC"
 
 
-def _at(gallery: Gallery, times: list[float | None]) -> list:
-    import dataclasses
-
-    return [dataclasses.replace(one, timestamp=time) for one, time in zip(gallery.search(np.ones(4)), times)]
+def at(gallery: Gallery, times: list[float | None]) -> list[Sighting]:
+    """Sightings at these times."""
+    found = gallery.search(np.ones(4), limit=len(times))
+    return [dataclasses.replace(one, timestamp=time) for one, time in zip(found, times, strict=True)]
 
 
 @pytest.mark.parametrize("span", [0.0, 0.3, 5.0, 90.0, 4000.0, 9e4, 3e6, 4e8])
 def test_timeline_of_any_length(gallery: Gallery, span: float) -> None:
     for start in (0.0, 1.7e9):
-        drawn = timeline(_at(gallery, [start, start + span / 3, start + min(span, 9e7)]))
+        drawn = timeline(at(gallery, [start, start + span / 3, start + min(span, 9e7)]))
         assert drawn is not None
         assert 1 <= len(drawn.ticks) <= 5
         assert len({tick.text for tick in drawn.ticks}) == len(drawn.ticks)
@@ -235,10 +237,10 @@ def test_timeline_of_any_length(gallery: Gallery, span: float) -> None:
 
 
 def test_timeline_of_two_clocks_and_none(gallery: Gallery) -> None:
-    drawn = timeline(_at(gallery, [5.0, 6.0, 1.7e9, None]))
+    drawn = timeline(at(gallery, [5.0, 6.0, 1.7e9, None]))
     assert drawn is not None
     assert (drawn.missing, drawn.days) == (2, "")
-    assert timeline(_at(gallery, [None, None])) is None
+    assert timeline(at(gallery, [None, None])) is None
     assert timeline([]) is None
 
 
