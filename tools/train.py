@@ -20,6 +20,7 @@ def joint(
     *,
     output: Path,
     format: FrameFormat = "custom",  # noqa: A002 - the option is called --format
+    also: list[Path] | None = None,
     weights: str = "none",
     resume: bool = False,
     detector: DetectorConfig = DetectorConfig(),  # noqa: B008 - frozen
@@ -36,6 +37,7 @@ def joint(
         root: the data set's folder, or for the custom layout its training JSON.
         output: the run's folder.
         format: the data set's layout.
+        also: more data sets of the same layout to train on: square2,square3; people and cameras of each are its own.
         weights: none, imagenet, coco, a .pth/.safetensors file of torchvision's structure, or a model.safetensors of
             this project whose weights are the start (the structure is then that file's).
         resume: go on from the last resume point of the output folder.
@@ -45,17 +47,24 @@ def joint(
         augmentation: how far training frames depart from the recorded ones.
     """
     from datasets import load_frames
+    from datasets.joined import join_training_frames
     from detection.start import start_model
     from detection.training import JointTrainer, write_config
 
-    samples = load_frames(format, root, "train")
+    roots = [root, *(also or [])]
+    samples = join_training_frames({str(part): load_frames(format, part, "train") for part in roots})
     model = start_model(weights, detector, embedding, seed=training.seed)
-    notes = {"data": f"{format} {root.name}", "weights": Path(weights).name, "seed": training.seed}
+    notes = {"data": [f"{format} {part.name}" for part in roots], "weights": Path(weights).name, "seed": training.seed}
     trainer = JointTrainer(model, samples, output, config=training, augmentation=augmentation, notes=notes)
     if resume:
         trainer.resume()
     else:
-        settings = {"command": sys.argv[1:], "root": str(root), "format": format, "weights": weights}
+        settings = {
+            "command": sys.argv[1:],
+            "roots": [str(part) for part in roots],
+            "format": format,
+            "weights": weights,
+        }
         parts: dict[str, Any] = {"detector": model.detector_config, "embedding": model.embedding_config}
         parts |= {"training": training, "augmentation": augmentation}
         write_config(output, settings | {name: dataclasses.asdict(part) for name, part in parts.items()})
