@@ -6,13 +6,18 @@ from numpy.typing import ArrayLike, NDArray
 
 Image = NDArray[np.uint8]
 
-CROP_SHARE = 1 / 3
-"""Height of a crop in the canvas it is embedded in, as a share of the canvas: people in frames stand about so high."""
+CROP_SHARE = 1 / 4
+"""Height of a crop in the canvas it is embedded in, as a share of the canvas: people in frames stand about so high.
+
+Measured on prw_c6 with a ResNet-18 model of 12 epochs, 120 crops of test boxes against the boxes of other frames: the
+box in its own frame gives mAP 0.35, its crop alone 0.06, its crop on a canvas 0.24, 0.32 and 0.33 at shares of 1/2, 1/3
+and 1/4 (cosine with the box in its frame 0.986, 0.995 and 0.996).
+"""
 
 CANVAS_RATIO = 4 / 3
 """Width of that canvas to its height."""
 
-MOST_CROP_HEIGHT = 512
+MOST_CROP_HEIGHT = 384
 """Taller crops are made smaller first; the network would do so with the canvas anyway."""
 
 
