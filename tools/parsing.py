@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import inspect
+import json
 import re
 from argparse import HelpFormatter
 from collections.abc import Callable, Iterator, Sequence
@@ -140,12 +141,23 @@ def _as_jsonargparse_reads(words: Sequence[str], types: dict[str, Any]) -> Itera
         members = _members(types.get(name))
         if bool in members and value is None and (not remaining or remaining[0].lower() not in ("true", "false")):
             value = "=true"
-        elif any(get_origin(member) in (list, tuple) for member in members):
+        elif lists := [member for member in members if get_origin(member) in (list, tuple)]:
             if value is None and remaining and not remaining[0].startswith("--"):
                 value = "=" + remaining.pop(0)
             if value is not None and value[1:2] != "[" and value != "=null":
-                value = f"=[{value[1:]}]"
+                texts = get_args(lists[0])[0] in (str, Path)
+                items = value[1:].split(",")
+                value = "=" + json.dumps(items if texts else [_number_or_text(item) for item in items])
         yield f"--{name}{value or ''}"
+
+
+def _number_or_text(item: str) -> float | str:
+    """One item of a typed list; the caller quotes text, which may hold what YAML would read as something else."""
+    try:
+        number = float(item)
+    except ValueError:
+        return item
+    return int(item) if item.lstrip("-").isdecimal() else number
 
 
 def _members(hint: Any) -> tuple[Any, ...]:

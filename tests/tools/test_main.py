@@ -32,7 +32,16 @@ def command(monkeypatch: pytest.MonkeyPatch) -> str:
     return "try it"
 
 
-def chosen(root: Path, *, count: int = 1, box: tuple[float, float] | None = None, loud: bool = False) -> Outcome:
+def chosen(
+    root: Path,
+    *,
+    count: int = 1,
+    box: tuple[float, float] | None = None,
+    loud: bool = False,
+    cameras: list[int | str] | None = None,
+    crops: list[Path] | None = None,
+    names: list[str] | None = None,
+) -> Outcome:
     """Hand the arguments back.
 
     Args:
@@ -40,8 +49,12 @@ def chosen(root: Path, *, count: int = 1, box: tuple[float, float] | None = None
         count: how many times to say it.
         box: two numbers.
         loud: whether to shout.
+        cameras: which.
+        crops: pictures.
+        names: texts.
     """
     figures = {"root": root, "count": count, "box": box, "loud": loud}
+    figures |= {"cameras": cameras, "crops": crops, "names": names}
     if count == 13:
         raise ValueError("count is 13,\nexpected a lucky number; choose another")
     if count == 14:
@@ -115,7 +128,26 @@ def test_words_reach_the_function(command: str, tmp_path: Path, capsys: pytest.C
     assert captured.err == ""
     figures = json.loads(file.read_text())
     expected = {"command": command, "root": "here", "count": 5, "box": [-1.0, 2.5], "loud": True, "failures": []}
-    assert figures == expected
+    assert figures == {**expected, "cameras": None, "crops": None, "names": None}
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "expected"),
+    [
+        (["--cameras", "1,north,-2"], "cameras", [1, "north", -2]),
+        (["--cameras=7"], "cameras", [7]),
+        (["--cameras", "[1, a]"], "cameras", [1, "a"]),
+        (["--crops", "a: b#.jpg,{x}.jpg"], "crops", ["a: b#.jpg", "{x}.jpg"]),
+        (["--names", "1,2.50,yes,null"], "names", ["1", "2.50", "yes", "null"]),
+        (["--names", "one"], "names", ["one"]),
+    ],
+)
+def test_lists_are_typed_with_commas(
+    words: list[str], name: str, expected: list[str], command: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "figures.json"
+    assert main([*command.split(), "here", *words, "--json", str(file)]) == 0
+    assert json.loads(file.read_text())[name] == expected
 
 
 def test_presets_and_files_give_values_that_options_override(command: str, tmp_path: Path) -> None:
