@@ -150,7 +150,7 @@ class PersonSearch:
                 stream.
             gallery: made with this model.
             every_seconds: the distance of two frames of a video; smaller sees more and takes longer.
-            camera: of all frames, where the source does not tell.
+            camera: of all frames, instead of what the source tells.
             start_time: seconds since the epoch of the first frame, where the source does not tell.
             detection_threshold: people found with less confidence are not kept; lowering it finds more of them, and
                 more that are none.

@@ -66,17 +66,7 @@ def demo(
     result = _search(output, model_file, seconds)
     report = output / "report.html"
     write_report(report, output, result, world=world, seconds=seconds, from_scratch=from_scratch)
-    rows: list[list[object]] = [
-        ["detection AP@0.5", result.ap, None],
-        ["detection recall", result.recall, None],
-        ["search mAP across cameras", result.search.mean_ap, result.chance.mean_ap],
-        ["search top-1", result.search.top1, result.chance.top1],
-        ["search top-10", result.search.top10, result.chance.top10],
-    ]
-    text = table(["on people and minutes never trained on", "figure", "random ranking"], rows)
-    text += f"\n{len(result.queries)} queries over {len(result.samples)} frames, seed {seed}; "
-    text += ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
-    text += f"\nreport: {report.resolve()}"
+    text = _text(result, seed, seconds) + f"\nreport: {report.resolve()}"
     figures = {
         "seed": seed,
         "world": world,
@@ -88,6 +78,19 @@ def demo(
         "report": report,
     }
     return Outcome(text, figures, [f"{name}: {reason}" for name, reason in result.failures])
+
+
+def _text(result: DemoResult, seed: int, seconds: dict[str, float]) -> str:
+    rows: list[list[object]] = [
+        ["detection AP@0.5", result.ap, None],
+        ["detection recall", result.recall, None],
+        ["search mAP across cameras", result.search.mean_ap, result.chance.mean_ap],
+        ["search top-1", result.search.top1, result.chance.top1],
+        ["search top-10", result.search.top10, result.chance.top10],
+    ]
+    text = table(["on people and minutes never trained on", "figure", "random ranking"], rows)
+    text += f"\n{len(result.queries)} queries over {len(result.samples)} frames, seed {seed}; "
+    return text + ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
 
 
 def _train(output: Path, *, seed: int, epochs: int, from_scratch: bool) -> Path:

@@ -78,19 +78,6 @@ def write_report(
     ]
     _write_find_page(output, result, frames, order[len(order) // 2])
     start = "nothing" if from_scratch else "the checkpoint shipped with the project, which saw squares of other seeds"
-    figures = Table(
-        "Unseen people, unseen minutes",
-        ["", "figure", "random ranking"],
-        [
-            ["detection AP@0.5", f"{result.ap:.3f}", "-"],
-            ["detection recall@0.5", f"{result.recall:.3f}", "-"],
-            ["search mAP", f"{result.search.mean_ap:.3f}", f"{result.chance.mean_ap:.3f}"],
-            ["search top-1", f"{result.search.top1:.3f}", f"{result.chance.top1:.3f}"],
-            ["search top-5", f"{result.search.top5:.3f}", f"{result.chance.top5:.3f}"],
-            ["search top-10", f"{result.search.top10:.3f}", f"{result.chance.top10:.3f}"],
-        ],
-        note="Search across cameras: frames of the probe's own camera are left out.",
-    )
     times = Table("Seconds", ["step", "s"], [[name, f"{value:.0f}"] for name, value in seconds.items()])
     write_demo_page(
         path,
@@ -105,7 +92,9 @@ def write_report(
             Headline(f"{result.ap:.3f}", "detection AP@0.5", f"recall {result.recall:.3f}"),
         ],
         sections=[
-            Section("Figures", tables=[figures, times], curves=[training_curve(output / "run" / "metrics.csv")]),
+            Section(
+                "Figures", tables=[_figures(result), times], curves=[training_curve(output / "run" / "metrics.csv")]
+            ),
             Section(
                 "Who was found",
                 "For three probes the detections of the other cameras, most similar first. Green: the person looked "
@@ -123,6 +112,22 @@ def write_report(
                 ],
             ),
         ],
+    )
+
+
+def _figures(result: DemoResult) -> Table:
+    return Table(
+        "Unseen people, unseen minutes",
+        ["", "figure", "random ranking"],
+        [
+            ["detection AP@0.5", f"{result.ap:.3f}", "-"],
+            ["detection recall@0.5", f"{result.recall:.3f}", "-"],
+            ["search mAP", f"{result.search.mean_ap:.3f}", f"{result.chance.mean_ap:.3f}"],
+            ["search top-1", f"{result.search.top1:.3f}", f"{result.chance.top1:.3f}"],
+            ["search top-5", f"{result.search.top5:.3f}", f"{result.chance.top5:.3f}"],
+            ["search top-10", f"{result.search.top10:.3f}", f"{result.chance.top10:.3f}"],
+        ],
+        note="Search across cameras: frames of the probe's own camera are left out.",
     )
 
 

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
@@ -95,10 +93,11 @@ def search(
         score_threshold: detections below it are dropped before the search.
         batch_size: images a forward pass.
     """
+    import torch
+
     from datasets import load_frames
     from detection.checkpoints import load_model
-    from search.inference import detect_split, embed_queries, query_context
-    from search.protocols import evaluate_search, random_ranking
+    from search.inference import detect_split, embed_queries
 
     protocols = _protocols(format, root, gallery_size, same_camera)
     samples = load_frames(format, root, "gallery")
@@ -107,7 +106,6 @@ def search(
         found = detect_split(network, samples, batch_size=batch_size, on_progress=progress)
     ignore = {s.name: s.boxes[s.person_ids < 0] for s in samples} if unlabelled == "ignore" else None
     shared: dict[str, Any] = {"score_threshold": score_threshold, "ignore": ignore}
-    gallery, people = (30, 4) if format == "prw" else (10, 3)
     rows, records = [], []
     embedded: dict[object, Any] = {}
     for name, queries in protocols:
@@ -117,20 +115,35 @@ def search(
         with Progress("Embedding queries", unit="query") as progress:
             vectors = embed_queries(network, list(new.values()), samples, batch_size=batch_size, on_progress=progress)
         embedded |= dict(zip(new, vectors, strict=True))
-        probes = np.stack([embedded[key].numpy() for key in keys])
-        variants = [(name, evaluate_search(found.by_frame, queries, probes, **shared))]
-        if context:
-            beside = query_context(queries, vectors.new_tensor(probes), found.by_frame)
-            matching: dict[str, Any] = {"context": beside, "context_gallery": gallery, "context_people": people}
-            matched = evaluate_search(found.by_frame, queries, probes, **matching, **shared)
-            variants.append((f"{name}, context", matched))
-        variants.append((f"{name}, random ranking", random_ranking(found.by_frame, queries, **shared)))
-        for label, metrics in variants:
+        probes = torch.stack([embedded[key] for key in keys])
+        matching = _matching(format, queries, probes, found.by_frame) if context else None
+        for label, metrics in _rankings(name, found.by_frame, queries, probes, matching, shared):
             rows.append([label, len(queries), metrics.mean_ap, metrics.top1, metrics.top5, metrics.top10])
             records.append({"protocol": label, "queries": len(queries), "metrics": metrics})
     header = ["protocol", "queries", "mAP", "top-1", "top-5", "top-10"]
     note = "" if ignore is None else "\ndetections of unlabelled people leave the ranking (--unlabelled ignore)"
     return Outcome(table(header, rows) + note, {"rows": records, "unlabelled": unlabelled}, _lines(found.failures))
+
+
+def _rankings(
+    name: str, found: Any, queries: Any, probes: Any, matching: dict[str, Any] | None, shared: dict[str, Any]
+) -> list[tuple[str, Any]]:
+    """(label, SearchMetrics) of one protocol: plain, with context matching where asked for, and by chance."""
+    from search.protocols import evaluate_search, random_ranking
+
+    rankings = [(name, evaluate_search(found, queries, probes, **shared))]
+    if matching is not None:
+        rankings.append((f"{name}, context", evaluate_search(found, queries, probes, **matching, **shared)))
+    return [*rankings, (f"{name}, random ranking", random_ranking(found, queries, **shared))]
+
+
+def _matching(name: str, queries: Any, probes: Any, found: Any) -> dict[str, Any]:
+    """Arguments of context matching, with the published sizes of each data set."""
+    from search.inference import query_context
+
+    gallery, people = (30, 4) if name == "prw" else (10, 3)
+    beside = query_context(queries, probes, found)
+    return {"context": beside, "context_gallery": gallery, "context_people": people}
 
 
 def _protocols(

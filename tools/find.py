@@ -42,8 +42,8 @@ def find(
         html: also write a page with the cut-outs to this file.
     """
     from datasets.images import read_image
+    from search.cutouts import cut_out
     from search.pipeline import PersonSearch
-    from search.probes import box_probe
     from search.report import MarkedBox, Picture, write_find_page
 
     if (crop is None) == (frame is None) or (frame is None) != (box is None):
@@ -62,9 +62,8 @@ def find(
         if frame is not None and box is not None:
             picture = read_image(frame)
             answer = search.find(store, frame=picture, box=box, **filters)
-            x1, y1, x2, y2 = (round(float(value)) for value in box_probe(picture, box))
-            pictures = [picture[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)]]
-            origin = Picture(picture, str(frame.name), [MarkedBox(box, "probe")])
+            pictures = [cut_out(picture, box)]
+            origin = Picture(picture, frame.name, [MarkedBox(box, "probe")])
         else:
             pictures = [read_image(path) for path in crop or []]
             answer = search.find(store, crop=pictures, combine=combine, **filters)

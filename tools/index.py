@@ -25,7 +25,7 @@ def index(
         gallery: the gallery's folder; made if it is not there.
         model: model.safetensors of a run, or its folder.
         every_seconds: distance of two frames of a video.
-        camera: of all frames, where the source does not tell.
+        camera: of all frames, instead of what the source tells.
         start_time: when a video begins: ISO 8601 (UTC where no zone is given) or seconds since the epoch.
         batch_size: frames a forward pass.
     """
