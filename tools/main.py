@@ -46,6 +46,7 @@ COMMANDS = {
     "evaluate detection": Command("tools.evaluate", "detection", "recall and average precision of the boxes"),
     "evaluate search": Command("tools.evaluate", "search", "the published search protocols, mAP and top-k"),
     "index": Command("tools.index", "index", "put the people of frames or a video into a gallery"),
+    "export": Command("tools.export", "export", "a trained model as one file to pass on"),
     "find": Command("tools.find", "find", "rank the gallery's sightings of one person"),
 }
 

@@ -246,3 +246,21 @@ def test_a_gallery_of_another_model_is_refused(
     picture = next((square / "frames").iterdir())
     assert main(["find", str(gallery), "--model", str(tmp_path / "other"), "--crop", str(picture)]) == 2
     assert "indexed with model" in last_line(capsys)
+
+
+def test_an_exported_model_is_half_the_size_and_finds_the_same(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    from detection.checkpoints import load_model
+
+    file = tmp_path / "passed_on.safetensors"
+    assert main(["export", str(run), str(file), "--half"]) == 0
+    assert file.stat().st_size < 0.6 * (run / "model.safetensors").stat().st_size
+    image, box = torch.rand(3, 120, 160), torch.tensor([[20.0, 10.0, 60.0, 110.0]])
+    before, after = (load_model(path, device="cpu").embed([image], [box])[0] for path in (run, file))
+    assert float((before * after).sum()) > 0.999
+    capsys.readouterr()
+    assert main(["export", str(run), str(file)]) == 2
+    assert "remove it" in last_line(capsys)
