@@ -181,6 +181,8 @@ class JointTrainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["random_state"])
+        if len(state["gpu_random_states"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["gpu_random_states"])
         self.step = int(state["step"])
 
     def run(self, on_step: StepReport | None = None) -> TrainingSummary:
@@ -279,6 +281,7 @@ class JointTrainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random_state": torch.get_rng_state(),
+            "gpu_random_states": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "step": self.step,
         }
         unfinished = self.directory / (RESUME_FILE + ".unfinished")
@@ -324,10 +327,12 @@ class MetricLog:
 def write_config(run_directory: Path, config: dict[str, object]) -> None:
     """Keep what a run was started with; a directory that holds another run is refused.
 
+    A run that ended before its first resume point has nothing to keep and is started over.
+
     Raises:
         FileExistsError: there is a run in the directory.
     """
-    if (run_directory / "config.json").exists():
+    if any((run_directory / name).exists() for name in (RESUME_FILE, MODEL_FILE)):
         raise FileExistsError(f"{run_directory} holds a run already; choose another --output, or continue it: --resume")
     run_directory.mkdir(parents=True, exist_ok=True)
     (run_directory / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

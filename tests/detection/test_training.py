@@ -140,9 +140,12 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_resume_point(
 
 
 def test_a_run_directory_is_never_overwritten(tmp_path: Path) -> None:
+    write_config(tmp_path / "run", {"seed": 0})
     write_config(tmp_path / "run", {"seed": 1})
+    (tmp_path / "run" / "resume.pt").write_bytes(b"a resume point")
     with pytest.raises(FileExistsError, match="holds a run already"):
         write_config(tmp_path / "run", {"seed": 2})
+    assert '"seed": 1' in (tmp_path / "run" / "config.json").read_text()
 
 
 @pytest.mark.parametrize(("frames_count", "batch"), [(9, 3), (10, 4), (3, 8)])
