@@ -51,7 +51,7 @@ check: $(INSTALLED)
 # How detection/weights/plaza.safetensors was made; see its card. Half an hour to an hour on two cores.
 weights: $(INSTALLED)
 	for seed in 1 2 3 4 5; do \
-		$(BIN)/personsearch data plaza runs/squares/$$seed --seed $$seed --persons 80 --minutes 0.7 --test-fraction 0.05 || exit; \
+		$(BIN)/personsearch data plaza runs/squares/$$seed --seed $$seed --persons 80 --minutes 0.6 --test-fraction 0.05 || exit; \
 	done
 	$(BIN)/personsearch train joint runs/squares/1 --also runs/squares/2,runs/squares/3,runs/squares/4,runs/squares/5 \
 		--config plaza --output runs/plaza
