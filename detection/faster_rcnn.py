@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
@@ -120,13 +121,15 @@ def build_detector(config: DetectorConfig) -> FasterRCNN:
     Reference: Ren et al., "Faster R-CNN", NeurIPS 2015; Lin et al., "Feature Pyramid Networks", CVPR 2017.
     """
     backbone = build_backbone(config)
+    anchors = AnchorGenerator(config.anchor_sizes, (config.anchor_ratios,) * len(config.anchor_sizes))
     maps = [str(row) for row in range(len(config.pyramid_levels))]
     pool = MultiScaleRoIAlign(featmap_names=maps, output_size=7, sampling_ratio=2)
     return FasterRCNN(
         backbone,
         min_size=config.min_size,
         max_size=config.max_size,
-        rpn_anchor_generator=AnchorGenerator(config.anchor_sizes, (config.anchor_ratios,) * len(config.anchor_sizes)),
+        rpn_anchor_generator=anchors,
+        rpn_head=_Float32RPNHead(config.pyramid_channels, anchors.num_anchors_per_location()[0]),
         rpn_pre_nms_top_n_train=4 * config.rpn_post_nms,
         rpn_pre_nms_top_n_test=2 * config.rpn_post_nms,
         rpn_post_nms_top_n_train=2 * config.rpn_post_nms,
@@ -140,6 +143,17 @@ def build_detector(config: DetectorConfig) -> FasterRCNN:
         box_batch_size_per_image=config.box_batch,
         box_positive_fraction=config.box_positive_fraction,
     )
+
+
+class _Float32RPNHead(RPNHead):
+    """torchvision's head, whose answers are float32 under bf16 autocast: boxes are decoded in their precision.
+
+    A coordinate of 300 pixels is a multiple of 2 in bf16, one of 1200 a multiple of 8.
+    """
+
+    def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        logits, regression = super().forward(x)
+        return [one.float() for one in logits], [one.float() for one in regression]
 
 
 def _out_channels(block: nn.Module) -> int:

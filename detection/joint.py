@@ -229,7 +229,9 @@ class PersonSearchRCNN(nn.Module):
         return list(embeddings.split([len(box) for box in boxes]))
 
     def _features(self, image_list: ImageList) -> dict[str, Tensor]:
-        return self.detector.backbone(image_list.tensors.contiguous(memory_format=torch.channels_last))
+        """The pyramid in float32: anchors take its precision, and RoIAlign computes in float32 anyway."""
+        features = self.detector.backbone(image_list.tensors.contiguous(memory_format=torch.channels_last))
+        return {name: one.float() for name, one in features.items()}
 
     def _require_evaluation(self, method: str) -> None:
         if self.training:

@@ -1,11 +1,13 @@
 """The joint model: what its three methods promise."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from datasets.samples import UNLABELLED
 from detection.faster_rcnn import DetectorConfig
-from detection.joint import PersonSearchRCNN
+from detection.joint import EmbeddingConfig, PersonSearchRCNN
 
 
 def targets(boxes: list[list[float]], people: list[int]) -> dict[str, torch.Tensor]:
@@ -171,3 +173,35 @@ def test_every_backbone_detects(backbone: str, levels: tuple[int, ...]) -> None:
     )
     found = PersonSearchRCNN(config).eval().detect([torch.rand(3, 64, 80)])[0]
     assert found.embeddings.shape[1] == 256
+
+
+@pytest.mark.parametrize("width", [640, 1500])
+def test_boxes_stay_float32_where_the_network_computes_in_bf16(
+    tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """In bf16 a coordinate of 1200 pixels would be a multiple of 8; what the heads learn must not be so coarse."""
+    monkeypatch.setattr("detection.precision.has_bfloat16", lambda device: True)
+    config = dataclasses.replace(tiny_detector, min_size=width // 4, max_size=width)
+    model = PersonSearchRCNN(config, tiny_embedding).train()
+    seen: dict[str, list[torch.Tensor]] = {}
+    heads = model.detector.roi_heads
+    select = heads.select_training_samples
+
+    def watch(proposals: list[torch.Tensor], given: list[dict[str, torch.Tensor]]) -> object:
+        chosen = select(proposals, given)
+        seen["proposals"], seen["targets"] = chosen[0], chosen[3]
+        return chosen
+
+    monkeypatch.setattr(heads, "select_training_samples", watch)
+    image = torch.rand(3, width // 4, width)
+    box = [[width - 103.3, 7.7, width - 61.1, width / 5]]
+    result = model.losses([image], [targets(box, [0])])
+    assert seen["proposals"][0].dtype == seen["targets"][0].dtype == result.embeddings.dtype == torch.float32
+    assert all(cell.dtype == torch.float32 for cell in model.detector.rpn.anchor_generator.cell_anchors)
+    # The true box is among the proposals, to the bit that float32 has, and its regression target is zero.
+    found = torch.isclose(seen["proposals"][0], torch.tensor(box), atol=1e-3).all(dim=1)
+    assert found.any()
+    model.eval()
+    detections = permissive(model).detect([image])[0]
+    coarse = detections.boxes.bfloat16().float()
+    assert (detections.boxes != coarse).float().mean() > 0.3
