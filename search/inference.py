@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -35,6 +36,21 @@ class SplitDetections:
     failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True)
+class QueryEmbeddings:
+    """What a model makes of the queries of a split.
+
+    Args:
+        queries: those that could be seen, in the order given: K of them.
+        embeddings: (K, D) float32 of unit length, on the processor; a row for each of `queries`.
+        failures: (query and its picture, reason) of those that could not.
+    """
+
+    queries: list[Query]
+    embeddings: Tensor
+    failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+
 def as_tensor(image: NDArray[np.uint8]) -> Tensor:
     """(H, W, 3) uint8 RGB to (3, H, W) float32 in [0, 1]."""
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
@@ -54,7 +70,11 @@ def detect_split(
         samples: the frames.
         batch_size: frames a forward pass.
         on_progress: called with (frames done, frames in all).
+
+    Raises:
+        ValueError: the batch size is not positive.
     """
+    _require_batch_size(batch_size)
     found: dict[str, Detections] = {}
     failures: list[tuple[str, str]] = []
     done = 0
@@ -76,10 +96,11 @@ def embed_queries(
     *,
     batch_size: int = 4,
     on_progress: OnProgress | None = None,
-) -> Tensor:
-    """(Q, D) unit embeddings of the queries, each seen once: its box in its full frame, or its crop on a canvas.
+) -> QueryEmbeddings:
+    """Unit embeddings of the queries, each seen once: its box in its full frame, or its crop on a canvas.
 
-    Queries of one frame share a forward pass.
+    Queries of one frame share a forward pass. A query whose picture is broken, or whose box lies outside it, is named
+    and passed over: without an embedding it has no ranking, and an average precision of 0 would be the file's fault.
 
     Args:
         model: in evaluation mode.
@@ -89,9 +110,9 @@ def embed_queries(
         on_progress: called with (queries done, queries in all).
 
     Raises:
-        ImageError: a query's picture cannot be read.
-        ValueError: a query's frame is not in the split.
+        ValueError: the batch size is not positive, or a query's frame is not in the split.
     """
+    _require_batch_size(batch_size)
     paths = {sample.name: sample.path for sample in samples}
     groups: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
@@ -102,20 +123,28 @@ def embed_queries(
             )
         groups.setdefault(query.frame or f"crop {row}", []).append(row)
     embeddings = torch.zeros(len(queries), model.embedding_dim)
+    failed: dict[int, tuple[str, str]] = {}
     done = 0
     for batch in _batches(groups.values(), batch_size):
-        probes = [_probe([queries[row] for row in rows], paths) for rows in batch]
-        results = model.embed([image for image, _ in probes], [boxes for _, boxes in probes])
-        for rows, result in zip(batch, results, strict=True):
+        probes = [_probe(rows, queries, paths, failed) for rows in batch]
+        seen = [probe for probe in probes if probe is not None]
+        results = model.embed([image for _, image, _ in seen], [boxes for _, _, boxes in seen])
+        for (rows, _, _), result in zip(seen, results, strict=True):
             embeddings[rows] = result.cpu()
-            done += len(rows)
+        done += sum(len(rows) for rows in batch)
         if on_progress is not None:
             on_progress(done, len(queries))
-    return embeddings
+    kept = [row for row in range(len(queries)) if row not in failed]
+    return QueryEmbeddings([queries[row] for row in kept], embeddings[kept], [failed[row] for row in sorted(failed)])
 
 
 def query_context(
-    queries: Sequence[Query], embeddings: Tensor, found: Mapping[str, Detections], *, overlap: float = 0.5
+    queries: Sequence[Query],
+    embeddings: Tensor,
+    found: Mapping[str, Detections],
+    *,
+    overlap: float = 0.5,
+    score_threshold: float = 0.5,
 ) -> list[Detections | None]:
     """Who walks beside each query: its own box first, then the other detections of its frame, best first.
 
@@ -124,6 +153,7 @@ def query_context(
         embeddings: (Q, D) of the queries.
         found: frame name -> Detections.
         overlap: a detection that overlaps the query's box more is the query itself and is left out.
+        score_threshold: detections with a lower score are no company; that of `evaluate_search`.
     """
     from torchvision.ops import box_iou
 
@@ -135,7 +165,7 @@ def query_context(
         others = found[query.frame]
         assert others.embeddings is not None
         box = torch.as_tensor(query.box).reshape(1, 4)
-        others = others[(box_iou(box, others.boxes)[0] <= overlap) & (others.scores >= 0.5)]
+        others = others[(box_iou(box, others.boxes)[0] <= overlap) & (others.scores >= score_threshold)]
         assert others.embeddings is not None
         context.append(
             Detections(
@@ -147,15 +177,44 @@ def query_context(
     return context
 
 
-def _probe(queries: Sequence[Query], paths: Mapping[str, object]) -> tuple[Tensor, Tensor]:
-    """The image of queries that share one, and their boxes in it."""
-    first = queries[0]
+def _probe(
+    rows: Sequence[int], queries: Sequence[Query], paths: Mapping[str, Path], failed: dict[int, tuple[str, str]]
+) -> tuple[list[int], Tensor, Tensor] | None:
+    """The rows of queries that can be seen in their common image, the image, and their boxes (R, 4) in it.
+
+    What cannot be seen is added to `failed` by row; None where nothing is left.
+    """
+    first = queries[rows[0]]
     if first.crop is not None:
-        image, box = crop_probe(read_image(first.crop))
-        return as_tensor(image), torch.as_tensor(box).reshape(1, 4)
-    image = read_image(str(paths[str(first.frame)]))
-    boxes = [box_probe(image, np.asarray(query.box)) for query in queries]
-    return as_tensor(image), torch.as_tensor(np.stack(boxes))
+        try:
+            image, box = crop_probe(read_image(first.crop))
+        except ImageError as error:
+            failed[rows[0]] = _query_name(first), error.reason
+            return None
+        return list(rows), as_tensor(image), torch.as_tensor(box).reshape(1, 4)
+    try:
+        image = read_image(paths[str(first.frame)])
+    except ImageError as error:
+        failed.update({row: (_query_name(queries[row]), error.reason) for row in rows})
+        return None
+    boxes: dict[int, NDArray[np.float32]] = {}
+    for row in rows:
+        try:
+            boxes[row] = box_probe(image, np.asarray(queries[row].box))
+        except ValueError as error:
+            failed[row] = _query_name(queries[row]), str(error)
+    if not boxes:
+        return None
+    return list(boxes), as_tensor(image), torch.as_tensor(np.stack(list(boxes.values())))
+
+
+def _query_name(query: Query) -> str:
+    return f"query of person {query.person_id} ({query.frame if query.crop is None else query.crop})"
+
+
+def _require_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch size {batch_size}, expected at least 1")
 
 
 def _decoded(samples: Sequence[FrameSample]) -> Iterator[tuple[FrameSample, NDArray[np.uint8] | ImageError]]:

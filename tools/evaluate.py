@@ -80,7 +80,8 @@ def search(
     """Mean average precision and top-k of searching each query's person in its gallery, beside random ranking.
 
     CUHK-SYSU: one row for each gallery size. PRW: with same-camera positives (the published figure) and without.
-    Custom and UESTC-PR: across cameras, and with the query's own camera where --same-camera is given.
+    Custom and UESTC-PR: across cameras, and with the query's own camera where --same-camera is given. A query whose
+    picture cannot be read is named and leaves every protocol: the means are over the others.
 
     Args:
         root: the data set's folder.
@@ -108,21 +109,27 @@ def search(
     shared: dict[str, Any] = {"score_threshold": score_threshold, "ignore": ignore}
     rows, records = [], []
     embedded: dict[object, Any] = {}
+    failures = list(found.failures)
     for name, queries in protocols:
         # Protocols of one data set ask for the same people: each probe passes the network once.
-        keys = [(query.frame, str(query.crop), None if query.box is None else query.box.tobytes()) for query in queries]
-        new = {key: query for key, query in zip(keys, queries, strict=True) if key not in embedded}
+        new = {_probe_key(query): query for query in queries}
+        new = {key: query for key, query in new.items() if key not in embedded}
         with Progress("Embedding queries", unit="query") as progress:
-            vectors = embed_queries(network, list(new.values()), samples, batch_size=batch_size, on_progress=progress)
-        embedded |= dict(zip(new, vectors, strict=True))
-        probes = torch.stack([embedded[key] for key in keys])
-        matching = _matching(format, queries, probes, found.by_frame) if context else None
+            seen = embed_queries(network, list(new.values()), samples, batch_size=batch_size, on_progress=progress)
+        failures += seen.failures
+        embedded |= dict.fromkeys(new)
+        embedded |= dict(zip(map(_probe_key, seen.queries), seen.embeddings, strict=True))
+        queries = [query for query in queries if embedded[_probe_key(query)] is not None]
+        if not queries:
+            raise ValueError(f"no query of {root} can be embedded, the first: {': '.join(failures[-1])}")
+        probes = torch.stack([embedded[_probe_key(query)] for query in queries])
+        matching = _matching(format, queries, probes, found.by_frame, score_threshold) if context else None
         for label, metrics in _rankings(name, found.by_frame, queries, probes, matching, shared):
             rows.append([label, len(queries), metrics.mean_ap, metrics.top1, metrics.top5, metrics.top10])
             records.append({"protocol": label, "queries": len(queries), "metrics": metrics})
     header = ["protocol", "queries", "mAP", "top-1", "top-5", "top-10"]
     note = "" if ignore is None else "\ndetections of unlabelled people leave the ranking (--unlabelled ignore)"
-    return Outcome(table(header, rows) + note, {"rows": records, "unlabelled": unlabelled}, _lines(found.failures))
+    return Outcome(table(header, rows) + note, {"rows": records, "unlabelled": unlabelled}, _lines(failures))
 
 
 def _rankings(
@@ -137,12 +144,17 @@ def _rankings(
     return [*rankings, (f"{name}, random ranking", random_ranking(found, queries, **shared))]
 
 
-def _matching(name: str, queries: Any, probes: Any, found: Any) -> dict[str, Any]:
+def _probe_key(query: Any) -> object:
+    """What a query's embedding depends on."""
+    return query.frame, str(query.crop), None if query.box is None else query.box.tobytes()
+
+
+def _matching(name: str, queries: Any, probes: Any, found: Any, score_threshold: float) -> dict[str, Any]:
     """Arguments of context matching, with the published sizes of each data set."""
     from search.inference import query_context
 
     gallery, people = (30, 4) if name == "prw" else (10, 3)
-    beside = query_context(queries, probes, found)
+    beside = query_context(queries, probes, found, score_threshold=score_threshold)
     return {"context": beside, "context_gallery": gallery, "context_people": people}
 
 
@@ -153,6 +165,8 @@ def _protocols(
     from datasets import DatasetNotFoundError, load_queries
 
     if name == "cuhk-sysu":
+        if same_camera is not None:
+            raise ValueError("--same-camera is given, but the frames of cuhk-sysu have no cameras; leave it out")
         found = []
         for size in gallery_size or GALLERY_SIZES:
             try:

@@ -238,6 +238,46 @@ def test_training_and_evaluation_go_on_without_a_broken_frame(
     assert "the file is empty" in last_line(capsys)
 
 
+def test_a_query_that_cannot_be_seen_is_named_and_the_others_are_evaluated(
+    square: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = tmp_path / "world"
+    shutil.copytree(square, world)
+    queries = json.loads((world / "queries.json").read_text())
+    frame = world / queries[0]["file_name"]
+    lost = sum(query["file_name"] == queries[0]["file_name"] for query in queries)
+    people = {query["person_id"] for query in queries}
+    frame.write_bytes(frame.read_bytes()[:100])
+    (world / "crop.jpg").write_text("not a picture")
+    queries.append({"crop": "crop.jpg", "person_id": max(people)})
+    (world / "queries.json").write_text(json.dumps(queries))
+    words = ["evaluate", "search", str(world), "--model", str(run), "--score-threshold", "0", "--context"]
+    assert main([*words, "--json", str(tmp_path / "s.json")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("query of person" in line and frame.name in line for line in lines) == lost
+    assert sum("query of person" in line and "crop.jpg" in line for line in lines) == 1
+    figures = json.loads((tmp_path / "s.json").read_text())
+    assert {row["queries"] for row in figures["rows"]} == {len(queries) - lost - 1}
+    (world / "queries.json").write_text(json.dumps(queries[-1:]))
+    assert main(words) == 2
+    assert "no query of" in last_line(capsys)
+
+
+@pytest.mark.parametrize("kind", ["detection", "search"])
+@pytest.mark.parametrize("size", ["0", "-1"])
+def test_a_batch_of_nothing_is_refused(
+    kind: str, size: str, square: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", kind, str(square), "--model", str(run), "--batch-size", size]) == 2
+    assert last_line(capsys) == f"personsearch: batch size {size}, expected at least 1"
+
+
+def test_cuhk_sysu_has_no_cameras_to_choose(square: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "search", str(square), "--format", "cuhk-sysu", "--model", str(run)]
+    assert main([*words, "--same-camera"]) == 2
+    assert "--same-camera" in last_line(capsys)
+
+
 def test_a_gallery_of_another_model_is_refused(
     square: Path, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
