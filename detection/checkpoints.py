@@ -40,7 +40,10 @@ def save_model(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
-    save_file(state, unfinished, metadata=header)
+    try:
+        save_file(state, unfinished, metadata=header)
+    except SafetensorError as error:
+        raise OSError(f"{unfinished} could not be written ({error}); is the disk full?") from None
     unfinished.replace(path)
 
 
@@ -53,12 +56,18 @@ def load_model(path: Path | str, *, device: torch.device | str | None = None) ->
     """
     path = _model_file(path)
     header = read_header(path)
-    model = PersonSearchRCNN(
-        DetectorConfig(**json.loads(header["detector"])), EmbeddingConfig(**json.loads(header["embedding"]))
-    )
-    with safe_open(str(path), framework="pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    model.load_state_dict(state)
+    try:
+        model = PersonSearchRCNN(
+            DetectorConfig(**json.loads(header["detector"])), EmbeddingConfig(**json.loads(header["embedding"]))
+        )
+        with safe_open(str(path), framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        model.load_state_dict(state)
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path} does not fit this version of the project ({reason}); use the version that wrote it"
+        ) from None
     model.to(default_device() if device is None else torch.device(device)).to(memory_format=torch.channels_last)
     return model.eval()
 

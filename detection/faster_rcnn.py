@@ -32,6 +32,7 @@ class DetectorConfig:
         pyramid_channels: width of the pyramid; cost grows with its square.
         pyramid_norm: BatchNorm inside the pyramid; helps training from nothing, absent from torchvision's weights.
         frozen_norm: BatchNorm of the backbone frozen at its pretrained statistics. Must be False from nothing.
+        norm_epsilon: added to the variance in the backbone's norm; torchvision's COCO weights of ResNet-50 want 0.
         anchor_sizes: per pyramid level (one more than `pyramid_levels`), the square roots of anchor areas in pixels.
         anchor_ratios: heights over widths; people stand, so 2 to 3 is enough when weights are not torchvision's.
         box_features: width of the box head.
@@ -51,6 +52,7 @@ class DetectorConfig:
     pyramid_channels: int = 256
     pyramid_norm: bool = True
     frozen_norm: bool = False
+    norm_epsilon: float = 1e-5
     anchor_sizes: tuple[tuple[int, ...], ...] = ((32,), (64,), (128,), (256,), (512,))
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
     box_features: int = 1024
@@ -91,7 +93,7 @@ class DetectorConfig:
 
 def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
     """The feature pyramid: images (N, 3, H, W) to maps {"0": (N, C, H/4, W/4), ..., "pool"}, weights random."""
-    norm_layer = FrozenBatchNorm2d if config.frozen_norm else nn.BatchNorm2d
+    norm_layer = partial(FrozenBatchNorm2d if config.frozen_norm else nn.BatchNorm2d, eps=config.norm_epsilon)
     if config.backbone.startswith("resnet"):
         # Detection fine-tunes the last block's BatchNorm like the others: no zero-initialised residual here.
         body: nn.Module = getattr(models, config.backbone)(weights=None, norm_layer=norm_layer)
@@ -100,7 +102,7 @@ def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
         return_layers = {f"layer{level}": str(row) for row, level in enumerate(config.pyramid_levels)}
         channels = [widths[level] * expansion for level in config.pyramid_levels]
     else:
-        body = models.mobilenet_v3_large(weights=None, norm_layer=partial(norm_layer, eps=0.001)).features
+        body = models.mobilenet_v3_large(weights=None, norm_layer=norm_layer).features
         blocks = list(body.children())
         stages = [0, *(row for row, block in enumerate(blocks) if getattr(block, "_is_cn", False)), len(blocks) - 1]
         return_layers = {str(stages[level]): str(row) for row, level in enumerate(config.pyramid_levels)}

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from datasets.images import ImageError, read_image
-from datasets.samples import Camera, FrameSample
+from datasets.samples import Camera, FloatBoxes, FrameSample
 from datasets.transforms import FrameTransform
 from detection.joint import Target
+
+GREY = 114
+"""What hides a region; the border of an augmented frame has it too."""
 
 Item = tuple[Tensor, Target] | tuple[str, str]
 """A frame with its target, or its name and why it cannot be read."""
@@ -61,6 +65,7 @@ class TrainingFrames(Dataset[Item]):
             picture = read_image(sample.path)
         except ImageError as error:
             return sample.name, error.reason
+        picture = without_regions(picture, sample.ignore, sample.boxes)
         seed = int(np.random.SeedSequence([self.seed, epoch, row]).generate_state(1)[0])
         image, boxes, kept = self.transform(picture, sample.boxes, seed)
         camera = 0 if sample.camera is None else self.cameras.get(sample.camera, 0)
@@ -71,6 +76,23 @@ class TrainingFrames(Dataset[Item]):
             "camera_index": torch.full((len(boxes),), camera, dtype=torch.int64),
         }
         return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), target
+
+
+def without_regions(image: NDArray[np.uint8], regions: FloatBoxes, people: FloatBoxes) -> NDArray[np.uint8]:
+    """Grey where a data set says that there is neither person nor background, so that nothing is learnt from it.
+
+    Args:
+        image: (H, W, 3).
+        regions: (M, 4) xyxy boxes to hide.
+        people: (N, 4) boxes that stay visible where they overlap a region.
+    """
+    if not len(regions):
+        return image
+    hidden = np.zeros(image.shape[:2], dtype=bool)
+    for boxes, value in ((regions, True), (people, False)):
+        for x1, y1, x2, y2 in boxes.round().astype(int).clip(0):
+            hidden[y1:y2, x1:x2] = value
+    return np.where(hidden[..., None], np.uint8(GREY), image)
 
 
 def epoch_order(frames: int, batch_size: int, *, seed: int, epoch: int) -> list[list[tuple[int, int]]]:

@@ -39,7 +39,8 @@ def pretrained_structure(config: DetectorConfig, weights: str) -> DetectorConfig
         return config
     if weights == "imagenet":
         return dataclasses.replace(config, frozen_norm=True)
-    return dataclasses.replace(config, frozen_norm=True, pyramid_norm=False)
+    epsilon = 0.0 if config.backbone == "resnet50" else config.norm_epsilon
+    return dataclasses.replace(config, frozen_norm=True, pyramid_norm=False, norm_epsilon=epsilon)
 
 
 def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
@@ -70,17 +71,21 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
             f"({len(wrong)} such parameters); build the model with the structure that the weights were made for"
         )
     result = detector.load_state_dict(state, strict=False)
-    if not any(name.startswith("backbone.body") and name not in result.missing_keys for name in own):
+    missing = [name for name in result.missing_keys if not name.endswith("num_batches_tracked")]
+    absent = [name for name in missing if name.startswith("backbone.body")]
+    if absent:
         raise ValueError(
-            f"weights {weights}: no parameter fits a {model.detector_config.backbone}, expected torchvision's names"
+            f"weights {weights}: {len(absent)} parameters of a {model.detector_config.backbone} are missing, "
+            f"{absent[0]} among them; expected torchvision's names"
         )
     freeze_early_stages(model)
-    return [name for name in result.missing_keys if not name.endswith("num_batches_tracked")]
+    return missing
 
 
 def freeze_early_stages(model: PersonSearchRCNN) -> None:
     """Stop training of the stem and the first stage, whose filters are general; torchvision's `trainable_layers=3`."""
-    frozen = ("0.", "1.", "2.", "3.") if model.detector_config.backbone.startswith("mobile") else ("conv1.", "layer1.")
+    mobile = model.detector_config.backbone.startswith("mobilenet")
+    frozen = tuple(f"{block}." for block in range(7)) if mobile else ("conv1.", "layer1.")
     for name, parameter in model.detector.backbone.body.named_parameters():
         if name.startswith(frozen):
             parameter.requires_grad_(False)

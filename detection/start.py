@@ -1,5 +1,6 @@
 """The model that a training starts from."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -8,7 +9,9 @@ from detection.checkpoints import FORMAT, load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.precision import default_device
-from detection.pretrained import load_pretrained, pretrained_structure
+from detection.pretrained import freeze_early_stages, load_pretrained, pretrained_structure
+
+_log = logging.getLogger(__name__)
 
 
 def start_model(weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, *, seed: int) -> PersonSearchRCNN:
@@ -21,13 +24,51 @@ def start_model(weights: str, detector: DetectorConfig, embedding: EmbeddingConf
         embedding: structure of the embedding head, likewise.
         seed: of the weights that stay random.
     """
-    device = default_device()
     if _is_joint_model(weights):
-        return load_model(weights, device=device).train()
-    torch.manual_seed(seed)
-    model = PersonSearchRCNN(pretrained_structure(detector, weights), embedding)
-    load_pretrained(model, weights)
-    return model.to(device).to(memory_format=torch.channels_last).train()
+        model = load_model(weights, device="cpu")
+        if model.detector_config.frozen_norm:
+            freeze_early_stages(model)
+    else:
+        torch.manual_seed(seed)
+        model = PersonSearchRCNN(pretrained_structure(detector, weights), embedding)
+        random = load_pretrained(model, weights)
+        if random and weights != "none":
+            _log.info("weights %s: %d parameters are not in them and start at random", weights, len(random))
+    return _ready(model)
+
+
+def resumed_model(
+    run_directory: Path, weights: str, detector: DetectorConfig, embedding: EmbeddingConfig
+) -> PersonSearchRCNN:
+    """The model of a run to go on with; published weights are not needed again.
+
+    Args:
+        run_directory: of the run.
+        weights: as in the run's first call.
+        detector: likewise.
+        embedding: likewise.
+
+    Raises:
+        FileNotFoundError: there is no model yet.
+        ValueError: the structure asked for is not the run's.
+    """
+    model = load_model(run_directory, device="cpu")
+    if not _is_joint_model(weights):
+        asked = {"detector": pretrained_structure(detector, weights), "embedding": embedding}
+        for part, own in (("detector", model.detector_config), ("embedding", model.embedding_config)):
+            for name, value in vars(own).items():
+                if getattr(asked[part], name) != value:
+                    raise ValueError(
+                        f"{run_directory} was trained with {part}.{name} = {value}, this call has "
+                        f"{getattr(asked[part], name)}; resume with the arguments of the first call"
+                    )
+    if model.detector_config.frozen_norm:
+        freeze_early_stages(model)
+    return _ready(model)
+
+
+def _ready(model: PersonSearchRCNN) -> PersonSearchRCNN:
+    return model.to(default_device()).to(memory_format=torch.channels_last).train()
 
 
 def _is_joint_model(weights: str) -> bool:

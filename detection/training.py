@@ -5,8 +5,10 @@ One step: draw a batch, model.losses, criterion(embeddings, person_index), backw
 
 import csv
 import dataclasses
+import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -73,8 +75,15 @@ class JointTrainingConfig:
         for name in ("epochs", "batch_size", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        for name in ("workers", "queue_size", "warmup_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+
+
+class DivergedError(ValueError):
+    """The loss is not finite any more."""
 
 
 @dataclass(frozen=True)
@@ -155,19 +164,24 @@ class JointTrainer:
         warmup = max(1, min(config.warmup_steps, self.total_steps // 10))
         self.schedule = LambdaLR(self.optimizer, lambda step: _learning_rate_factor(step, warmup, self.total_steps))
         self.step = 0
-        torch.manual_seed(config.seed)
 
     def resume(self) -> None:
         """Go back to the last resume point of the run directory; what follows equals an uninterrupted run.
 
+        To the bit on a processor; on a GPU as far as its kernels are deterministic (RoIAlign's gradient is not).
+
         Raises:
             FileNotFoundError: nothing to resume from.
-            ValueError: the resume point belongs to other data or another recipe.
+            ValueError: the resume point is damaged, or belongs to other data, another model or another recipe.
         """
         path = self.directory / RESUME_FILE
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist, nothing to resume; start without --resume")
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file fails in whatever the unpickler happens to meet
+            reason = str(error).splitlines()[0] if str(error) else "it ends too early"
+            raise ValueError(f"{path} is damaged ({reason}); remove the run directory and train anew") from None
         recipe = self._recipe()
         different = [name for name, value in state["recipe"].items() if recipe.get(name) != value]
         if different:
@@ -192,10 +206,12 @@ class JointTrainer:
             on_step: called after each step with (steps done, steps in all, figures of the step).
 
         Raises:
-            FloatingPointError: a loss is not finite any more.
+            DivergedError: a loss is not finite any more.
             ValueError: not a single training frame could be read.
         """
         started = time.perf_counter()
+        if self.step == 0:
+            torch.manual_seed(self.config.seed)
         figures: dict[str, float] = {}
         failures: dict[str, str] = {}
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -212,16 +228,18 @@ class JointTrainer:
                         figures = self._train_step(batch.images, batch.targets)
                         log.add({"step": self.step + 1, "epoch": epoch, **figures})
                     self.step += 1
+                    if not figures:
+                        continue  # nothing is trained yet, so there is nothing to keep or to show
                     if self.step % self.config.checkpoint_steps == 0 or self.step % self.steps_per_epoch == 0:
                         log.flush()
                         self._write()
                     if on_step is not None:
                         on_step(self.step, self.total_steps, figures)
+                if len(failures) == len({sample.name for sample in self.frames.samples}):
+                    name, reason = next(iter(failures.items()))
+                    raise ValueError(f"none of the {len(failures)} training frames could be read; {name}: {reason}")
         finally:
             log.close()
-        if len(failures) == len({sample.name for sample in self.frames.samples}):
-            name, reason = next(iter(failures.items()))
-            raise ValueError(f"none of the {len(failures)} training frames could be read; {name}: {reason}")
         if not (self.directory / MODEL_FILE).is_file():
             self._write()
         self.model.eval()
@@ -247,7 +265,7 @@ class JointTrainer:
         parts = {name: float(value.detach()) for name, value in losses.detection.items()}
         parts |= {"loss": float(total.detach()), "loss_identity": float(identity.detach())}
         if not math.isfinite(parts["loss"]):
-            raise FloatingPointError(
+            raise DivergedError(
                 f"the loss is {parts['loss']} at step {self.step + 1}: {parts}; lower learning_rate or clip_norm"
             )
         self.optimizer.zero_grad(set_to_none=True)
@@ -266,11 +284,26 @@ class JointTrainer:
 
     def _recipe(self) -> dict[str, object]:
         """What must be the same when a run goes on; the number of loader processes changes nothing."""
-        recipe = dataclasses.asdict(self.config) | {f"augmentation.{k}": v for k, v in vars(self.augmentation).items()}
-        recipe |= {"frames": len(self.frames), "identities": self.identities}
+        recipe: dict[str, object] = dataclasses.asdict(self.config)
+        parts = {
+            "detector": self.model.detector_config,
+            "embedding": self.model.embedding_config,
+            "augmentation": self.augmentation,
+        }
+        for name, part in parts.items():
+            recipe |= {f"{name}.{key}": str(value) for key, value in vars(part).items()}
+        recipe |= {"frames": len(self.frames), "identities": self.identities, "data": self._data_digest()}
         for name in ("workers", "checkpoint_steps"):
             recipe.pop(name)
         return recipe
+
+    def _data_digest(self) -> str:
+        """Tells data sets apart that have as many frames and people."""
+        digest = hashlib.sha256()
+        for sample in self.frames.samples:
+            digest.update(sample.name.encode())
+            digest.update(sample.boxes.tobytes() + sample.person_ids.tobytes())
+        return digest.hexdigest()[:16]
 
     def _write(self) -> None:
         save_model(self.directory / MODEL_FILE, self.model, notes=self.notes | {"steps": self.step})
@@ -285,7 +318,13 @@ class JointTrainer:
             "step": self.step,
         }
         unfinished = self.directory / (RESUME_FILE + ".unfinished")
-        torch.save(state, unfinished)
+        try:
+            with unfinished.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except RuntimeError as error:
+            raise OSError(f"{unfinished} could not be written ({error}); is the disk full?") from None
         unfinished.replace(self.directory / RESUME_FILE)
 
 
@@ -299,17 +338,21 @@ class MetricLog:
         rows: list[list[str]] = []
         if resume_step and path.is_file():
             with path.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in list(csv.reader(file))[1:] if row and int(row[0]) <= resume_step]
-        self._file = path.open("w", newline="", encoding="utf-8")
+                # A run that was killed may have left half a row at the end.
+                whole = [row for row in list(csv.reader(file))[1:] if len(row) == len(COLUMNS)]
+            rows = [row for row in whole if int(row[0]) <= resume_step]
+        unfinished = path.with_name(path.name + ".unfinished")
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+        unfinished.replace(path)
+        self._file = path.open("a", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)
-        self._writer.writerow(COLUMNS)
-        self._writer.writerows(rows)
         self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1)
 
     def add(self, figures: dict[str, float]) -> None:
         """One row; every name of COLUMNS must be there."""
         row = [figures[name] for name in COLUMNS]
-        self._writer.writerow([f"{value:.6g}" for value in row])
+        self._writer.writerow([*(str(int(value)) for value in row[:2]), *(f"{value:.6g}" for value in row[2:])])
         for name, value in zip(COLUMNS[2:], row[2:], strict=True):
             self._events.add_scalar(name, value, int(figures["step"]))
 

@@ -17,8 +17,8 @@ SHIPPED_SEEDS = range(100)
 
 
 def demo(
-    output: Path | None = None,
     *,
+    output: Path | None = None,
     seed: int = 2026,
     persons: int = 80,
     minutes: float = 1.0,
@@ -48,10 +48,14 @@ def demo(
         raise FileExistsError(f"{output} exists and is not empty; remove it, or name another folder")
     if seed in SHIPPED_SEEDS and not from_scratch:
         raise ValueError(f"seed {seed} is one of 0 to 99 that the shipped checkpoint was trained on; take 100 or more")
+    if epochs < 0:
+        raise ValueError(f"epochs is {epochs}, expected 1 or more, or 0 for the usual number")
+    if not from_scratch and not SHIPPED.is_file():
+        raise FileNotFoundError(f"{SHIPPED} is missing; install the project again, or give --from-scratch")
     from datasets.plaza import write_plaza
 
     seconds: dict[str, float] = {}
-    with _timed(seconds, "render"), Progress("1/5 rendering the square") as progress:
+    with _timed(seconds, "render"), Progress("1/4 rendering the square") as progress:
         world = write_plaza(
             output / "plaza",
             seed=seed,
@@ -109,7 +113,7 @@ def _train(output: Path, *, seed: int, epochs: int, from_scratch: bool) -> Path:
     model = start_model(weights, recipe.detector, recipe.embedding, seed=seed)
     write_config(output / "run", {"weights": Path(weights).name, "training": dataclasses.asdict(training)})
     trainer = JointTrainer(model, samples, output / "run", config=training, augmentation=recipe.augmentation)
-    with Progress("2/5 training the joint model", unit="step") as progress:
+    with Progress("2/4 training the joint model", unit="step") as progress:
         summary = trainer.run(lambda done, total, figures: progress(done, total, loss=figures["loss"]))
     return summary.model_file
 
@@ -119,7 +123,7 @@ def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> DemoRe
     from datasets import load_frames, load_queries
     from detection.checkpoints import load_model
     from detection.metrics import recall_and_ap
-    from search.inference import detect_split, embed_queries
+    from search.inference import embed_queries
     from search.pipeline import PersonSearch
     from search.protocols import evaluate_search, random_ranking
 
@@ -130,24 +134,22 @@ def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> DemoRe
     with (
         _timed(seconds, "index"),
         search.open_gallery(output / "gallery", create=True) as gallery,
-        Progress("3/5 indexing the unseen half") as progress,
+        Progress("3/4 indexing the unseen half") as progress,
     ):
-        search.index(
-            output / "plaza" / "test.json",
-            gallery,
-            on_progress=lambda summary: progress(summary.frames, len(samples)),
+        summary = search.index(
+            output / "plaza" / "test.json", gallery, on_progress=lambda so_far: progress(so_far.frames, len(samples))
         )
+        # What is evaluated is what was stored: one pass through the network serves both.
+        found = gallery.detections()
     with _timed(seconds, "evaluate"):
-        with Progress("4/5 detecting for the evaluation") as progress:
-            found = detect_split(model, samples, on_progress=progress)
-        with Progress("5/5 embedding the probes", unit="probe") as progress:
-            probes = embed_queries(model, queries, samples, on_progress=progress)
-        readable = [sample for sample in samples if sample.name in found.by_frame]
-        detections = [found.by_frame[sample.name] for sample in readable]
-        recall, ap = recall_and_ap(detections, [sample.boxes for sample in readable])
-        metrics = evaluate_search(found.by_frame, queries, probes)
-        chance = random_ranking(found.by_frame, queries)
-    return DemoResult(samples, queries, found.by_frame, probes, ap, recall, metrics, chance, search, found.failures)
+        with Progress("4/5 embedding the probes", unit="probe") as progress:
+            seen = embed_queries(model, queries, samples, on_progress=progress)
+            queries, probes = seen.queries, seen.embeddings
+        readable = [sample for sample in samples if sample.name in found]
+        recall, ap = recall_and_ap([found[sample.name] for sample in readable], [sample.boxes for sample in readable])
+        metrics = evaluate_search(found, queries, probes)
+        chance = random_ranking(found, queries)
+    return DemoResult(samples, queries, found, probes, ap, recall, metrics, chance, search, summary.failures)
 
 
 @contextlib.contextmanager

@@ -48,12 +48,15 @@ def joint(
     """
     from datasets import load_frames
     from datasets.joined import join_training_frames
-    from detection.start import start_model
+    from detection.start import resumed_model, start_model
     from detection.training import JointTrainer, write_config
 
     roots = [root, *(also or [])]
     samples = join_training_frames({str(part): load_frames(format, part, "train") for part in roots})
-    model = start_model(weights, detector, embedding, seed=training.seed)
+    if resume:
+        model = resumed_model(output, weights, detector, embedding)
+    else:
+        model = start_model(weights, detector, embedding, seed=training.seed)
     notes = {"data": [f"{format} {part.name}" for part in roots], "weights": Path(weights).name, "seed": training.seed}
     trainer = JointTrainer(model, samples, output, config=training, augmentation=augmentation, notes=notes)
     if resume:

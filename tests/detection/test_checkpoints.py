@@ -46,6 +46,13 @@ def test_files_that_are_no_models_are_named(tmp_path: Path) -> None:
     (tmp_path / "text.safetensors").write_text("hello")
     with pytest.raises(ValueError, match="no readable safetensors file"):
         load_model(tmp_path / "text.safetensors")
+    header = {"format": "personsearch-joint-1", "detector": '{"hue": 1}', "embedding": "{}", "notes": "{}"}
+    save_file({"weight": torch.ones(2)}, tmp_path / "newer.safetensors", metadata=header)
+    with pytest.raises(ValueError, match="does not fit this version"):
+        load_model(tmp_path / "newer.safetensors")
+    save_file({"weight": torch.ones(2)}, tmp_path / "wrong.safetensors", metadata=header | {"detector": "{}"})
+    with pytest.raises(ValueError, match="does not fit this version"):
+        load_model(tmp_path / "wrong.safetensors")
     save_file({"weight": torch.ones(2)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="has format None, expected 'personsearch-joint-1'"):
         load_model(tmp_path / "other.safetensors")

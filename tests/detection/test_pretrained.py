@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_fpn, fasterrcnn_resnet50_fpn
+from torchvision.models.detection.backbone_utils import mobilenet_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
 from detection.faster_rcnn import DetectorConfig
@@ -42,14 +43,43 @@ def test_coco_detector_of_resnet50_keeps_background_and_person(tmp_path: Path) -
     assert torch.equal(own["roi_heads.box_predictor.cls_score.weight"], scores[[0, 1]])
     boxes = published["roi_heads.box_predictor.bbox_pred.weight"]
     assert torch.equal(own["roi_heads.box_predictor.bbox_pred.weight"], boxes[[0, 1, 2, 3, 4, 5, 6, 7]])
+    # torchvision's published ResNet-50 detector was trained without an epsilon, and is evaluated without one.
+    norms = [module for module in model.detector.backbone.body.modules() if isinstance(module, FrozenBatchNorm2d)]
+    assert {module.eps for module in norms} == {0.0}
 
 
-def test_coco_detector_of_mobilenet_detects_persons_as_torchvision_does(tmp_path: Path) -> None:
-    """End to end: our two-class detector finds the boxes that torchvision's finds for the class person."""
+def test_the_early_stages_that_torchvision_freezes_are_frozen(tmp_path: Path) -> None:
+    torch.save(models.mobilenet_v3_large(weights=None).state_dict(), tmp_path / "backbone.pth")
+    model = build(MOBILENET, str(tmp_path / "backbone.pth"))
+    load_pretrained(model, str(tmp_path / "backbone.pth"))
+    theirs = mobilenet_backbone(
+        backbone_name="mobilenet_v3_large", weights=None, fpn=True, norm_layer=FrozenBatchNorm2d, trainable_layers=3
+    )
+    frozen = {name for name, value in theirs.body.named_parameters() if not value.requires_grad}
+    ours = dict(model.detector.backbone.body.named_parameters())
+    assert {name for name, value in ours.items() if not value.requires_grad} == frozen != set()
+
+
+def with_statistics(model: torch.nn.Module) -> torch.nn.Module:
+    """Statistics as of a trained network: small variances, where the norm's epsilon counts."""
+    for name, value in model.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(1e-4, 2.0)
+    return model
+
+
+def test_the_mobilenet_detector_proposes_and_regresses_as_torchvisions_does(tmp_path: Path) -> None:
+    """Same maps, same proposals, same box of the class person for each; only the other classes are gone."""
     torch.manual_seed(0)
     theirs = fasterrcnn_mobilenet_v3_large_fpn(
-        weights=None, weights_backbone=None, num_classes=3, min_size=64, max_size=96, box_score_thresh=0.0
+        weights=None, weights_backbone=None, num_classes=3, min_size=64, max_size=96
     ).eval()
+    for name, module in list(theirs.backbone.named_modules()):
+        # With published weights torchvision builds its norm layers frozen, with their own epsilon.
+        if isinstance(module, torch.nn.BatchNorm2d):
+            parent = theirs.backbone.get_submodule(name.rpartition(".")[0])
+            setattr(parent, name.rpartition(".")[2], FrozenBatchNorm2d(module.num_features))
+    with_statistics(theirs)
     save_file(theirs.state_dict(), tmp_path / "published.safetensors")
     ours = build(MOBILENET, str(tmp_path / "published.safetensors")).eval()
     load_pretrained(ours, str(tmp_path / "published.safetensors"))
@@ -59,8 +89,11 @@ def test_coco_detector_of_mobilenet_detects_persons_as_torchvision_does(tmp_path
     maps = [model.backbone(image) for model in (theirs, ours.detector)]
     for name, expected in maps[0].items():
         torch.testing.assert_close(maps[1][name], expected, atol=1e-4, rtol=1e-4)
-    logits = [model.roi_heads.box_predictor(features[0])[0] for model in (theirs, ours.detector)]
-    torch.testing.assert_close(logits[1], logits[0][:, :2])
+    predicted = [model.roi_heads.box_predictor(features[0]) for model in (theirs, ours.detector)]
+    torch.testing.assert_close(predicted[1][0], predicted[0][0][:, :2])
+    torch.testing.assert_close(predicted[1][1], predicted[0][1][:, :8])
+    proposals = [model.rpn(model.transform([image[0]])[0], maps[0])[0][0][:50] for model in (theirs, ours.detector)]
+    torch.testing.assert_close(proposals[1], proposals[0], atol=1e-2, rtol=1e-4)
 
 
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet50", "mobilenet_v3_large"])
@@ -126,7 +159,9 @@ def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no plain state dict"):
         load_pretrained(model, str(tmp_path / "other.pth"))
     torch.save({"linear.weight": torch.ones(2, 2)}, tmp_path / "linear.pth")
-    with pytest.raises(ValueError, match="no parameter fits a resnet18"):
+    with pytest.raises(
+        ValueError, match=r"60 parameters of a resnet18 are missing|parameters of a resnet18 are missing"
+    ):
         load_pretrained(model, str(tmp_path / "linear.pth"))
     torch.save(models.resnet50(weights=None).state_dict(), tmp_path / "resnet50.pth")
     with pytest.raises(ValueError, match="has shape"):

@@ -12,8 +12,9 @@ from datasets.samples import FrameSample
 from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.loader import epoch_order
-from detection.training import COLUMNS, JointTrainer, JointTrainingConfig, write_config
+from detection.loader import GREY, epoch_order, without_regions
+from detection.start import resumed_model
+from detection.training import COLUMNS, DivergedError, JointTrainer, JointTrainingConfig, MetricLog, write_config
 
 CONFIG = JointTrainingConfig(epochs=3, batch_size=3, learning_rate=2e-3, workers=0, queue_size=5, checkpoint_steps=2)
 
@@ -132,7 +133,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_resume_point(
             with torch.no_grad():
                 run.model.embedding_head.project.weight.fill_(float("nan"))
 
-    with pytest.raises(FloatingPointError, match="at step 5"):
+    with pytest.raises(DivergedError, match="at step 5"):
         run.run(spoil)
     kept = torch.load(tmp_path / "run" / "resume.pt", weights_only=True)
     assert kept["step"] == 4
@@ -158,7 +159,7 @@ def test_an_epoch_sees_every_frame_and_only_full_batches(frames_count: int, batc
     assert batches != epoch_order(frames_count, batch, seed=6, epoch=2) or frames_count < batch
 
 
-@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}])
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"workers": -1}])
 def test_a_recipe_that_cannot_train_is_named(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
         JointTrainingConfig(**change)
@@ -188,3 +189,63 @@ def test_nothing_but_broken_frames_is_an_error(
         sample.path.write_bytes(b"")
     with pytest.raises(ValueError, match="none of the 9 training frames could be read"):
         trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1)).run()
+
+
+def test_resuming_with_other_data_of_the_same_size_is_refused(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    config = dataclasses.replace(CONFIG, epochs=1)
+    trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding, config).run()
+    moved = [dataclasses.replace(sample, boxes=sample.boxes + 1) for sample in frames]
+    with pytest.raises(ValueError, match="was made with data = "):
+        trainer(tmp_path / "run", moved, tiny_detector, tiny_embedding, config).resume()
+
+
+def test_resuming_with_another_structure_is_refused(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1)).run()
+    assert resumed_model(tmp_path / "run", "none", tiny_detector, tiny_embedding).training
+    for change in ({"pyramid_channels": 32}, {"min_size": 64}):
+        other = dataclasses.replace(tiny_detector, **change)
+        with pytest.raises(ValueError, match=f"was trained with detector.{next(iter(change))} = "):
+            resumed_model(tmp_path / "run", "none", other, tiny_embedding)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half a file", b"a text"])
+def test_a_damaged_resume_point_is_one_line(
+    tmp_path: Path,
+    frames: list[FrameSample],
+    tiny_detector: DetectorConfig,
+    tiny_embedding: EmbeddingConfig,
+    content: bytes,
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "resume.pt").write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged"):
+        trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding).resume()
+
+
+def test_half_a_row_of_a_killed_run_is_dropped(tmp_path: Path) -> None:
+    log = MetricLog(tmp_path, resume_step=0)
+    for step in (1, 2, 1_234_567):
+        log.add({name: float(step) for name in COLUMNS})
+    log.close()
+    with (tmp_path / "metrics.csv").open("a") as file:
+        file.write("12")
+    MetricLog(tmp_path, resume_step=2_000_000).close()
+    assert [row["step"] for row in rows(tmp_path)] == ["1", "2", "1234567"]
+    MetricLog(tmp_path, resume_step=1).close()
+    assert [row["step"] for row in rows(tmp_path)] == ["1"]
+
+
+def test_regions_to_ignore_are_hidden_and_people_in_them_stay() -> None:
+    image = np.full((20, 30, 3), 200, dtype=np.uint8)
+    regions = np.array([[5, 5, 25, 15], [-4, -4, 2, 2]], dtype=np.float32)
+    people = np.array([[10, 4, 12, 14]], dtype=np.float32)
+    hidden = (without_regions(image, regions, people) == GREY).all(axis=2)
+    assert hidden[5:15, 5:10].all()
+    assert hidden[:2, :2].all()
+    assert not hidden[4:14, 10:12].any()
+    assert hidden.sum() == 20 * 10 - 2 * 9 + 4
+    assert without_regions(image, regions[:0], people) is image
