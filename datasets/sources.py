@@ -25,7 +25,9 @@ from datasets.videos import (
 )
 
 _T = TypeVar("_T")
-_PRW_NAME = re.compile(r"c(\d+)s\d+_\d+", re.ASCII)
+_CAMERA_NAME = re.compile(r"c(\d+)(s\d+|p\d+)?_", re.ASCII)
+_PICTURE_FOLDERS = frozenset({"frames", "images", "image", "imgs", "img1", "jpegimages"})
+"""Sub-folders, in lower case, that say what lies in them, not which camera took it."""
 _log = logging.getLogger(__name__)
 
 
@@ -57,8 +59,9 @@ def frames_from_source(
     Args:
         source: a path or a URL.
         every_seconds: the distance of two frames of a video or stream; 0 gives every frame.
-        camera: the camera of all frames. None takes it from the JSON file, from a name such as c3s1_000123 (camera 3),
-            or from the first sub-folder (a whole number where it is one).
+        camera: the camera of all frames. None takes it from the JSON file, from a name such as c3s1_000123 or c3_000123
+            (camera 3), or from the first sub-folder (a whole number where it is one) that is not called frames, images
+            or the like.
         start_time: the time of the first frame, seconds since the epoch. Videos count on from it; images of a folder
             are then taken to be `every_seconds` apart in each camera. None leaves images without a time and counts
             videos from 0. Times in a JSON file win.
@@ -171,7 +174,7 @@ def _decoded(
         except ValueError as error:
             reason = f"{error.reason}; {error.remedy}" if isinstance(error, ImageError) else str(error)
             failures.append((item.name, reason))
-            _log.warning("%s: %s", item.name, reason)
+            _log.info("%s: %s", item.name, reason)  # the caller has it in `failures` and says it
             continue
         useful += 1
         yield Frame(item.name, image, item.camera, item.timestamp)
@@ -293,10 +296,10 @@ def _natural(text: str) -> list[int | str]:
 
 
 def _camera_of(name: str) -> Camera | None:
-    """The camera that a relative path tells: by PRW's naming, otherwise by the first sub-folder."""
-    folder, _, file = name.rpartition("/")
-    found = _PRW_NAME.match(file)
+    """The camera that a relative path tells: by the names of PRW and Plaza, otherwise by the first sub-folder."""
+    *folders, file = name.split("/")
+    found = _CAMERA_NAME.match(file)
     if found:
         return int(found[1])
-    first = folder.split("/", 1)[0]
+    first = next((folder for folder in folders if folder.lower() not in _PICTURE_FOLDERS), "")
     return int(first) if first.isascii() and first.isdecimal() else first or None

@@ -202,7 +202,7 @@ def _picked(
         lost = max(declared - read, broken)
         reason = f"{lost} of {declared} frames could not be read: the file is damaged or cut off; copy it again"
         failures.append((name, reason))
-        _log.warning("%s: %s", name, reason)
+        _log.info("%s: %s", name, reason)
 
 
 class _Clock:

@@ -61,6 +61,22 @@ def test_a_folder_in_natural_order_with_cameras(tmp_path: Path) -> None:
     assert count_frames(tmp_path) == 6
 
 
+def test_cameras_of_plaza_and_of_folders_that_only_say_what_lies_in_them(tmp_path: Path) -> None:
+    wanted = {
+        "frames/c2_000001.png": 2,
+        "frames/c12_000001.png": 12,
+        "c3p1_000001.png": 3,
+        "frames/a.png": None,
+        "gate/images/a.png": "gate",
+        "img1/4/a.png": 4,
+        "Frames/car_1.png": None,
+        "gate/c1.png": "gate",
+    }
+    for name in wanted:
+        write_image(tmp_path / name)
+    assert {frame.name: frame.camera for frame in frames_from_source(tmp_path)} == wanted
+
+
 def test_links_are_followed_once(tmp_path: Path) -> None:
     write_image(tmp_path / "data" / "a.png")
     (tmp_path / "data" / "loop").symlink_to(tmp_path / "data", target_is_directory=True)
