@@ -41,7 +41,9 @@ def read_split(path: Path) -> Scan:
             _annotation_record(where, record, images, problems)
         annotation_id = record.get("id")
         if annotation_id is not None and str(annotation_id) in seen:
-            problems.append(Problem(where, "its id occurs twice", "number annotations without repeats", fatal=False))
+            problems.append(
+                Problem(where, "its id occurs twice", "number annotations without repeats", False, kept=True)
+            )
         seen.add(str(annotation_id))
     samples = [image.sample() for image in images.values()]
     sizes = {image.name: image.size for image in images.values() if image.size is not None}
@@ -128,7 +130,7 @@ def _image_records(path: Path, records: list[Any], problems: list[Problem]) -> d
         size = _size(width, height)
         if size is None:
             what = f"width and height are {width!r} and {height!r}, expected pixels; its boxes are not clipped"
-            problems.append(Problem(where, what, "write the image's width and height", fatal=False))
+            problems.append(Problem(where, what, "write the image's width and height", False, kept=True))
         names.add(name)
         images[image_id] = _Image(name, path.parent / name, size, camera, time)
     return images
@@ -165,7 +167,7 @@ def _annotation_record(
         return
     if person_id != UNLABELLED and person_id in image.person_ids:
         what = f"person {person_id} occurs twice in the frame; the first box counts as the true one"
-        problems.append(Problem(where, what, "keep one of the boxes, or give -1 to the doubtful one", fatal=False))
+        problems.append(Problem(where, what, "keep one of the boxes, or give -1 to the doubtful one", False, kept=True))
     image.boxes.append(box)
     image.person_ids.append(person_id)
 

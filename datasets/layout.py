@@ -26,13 +26,15 @@ class Problem:
         where: file and record.
         what: the value met and what was expected.
         remedy: what to do about it.
-        fatal: True where loading refuses the data set; False where loading goes on without the record.
+        fatal: True where loading refuses the data set; False where loading goes on.
+        kept: True where the record is only doubtful and is read all the same; otherwise loading goes on without it.
     """
 
     where: str
     what: str
     remedy: str
     fatal: bool = True
+    kept: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; {self.remedy}"
@@ -65,20 +67,46 @@ class Scan:
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
+MOST_LINES = 20
+"""Broken records that are named one by one; of more only the number is told."""
+
+
 def accepted(problems: Sequence[Problem], root: Path, format_name: str) -> None:
-    """Refuse a data set with fatal problems, log the others once.
+    """Refuse a data set with fatal problems, log the others in one warning, a line for each.
 
     Raises:
         ValueError: some problem is fatal; the one line names the first three.
     """
-    command = f"`personsearch data check {root} --format {format_name}` lists all"
+    refuse_fatal(problems, root, format_name)
+    if problems:
+        lines = "\n".join(problem_lines(problems, root, format_name))
+        _log.warning("%s: %d records are left out or doubtful:\n%s", root, len(problems), lines)
+
+
+def refuse_fatal(problems: Sequence[Problem], root: Path, format_name: str) -> None:
+    """Refuse a data set with fatal problems.
+
+    Raises:
+        ValueError: there are some; the one line names the first three.
+    """
     fatal = [problem for problem in problems if problem.fatal]
     if fatal:
         first = "; ".join(f"{problem.where}: {problem.what}" for problem in fatal[:3])
-        raise ValueError(f"{root} has {len(fatal)} broken records, for example {first}; {command}")
-    if problems:
-        text = "%s: %d records are left out or doubtful, the first: %s; %s"
-        _log.warning(text, root, len(problems), problems[0], command)
+        command = _check_command(root, format_name)
+        raise ValueError(f"{root} has {len(fatal)} broken records, for example {first}; {command} lists all")
+
+
+def problem_lines(problems: Sequence[Problem], root: Path, format_name: str) -> list[str]:
+    """A line for each problem; of many the first MOST_LINES, and how many more there are."""
+    lines = [str(problem) for problem in problems[:MOST_LINES]]
+    if len(problems) > MOST_LINES:
+        more = len(problems) - MOST_LINES
+        lines.append(f"{root}: {more} more broken records; {_check_command(root, format_name)} lists all")
+    return lines
+
+
+def _check_command(root: Path, format_name: str) -> str:
+    return f"`personsearch data check {root} --format {format_name}`"
 
 
 def find_root(

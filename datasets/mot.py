@@ -137,7 +137,7 @@ def _sequence_info(folder: Path, problems: list[Problem]) -> tuple[str, Path, fl
         return section.get("name", resolved), folder / section.get("imDir", "img1"), rate
     except (configparser.Error, KeyError, ValueError) as error:
         what = f"cannot be read ({str(error).splitlines()[0]})"
-        problems.append(Problem(str(path), what, "write [Sequence] with name, imDir, frameRate", fatal=False))
+        problems.append(Problem(str(path), what, "write [Sequence] with name, imDir, frameRate", False, kept=True))
         return resolved, folder / "img1", 0.0
 
 
@@ -185,6 +185,6 @@ def _add_row(where: str, values: list[float], truths: dict[int, _Truth], problem
         return
     if track in truth.tracks:
         what = f"track {track} occurs twice in frame {frame}; the first box counts as the true one"
-        problems.append(Problem(where, what, "remove one of the rows", fatal=False))
+        problems.append(Problem(where, what, "remove one of the rows", False, kept=True))
     truth.boxes.append(box)
     truth.tracks.append(track)

@@ -31,12 +31,12 @@ def detection(
         score_threshold: of the field's figure.
         batch_size: frames a forward pass.
     """
-    from datasets import load_frames
+    from datasets import read_frames
     from detection.checkpoints import load_model
     from detection.metrics import coco_average_precision, recall_and_ap
     from search.inference import detect_split
 
-    samples = load_frames(format, root, "gallery")
+    samples, left_out = read_frames(format, root, "gallery")
     network = load_model(model)
     with Progress("Detecting") as progress:
         found = detect_split(network, samples, batch_size=batch_size, on_progress=progress)
@@ -62,7 +62,7 @@ def detection(
         "frames": len(readable), "boxes": boxes, "score_threshold": score_threshold, "ap": ap, "recall": recall,
         "ap_all_scores": ap_all, "recall_all_scores": recall_all, "coco": coco,
     }  # fmt: skip
-    return Outcome(table(["detection", root.name], rows), figures, _lines(found.failures))
+    return Outcome(table(["detection", root.name], rows), figures, [*left_out, *_lines(found.failures)])
 
 
 def search(
@@ -96,12 +96,12 @@ def search(
     """
     import torch
 
-    from datasets import load_frames
+    from datasets import read_frames
     from detection.checkpoints import load_model
     from search.inference import detect_split, embed_queries
 
     protocols = _protocols(format, root, gallery_size, same_camera)
-    samples = load_frames(format, root, "gallery")
+    samples, left_out = read_frames(format, root, "gallery")
     network = load_model(model)
     with Progress("Detecting") as progress:
         found = detect_split(network, samples, batch_size=batch_size, on_progress=progress)
@@ -129,7 +129,9 @@ def search(
             records.append({"protocol": label, "queries": len(queries), "metrics": metrics})
     header = ["protocol", "queries", "mAP", "top-1", "top-5", "top-10"]
     note = "" if ignore is None else "\ndetections of unlabelled people leave the ranking (--unlabelled ignore)"
-    return Outcome(table(header, rows) + note, {"rows": records, "unlabelled": unlabelled}, _lines(failures))
+    return Outcome(
+        table(header, rows) + note, {"rows": records, "unlabelled": unlabelled}, [*left_out, *_lines(failures)]
+    )
 
 
 def _rankings(
