@@ -1,5 +1,7 @@
 """The second look: other embeddings of the same boxes, before they are stored or compared."""
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -7,14 +9,21 @@ from torch import Tensor
 from torch.nn import functional
 
 from detection.detections import Detections
-from detection.joint import PersonSearchRCNN
 from search.inference import as_tensor
 
 
-def refine(model: PersonSearchRCNN, image: NDArray[np.uint8], detections: Detections) -> Detections:
+class EmbeddingModel(Protocol):
+    """What a second look needs of a model; `detection.joint.PersonSearchRCNN` has it."""
+
+    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
+        """(N_i, D) unit embeddings of boxes (N_i, 4)."""
+
+
+def refine(model: EmbeddingModel, image: NDArray[np.uint8], detections: Detections) -> Detections:
     """Average each embedding with that of the mirrored frame, so that it matters less which way a person walks.
 
-    A gallery and its probes must be treated alike: refine both or neither. Costs one more pass through the network.
+    A gallery and its probes must be treated alike: `PersonSearch(model, mirrored=True)` sees to it, and marks its
+    galleries. Costs one more pass through the network.
 
     Args:
         model: the joint model that made the detections, in evaluation mode.
@@ -31,9 +40,27 @@ def refine(model: PersonSearchRCNN, image: NDArray[np.uint8], detections: Detect
         raise ValueError("detections without embeddings cannot be refined; take those of model.detect()")
     if not len(detections):
         return detections
-    mirrored = model.embed([as_tensor(image).flip(-1)], [mirror(detections.boxes, image.shape[1])])[0]
-    both = detections.embeddings + mirrored.to(detections.embeddings.device)
-    return detections.with_embeddings(functional.normalize(both, dim=1))
+    refined = with_mirrored(model, [as_tensor(image)], [detections.boxes], [detections.embeddings])
+    return detections.with_embeddings(refined[0])
+
+
+def with_mirrored(
+    model: EmbeddingModel, images: list[Tensor], boxes: list[Tensor], embeddings: list[Tensor]
+) -> list[Tensor]:
+    """Embeddings averaged with those of the mirrored images, of unit length.
+
+    Args:
+        model: in evaluation mode.
+        images: [3, H, W] each, RGB in [0, 1].
+        boxes: (N_i, 4) xyxy pixels of each image.
+        embeddings: (N_i, D) of those boxes.
+    """
+    flipped = [mirror(rows, image.shape[-1]) for image, rows in zip(images, boxes, strict=True)]
+    mirrored = model.embed([image.flip(-1) for image in images], flipped)
+    return [
+        functional.normalize(plain + other.to(plain.device), dim=1)
+        for plain, other in zip(embeddings, mirrored, strict=True)
+    ]
 
 
 def mirror(boxes: Tensor, width: int) -> Tensor:

@@ -24,16 +24,19 @@ from datasets.samples import Camera, Frame
 from detection.detections import Detections
 from search import gallery_upkeep as upkeep
 from search.cutouts import CUTOUT_SIDE, CutoutStore, cut_out, encode_jpeg
-from search.gallery_description import DESCRIPTION_FILE, read_description, write_description
+from search.gallery_description import (
+    DESCRIPTION_FILE,
+    is_mirrored,
+    read_description,
+    unmirrored,
+    write_description,
+)
+from search.gallery_filters import as_camera_names, filter_sql, frames_sql, quoted, require_times, without_file
 from search.gallery_tables import (
     FRAMES_SCHEMA,
     FrameRows,
-    as_camera_names,
     detections_by_frame,
-    filter_sql,
-    frames_sql,
     frames_table,
-    quoted,
     retried,
     sightings_schema,
     sightings_table,
@@ -154,6 +157,9 @@ class Gallery:
             ValueError: another width or another fingerprint.
         """
         remedy = "use the model it was indexed with, or index into a new folder"
+        if model_fingerprint is not None and unmirrored(model_fingerprint) == unmirrored(self.model_fingerprint):
+            did = "with" if is_mirrored(self.model_fingerprint) else "without"
+            remedy = f"it was indexed {did} --mirrored: do so again, or index into a new folder"
         if embedding_dim is not None and embedding_dim != self.embedding_dim:
             raise ValueError(
                 f"gallery {self.path} holds embeddings of width {self.embedding_dim}, "
@@ -293,6 +299,7 @@ class Gallery:
         minimum_score: float | None = None,
         exclude_frame: str | None = None,
         exclude_source: str | None = None,
+        exclude_file: str | Path | None = None,
         combine: str = "mean",
     ) -> RankedSightings:
         """The sightings most similar to a probe, compared exactly with every row that passes the filters.
@@ -307,6 +314,7 @@ class Gallery:
             minimum_score: only sightings at least this similar, in [-1, 1]; raising it gives fewer and surer answers.
             exclude_frame: leave out frames of this name, the probe's own, say.
             exclude_source: leave out `exclude_frame` only where it belongs to this source; None is every source.
+            exclude_file: leave out the frames that were read from this image file, whatever their names.
             combine: several probes are "mean" (their average direction is the probe: steadier, the usual multi-shot
                 way) or "max" (a sighting counts by the probe most like it: keeps a back view apart from a front view).
 
@@ -314,7 +322,8 @@ class Gallery:
             Cosine similarities in falling order; ties in the order of source, frame and row.
 
         Raises:
-            ValueError: a value is out of its range, a camera is not in the gallery, or the probe has another width.
+            ValueError: a value is out of its range, a camera is not in the gallery, the probe has another width, or
+                a time is asked for that a gallery without such times cannot answer.
         """
         self.flush()
         if combine not in ("mean", "max"):
@@ -329,6 +338,11 @@ class Gallery:
             self._check_cameras(names)
         exclude = None if exclude_frame is None else (exclude_source, exclude_frame)
         where = filter_sql(names, after, before, exclude)
+        asked = [time for time in (after, before) if time is not None]
+        if asked and self._frames.count_rows():
+            require_times(self.path, self.time_span(), asked)
+        if exclude_file is not None:
+            where = without_file(self._frames, exclude_file, where)
         return nearest(self._sightings, probes, limit=limit, where=where, minimum_score=minimum_score)
 
     def _check_cameras(self, names: Sequence[str]) -> None:

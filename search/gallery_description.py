@@ -8,6 +8,19 @@ from typing import Any
 
 FORMAT_VERSION = 1
 DESCRIPTION_FILE = "gallery.json"
+MIRROR_MARK = "+mirror"
+"""Ends the fingerprint where each embedding is averaged with that of the mirrored frame: such embeddings are not
+comparable with plain ones of the same weights."""
+
+
+def is_mirrored(model_fingerprint: str) -> bool:
+    """Whether a fingerprint is one of embeddings averaged with those of the mirrored frame."""
+    return model_fingerprint.endswith(MIRROR_MARK)
+
+
+def unmirrored(model_fingerprint: str) -> str:
+    """The fingerprint of the weights alone."""
+    return model_fingerprint.removesuffix(MIRROR_MARK)
 
 
 def write_description(path: Path, *, embedding_dim: int, model_fingerprint: str) -> None:

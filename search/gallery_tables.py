@@ -1,10 +1,9 @@
-"""The two tables of a gallery: their columns, how rows are made and read, and the filters on them."""
+"""The two tables of a gallery: their columns, how rows are made and read."""
 
 import logging
-import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +14,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from datasets.samples import Camera
 from detection.detections import Detections
 from search.results import Cutout, Sighting
 
@@ -220,59 +218,3 @@ def retried(gallery: Path, write: Callable[[], Answer]) -> Answer:
             logger.info("write to gallery %s failed (attempt %d): %s", gallery, attempt, reason)
             time.sleep(0.1 * 2**attempt * random.uniform(0.5, 1.0))
     raise AssertionError("the last attempt returns or raises")
-
-
-def quoted(text: str) -> str:
-    """A string as an SQL literal, whatever it contains."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def frames_sql(names_by_source: Mapping[str, Iterable[str]]) -> str:
-    """The condition that a row belongs to one of these frames, at least one."""
-    return " OR ".join(
-        f"(source = {quoted(source)} AND frame IN ({', '.join(map(quoted, names))}))"
-        for source, names in names_by_source.items()
-    )
-
-
-def as_camera_names(cameras: Camera | Sequence[Camera] | None) -> tuple[str, ...] | None:
-    """Cameras as a gallery stores them, strings; a single one is a list of one, None stays None."""
-    if cameras is None:
-        return None
-    return tuple(map(str, [cameras] if isinstance(cameras, int | str) else cameras))
-
-
-def filter_sql(
-    cameras: Sequence[str] | None,
-    after: float | None,
-    before: float | None,
-    exclude: tuple[str | None, str] | None = None,
-) -> str | None:
-    """The condition for the filters of a search, None for no filter.
-
-    Args:
-        cameras: names, at least one, or None.
-        after: inclusive, seconds.
-        before: exclusive, seconds.
-        exclude: (source | None for every source, frame name) to leave out.
-
-    Raises:
-        ValueError: no camera, a time that is not finite, or an empty span of time.
-    """
-    conditions = []
-    if cameras is not None:
-        if not cameras:
-            raise ValueError("the filter names no camera; name at least one, or leave it out to search all")
-        conditions.append(f"camera IN ({', '.join(map(quoted, cameras))})")
-    for name, value, comparison in (("after", after, ">="), ("before", before, "<")):
-        if value is not None:
-            if not math.isfinite(value):
-                raise ValueError(f"{name} is {value}, expected seconds as a finite number")
-            conditions.append(f"timestamp {comparison} {float(value)!r}")
-    if after is not None and before is not None and after >= before:
-        raise ValueError(f"after {after} is not earlier than before {before}; nothing can lie between: exchange them")
-    if exclude is not None:
-        source, frame = exclude
-        same = f"frame = {quoted(frame)}"
-        conditions.append(f"NOT ({same})" if source is None else f"NOT ({same} AND source = {quoted(source)})")
-    return " AND ".join(conditions) or None

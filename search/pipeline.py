@@ -26,7 +26,9 @@ from detection.checkpoints import fingerprint, load_model
 from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
 from detection.precision import default_device
+from search.cascade import with_mirrored
 from search.gallery import Gallery
+from search.gallery_description import MIRROR_MARK, unmirrored
 from search.inference import as_tensor
 from search.probes import box_probe, crop_probe
 from search.results import RankedSightings
@@ -67,13 +69,16 @@ class IndexSummary:
 
 
 class PersonSearch:
-    """Model, device and batch size; no other state.
+    """Model, device, batch size and whether it looks twice; no other state.
 
     Args:
         model: detects and embeds; it is put into evaluation mode and onto the device.
         batch_size: frames that go through the network together; more is faster on a GPU and takes memory.
         device: "auto" is the GPU when there is one.
         model_fingerprint: names the weights in galleries; None computes it from a PersonSearchRCNN.
+        mirrored: average every embedding, of sightings and of probes, with that of the mirrored frame
+            (`search.cascade`): it then matters less which way a person walks, and takes about half as long again.
+            Galleries made so are marked, as their embeddings are not comparable with others.
 
     Raises:
         ValueError: the batch size is not positive, or a model of another class comes without a fingerprint.
@@ -86,6 +91,7 @@ class PersonSearch:
         batch_size: int = 4,
         device: str | torch.device = "auto",
         model_fingerprint: str | None = None,
+        mirrored: bool = False,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch size {batch_size}, expected at least 1")
@@ -97,10 +103,13 @@ class PersonSearch:
             model_fingerprint = fingerprint(model)
         self.model = model
         self.batch_size = batch_size
-        self.model_fingerprint = model_fingerprint
+        self.mirrored = mirrored
+        self.model_fingerprint = unmirrored(model_fingerprint) + (MIRROR_MARK if mirrored else "")
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, *, batch_size: int = 4, device: str | torch.device = "auto") -> Self:
+    def from_checkpoint(
+        cls, path: str | Path, *, batch_size: int = 4, device: str | torch.device = "auto", mirrored: bool = False
+    ) -> Self:
         """The predictor of a model file (`detection.checkpoints.load_model`).
 
         Raises:
@@ -108,7 +117,7 @@ class PersonSearch:
             ValueError: the file is not a joint model of this project.
         """
         where = None if device == "auto" else device
-        return cls(load_model(path, device=where), batch_size=batch_size, device=device)
+        return cls(load_model(path, device=where), batch_size=batch_size, device=device, mirrored=mirrored)
 
     def open_gallery(self, path: str | Path, *, create: bool = False) -> Gallery:
         """The gallery at a path, checked to be of this model; with `create` it is made where there is none.
@@ -121,13 +130,20 @@ class PersonSearch:
         return opener(path, embedding_dim=self.model.embedding_dim, model_fingerprint=self.model_fingerprint)
 
     @torch.no_grad()
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], *, refined: bool = True) -> list[Detections]:
         """Everybody in each image, on the processor.
 
         Args:
             images: (H, W, 3) uint8 RGB each.
+            refined: False leaves out what `mirrored` adds, for who does it by himself (`search.cascade.refine`).
         """
-        return [found.to("cpu") for found in self.model.detect([as_tensor(image) for image in images])]
+        tensors = [as_tensor(image) for image in images]
+        found = [one.to("cpu") for one in self.model.detect(tensors)]
+        if not (self.mirrored and refined):
+            return found
+        plain = [one.embeddings for one in found if one.embeddings is not None]
+        both = with_mirrored(self.model, tensors, [one.boxes for one in found], plain)
+        return [one.with_embeddings(rows) for one, rows in zip(found, both, strict=True)]
 
     def index(
         self,
@@ -161,9 +177,12 @@ class PersonSearch:
 
         Raises:
             FileNotFoundError: the source does not exist.
-            ValueError: not a single frame could be read, or the gallery is of another model.
+            ValueError: not a single frame could be read, the gallery is of another model, or the threshold is not in
+                [0, 1].
             OSError: the gallery cannot be written.
         """
+        if not 0 <= detection_threshold <= 1:
+            raise ValueError(f"detection threshold {detection_threshold}, expected a confidence from 0 to 1")
         self._require_own(gallery)
         gallery.refresh()
         place = source_place(source)
@@ -221,11 +240,10 @@ class PersonSearch:
         embeddings = [torch.zeros(0, self.model.embedding_dim)]
         for batch in _batches(iter(images), self.batch_size):
             placed = [crop_probe(image) for image in batch]
-            rows = self.model.embed(
+            embeddings += self._embed(
                 [as_tensor(canvas) for canvas, _ in placed],
                 [torch.from_numpy(box)[None] for _, box in placed],
             )
-            embeddings += [row.cpu() for row in rows]
         return torch.cat(embeddings)
 
     @torch.no_grad()
@@ -240,7 +258,14 @@ class PersonSearch:
             ValueError: the box is not four numbers, has no area, or lies outside the frame.
         """
         rows = torch.from_numpy(box_probe(image, box))[None]
-        return self.model.embed([as_tensor(image)], [rows])[0][0].cpu()
+        return self._embed([as_tensor(image)], [rows])[0][0]
+
+    def _embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
+        """(N_i, D) of boxes (N_i, 4) on the processor, as `detect` embeds them."""
+        rows = self.model.embed(images, boxes)
+        if self.mirrored:
+            rows = with_mirrored(self.model, images, boxes, rows)
+        return [row.cpu() for row in rows]
 
     def find(
         self,
@@ -255,6 +280,7 @@ class PersonSearch:
         before: float | None = None,
         minimum_score: float | None = None,
         exclude_frame: str | None = None,
+        exclude_file: str | Path | None = None,
         combine: str = "mean",
     ) -> RankedSightings:
         """Look for a person: by one or several pictures of the person, or by a box in a frame.
@@ -270,6 +296,7 @@ class PersonSearch:
             before: only earlier than this time.
             minimum_score: only sightings at least this similar.
             exclude_frame: leave out frames of this name.
+            exclude_file: leave out the frames read from this image file, the probe's own, say.
             combine: how several crops count, "mean" or "max".
 
         Raises:
@@ -292,6 +319,7 @@ class PersonSearch:
             before=before,
             minimum_score=minimum_score,
             exclude_frame=exclude_frame,
+            exclude_file=exclude_file,
             combine=combine,
         )
 

@@ -20,6 +20,7 @@ def find(
     before: str | None = None,
     minimum_score: float | None = None,
     combine: Literal["mean", "max"] = "mean",
+    include_own_frame: bool = False,
     html: Path | None = None,
 ) -> Outcome:
     """Rank the sightings of a gallery by similarity to a person: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
@@ -29,7 +30,7 @@ def find(
 
     Args:
         gallery: the gallery's folder, made by `personsearch index`.
-        model: the model that made the gallery.
+        model: the model that made the gallery; whether with --mirrored, the gallery tells.
         crop: a picture that shows the person alone; several of the same person may be given: a.jpg,b.jpg.
         frame: a whole frame that shows the person.
         box: where in that frame, in pixels.
@@ -39,10 +40,12 @@ def find(
         before: only earlier than this time.
         minimum_score: only sightings at least this similar.
         combine: how several crops count: their mean, or each sighting by the crop most like it.
+        include_own_frame: rank the sightings of --frame itself too, where it was indexed; its person comes first then.
         html: also write a page with the cut-outs to this file.
     """
     from datasets.images import read_image
     from search.cutouts import cut_out
+    from search.gallery_description import is_mirrored, read_description
     from search.pipeline import PersonSearch
     from search.report import MarkedBox, Picture, write_find_page
 
@@ -57,11 +60,12 @@ def find(
         "before": None if before is None else parse_time(before, "--before"),
         "minimum_score": minimum_score,
     }
-    search = PersonSearch.from_checkpoint(model)
+    search = PersonSearch.from_checkpoint(model, mirrored=is_mirrored(read_description(gallery)["model_fingerprint"]))
     with search.open_gallery(gallery) as store:
         if frame is not None and box is not None:
             picture = read_image(frame)
-            answer = search.find(store, frame=picture, box=box, **filters)
+            own = None if include_own_frame else frame
+            answer = search.find(store, frame=picture, box=box, exclude_file=own, **filters)
             pictures = [cut_out(picture, box)]
             origin = Picture(picture, frame.name, [MarkedBox(box, "probe")])
         else:

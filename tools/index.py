@@ -16,6 +16,8 @@ def index(
     every_seconds: float = 1.0,
     camera: str | None = None,
     start_time: str | None = None,
+    detection_threshold: float = 0.5,
+    mirrored: bool = False,
     batch_size: int = 4,
 ) -> Outcome:
     """Find everybody in frames or a video and add them to a gallery; interrupted, it goes on where it was.
@@ -26,14 +28,19 @@ def index(
         model: model.safetensors of a run, or its folder.
         every_seconds: distance of two frames of a video.
         camera: of all frames, instead of what the source tells.
-        start_time: when a video begins: ISO 8601 (UTC where no zone is given) or seconds since the epoch.
+        start_time: when the footage begins: ISO 8601 (UTC where no zone is given) or seconds since the epoch. Without
+            it videos count from 0, images have no time, and `find` cannot choose by the time of day.
+        detection_threshold: people found with less confidence are not kept, from 0 to 1.
+        mirrored: average each embedding with that of the mirrored frame: it matters less which way a person walks, and
+            takes longer.
         batch_size: frames a forward pass.
     """
     from datasets.sources import count_frames
+    from datasets.videos import is_stream, public_name
     from search.pipeline import IndexSummary, PersonSearch
 
     begins = None if start_time is None else parse_time(start_time, "--start-time")
-    search = PersonSearch.from_checkpoint(model, batch_size=batch_size)
+    search = PersonSearch.from_checkpoint(model, batch_size=batch_size, mirrored=mirrored)
     total = count_frames(source, every_seconds=every_seconds)
     with search.open_gallery(gallery, create=True) as store, Progress("Indexing") as progress:
 
@@ -42,7 +49,13 @@ def index(
             progress(done, total, sightings=summary.sightings)
 
         summary = search.index(
-            source, store, every_seconds=every_seconds, camera=camera, start_time=begins, on_progress=report
+            source,
+            store,
+            every_seconds=every_seconds,
+            camera=camera,
+            start_time=begins,
+            detection_threshold=detection_threshold,
+            on_progress=report,
         )
         whole = store.summary()
     rows: list[list[object]] = [
@@ -54,5 +67,7 @@ def index(
         ["cameras in the gallery", ", ".join(whole.cameras) or "unknown"],
     ]
     failures = [f"{name}: {reason}" for name, reason in summary.failures]
-    figures = {"source": source, "gallery": gallery, "run": summary, "summary": dataclasses.asdict(whole)}
+    # The address of a stream may hold a password, and figures are passed on.
+    shown = public_name(source) if is_stream(source) else source
+    figures = {"source": shown, "gallery": gallery, "run": summary, "summary": dataclasses.asdict(whole)}
     return Outcome(table(["index", str(gallery)], rows), figures, failures)

@@ -99,6 +99,24 @@ def test_filters_by_camera_and_time(gallery: Gallery) -> None:
     assert "0003.jpg" in {one.frame for one in elsewhere}
 
 
+def test_a_time_that_the_gallery_cannot_know_is_refused(gallery: Gallery, tmp_path: Path) -> None:
+    probe = unit(1)[0]
+    assert len(gallery.search(probe, after=1.7e9)) == 0  # nothing indexed yet is no mistake
+    fill(gallery, unit(8))  # 0 and 10 seconds from the start
+    for filters in ({"after": 1.7e9}, {"before": 1.7e9}, {"after": 5.0, "before": 1.7e9}):
+        with pytest.raises(ValueError, match=r"times from 00:00:00 to 00:00:10 since the start .*--start-time"):
+            gallery.search(probe, **filters)  # type: ignore[arg-type]
+    assert len(gallery.search(probe, after=5.0)) == 4
+    gallery.add(Frame("clock.jpg", IMAGE, "c0", 1.7e9), found(unit(1)))
+    assert len(gallery.search(probe, after=1.6e9)) == 1
+    timeless = Gallery.create(tmp_path / "timeless", **MODEL)
+    timeless.add(Frame("a.jpg", IMAGE), found(unit(1)))
+    for after in (5.0, 1.7e9):
+        with pytest.raises(ValueError, match=r"has no times to choose by; .*--start-time"):
+            timeless.search(probe, after=after)
+    assert len(timeless.search(probe)) == 1
+
+
 def test_ties_are_ordered_and_cut_alike_every_time(tmp_path: Path) -> None:
     same = np.repeat(unit(1), 300, axis=0)
     answers = []

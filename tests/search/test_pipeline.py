@@ -14,6 +14,7 @@ from detection.checkpoints import save_model
 from detection.detections import Detections
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from search.cascade import refine
 from search.gallery import Gallery
 from search.originals import read_original
 from search.pipeline import IndexSummary, PersonSearch, source_place
@@ -114,6 +115,25 @@ def test_find_by_box_and_by_several_crops(search: PersonSearch, gallery: Gallery
     assert len(outside) == 2
 
 
+def test_the_frame_of_the_probe_is_left_out_by_its_place_not_its_name(
+    search: PersonSearch, gallery: Gallery, footage: Path, tmp_path: Path
+) -> None:
+    search.index(footage, gallery)
+    search.index(footage / "north", gallery)  # the same files, through another door
+    write(tmp_path / "elsewhere" / "north" / "1.png", scene([1, 2], 1))
+    frame, box = scene([1, 2], 1), [50, 32, 66, 70]
+    probe = {"frame": frame, "box": box, "minimum_score": 0.99}
+    assert len(search.find(gallery, **probe)) == 6  # type: ignore[arg-type]
+    (tmp_path / "link").symlink_to(footage, target_is_directory=True)
+    for own in (footage / "north" / "1.png", str(tmp_path / "link" / "north" / "1.png")):
+        answer = search.find(gallery, exclude_file=own, **probe)  # type: ignore[arg-type]
+        assert sorted(one.frame for one in answer) == ["3.png", "5.png", "north/3.png", "north/5.png"]
+    for other in (tmp_path / "elsewhere" / "north" / "1.png", tmp_path / "1.png"):
+        assert len(search.find(gallery, exclude_file=other, **probe)) == 6  # type: ignore[arg-type]
+    later = search.find(gallery, exclude_file=footage / "north" / "1.png", cameras="north", **probe)  # type: ignore[arg-type]
+    assert sorted(one.frame for one in later) == ["north/3.png", "north/5.png"]
+
+
 def test_indexing_again_goes_on_where_it_stopped(search: PersonSearch, gallery: Gallery, footage: Path) -> None:
     def interrupt(summary: IndexSummary) -> None:
         if summary.frames >= 6:
@@ -207,6 +227,12 @@ def test_weak_detections_are_left_out(search: PersonSearch, gallery: Gallery, tm
     assert search.index(tmp_path / "one", gallery).sightings == 1
     other = search.open_gallery(tmp_path / "all", create=True)
     assert search.index(tmp_path / "one", other, detection_threshold=0.2).sightings == 2
+
+
+def test_the_detection_threshold_is_a_confidence(search: PersonSearch, gallery: Gallery, footage: Path) -> None:
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match=f"detection threshold {wrong}, expected a confidence"):
+            search.index(footage, gallery, detection_threshold=wrong)
 
 
 def test_batch_size_changes_nothing(footage: Path, tmp_path: Path) -> None:
@@ -314,6 +340,39 @@ def test_the_joint_model_end_to_end(joint_model: PersonSearchRCNN, footage: Path
     assert search.embed_crop(scene([1])[20:80, 5:30]).norm().item() == pytest.approx(1, abs=1e-3)
     many = search.embed_crops([scene([person])[20:80, 5:30] for person in range(5)])
     assert many.shape == (5, 8)
+
+
+def test_what_is_mirrored_is_so_everywhere_and_is_not_mixed_with_what_is_not(
+    joint_model: PersonSearchRCNN, footage: Path, tmp_path: Path
+) -> None:
+    plain = PersonSearch(joint_model, device="cpu")
+    search = PersonSearch(joint_model, device="cpu", mirrored=True)
+    assert search.model_fingerprint == plain.model_fingerprint + "+mirror"
+    gallery = search.open_gallery(tmp_path / "people", create=True)
+    search.index(footage, gallery, detection_threshold=0.0)
+    image = scene([1, 0], 0)
+    (raw,) = search.detect([image], refined=False)
+    (found,) = search.detect([image])
+    by_hand = refine(joint_model, image, raw)
+    assert found.embeddings is not None
+    assert by_hand.embeddings is not None
+    assert raw.embeddings is not None
+    torch.testing.assert_close(found.embeddings, by_hand.embeddings, atol=2e-2, rtol=0)
+    assert (found.embeddings - raw.embeddings).abs().max() > 0.05
+    assert torch.equal(plain.detect([image])[0].embeddings, raw.embeddings)
+    one = gallery.search(np.ones(8), limit=1)[0]
+    frame = read_original(one)
+    assert frame is not None
+    assert search.find(gallery, frame=frame, box=one.box)[0].score > 0.99
+    # A crop on its canvas and the mirrored crop on its canvas are mirror images of one another.
+    crop = np.random.default_rng(0).integers(0, 256, (60, 24, 3), dtype=np.uint8)
+    both = search.embed_crops([crop, np.ascontiguousarray(crop[:, ::-1])])
+    assert float((both[0] * both[1]).sum()) > 0.999
+    with pytest.raises(ValueError, match=r"it was indexed with --mirrored"):
+        plain.open_gallery(tmp_path / "people")
+    plain.open_gallery(tmp_path / "plain", create=True)
+    with pytest.raises(ValueError, match=r"it was indexed without --mirrored"):
+        search.open_gallery(tmp_path / "plain")
 
 
 def test_a_gallery_of_other_weights_is_refused(joint_model: PersonSearchRCNN, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,97 @@ def test_a_probe_is_found_by_box_and_by_crop(
     assert {sighting["camera"] for sighting in sightings} == {"2"}
     scores = [sighting["score"] for sighting in sightings]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_the_probes_own_frame_is_left_out_unless_asked_for(
+    square: Path, run: Path, gallery: Path, tmp_path: Path
+) -> None:
+    query = json.loads((square / "queries.json").read_text())[0]
+    x, y, width, height = query["bbox"]
+    answer = tmp_path / "answer.json"
+
+    def frames(picture: Path, *more: str) -> set[str]:
+        words = ["find", str(gallery), "--model", str(run), "--frame", str(picture), "--limit", "100000"]
+        box = f"{x},{y},{x + width},{y + height}"
+        assert main([*words, "--box", box, "--json", str(answer), *more]) == 0
+        return {sighting["frame"] for sighting in json.loads(answer.read_text())["sightings"]}
+
+    own = query["file_name"]
+    everything = frames(square / own, "--include-own-frame")
+    assert own in everything
+    assert frames(square / own) == everything - {own}
+    copy = tmp_path / Path(own).name
+    shutil.copy(square / own, copy)
+    assert frames(copy) == everything
+
+
+def test_a_mirrored_gallery_is_found_in_as_it_was_made(
+    square: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "footage").mkdir()
+    for picture in sorted((square / "frames").iterdir())[:3]:
+        shutil.copy(picture, tmp_path / "footage")
+    index = ["index", str(tmp_path / "footage"), "--model", str(run), "--gallery", str(tmp_path / "people")]
+    answer = tmp_path / "answer.json"
+    assert main([*index, "--mirrored", "--detection-threshold", "0"]) == 0
+    picture = next((tmp_path / "footage").iterdir())
+    find = ["find", str(tmp_path / "people"), "--model", str(run), "--json", str(answer), "--frame", str(picture)]
+    assert main([*find, "--box", "40,30,80,120", "--include-own-frame", "--limit", "1"]) == 0
+    best = json.loads(answer.read_text())["sightings"][0]
+    box = ",".join(map(str, best["box"]))
+    assert main([*find[:-1], best["location"], "--box", box, "--include-own-frame", "--limit", "1"]) == 0
+    assert json.loads(answer.read_text())["sightings"][0]["score"] > 0.99
+    assert main([*find, "--box", "40,30,80,120", "--after", "2026-05-01T08:30"]) == 2
+    assert "has no times to choose by; index into a new gallery with --start-time" in last_line(capsys)
+    assert main(index) == 2
+    assert "it was indexed with --mirrored" in last_line(capsys)
+    assert main([*index, "--mirrored", "--detection-threshold", "2"]) == 2
+    assert "detection threshold 2.0" in last_line(capsys)
+
+
+def test_the_figures_of_a_stream_hold_no_password(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from search.pipeline import IndexSummary, PersonSearch
+
+    # No camera to read from: indexing itself is left out.
+    monkeypatch.setattr(PersonSearch, "index", lambda *arguments, **options: IndexSummary())
+    words = ["index", "rtsp://me:secret@camera.local:554/main?token=abc", "--model", str(run)]
+    assert main([*words, "--gallery", str(tmp_path / "people"), "--json", str(tmp_path / "i.json")]) == 0
+    assert json.loads((tmp_path / "i.json").read_text())["source"] == "camera.local:554/main"
+    assert not any(word in (tmp_path / "i.json").read_text() for word in ("secret", "token"))
+
+
+def test_broken_records_are_named_by_the_evaluation(
+    square: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = tmp_path / "world"
+    world.mkdir()
+    (world / "frames").symlink_to(square / "frames", target_is_directory=True)
+    content = json.loads((square / "test.json").read_text())
+    people = {"category_id": 1, "image_id": content["images"][0]["id"], "iscrowd": 0, "person_id": -1}
+    content["annotations"] += [{**people, "id": 10_000 + row, "bbox": [5, 5, 0, 40]} for row in range(30)]
+    content["annotations"] += [{**content["annotations"][0], "person_id": -1}]  # only doubtful: its id occurs twice
+    (world / "test.json").write_text(json.dumps(content))
+    assert main(["evaluate", "detection", str(world), "--model", str(run), "--json", str(tmp_path / "d.json")]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("personsearch: ")]
+    assert len(lines) == 21
+    assert "(id 10000)" in lines[0]
+    assert "has no area and is left out; write a width and height > 0" in lines[0]
+    assert "10 more broken records; `personsearch data check" in lines[-1]
+    assert len(json.loads((tmp_path / "d.json").read_text())["failures"]) == 21
+
+
+def test_broken_footage_is_named_once_on_the_terminal(square: Path, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "footage").mkdir()
+    shutil.copy(next((square / "frames").iterdir()), tmp_path / "footage")
+    (tmp_path / "footage" / "empty.jpg").touch()
+    words = ["index", str(tmp_path / "footage"), "--gallery", str(tmp_path / "people"), "--model", str(run)]
+    repository = Path(__file__).resolve().parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tools.main", *words], capture_output=True, text=True, cwd=repository, check=False
+    )
+    assert ended.returncode == 1
+    (line,) = [line for line in ended.stderr.splitlines() if "empty.jpg" in line]
+    assert line.startswith("personsearch: empty.jpg")
 
 
 def test_filters_by_time_keep_what_lies_between(run: Path, gallery: Path, tmp_path: Path, square: Path) -> None:
