@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tools.main import COMMANDS
@@ -28,11 +30,13 @@ def test_the_example_runs_on_frames_of_the_square(
     for picture in sorted((tmp_path / "world" / "frames").iterdir())[:6]:
         picture.rename(tmp_path / "footage" / picture.name)
     (tmp_path / "detection").symlink_to(repository / "detection")
+    # Nobody stands in the last frame.
+    cv2.imwrite(str(tmp_path / "footage" / "z.jpg"), np.full((270, 480, 3), 90, np.uint8))
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), names)
     assert len(names["sightings"]) > 1
-    assert names["sightings"][0].score == pytest.approx(1.0, abs=1e-3)
+    assert names["search"].mirrored
     assert "data:image/jpeg;base64" in (tmp_path / "find.html").read_text(encoding="utf-8")
 
 
@@ -47,8 +51,8 @@ def test_every_command_and_option_of_the_readme_exists(text: str) -> None:
         name = next(known for known in (words.strip(), words.split()[0]) if known in COMMANDS)
         command = COMMANDS[name]
         parser = build_parser(name, getattr(importlib.import_module(command.module), command.function))
-        known = parser.format_help()
-        for option in re.findall(r"--[a-z][a-z.-]*", rest.split("#")[0]):
+        known = {option.replace("_", "-") for action in parser._actions for option in action.option_strings}
+        for option in re.findall(r"--[a-z][a-z._-]*", rest.split("#")[0]):
             assert option in known, f"{name} has no {option}"
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -75,14 +74,12 @@ def run_python(code: str, *, path: Path | None = None) -> subprocess.CompletedPr
     )
 
 
-def test_the_overview_lists_every_command_and_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_overview_lists_every_command_and_loads_nothing_heavy(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in COMMANDS)
     code = "import sys; from tools.main import main; main(['--help']); print(sorted(sys.modules))"
-    started = time.perf_counter()
     loaded = run_python(code)
-    assert time.perf_counter() - started < 2  # 0.05 s on an idle machine
     assert loaded.returncode == 0
     assert not any(f"'{heavy}'" in loaded.stdout for heavy in ("torch", "cv2", "numpy", "jsonargparse", "lancedb"))
 
