@@ -1,6 +1,7 @@
 """Augmentation by albumentations: what may change in a picture of a person without changing who it is."""
 
 import os
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +33,23 @@ class FrameAugmentation:
 
 
 class FrameTransform:
-    """Augments a frame and its boxes; what it draws depends on the seed given with each frame and on nothing else."""
+    """Augments a frame and its boxes; what it draws depends on the seed given with each frame and on nothing else.
+
+    Threads may share it: each has a pipeline of its own, as albumentations keeps its random state in the pipeline.
+    """
 
     def __init__(self, augmentation: FrameAugmentation) -> None:
+        self._augmentation = augmentation
+        self._of_thread = threading.local()
+
+    def _pipeline(self) -> albumentations.Compose:
+        if not hasattr(self._of_thread, "compose"):
+            self._of_thread.compose = self._build()
+        compose: albumentations.Compose = self._of_thread.compose
+        return compose
+
+    def _build(self) -> albumentations.Compose:
+        augmentation = self._augmentation
         steps: list[albumentations.BasicTransform] = []
         if augmentation.flip:
             steps.append(albumentations.HorizontalFlip(p=augmentation.flip))
@@ -57,7 +72,7 @@ class FrameTransform:
                     p=0.8,
                 )
             )
-        self._compose = albumentations.Compose(
+        return albumentations.Compose(
             steps,
             bbox_params=albumentations.BboxParams(
                 format="pascal_voc",
@@ -72,7 +87,8 @@ class FrameTransform:
         self, image: NDArray[np.uint8], boxes: FloatBoxes, seed: int
     ) -> tuple[NDArray[np.uint8], FloatBoxes, NDArray[np.int64]]:
         """The augmented image (H, W, 3), the boxes (M, 4) that remain, and which of the N given boxes they are (M,)."""
-        self._compose.set_random_seed(seed)
-        result = self._compose(image=image, bboxes=boxes, rows=np.arange(len(boxes)))
+        compose = self._pipeline()
+        compose.set_random_seed(seed)
+        result = compose(image=image, bboxes=boxes, rows=np.arange(len(boxes)))
         rows = np.asarray(result["rows"], dtype=np.int64).reshape(-1)
         return result["image"], np.asarray(result["bboxes"], dtype=np.float32).reshape(-1, 4), rows

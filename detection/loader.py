@@ -1,6 +1,8 @@
 """Frames for training, in an order and with an augmentation that depend on seed and epoch alone."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -8,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from datasets.images import ImageError, read_image
 from datasets.samples import Camera, FloatBoxes, FrameSample
@@ -104,18 +106,33 @@ def epoch_order(frames: int, batch_size: int, *, seed: int, epoch: int) -> list[
 
 
 def load_batches(frames: TrainingFrames, batches: Sequence[list[tuple[int, int]]], *, workers: int) -> Iterator[Batch]:
-    """Decode and augment batches ahead of the network, in `workers` processes (0: in this one)."""
-    loader = DataLoader(
-        frames,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=_collate,
-        worker_init_fn=_single_threaded if workers else None,
-        prefetch_factor=2 if workers else None,
-        # The loader draws a seed for its workers, which must not come out of the training's random numbers.
-        generator=torch.Generator(),
-    )
-    yield from loader
+    """Decode and augment batches ahead of the network.
+
+    In threads: OpenCV and NumPy compute without the interpreter's lock, and a process forked beside the thread pools of
+    torch, OpenCV and a database may hang.
+
+    Args:
+        frames: what the batches index.
+        batches: rows of `frames`, in the order to yield them.
+        workers: threads that work ahead, two batches each; 0 loads in the calling thread.
+    """
+    if not workers:
+        for rows in batches:
+            yield _collate([frames[row] for row in rows])
+        return
+    cv2.setNumThreads(1)  # its own threads would only compete with the network's
+    with ThreadPoolExecutor(workers, thread_name_prefix="frames") as pool:
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for rows in batches:
+                waiting.append(pool.submit(lambda rows: _collate([frames[row] for row in rows]), rows))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def _collate(items: list[Item]) -> Batch:
@@ -127,9 +144,3 @@ def _collate(items: list[Item]) -> Batch:
             batch.images.append(item[0])
             batch.targets.append(item[1])
     return batch
-
-
-def _single_threaded(worker: int) -> None:
-    """Workers beside a training share its cores: one thread each."""
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)

@@ -53,7 +53,7 @@ class JointTrainingConfig:
         momentum: how much of a table row stays at an update.
         scale: inverse temperature of OIM.
         seed: of weights, order, augmentation and RoI sampling.
-        workers: processes that decode and augment; 0 does it in the training process.
+        workers: threads that decode and augment ahead of the network; 0 does it between the steps.
         checkpoint_steps: a resume point is written this often, and after each epoch.
     """
 
@@ -283,7 +283,7 @@ class JointTrainer:
         }
 
     def _recipe(self) -> dict[str, object]:
-        """What must be the same when a run goes on; the number of loader processes changes nothing."""
+        """What must be the same when a run goes on; the number of loader threads changes nothing."""
         recipe: dict[str, object] = dataclasses.asdict(self.config)
         parts = {
             "detector": self.model.detector_config,

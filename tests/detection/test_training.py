@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from datasets.samples import FrameSample
+from datasets.transforms import FrameAugmentation, FrameTransform
 from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.loader import GREY, epoch_order, without_regions
+from detection.loader import GREY, TrainingFrames, epoch_order, load_batches, without_regions
 from detection.start import resumed_model
 from detection.training import COLUMNS, DivergedError, JointTrainer, JointTrainingConfig, MetricLog, write_config
 
@@ -168,7 +169,7 @@ def test_a_recipe_that_cannot_train_is_named(change: dict[str, float]) -> None:
 def test_broken_frames_are_named_and_the_rest_is_trained_on(
     tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
 ) -> None:
-    """Also through loader processes, and where a whole batch is broken."""
+    """Also through loader threads, and where a whole batch is broken."""
     content = frames[0].path.read_bytes()
     frames[0].path.write_bytes(content[: len(content) // 2])
     frames[1].path.write_bytes(b"")
@@ -249,3 +250,19 @@ def test_regions_to_ignore_are_hidden_and_people_in_them_stay() -> None:
     assert not hidden[4:14, 10:12].any()
     assert hidden.sum() == 20 * 10 - 2 * 9 + 4
     assert without_regions(image, regions[:0], people) is image
+
+
+def test_threads_load_the_same_batches_in_the_same_order(frames: list[FrameSample]) -> None:
+    loaded = TrainingFrames(frames, FrameTransform(FrameAugmentation()), seed=3, cameras={})
+    batches = [batch for epoch in range(3) for batch in epoch_order(len(frames), 2, seed=3, epoch=epoch)]
+    alone = list(load_batches(loaded, batches, workers=0))
+    together = list(load_batches(loaded, batches, workers=3))
+    assert len(alone) == len(together) == len(batches)
+    for first, second in zip(alone, together, strict=True):
+        for one, other in zip(first.images, second.images, strict=True):
+            assert torch.equal(one, other)
+        for one, other in zip(first.targets, second.targets, strict=True):
+            assert torch.equal(one["boxes"], other["boxes"])
+            assert torch.equal(one["person_index"], other["person_index"])
+    changed = [not torch.equal(alone[0].images[0], batch.images[0]) for batch in alone[1:]]
+    assert any(changed)
