@@ -46,13 +46,14 @@ def joint(
         training: the recipe.
         augmentation: how far training frames depart from the recorded ones.
     """
-    from datasets import load_frames
+    from datasets import read_frames
     from datasets.joined import join_training_frames
     from detection.start import resumed_model, start_model
     from detection.training import JointTrainer, write_config
 
     roots = [root, *(also or [])]
-    samples = join_training_frames({str(part): load_frames(format, part, "train") for part in roots})
+    read = {str(part): read_frames(format, part, "train") for part in roots}
+    samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
     if resume:
         model = resumed_model(output, weights, detector, embedding)
     else:
@@ -84,5 +85,6 @@ def joint(
     ]
     rows += [[name, f"{value:.4f}"] for name, value in summary.losses.items()]
     text = table(["training", str(output)], rows) + f"\nmodel: {summary.model_file}"
-    failures = [f"{name}: {reason}" for name, reason in summary.failures]
+    left_out = [line for _, lines in read.values() for line in lines]
+    failures = left_out + [f"{name}: {reason}" for name, reason in summary.failures]
     return Outcome(text, dataclasses.asdict(summary), failures)

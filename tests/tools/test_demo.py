@@ -13,7 +13,17 @@ SMALL = ["--persons", "12", "--minutes", "0.1", "--frame-width", "320", "--worke
 
 def test_the_demo_ends_in_a_report_with_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "report"
-    words = ["demo", "--output", str(output), "--from-scratch", "--epochs", "1", "--json", str(tmp_path / "demo.json"), *SMALL]
+    words = [
+        "demo",
+        "--output",
+        str(output),
+        "--from-scratch",
+        "--epochs",
+        "1",
+        "--json",
+        str(tmp_path / "demo.json"),
+        *SMALL,
+    ]
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert f"report: {(output / 'report.html').resolve()}" in printed
