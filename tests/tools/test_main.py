@@ -216,6 +216,8 @@ def test_an_interrupt_ends_the_process_with_130_and_one_line(tmp_path: Path) -> 
     slow = "import time\ndef wait() -> None:\n    print('started', flush=True)\n    time.sleep(30)\n"
     (tmp_path / "slow_command.py").write_text(slow)
     code = (
+        # A process started in the background of a script inherits that interrupts are ignored.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys; from tools.main import COMMANDS, Command, main\n"
         "COMMANDS['wait'] = Command('slow_command', 'wait', '')\n"
         "sys.exit(main(['wait']))"
