@@ -60,3 +60,17 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path, capsys: pyt
     assert main(["demo", "--output", str(tmp_path)]) == 2
     assert "is not empty" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_training_curve_shows_what_the_losses_were(tmp_path: Path) -> None:
+    """Also where the total weighs the identity loss by less than one."""
+    from detection.training import COLUMNS
+    from tools.demo_report import training_curve
+
+    values = {name: "0.25" for name in COLUMNS} | {"loss_identity": "4.0", "loss": "1.8"}
+    lines = [",".join(COLUMNS)]
+    lines += [",".join((values | {"step": str(step)})[name] for name in COLUMNS) for step in (1, 2)]
+    (tmp_path / "metrics.csv").write_text("\n".join(lines) + "\n")
+    series = training_curve(tmp_path / "metrics.csv").series
+    assert series["identity (OIM)"] == [(1.0, 4.0), (2.0, 4.0)]
+    assert series["detection"] == [(1.0, 1.0), (2.0, 1.0)]
