@@ -154,6 +154,7 @@ class _Float32RPNHead(RPNHead):
     """
 
     def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Objectness and box regression of each pyramid level, float32."""
         logits, regression = super().forward(x)
         return [one.float() for one in logits], [one.float() for one in regression]
 
