@@ -41,7 +41,8 @@ def demo(
         minutes: length of the recording for each camera and light period, half of it for training.
         frame_width: width of the frames in pixels.
         epochs: passes over the training frames; 0 is 1 from the shipped checkpoint and 30 from scratch.
-        from_scratch: train from nothing instead of fine-tuning. Takes about an hour on two cores.
+        from_scratch: train from nothing instead of fine-tuning. Not timed in full: 30 passes at the
+            speed of the fine-tuning would be about an hour on two cores.
         workers: processes that render.
     """
     output = output or _new_folder()
