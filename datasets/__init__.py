@@ -1,20 +1,35 @@
 """What the world looks like: frames, people in them, queries, and where all of it is read from.
 
-`load_frames` and `load_queries` read every supported data set by name; `datasets.sources.frames_from_source` reads
-footage; `datasets.check.check_dataset` lists broken records.
+`load_frames` and `load_queries` read every supported data set of full frames by name, `load_crops` every one of crops;
+`datasets.crops.read_crop` reads the picture of a crop; `datasets.sources.frames_from_source` reads footage;
+`datasets.check.check_dataset` lists broken records.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from datasets import cuhk_sysu, custom, mot, prw, uestc_pr
-from datasets.layout import DatasetNotFoundError, Scan, accepted, contiguous_ids, problem_lines, refuse_fatal
-from datasets.samples import FrameSample, Query
+from datasets import cuhk_sysu, custom, market1501, mot, prw, uestc_pr
+from datasets.crop_folders import CropScan, contiguous_crop_ids
+from datasets.layout import DatasetNotFoundError, Problem, Scan, accepted, contiguous_ids, problem_lines, refuse_fatal
+from datasets.samples import CropSample, FrameSample, Query
 
-__all__ = ["DATASETS", "SPLITS", "DatasetNotFoundError", "load_frames", "load_queries", "read_frames"]
+__all__ = [
+    "CROP_DATASETS",
+    "CROP_SPLITS",
+    "DATASETS",
+    "SPLITS",
+    "DatasetNotFoundError",
+    "load_crops",
+    "load_frames",
+    "load_queries",
+    "read_crops",
+    "read_frames",
+]
 
 SPLITS = ("train", "gallery")
+CROP_SPLITS = ("train", "gallery", "query")
+_Read = TypeVar("_Read")
 
 _FRAMES: dict[str, Callable[[Path, str], Scan]] = {
     "cuhk-sysu": cuhk_sysu.scan_frames,
@@ -29,9 +44,15 @@ _QUERIES: dict[str, Callable[..., list[Query]]] = {
     "uestc-pr": uestc_pr.load_queries,
     "custom": custom.load_queries,
 }
+_CROPS: dict[str, Callable[..., CropScan]] = {
+    "market1501": market1501.scan_crops,
+}
 
 DATASETS = tuple(_FRAMES)
 """The names that `load_frames` knows."""
+
+CROP_DATASETS = tuple(_CROPS)
+"""The names that `load_crops` knows."""
 
 
 def load_frames(name: str, root: Path | str, split: str) -> Sequence[FrameSample]:
@@ -62,9 +83,7 @@ def read_frames(name: str, root: Path | str, split: str) -> tuple[Sequence[Frame
     """
     root = Path(root)
     scan = _scan(name, root, split)
-    refuse_fatal(scan.problems, root, name)
-    accepted([problem for problem in scan.problems if problem.kept], root, name)
-    left_out = problem_lines([problem for problem in scan.problems if not problem.kept], root, name)
+    left_out = _left_out(scan.problems, root, name)
     return _numbered(scan.samples, split), left_out
 
 
@@ -96,11 +115,61 @@ def load_queries(name: str, root: Path | str, **options: Any) -> list[Query]:
     if name not in _QUERIES:
         known = ", ".join(_QUERIES)
         raise ValueError(f"data set {name!r} has no search protocol; expected one of {known}")
+    return _with_options(_QUERIES[name], name, "load_queries", Path(root), **options)
+
+
+def load_crops(name: str, root: Path | str, split: str, **options: Any) -> list[CropSample]:
+    """The crops of one split of a data set; `datasets.crops.read_crop` reads their pictures.
+
+    Args:
+        name: "market1501".
+        root: the data set's folder or its parent.
+        split: "train" (identities 0 .. P-1 without gaps), "gallery" or "query" (the data set's own identities).
+        options: the protocol, see the data set's module.
+
+    Raises:
+        DatasetNotFoundError: `root` is not what it should be.
+        ValueError: an unknown name, split or option, or records that cannot be understood.
+    """
+    scan = _scan_crops(name, Path(root), split, options)
+    accepted(scan.problems, Path(root), name)
+    return contiguous_crop_ids(scan.samples) if split == "train" else scan.samples
+
+
+def read_crops(name: str, root: Path | str, split: str, **options: Any) -> tuple[list[CropSample], list[str]]:
+    """`load_crops` for who tells by himself what was left out; nothing of that is logged then.
+
+    Returns:
+        The crops, and a line for each record that was left out, as in `read_frames`.
+
+    Raises as `load_crops`.
+    """
+    root = Path(root)
+    scan = _scan_crops(name, root, split, options)
+    left_out = _left_out(scan.problems, root, name)
+    return contiguous_crop_ids(scan.samples) if split == "train" else scan.samples, left_out
+
+
+def _scan_crops(name: str, root: Path, split: str, options: dict[str, Any]) -> CropScan:
+    if name not in _CROPS:
+        raise ValueError(f"data set {name!r} has no crops; expected one of {', '.join(_CROPS)}")
+    if split not in CROP_SPLITS:
+        raise ValueError(f"split is {split!r}, expected one of {', '.join(CROP_SPLITS)}")
+    return _with_options(_CROPS[name], name, "load_crops", root, split, **options)
+
+
+def _left_out(problems: list[Problem], root: Path, name: str) -> list[str]:
+    """Refuses fatal problems, logs the doubtful records that were read, and names the others."""
+    refuse_fatal(problems, root, name)
+    accepted([problem for problem in problems if problem.kept], root, name)
+    return problem_lines([problem for problem in problems if not problem.kept], root, name)
+
+
+def _with_options(reader: Callable[..., _Read], name: str, caller: str, *arguments: Any, **options: Any) -> _Read:
+    """Calls a reader; an option that it does not have is the user's mistake."""
     try:
-        return _QUERIES[name](Path(root), **options)
+        return reader(*arguments, **options)
     except TypeError as error:
         if "unexpected keyword" not in str(error):
             raise
-        raise ValueError(
-            f"data set {name!r}: {str(error).split(' ', 1)[1]}; see load_queries for its options"
-        ) from error
+        raise ValueError(f"data set {name!r}: {str(error).split(' ', 1)[1]}; see {caller} for its options") from error

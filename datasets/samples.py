@@ -98,17 +98,45 @@ class FrameSample:
 
 @dataclass(frozen=True)
 class CropSample:
-    """One picture of one person.
+    """One picture of one person: a whole image file, a cut of a frame (`box`) or a picture in an archive (`entry`).
+
+    Two samples are equal where everything but the box array itself is; `name` tells boxes apart.
 
     Args:
-        path: the image file.
+        path: the image file; with `box` the frame's image file, with `entry` the archive (HDF5).
         person_id: >= 0 or UNLABELLED; in the split "train" 0 .. P-1 without gaps.
         camera: None where unknown.
+        box: (4,) xyxy pixels of the frame at `path`, None where the whole picture is the crop.
+        entry: the picture's address inside the archive at `path`.
+        original_id: the identity as the data set's files write it; by default `person_id`.
+        name: the same for the same crop whichever split it is read in, and for no other crop of the data set; by
+            default made of path, entry and box.
     """
 
     path: Path
     person_id: int
     camera: Camera | None = None
+    box: FloatBoxes | None = field(default=None, compare=False)
+    entry: str | None = None
+    original_id: int | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.box is not None and self.entry is not None:
+            raise ValueError(f"crop {self.path}: has both a box and an entry, expected one of them or neither")
+        if self.box is not None:
+            object.__setattr__(self, "box", np.asarray(self.box, dtype=np.float32).reshape(4))
+        if self.original_id is None:
+            object.__setattr__(self, "original_id", self.person_id)
+        if not self.name:
+            object.__setattr__(self, "name", crop_name(self.path.as_posix(), self.box, self.entry))
+
+
+def crop_name(name: str, box: FloatBoxes | None = None, entry: str | None = None) -> str:
+    """The name of a crop: its picture's, then "#" and the entry or the box's corners where it has one."""
+    if box is not None:
+        return f"{name}#" + ",".join(f"{corner:g}" for corner in box.tolist())
+    return name if entry is None else f"{name}#{entry}"
 
 
 @dataclass(frozen=True)
