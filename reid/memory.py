@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Self
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn import functional
 
-from datasets.samples import BACKGROUND, UNLABELLED
+from reid.batch_rows import check_person_index, occurrence_rank
 
 
 class FloatMemory(nn.Module):
@@ -132,91 +132,3 @@ class UnlabelledQueue(FloatMemory):
         rows = (first + torch.arange(len(newest), device=self.queue.device)) % size
         self.queue[rows] = newest
         self.pointer.copy_((self.pointer + count) % size)
-
-
-def check_person_index(embeddings: Tensor, person_index: Tensor, identities: int) -> Tensor:
-    """Refuse indices that no row of a table of `identities` rows stands for.
-
-    One reduction and one transfer from the device, so that training can afford it at every step.
-
-    Args:
-        embeddings: (R, D).
-        person_index: (R,) integers.
-        identities: number of rows P of the table.
-
-    Returns:
-        person_index as int64, unchanged in value.
-
-    Raises:
-        ValueError: shapes disagree, or an index lies outside BACKGROUND .. identities - 1.
-    """
-    if embeddings.ndim != 2 or person_index.shape != embeddings.shape[:1]:
-        raise ValueError(
-            f"embeddings {tuple(embeddings.shape)} and person_index {tuple(person_index.shape)}, "
-            "expected (R, D) and (R,)"
-        )
-    if person_index.is_floating_point() or person_index.dtype == torch.bool:
-        raise ValueError(f"person_index is {person_index.dtype}, expected integers")
-    if person_index.numel():
-        lowest, highest = torch.stack(torch.aminmax(person_index)).tolist()
-        if highest >= identities or lowest < BACKGROUND:
-            wrong = highest if highest >= identities else lowest
-            raise ValueError(
-                f"person_index holds {wrong}, expected 0 .. {identities - 1}, {UNLABELLED} (unlabelled), {BACKGROUND} "
-                "(background); relabel the identities without gaps, as datasets.load_frames does for the split 'train'"
-            )
-    return person_index.long()
-
-
-def occurrence_rank(values: Tensor) -> Tensor:
-    """How often each value has occurred before its own position: [7, 3, 7, 7] gives [0, 0, 1, 2].
-
-    Args:
-        values: (R,) integers.
-
-    Returns:
-        (R,) int64.
-    """
-    order = torch.argsort(values, stable=True)
-    position = torch.arange(len(values), device=values.device)
-    ordered = values[order]
-    starts = torch.ones_like(ordered, dtype=torch.bool)
-    starts[1:] = ordered[1:] != ordered[:-1]
-    # The start of each run of equal values, carried forward over the run.
-    run_start = (position * starts).cummax(dim=0).values
-    rank = torch.empty_like(position)
-    rank[order] = position - run_start
-    return rank
-
-
-@torch.no_grad()
-def gather_rows(embeddings: Tensor, person_index: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows of all processes of a distributed run, in the order of their ranks; the same rows otherwise.
-
-    Memory that every process updates with the same rows stays the same in every process. Every process must
-    call this at every step, also with an empty batch.
-
-    Args:
-        embeddings: (R, D); R may differ between processes.
-        person_index: (R,) integers.
-
-    Returns:
-        (S, D) and (S,) with S the sum of all R, without a graph.
-    """
-    embeddings = embeddings.detach()
-    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
-        return embeddings, person_index
-    processes = distributed.get_world_size()
-    count = torch.tensor([len(embeddings)], device=embeddings.device)
-    counts = [torch.zeros_like(count) for _ in range(processes)]
-    distributed.all_gather(counts, count)
-    lengths = [int(length) for length in counts]
-    missing = max(lengths) - len(embeddings)
-    gathered = []
-    for values in (embeddings, person_index.long()):
-        # The collective wants equal shapes; the padding is cut off again.
-        padded = torch.cat([values, values.new_zeros(missing, *values.shape[1:])])
-        parts = [torch.empty_like(padded) for _ in range(processes)]
-        distributed.all_gather(parts, padded)
-        gathered.append(torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)]))
-    return gathered[0], gathered[1]

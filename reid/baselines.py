@@ -1,0 +1,131 @@
+"""The losses that the papers compare with: softmax, triplet, center."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reid.batch_rows import labelled_rows
+
+
+class SoftmaxLoss(nn.Module):
+    """Cross-entropy over a linear classifier of identities, nothing normalized.
+
+    Source: SphereReID (see `reid.sphere`), equations 1 and 2, where the bias is fixed at zero. With label smoothing
+    it is the identity loss of Luo, Gu, Liao, Lai, Jiang: Bag of Tricks and a Strong Baseline for Deep Person
+    Re-Identification, CVPR workshops 2019, equation 2: the target is (1 - e) y + e / P. Weights start as there, so
+    small that the first prediction is uniform.
+
+    Args:
+        embedding_dim: D.
+        identities: number P of training identities, 0 .. P-1 without gaps.
+        bias: whether every identity has a learned offset; both papers do without.
+        label_smoothing: share e of the target that is spread over all identities, in [0, 1); 0.1 in the bag of
+            tricks.
+
+    Attributes:
+        weight: (P, D) parameter.
+        bias: (P,) parameter, or None.
+    """
+
+    bias: nn.Parameter | None
+
+    def __init__(
+        self, embedding_dim: int, identities: int, *, bias: bool = False, label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        if embedding_dim < 1 or identities < 1:
+            raise ValueError(f"{identities} identities of {embedding_dim} dimensions, expected at least one of each")
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing is {label_smoothing}, expected 0 <= label_smoothing < 1")
+        self.label_smoothing = label_smoothing
+        self.weight = nn.Parameter(torch.empty(identities, embedding_dim).normal_(std=0.001))
+        self.register_parameter("bias", nn.Parameter(torch.zeros(identities)) if bias else None)
+
+    def extra_repr(self) -> str:
+        """The sizes and settings, for print(module)."""
+        identities, embedding_dim = self.weight.shape
+        return (
+            f"embedding_dim={embedding_dim}, identities={identities}, bias={self.bias is not None}, "
+            f"label_smoothing={self.label_smoothing}"
+        )
+
+    def forward(self, embeddings: Tensor, person_index: Tensor) -> Tensor:
+        """The mean cross-entropy of the labelled rows; zero, with the graph intact, where there is none.
+
+        Args:
+            embeddings: (R, D) floating point, of any length.
+            person_index: (R,) integers: an identity >= 0; rows below zero do not count.
+
+        Returns:
+            Scalar, float32 (float64 for float64 embeddings).
+
+        Raises:
+            ValueError: shapes disagree, or an identity is not below the number of identities.
+        """
+        identities, embedding_dim = self.weight.shape
+        rows, targets = labelled_rows(embeddings, person_index, embedding_dim=embedding_dim, identities=identities)
+        with torch.autocast(device_type=rows.device.type, enabled=False):
+            bias = None if self.bias is None else self.bias.to(rows.dtype)
+            logits = functional.linear(rows, self.weight.to(rows.dtype), bias)  # (L, P)
+            loss = functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=self.label_smoothing)
+            return loss / max(len(rows), 1)
+
+
+class TripletLoss(nn.Module):
+    """Batch-hard triplets: each row against its farthest positive and its nearest negative in the batch.
+
+    With a margin: max(0, margin + d(a, p) - d(a, n)); without: log(1 + exp(d(a, p) - d(a, n))), the soft margin, which
+    never stops pulling. d is the Euclidean distance of the rows as they come. The mean runs over the rows that have
+    both a positive (another row of their identity) and a negative, those that already keep the margin included.
+
+    Source: Hermans, Beyer, Leibe: In Defense of the Triplet Loss for Person Re-Identification, 2017, equation 5.
+
+    Deviations: a batch without any triplet has the loss zero with its graph; the row itself is no positive of its own;
+    two rows at the same place push nowhere instead of into NaN.
+
+    Args:
+        margin: by how much a negative has to be farther than a positive, >= 0; None for the soft margin.
+    """
+
+    def __init__(self, margin: float | None = 0.3) -> None:
+        super().__init__()
+        if margin is not None and margin < 0:
+            raise ValueError(f"margin is {margin}, expected a number >= 0, or None for the soft margin")
+        self.margin = margin
+
+    def extra_repr(self) -> str:
+        """The margin, for print(module)."""
+        return f"margin={self.margin}"
+
+    def forward(self, embeddings: Tensor, person_index: Tensor) -> Tensor:
+        """The mean loss of the hardest triplets; zero, with the graph intact, where there is none.
+
+        Args:
+            embeddings: (R, D) floating point, of any length.
+            person_index: (R,) integers: an identity >= 0; rows below zero do not count.
+
+        Returns:
+            Scalar, float32 (float64 for float64 embeddings).
+
+        Raises:
+            ValueError: shapes disagree.
+        """
+        rows, people = labelled_rows(embeddings, person_index)
+        with torch.autocast(device_type=rows.device.type, enabled=False):
+            with torch.no_grad():
+                distance = torch.cdist(rows, rows)  # (L, L)
+                same = people.unsqueeze(1) == people
+                positive = same & ~torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+                anchors = (positive.any(dim=1) & ~same.all(dim=1)).nonzero().squeeze(1)
+                if len(anchors) == 0:
+                    # An argmax over no columns is an error, hence no common way out.
+                    farthest = nearest = anchors
+                else:
+                    farthest = distance.masked_fill(~positive, -torch.inf)[anchors].argmax(dim=1)
+                    nearest = distance.masked_fill(same, torch.inf)[anchors].argmin(dim=1)
+            # The chosen pairs again, row by row: the norm of a difference is exact, and its gradient at zero is zero.
+            to_positive = torch.linalg.vector_norm(rows[anchors] - rows[farthest], dim=1)
+            to_negative = torch.linalg.vector_norm(rows[anchors] - rows[nearest], dim=1)
+            gap = to_positive - to_negative
+            losses = functional.softplus(gap) if self.margin is None else functional.relu(gap + self.margin)
+            return losses.sum() / max(len(anchors), 1)

@@ -1,0 +1,137 @@
+"""The rows of a batch that a loss is about: checked, chosen, brought to unit length, gathered from all processes."""
+
+import torch
+from torch import Tensor, distributed
+
+from datasets.samples import BACKGROUND, UNLABELLED
+
+
+def check_person_index(embeddings: Tensor, person_index: Tensor, identities: int | None) -> Tensor:
+    """Refuse indices that no row of a table of `identities` rows stands for.
+
+    One reduction and one transfer from the device, so that training can afford it at every step.
+
+    Args:
+        embeddings: (R, D).
+        person_index: (R,) integers.
+        identities: number of rows P of the table; None where any identity will do.
+
+    Returns:
+        person_index as int64, unchanged in value.
+
+    Raises:
+        ValueError: shapes disagree, or an index lies outside BACKGROUND .. identities - 1.
+    """
+    if embeddings.ndim != 2 or person_index.shape != embeddings.shape[:1]:
+        raise ValueError(
+            f"embeddings {tuple(embeddings.shape)} and person_index {tuple(person_index.shape)}, "
+            "expected (R, D) and (R,)"
+        )
+    if person_index.is_floating_point() or person_index.dtype == torch.bool:
+        raise ValueError(f"person_index is {person_index.dtype}, expected integers")
+    if person_index.numel():
+        lowest, highest = torch.stack(torch.aminmax(person_index)).tolist()
+        last = highest if identities is None else identities - 1
+        if highest > last or lowest < BACKGROUND:
+            wrong = highest if highest > last else lowest
+            raise ValueError(
+                f"person_index holds {wrong}, expected 0 .. {last}, {UNLABELLED} (unlabelled), {BACKGROUND} "
+                "(background); relabel the identities without gaps, as datasets.load_frames does for the split 'train'"
+            )
+    return person_index.long()
+
+
+def labelled_rows(
+    embeddings: Tensor, person_index: Tensor, *, embedding_dim: int | None = None, identities: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """The rows that an identity loss counts, in the precision it computes with.
+
+    Args:
+        embeddings: (R, D) floating point.
+        person_index: (R,) integers: an identity >= 0, UNLABELLED or BACKGROUND.
+        embedding_dim: the D that the loss was made for; None takes any.
+        identities: number of identities that the loss knows; None takes any.
+
+    Returns:
+        (L, D) the rows of an identity, with their graph, float32 (float64 for float64 embeddings), and (L,) int64
+        their identities, on the device of the embeddings.
+
+    Raises:
+        ValueError: shapes disagree, or an identity is not below the number of identities.
+    """
+    if embedding_dim is not None and embeddings.ndim == 2 and embeddings.shape[1] != embedding_dim:
+        raise ValueError(f"embeddings {tuple(embeddings.shape)}, expected (R, {embedding_dim})")
+    person_index = check_person_index(embeddings, person_index, identities).to(embeddings.device)
+    # Choosing rows first keeps what other rows hold, NaN included, out of the loss and its gradient.
+    rows = (person_index >= 0).nonzero().squeeze(1)
+    return embeddings[rows].to(torch.promote_types(embeddings.dtype, torch.float32)), person_index[rows]
+
+
+def unit_rows(rows: Tensor) -> Tensor:
+    """Rows divided by their Euclidean length; a row of zeros stays zero and passes no gradient on.
+
+    `torch.nn.functional.normalize` multiplies the gradient of such a row by 1e12.
+
+    Args:
+        rows: (R, D) floating point.
+
+    Returns:
+        (R, D).
+    """
+    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    tiny = length <= 1e-12
+    return rows * torch.where(tiny, 0, 1 / length.masked_fill(tiny, 1))
+
+
+def occurrence_rank(values: Tensor) -> Tensor:
+    """How often each value has occurred before its own position: [7, 3, 7, 7] gives [0, 0, 1, 2].
+
+    Args:
+        values: (R,) integers.
+
+    Returns:
+        (R,) int64.
+    """
+    order = torch.argsort(values, stable=True)
+    position = torch.arange(len(values), device=values.device)
+    ordered = values[order]
+    starts = torch.ones_like(ordered, dtype=torch.bool)
+    starts[1:] = ordered[1:] != ordered[:-1]
+    # The start of each run of equal values, carried forward over the run.
+    run_start = (position * starts).cummax(dim=0).values
+    rank = torch.empty_like(position)
+    rank[order] = position - run_start
+    return rank
+
+
+@torch.no_grad()
+def gather_rows(embeddings: Tensor, person_index: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of all processes of a distributed run, in the order of their ranks; the same rows otherwise.
+
+    Memory that every process updates with the same rows stays the same in every process. Every process must
+    call this at every step, also with an empty batch.
+
+    Args:
+        embeddings: (R, D); R may differ between processes.
+        person_index: (R,) integers.
+
+    Returns:
+        (S, D) and (S,) with S the sum of all R, without a graph.
+    """
+    embeddings = embeddings.detach()
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+        return embeddings, person_index
+    processes = distributed.get_world_size()
+    count = torch.tensor([len(embeddings)], device=embeddings.device)
+    counts = [torch.zeros_like(count) for _ in range(processes)]
+    distributed.all_gather(counts, count)
+    lengths = [int(length) for length in counts]
+    missing = max(lengths) - len(embeddings)
+    gathered = []
+    for values in (embeddings, person_index.long()):
+        # The collective wants equal shapes; the padding is cut off again.
+        padded = torch.cat([values, values.new_zeros(missing, *values.shape[1:])])
+        parts = [torch.empty_like(padded) for _ in range(processes)]
+        distributed.all_gather(parts, padded)
+        gathered.append(torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)]))
+    return gathered[0], gathered[1]
