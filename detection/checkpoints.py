@@ -1,18 +1,17 @@
 """Model files: safetensors with the structure in their header, so that a file alone rebuilds its model, safely."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.precision import default_device
+from reid.precision import default_device
+from reid.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
 
 FORMAT = "personsearch-joint-1"
 
@@ -28,23 +27,13 @@ def save_model(
         notes: anything worth knowing later (data, seed, command), JSON-able.
         half: store float16, half the size, with a rounding of about 1e-3 in each weight.
     """
-    state = {}
-    for name, value in model.state_dict().items():
-        value = value.detach().cpu().contiguous()
-        state[name] = value.half() if half and value.is_floating_point() else value
     header = {
         "format": FORMAT,
         "detector": json.dumps(dataclasses.asdict(model.detector_config)),
         "embedding": json.dumps(dataclasses.asdict(model.embedding_config)),
         "notes": json.dumps(dict(notes or {})),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        save_file(state, unfinished, metadata=header)
-    except SafetensorError as error:
-        raise OSError(f"{unfinished} could not be written ({error}); is the disk full?") from None
-    unfinished.replace(path)
+    write_weights(path, model, header, half=half)
 
 
 def load_model(path: Path | str, *, device: torch.device | str | None = None) -> PersonSearchRCNN:
@@ -54,15 +43,13 @@ def load_model(path: Path | str, *, device: torch.device | str | None = None) ->
         FileNotFoundError: there is no such file.
         ValueError: the file is not a joint model of this project, or is damaged.
     """
-    path = _model_file(path)
+    path = model_file(path)
     header = read_header(path)
     try:
         model = PersonSearchRCNN(
             DetectorConfig(**json.loads(header["detector"])), EmbeddingConfig(**json.loads(header["embedding"]))
         )
-        with safe_open(str(path), framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        model.load_state_dict(state)
+        model.load_state_dict(read_weights(path))
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
@@ -79,19 +66,7 @@ def read_header(path: Path | str) -> dict[str, str]:
         FileNotFoundError: there is no such file.
         ValueError: the file is not a joint model of this project.
     """
-    path = _model_file(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"model {path} does not exist; give the model.safetensors of a run of `train joint`")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no readable safetensors file ({error}); copy it again or train it anew") from None
-    if header.get("format") != FORMAT:
-        raise ValueError(
-            f"{path} has format {header.get('format')!r}, expected {FORMAT!r}: a file written by `train joint`"
-        )
-    return header
+    return read_weight_header(path, FORMAT, made_by="train joint")
 
 
 def fingerprint(model: PersonSearchRCNN) -> str:
@@ -99,13 +74,4 @@ def fingerprint(model: PersonSearchRCNN) -> str:
 
     A gallery stores it, so that a probe is never compared with embeddings of another model.
     """
-    digest = hashlib.sha256(repr((model.detector_config, model.embedding_config)).encode())
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _model_file(path: Path | str) -> Path:
-    path = Path(path)
-    return path / "model.safetensors" if path.is_dir() else path
+    return state_fingerprint(repr((model.detector_config, model.embedding_config)), model)

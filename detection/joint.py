@@ -21,7 +21,7 @@ from torchvision.ops import Conv2dNormActivation, MultiScaleRoIAlign
 from datasets.samples import BACKGROUND
 from detection.detections import Detections
 from detection.faster_rcnn import DetectorConfig, build_detector
-from detection.precision import Precision, autocast
+from reid.precision import Precision, autocast
 
 Target = dict[str, Tensor]
 """boxes (N, 4) xyxy pixels, labels (N,) ones, person_index (N,) >= 0 or UNLABELLED, camera_index (N,)."""

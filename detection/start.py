@@ -8,8 +8,8 @@ import torch
 from detection.checkpoints import FORMAT, load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.precision import default_device
 from detection.pretrained import freeze_early_stages, load_pretrained, pretrained_structure
+from reid.precision import default_device
 
 _log = logging.getLogger(__name__)
 

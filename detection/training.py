@@ -3,12 +3,9 @@
 One step: draw a batch, model.losses, criterion(embeddings, person_index), backward, optimiser step, criterion.update.
 """
 
-import csv
 import dataclasses
 import hashlib
-import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,10 +22,8 @@ from detection.checkpoints import save_model
 from detection.joint import PersonSearchRCNN, Target
 from detection.loader import TrainingFrames, epoch_order, load_batches
 from reid.losses import OIMLoss
+from reid.run_files import MODEL_FILE, DivergedError, MetricLog, read_resume_point, write_resume_point
 
-MODEL_FILE = "model.safetensors"
-RESUME_FILE = "resume.pt"
-METRICS_FILE = "metrics.csv"
 COLUMNS = (
     "step", "epoch", "learning_rate", "loss", "loss_objectness", "loss_rpn_box_reg", "loss_classifier",
     "loss_box_reg", "loss_identity", "people", "images_per_second",
@@ -80,10 +75,6 @@ class JointTrainingConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
-
-
-class DivergedError(ValueError):
-    """The loss is not finite any more."""
 
 
 @dataclass(frozen=True)
@@ -174,29 +165,11 @@ class JointTrainer:
             FileNotFoundError: nothing to resume from.
             ValueError: the resume point is damaged, or belongs to other data, another model or another recipe.
         """
-        path = self.directory / RESUME_FILE
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} does not exist, nothing to resume; start without --resume")
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file fails in whatever the unpickler happens to meet
-            reason = str(error).splitlines()[0] if str(error) else "it ends too early"
-            raise ValueError(f"{path} is damaged ({reason}); remove the run directory and train anew") from None
-        recipe = self._recipe()
-        different = [name for name, value in state["recipe"].items() if recipe.get(name) != value]
-        if different:
-            name = different[0]
-            raise ValueError(
-                f"{path} was made with {name} = {state['recipe'][name]}, this call has {recipe.get(name)}; resume with "
-                f"the arguments of the first call, or start in another run directory"
-            )
+        state = read_resume_point(self.directory, self._recipe())
         self.model.load_state_dict(state["model"])
         self.criterion.load_state_dict(state["criterion"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random_state"])
-        if len(state["gpu_random_states"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(state["gpu_random_states"])
         self.step = int(state["step"])
 
     def run(self, on_step: StepReport | None = None) -> TrainingSummary:
@@ -215,7 +188,7 @@ class JointTrainer:
         figures: dict[str, float] = {}
         failures: dict[str, str] = {}
         self.directory.mkdir(parents=True, exist_ok=True)
-        log = MetricLog(self.directory, resume_step=self.step)
+        log = MetricLog(self.directory, COLUMNS, resume_step=self.step)
         self.model.train()
         try:
             for epoch in range(self.step // self.steps_per_epoch, self.config.epochs):
@@ -313,72 +286,9 @@ class JointTrainer:
             "criterion": self.criterion.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "random_state": torch.get_rng_state(),
-            "gpu_random_states": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "step": self.step,
         }
-        unfinished = self.directory / (RESUME_FILE + ".unfinished")
-        try:
-            with unfinished.open("wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-        except RuntimeError as error:
-            raise OSError(f"{unfinished} could not be written ({error}); is the disk full?") from None
-        unfinished.replace(self.directory / RESUME_FILE)
-
-
-class MetricLog:
-    """Figures of each step as a CSV file and as TensorBoard events, both cut back to the step a run resumes from."""
-
-    def __init__(self, directory: Path, *, resume_step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # two seconds that only a training pays
-
-        path = directory / METRICS_FILE
-        rows: list[list[str]] = []
-        if resume_step and path.is_file():
-            with path.open(newline="", encoding="utf-8") as file:
-                # A run that was killed may have left half a row at the end.
-                whole = [row for row in list(csv.reader(file))[1:] if len(row) == len(COLUMNS)]
-            rows = [row for row in whole if int(row[0]) <= resume_step]
-        unfinished = path.with_name(path.name + ".unfinished")
-        with unfinished.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
-        unfinished.replace(path)
-        self._file = path.open("a", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file)
-        self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1)
-
-    def add(self, figures: dict[str, float]) -> None:
-        """One row; every name of COLUMNS must be there."""
-        row = [figures[name] for name in COLUMNS]
-        self._writer.writerow([*(str(int(value)) for value in row[:2]), *(f"{value:.6g}" for value in row[2:])])
-        for name, value in zip(COLUMNS[2:], row[2:], strict=True):
-            self._events.add_scalar(name, value, int(figures["step"]))
-
-    def flush(self) -> None:
-        """Everything so far is on disk, before the resume point that refers to it."""
-        self._file.flush()
-        self._events.flush()
-
-    def close(self) -> None:
-        """End both files."""
-        self._file.close()
-        self._events.close()
-
-
-def write_config(run_directory: Path, config: dict[str, object]) -> None:
-    """Keep what a run was started with; a directory that holds another run is refused.
-
-    A run that ended before its first resume point has nothing to keep and is started over.
-
-    Raises:
-        FileExistsError: there is a run in the directory.
-    """
-    if any((run_directory / name).exists() for name in (RESUME_FILE, MODEL_FILE)):
-        raise FileExistsError(f"{run_directory} holds a run already; choose another --output, or continue it: --resume")
-    run_directory.mkdir(parents=True, exist_ok=True)
-    (run_directory / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_resume_point(self.directory, state)
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

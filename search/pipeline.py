@@ -25,7 +25,7 @@ from datasets.videos import is_stream, public_name
 from detection.checkpoints import fingerprint, load_model
 from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
-from detection.precision import default_device
+from reid.precision import default_device
 from search.cascade import with_mirrored
 from search.gallery import Gallery
 from search.gallery_description import MIRROR_MARK, unmirrored

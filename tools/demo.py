@@ -103,7 +103,8 @@ def _train(output: Path, *, seed: int, epochs: int, from_scratch: bool) -> Path:
     """Fine-tune the shipped checkpoint on the square's training half, or train from nothing; the model file."""
     from datasets import load_frames
     from detection.start import start_model
-    from detection.training import JointTrainer, write_config
+    from detection.training import JointTrainer
+    from reid.run_files import write_config
     from tools.recipes import joint_recipe
 
     recipe = joint_recipe("plaza")

@@ -49,7 +49,8 @@ def joint(
     from datasets import read_frames
     from datasets.joined import join_training_frames
     from detection.start import resumed_model, start_model
-    from detection.training import JointTrainer, write_config
+    from detection.training import JointTrainer
+    from reid.run_files import write_config
 
     roots = [root, *(also or [])]
     read = {str(part): read_frames(format, part, "train") for part in roots}

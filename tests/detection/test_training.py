@@ -15,7 +15,8 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.loader import GREY, TrainingFrames, epoch_order, load_batches, without_regions
 from detection.start import resumed_model
-from detection.training import COLUMNS, DivergedError, JointTrainer, JointTrainingConfig, MetricLog, write_config
+from detection.training import COLUMNS, JointTrainer, JointTrainingConfig
+from reid.run_files import DivergedError, MetricLog, write_config
 
 CONFIG = JointTrainingConfig(epochs=3, batch_size=3, learning_rate=2e-3, workers=0, queue_size=5, checkpoint_steps=2)
 
@@ -228,15 +229,15 @@ def test_a_damaged_resume_point_is_one_line(
 
 
 def test_half_a_row_of_a_killed_run_is_dropped(tmp_path: Path) -> None:
-    log = MetricLog(tmp_path, resume_step=0)
+    log = MetricLog(tmp_path, COLUMNS, resume_step=0)
     for step in (1, 2, 1_234_567):
         log.add({name: float(step) for name in COLUMNS})
     log.close()
     with (tmp_path / "metrics.csv").open("a") as file:
         file.write("12")
-    MetricLog(tmp_path, resume_step=2_000_000).close()
+    MetricLog(tmp_path, COLUMNS, resume_step=2_000_000).close()
     assert [row["step"] for row in rows(tmp_path)] == ["1", "2", "1234567"]
-    MetricLog(tmp_path, resume_step=1).close()
+    MetricLog(tmp_path, COLUMNS, resume_step=1).close()
     assert [row["step"] for row in rows(tmp_path)] == ["1"]
 
 

@@ -1,0 +1,135 @@
+"""The files of a training's run directory: what it was started with, its figures of each step, its resume point."""
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+MODEL_FILE = "model.safetensors"
+RESUME_FILE = "resume.pt"
+METRICS_FILE = "metrics.csv"
+
+
+class DivergedError(ValueError):
+    """The loss is not finite any more."""
+
+
+class MetricLog:
+    """Figures of each step as a CSV file and as TensorBoard events, both cut back to the step a run resumes from.
+
+    Args:
+        directory: the run's folder.
+        columns: names of the figures; the first two, step and epoch, are integers.
+        resume_step: rows of later steps are dropped.
+    """
+
+    def __init__(self, directory: Path, columns: Sequence[str], *, resume_step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # two seconds that only a training pays
+
+        path = directory / METRICS_FILE
+        self._columns = tuple(columns)
+        rows: list[list[str]] = []
+        if resume_step and path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                # A run that was killed may have left half a row at the end.
+                whole = [row for row in list(csv.reader(file))[1:] if len(row) == len(self._columns)]
+            rows = [row for row in whole if int(row[0]) <= resume_step]
+        unfinished = path.with_name(path.name + ".unfinished")
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([self._columns, *rows])
+        unfinished.replace(path)
+        self._file = path.open("a", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file)
+        self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1)
+
+    def add(self, figures: Mapping[str, float]) -> None:
+        """One row; every name of the columns must be there."""
+        row = [figures[name] for name in self._columns]
+        self._writer.writerow([*(str(int(value)) for value in row[:2]), *(f"{value:.6g}" for value in row[2:])])
+        for name, value in zip(self._columns[2:], row[2:], strict=True):
+            self._events.add_scalar(name, value, int(figures["step"]))
+
+    def flush(self) -> None:
+        """Everything so far is on disk, before the resume point that refers to it."""
+        self._file.flush()
+        self._events.flush()
+
+    def close(self) -> None:
+        """End both files."""
+        self._file.close()
+        self._events.close()
+
+
+def write_config(run_directory: Path, config: Mapping[str, object]) -> None:
+    """Keep what a run was started with; a directory that holds another run is refused.
+
+    A run that ended before its first resume point has nothing to keep and is started over.
+
+    Raises:
+        FileExistsError: there is a run in the directory.
+    """
+    if any((run_directory / name).exists() for name in (RESUME_FILE, MODEL_FILE)):
+        raise FileExistsError(f"{run_directory} holds a run already; choose another --output, or continue it: --resume")
+    run_directory.mkdir(parents=True, exist_ok=True)
+    (run_directory / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def write_resume_point(run_directory: Path, state: Mapping[str, object]) -> None:
+    """Write resume.pt whole or not at all, with the state of the random generators.
+
+    Args:
+        run_directory: of the run.
+        state: tensors and plain values; `recipe` in it is what a resumed run must share.
+
+    Raises:
+        OSError: the file could not be written.
+    """
+    randomness = {
+        "random_state": torch.get_rng_state(),
+        "gpu_random_states": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    unfinished = run_directory / (RESUME_FILE + ".unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            torch.save({**state, **randomness}, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except RuntimeError as error:
+        raise OSError(f"{unfinished} could not be written ({error}); is the disk full?") from None
+    unfinished.replace(run_directory / RESUME_FILE)
+
+
+def read_resume_point(run_directory: Path, recipe: Mapping[str, object]) -> dict[str, Any]:
+    """The state of the last resume point, after its random generators were put back.
+
+    Args:
+        run_directory: of the run.
+        recipe: what the run that goes on is made of.
+
+    Raises:
+        FileNotFoundError: nothing to resume from.
+        ValueError: the resume point is damaged, or belongs to other data, another model or another recipe.
+    """
+    path = run_directory / RESUME_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist, nothing to resume; start without --resume")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file fails in whatever the unpickler happens to meet
+        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
+        raise ValueError(f"{path} is damaged ({reason}); remove the run directory and train anew") from None
+    different = [name for name, value in state["recipe"].items() if recipe.get(name) != value]
+    if different:
+        name = different[0]
+        raise ValueError(
+            f"{path} was made with {name} = {state['recipe'][name]}, this call has {recipe.get(name)}; resume with "
+            f"the arguments of the first call, or start in another run directory"
+        )
+    torch.set_rng_state(state["random_state"])
+    if len(state["gpu_random_states"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["gpu_random_states"])
+    return state
