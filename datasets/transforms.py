@@ -14,6 +14,9 @@ import albumentations
 
 from datasets.samples import FloatBoxes
 
+IMAGENET_MEAN = (124, 116, 104)
+"""The mean color of ImageNet, RGB, which is zero after a network's normalization."""
+
 
 @dataclass(frozen=True)
 class FrameAugmentation:
@@ -92,3 +95,78 @@ class FrameTransform:
         result = compose(image=image, bboxes=boxes, rows=np.arange(len(boxes)))
         rows = np.asarray(result["rows"], dtype=np.int64).reshape(-1)
         return result["image"], np.asarray(result["bboxes"], dtype=np.float32).reshape(-1, 4), rows
+
+
+@dataclass(frozen=True)
+class CropAugmentation:
+    """How far training crops may depart from the recorded ones, beside the random window that is always taken.
+
+    Args:
+        flip: probability of a horizontal flip.
+        pad: black pixels around the resized crop before a window of the input's size is taken; 10 in the bag of
+            tricks, 0 in SphereReID.
+        color: strength of changes of brightness, contrast and saturation, 0..1.
+        erase: probability that a rectangle of 2 to 40 % of the picture is replaced by ImageNet's mean color (random
+            erasing). Not in SphereReID's paper.
+    """
+
+    flip: float = 0.5
+    pad: int = 0
+    color: float = 0.0
+    erase: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "color", "erase"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to 1")
+        if self.pad < 0:
+            raise ValueError(f"pad is {self.pad}, expected 0 or more pixels")
+
+
+class CropTransform:
+    """Augments a crop: resize, flip, a random window, color, erasing; the seed given decides everything drawn.
+
+    Args:
+        augmentation: what may change.
+        resize: (height, width) that every crop gets first.
+        window: (height, width) of the random window that is returned.
+    """
+
+    def __init__(self, augmentation: CropAugmentation, resize: tuple[int, int], window: tuple[int, int]) -> None:
+        self._augmentation = augmentation
+        self._resize = resize
+        self._window = window
+        self._of_thread = threading.local()
+
+    def _build(self) -> albumentations.Compose:
+        augmentation = self._augmentation
+        (height, width), (window_height, window_width) = self._resize, self._window
+        steps: list[albumentations.BasicTransform] = [albumentations.Resize(height, width)]
+        if augmentation.flip:
+            steps.append(albumentations.HorizontalFlip(p=augmentation.flip))
+        if augmentation.pad:
+            padded = height + 2 * augmentation.pad, width + 2 * augmentation.pad
+            steps.append(albumentations.PadIfNeeded(*padded, fill=0))
+        steps.append(albumentations.RandomCrop(window_height, window_width))
+        if augmentation.color:
+            low, high = 1 - augmentation.color, 1 + augmentation.color
+            steps.append(
+                albumentations.ColorJitter(
+                    brightness=(low, high), contrast=(low, high), saturation=(low, high), hue=(0.0, 0.0), p=0.8
+                )
+            )
+        if augmentation.erase:
+            steps.append(
+                albumentations.Erasing(
+                    scale=(0.02, 0.4), ratio=(0.3, 1 / 0.3), fill=IMAGENET_MEAN, p=augmentation.erase
+                )
+            )
+        return albumentations.Compose(steps)
+
+    def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB of any size to the window's size."""
+        if not hasattr(self._of_thread, "compose"):
+            self._of_thread.compose = self._build()
+        self._of_thread.compose.set_random_seed(seed)
+        augmented: NDArray[np.uint8] = self._of_thread.compose(image=image)["image"]
+        return augmented
