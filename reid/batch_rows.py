@@ -41,6 +41,38 @@ def check_person_index(embeddings: Tensor, person_index: Tensor, identities: int
     return person_index.long()
 
 
+def check_camera_index(person_index: Tensor, camera_index: Tensor, cameras: int) -> Tensor:
+    """Refuse cameras that no column of a table of `cameras` columns stands for.
+
+    Args:
+        person_index: (R,) integers; rows below zero may have any camera.
+        camera_index: (R,) integers.
+        cameras: number of columns C of the table.
+
+    Returns:
+        camera_index as int64, unchanged in value.
+
+    Raises:
+        ValueError: shapes disagree, or the camera of an identity's row lies outside 0 .. cameras - 1.
+    """
+    if camera_index.shape != person_index.shape:
+        raise ValueError(
+            f"camera_index {tuple(camera_index.shape)} and person_index {tuple(person_index.shape)}, expected (R,) both"
+        )
+    if camera_index.is_floating_point() or camera_index.dtype == torch.bool:
+        raise ValueError(f"camera_index is {camera_index.dtype}, expected integers")
+    counted = camera_index[person_index >= 0]
+    if counted.numel():
+        lowest, highest = torch.stack(torch.aminmax(counted)).tolist()
+        if highest >= cameras or lowest < 0:
+            wrong = highest if highest >= cameras else lowest
+            raise ValueError(
+                f"camera_index holds {wrong}, expected 0 .. {cameras - 1}; number the cameras of the training set "
+                "without gaps, and use one camera, 0, for data without cameras"
+            )
+    return camera_index.long()
+
+
 def labelled_rows(
     embeddings: Tensor, person_index: Tensor, *, embedding_dim: int | None = None, identities: int | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -104,8 +136,24 @@ def occurrence_rank(values: Tensor) -> Tensor:
     return rank
 
 
+def split_by_occurrence(values: Tensor) -> tuple[Tensor, ...]:
+    """Positions in rounds: all first occurrences of a value, all second ones, and so on.
+
+    The values of one round are distinct, so that each round can be written by one scatter without collisions, and
+    rounds one after another do what a loop over positions would.
+
+    Args:
+        values: (R,) integers.
+
+    Returns:
+        int64 positions, one tensor per round, as many as the most frequent value has occurrences.
+    """
+    rank = occurrence_rank(values)
+    return torch.argsort(rank, stable=True).split(torch.bincount(rank).tolist())
+
+
 @torch.no_grad()
-def gather_rows(embeddings: Tensor, person_index: Tensor) -> tuple[Tensor, Tensor]:
+def gather_rows(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
     """The rows of all processes of a distributed run, in the order of their ranks; the same rows otherwise.
 
     Memory that every process updates with the same rows stays the same in every process. Every process must
@@ -113,14 +161,14 @@ def gather_rows(embeddings: Tensor, person_index: Tensor) -> tuple[Tensor, Tenso
 
     Args:
         embeddings: (R, D); R may differ between processes.
-        person_index: (R,) integers.
+        indices: (R,) integers each.
 
     Returns:
-        (S, D) and (S,) with S the sum of all R, without a graph.
+        (S, D) and one (S,) per index, with S the sum of all R, without a graph.
     """
     embeddings = embeddings.detach()
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
-        return embeddings, person_index
+        return embeddings, *indices
     processes = distributed.get_world_size()
     count = torch.tensor([len(embeddings)], device=embeddings.device)
     counts = [torch.zeros_like(count) for _ in range(processes)]
@@ -128,10 +176,10 @@ def gather_rows(embeddings: Tensor, person_index: Tensor) -> tuple[Tensor, Tenso
     lengths = [int(length) for length in counts]
     missing = max(lengths) - len(embeddings)
     gathered = []
-    for values in (embeddings, person_index.long()):
+    for values in (embeddings, *(index.long() for index in indices)):
         # The collective wants equal shapes; the padding is cut off again.
         padded = torch.cat([values, values.new_zeros(missing, *values.shape[1:])])
         parts = [torch.empty_like(padded) for _ in range(processes)]
         distributed.all_gather(parts, padded)
         gathered.append(torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)]))
-    return gathered[0], gathered[1]
+    return tuple(gathered)

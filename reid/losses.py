@@ -6,5 +6,6 @@ with a memory have `criterion.update(embeddings, person_index, ...)`, to be call
 
 from reid.oim import OIMLoss
 from reid.sphere import SphereLoss
+from reid.toim import TOIMLoss
 
-__all__ = ["OIMLoss", "SphereLoss"]
+__all__ = ["OIMLoss", "SphereLoss", "TOIMLoss"]

@@ -1,6 +1,6 @@
-"""What training remembers of people: one row per identity, and a queue of people nobody named.
+"""What training remembers of people: rows per identity, rows per identity and camera, and queues of the newest.
 
-Both are buffers that change only in an explicit `update()`, so that a forward pass has no side effect and a
+All are buffers that change only in an explicit `update()`, so that a forward pass has no side effect and a
 checkpoint holds all of the state.
 """
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reid.batch_rows import check_person_index, occurrence_rank
+from reid.batch_rows import check_camera_index, check_person_index, split_by_occurrence
 
 
 class FloatMemory(nn.Module):
@@ -77,10 +77,8 @@ class IdentityTable(FloatMemory):
         person_index = check_person_index(embeddings, person_index, len(self.table)).to(self.table.device)
         usable = (person_index >= 0) & torch.isfinite(embeddings).all(dim=1)
         rows = usable.nonzero().squeeze(1)
-        rank = occurrence_rank(person_index[rows])
-        # Embeddings of one rank belong to distinct identities, so each round is one scatter without collisions.
-        rounds = torch.bincount(rank).tolist()
-        for chosen in rows[torch.argsort(rank, stable=True)].split(rounds):
+        for round_of_rows in split_by_occurrence(person_index[rows]):
+            chosen = rows[round_of_rows]
             identities = person_index[chosen]
             old = self.table[identities]
             blend = self.momentum * old + (1 - self.momentum) * embeddings[chosen]
@@ -94,6 +92,7 @@ class UnlabelledQueue(FloatMemory):
     Args:
         size: number of rows K; 0 switches the queue off.
         embedding_dim: D.
+        unit_length: whether rows are brought to unit length before they are written.
 
     Attributes:
         queue: (K, D) float32 buffer; rows of zeros are not filled yet.
@@ -103,10 +102,11 @@ class UnlabelledQueue(FloatMemory):
     queue: Tensor
     pointer: Tensor
 
-    def __init__(self, size: int, embedding_dim: int) -> None:
+    def __init__(self, size: int, embedding_dim: int, *, unit_length: bool = True) -> None:
         super().__init__()
         if size < 0 or embedding_dim < 1:
             raise ValueError(f"a queue of {size} rows of {embedding_dim} dimensions, expected >= 0 and >= 1")
+        self.unit_length = unit_length
         self.register_buffer("queue", torch.zeros(size, embedding_dim, dtype=torch.float32))
         self.register_buffer("pointer", torch.zeros((), dtype=torch.int64))
 
@@ -116,19 +116,165 @@ class UnlabelledQueue(FloatMemory):
 
     @torch.no_grad()
     def update(self, embeddings: Tensor) -> None:
-        """Write embeddings, at unit length, over the oldest rows; of more than K only the last K remain.
+        """Write embeddings over the oldest rows; of more than K only the last K remain.
 
         Args:
             embeddings: (R, D) floating point; rows that are not finite are left out.
         """
-        size = len(self.queue)
-        if size == 0:
+        if len(self.queue) == 0:
             return
         embeddings = embeddings.detach().to(self.queue)
         embeddings = embeddings[torch.isfinite(embeddings).all(dim=1)]
-        count = len(embeddings)
-        newest = functional.normalize(embeddings[-size:])
-        first = self.pointer + (count - len(newest))
-        rows = (first + torch.arange(len(newest), device=self.queue.device)) % size
-        self.queue[rows] = newest
-        self.pointer.copy_((self.pointer + count) % size)
+        _write_in_circle(self.queue, self.pointer, functional.normalize(embeddings) if self.unit_length else embeddings)
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self.queue.zero_()
+        self.pointer.zero_()
+
+
+class PooledTable(FloatMemory):
+    """One row per identity and camera, a running average of the embeddings seen there (the "Pooled Table").
+
+    Source: the TOIM paper, section III-B (see `reid.toim`). Rows are blended as they come and never brought to unit
+    length. An empty slot takes its first embedding whole, so that the zero it holds is not averaged in.
+
+    Args:
+        identities: number of identities M; identities are 0 .. M-1.
+        cameras: number of cameras C; cameras are 0 .. C-1.
+        embedding_dim: D.
+        gamma: share of the old row that is kept at an update, in [0, 1]; more remembers longer, 1 keeps the first.
+
+    Attributes:
+        pooled: (M, C, D) float32 buffer; zero where the identity was never seen by the camera.
+        filled: (M, C) bool buffer, where an embedding was written.
+    """
+
+    pooled: Tensor
+    filled: Tensor
+
+    def __init__(self, identities: int, cameras: int, embedding_dim: int, gamma: float = 0.4) -> None:
+        super().__init__()
+        if min(identities, cameras, embedding_dim) < 1:
+            raise ValueError(
+                f"{identities} identities, {cameras} cameras, {embedding_dim} dimensions, expected at least one of each"
+            )
+        if not 0 <= gamma <= 1:
+            raise ValueError(f"gamma is {gamma}, expected 0 <= gamma <= 1")
+        self.gamma = gamma
+        self.register_buffer("pooled", torch.zeros(identities, cameras, embedding_dim, dtype=torch.float32))
+        self.register_buffer("filled", torch.zeros(identities, cameras, dtype=torch.bool))
+
+    def extra_repr(self) -> str:
+        """The sizes, for print(module)."""
+        identities, cameras, embedding_dim = self.pooled.shape
+        return f"identities={identities}, cameras={cameras}, embedding_dim={embedding_dim}, gamma={self.gamma}"
+
+    @torch.no_grad()
+    def update(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> Tensor:
+        """Blend embeddings into the slots of their identities and cameras.
+
+        Several embeddings of one slot act one after another in row order, with the same result as a loop over rows.
+        Rows that are not finite change nothing.
+
+        Args:
+            embeddings: (R, D) floating point.
+            person_index: (R,) integers; rows below zero are passed over.
+            camera_index: (R,) integers; of rows that are passed over any value will do.
+
+        Returns:
+            (L,) int64, the slots written, identity * C + camera, in row order and as often as they were written.
+
+        Raises:
+            ValueError: an index is not a row of the table.
+        """
+        embeddings, slots = self._usable(embeddings, person_index, camera_index)
+        pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)
+        for chosen in split_by_occurrence(slots):
+            slot, new = slots[chosen], embeddings[chosen]
+            blend = self.gamma * pooled[slot] + (1 - self.gamma) * new
+            pooled[slot] = torch.where(filled[slot].unsqueeze(1), blend, new)
+            filled[slot] = True
+        return slots
+
+    @torch.no_grad()
+    def initialise(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> None:
+        """Forget everything, then fill each slot with the mean of its embeddings.
+
+        Args:
+            embeddings: (N, D) floating point, of a whole training set; rows that are not finite are passed over.
+            person_index: (N,) integers; rows below zero are passed over.
+            camera_index: (N,) integers; of rows that are passed over any value will do.
+
+        Raises:
+            ValueError: an index is not a row of the table.
+        """
+        embeddings, slots = self._usable(embeddings, person_index, camera_index)
+        pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)
+        count = torch.bincount(slots, minlength=len(filled))
+        pooled.zero_().index_add_(0, slots, embeddings)
+        pooled.div_(count.clamp(min=1).unsqueeze(1))
+        filled.copy_(count > 0)
+
+    def _usable(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> tuple[Tensor, Tensor]:
+        """The finite rows of identities, and the slots that they belong to."""
+        identities, cameras, embedding_dim = self.pooled.shape
+        if embeddings.ndim != 2 or embeddings.shape[1] != embedding_dim:
+            raise ValueError(f"embeddings {tuple(embeddings.shape)}, expected (R, {embedding_dim})")
+        embeddings = embeddings.detach().to(self.pooled)
+        person_index = check_person_index(embeddings, person_index, identities).to(self.pooled.device)
+        camera_index = check_camera_index(person_index, camera_index.to(person_index.device), cameras)
+        rows = ((person_index >= 0) & torch.isfinite(embeddings).all(dim=1)).nonzero().squeeze(1)
+        return embeddings[rows], person_index[rows] * cameras + camera_index[rows]
+
+
+class UpdateTable(nn.Module):
+    """The slots of a `PooledTable` that were written last, a queue overwritten in a circle (the "Update Table").
+
+    It holds where to look, not what was written: the present row of the slot is what counts. A slot that was written
+    several times among the last U stands there several times.
+
+    Args:
+        length: number of entries U, at least 1.
+
+    Attributes:
+        slots: (U,) int64 buffer, identity * cameras + camera; -1 where nothing was written yet.
+        pointer: int64 scalar buffer, the entry written next.
+    """
+
+    slots: Tensor
+    pointer: Tensor
+
+    def __init__(self, length: int = 20) -> None:
+        super().__init__()
+        if length < 1:
+            raise ValueError(f"an update table of {length} entries, expected at least 1")
+        self.register_buffer("slots", torch.full((length,), -1, dtype=torch.int64))
+        self.register_buffer("pointer", torch.zeros((), dtype=torch.int64))
+
+    def extra_repr(self) -> str:
+        """The length, for print(module)."""
+        return f"length={len(self.slots)}"
+
+    @torch.no_grad()
+    def update(self, slots: Tensor) -> None:
+        """Enter slots one after another over the oldest.
+
+        Args:
+            slots: (R,) integers >= 0.
+        """
+        _write_in_circle(self.slots, self.pointer, slots.to(self.slots))
+
+    def clear(self) -> None:
+        """Forget all entries."""
+        self.slots.fill_(-1)
+        self.pointer.zero_()
+
+
+def _write_in_circle(circle: Tensor, pointer: Tensor, rows: Tensor) -> None:
+    """Write rows one after another from `pointer` on, over the oldest; both arguments change in place."""
+    size = len(circle)
+    newest = rows[-size:]
+    first = pointer + (len(rows) - len(newest))
+    circle[(first + torch.arange(len(newest), device=circle.device)) % size] = newest
+    pointer.copy_((pointer + len(rows)) % size)

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from datasets.samples import BACKGROUND, UNLABELLED
-from reid.memory import IdentityTable, UnlabelledQueue, occurrence_rank
+from reid.batch_rows import occurrence_rank
+from reid.memory import IdentityTable, UnlabelledQueue
 
 
 def unit_rows(count: int, dim: int, seed: int = 0) -> Tensor:
