@@ -108,8 +108,9 @@ def unit_rows(rows: Tensor) -> Tensor:
         rows: (R, D) floating point.
 
     Returns:
-        (R, D).
+        (R, D) float32 (float64 for float64 rows), since half precision cannot hold a unit length.
     """
+    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
     length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     tiny = length <= 1e-12
     return rows * torch.where(tiny, 0, 1 / length.masked_fill(tiny, 1))

@@ -186,7 +186,7 @@ class TOIMLoss(nn.Module):
         self.unlabelled.clear()
 
     def _candidates(self) -> tuple[Tensor, Tensor]:
-        """What a negative is chosen from: (K, D) vectors and (K,) their identities, UNLABELLED or, for nothing, BACKGROUND.
+        """What a negative is chosen from: (K, D) vectors and (K,) their identities, BACKGROUND where there is nothing.
 
         The vectors are copies: an update before the backward pass cannot disturb the graph.
         """
