@@ -5,16 +5,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reid.batch_rows import gather_rows, labelled_rows
+from reid.classifier import IdentityClassifier
 from reid.memory import FloatMemory
 
 
-class SoftmaxLoss(nn.Module):
+class SoftmaxLoss(IdentityClassifier):
     """Cross-entropy over a linear classifier of identities, nothing normalized.
 
     Source: SphereReID (see `reid.sphere`), equations 1 and 2, where the bias is fixed at zero. With label smoothing
     it is the identity loss of Luo, Gu, Liao, Lai, Jiang: Bag of Tricks and a Strong Baseline for Deep Person
-    Re-Identification, CVPR workshops 2019, equation 2: the target is (1 - e) y + e / P. Weights start as there, so
-    small that the first prediction is uniform.
+    Re-Identification, CVPR workshops 2019. Weights start as in the published code of the latter, so small that the
+    first prediction is uniform.
 
     Args:
         embedding_dim: D.
@@ -33,43 +34,17 @@ class SoftmaxLoss(nn.Module):
     def __init__(
         self, embedding_dim: int, identities: int, *, bias: bool = False, label_smoothing: float = 0.0
     ) -> None:
-        super().__init__()
-        if embedding_dim < 1 or identities < 1:
-            raise ValueError(f"{identities} identities of {embedding_dim} dimensions, expected at least one of each")
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing is {label_smoothing}, expected 0 <= label_smoothing < 1")
-        self.label_smoothing = label_smoothing
-        self.weight = nn.Parameter(torch.empty(identities, embedding_dim).normal_(std=0.001))
+        super().__init__(embedding_dim, identities, initial_deviation=0.001, label_smoothing=label_smoothing)
         self.register_parameter("bias", nn.Parameter(torch.zeros(identities)) if bias else None)
 
     def extra_repr(self) -> str:
         """The sizes and settings, for print(module)."""
-        identities, embedding_dim = self.weight.shape
-        return (
-            f"embedding_dim={embedding_dim}, identities={identities}, bias={self.bias is not None}, "
-            f"label_smoothing={self.label_smoothing}"
-        )
+        return f"{super().extra_repr()}, bias={self.bias is not None}"
 
-    def forward(self, embeddings: Tensor, person_index: Tensor) -> Tensor:
-        """The mean cross-entropy of the labelled rows; zero, with the graph intact, where there is none.
-
-        Args:
-            embeddings: (R, D) floating point, of any length.
-            person_index: (R,) integers: an identity >= 0; rows below zero do not count.
-
-        Returns:
-            Scalar, float32 (float64 for float64 embeddings).
-
-        Raises:
-            ValueError: shapes disagree, or an identity is not below the number of identities.
-        """
-        identities, embedding_dim = self.weight.shape
-        rows, targets = labelled_rows(embeddings, person_index, embedding_dim=embedding_dim, identities=identities)
-        with torch.autocast(device_type=rows.device.type, enabled=False):
-            bias = None if self.bias is None else self.bias.to(rows.dtype)
-            logits = functional.linear(rows, self.weight.to(rows.dtype), bias)  # (L, P)
-            loss = functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=self.label_smoothing)
-            return loss / max(len(rows), 1)
+    def scores(self, rows: Tensor) -> Tensor:
+        """Inner products, plus the bias."""
+        bias = None if self.bias is None else self.bias.to(rows.dtype)
+        return functional.linear(rows, self.weight.to(rows.dtype), bias)
 
 
 class TripletLoss(nn.Module):
@@ -146,8 +121,8 @@ class CenterLoss(FloatMemory):
     Args:
         embedding_dim: D.
         identities: number P of training identities, 0 .. P-1 without gaps.
-        learning_rate: of the centers, in [0, 1]; 0.5 in the bag of tricks. At 1 the center of a batch of one
-            identity jumps beyond its rows' mean as far as it was before.
+        learning_rate: of the centers, in [0, 1]; 0.5 in the bag of tricks, where the center of a batch of one identity
+            jumps onto the mean of its rows; from there up to 1 it oscillates.
 
     Attributes:
         centers: (P, D) float32 buffer, standard normal at first.
