@@ -1,11 +1,8 @@
 """Frames for training, in an order and with an augmentation that depend on seed and epoch alone."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets.images import ImageError, read_image
+from datasets.prefetch import mapped_ahead
 from datasets.samples import Camera, FloatBoxes, FrameSample
 from datasets.transforms import FrameTransform
 from detection.joint import Target
@@ -108,31 +106,14 @@ def epoch_order(frames: int, batch_size: int, *, seed: int, epoch: int) -> list[
 def load_batches(frames: TrainingFrames, batches: Sequence[list[tuple[int, int]]], *, workers: int) -> Iterator[Batch]:
     """Decode and augment batches ahead of the network.
 
-    In threads: OpenCV and NumPy compute without the interpreter's lock, and a process forked beside the thread pools of
-    torch, OpenCV and a database may hang.
-
     Args:
         frames: what the batches index.
         batches: rows of `frames`, in the order to yield them.
         workers: threads that work ahead, two batches each; 0 loads in the calling thread.
     """
-    if not workers:
-        for rows in batches:
-            yield _collate([frames[row] for row in rows])
-        return
-    cv2.setNumThreads(1)  # its own threads would only compete with the network's
-    with ThreadPoolExecutor(workers, thread_name_prefix="frames") as pool:
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            for rows in batches:
-                waiting.append(pool.submit(lambda rows: _collate([frames[row] for row in rows]), rows))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    return mapped_ahead(
+        lambda rows: _collate([frames[row] for row in rows]), batches, workers=workers, ahead=2 * workers
+    )
 
 
 def _collate(items: list[Item]) -> Batch:

@@ -1,16 +1,16 @@
 """Starting from published weights: "none", "imagenet", "coco" or a file in torchvision's structure."""
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Mapping
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torchvision import models
 from torchvision.models import detection as detectors
 
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import PersonSearchRCNN
+from reid.published import download_weights, read_weight_file
 
 IMAGENET = {
     "resnet50": models.ResNet50_Weights.IMAGENET1K_V1,
@@ -21,6 +21,8 @@ COCO = {
     "resnet50": detectors.FasterRCNN_ResNet50_FPN_Weights.COCO_V1,
     "mobilenet_v3_large": detectors.FasterRCNN_MobileNet_V3_Large_FPN_Weights.COCO_V1,
 }
+KNOWN: dict[str, Mapping[str, models.WeightsEnum]] = {"imagenet": IMAGENET, "coco": COCO}
+
 COCO_PERSON = 1
 """The row of the person in torchvision's 91 COCO classes; row 0 is the background."""
 
@@ -61,7 +63,7 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
     if weights == "none":
         return []
     detector = model.detector
-    state = _detector_state(_read(weights, model.detector_config.backbone), model.detector_config.backbone)
+    state = _detector_state(_published(weights, model.detector_config.backbone), model.detector_config.backbone)
     own = detector.state_dict()
     wrong = [name for name in state if name in own and own[name].shape != state[name].shape]
     if wrong:
@@ -91,30 +93,10 @@ def freeze_early_stages(model: PersonSearchRCNN) -> None:
             parameter.requires_grad_(False)
 
 
-def _read(weights: str, backbone: str) -> dict[str, Tensor]:
-    """The state dict that `weights` names, as its publisher wrote it."""
-    if weights in ("imagenet", "coco"):
-        known = IMAGENET if weights == "imagenet" else COCO
-        if backbone not in known:
-            raise ValueError(f"torchvision has no {weights} weights of {backbone}, expected one of {', '.join(known)}")
-        try:
-            return dict(known[backbone].get_state_dict(progress=True, check_hash=True))
-        except OSError as error:
-            raise ConnectionError(
-                f"weights {weights!r} of {backbone} could not be downloaded ({error}); connect to the network once, "
-                f"or give a file: --weights PATH, or train from nothing: --weights none"
-            ) from None
-    path = Path(weights)
-    if not path.is_file():
-        raise FileNotFoundError(f"weights {weights} is no file, expected none, imagenet, coco or a .pth/.safetensors")
-    try:
-        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"weights {weights} cannot be read as plain tensors ({reason})") from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"weights {weights} holds no plain state dict, expected names with tensors")
-    return state
+def _published(weights: str, backbone: str) -> dict[str, Tensor]:
+    if weights in KNOWN:
+        return download_weights(KNOWN[weights], weights, backbone)
+    return read_weight_file(weights)
 
 
 def _detector_state(state: dict[str, Tensor], backbone: str) -> dict[str, Tensor]:

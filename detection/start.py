@@ -10,6 +10,7 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.pretrained import freeze_early_stages, load_pretrained, pretrained_structure
 from reid.precision import default_device
+from reid.weight_files import is_model_file
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def start_model(weights: str, detector: DetectorConfig, embedding: EmbeddingConf
         embedding: structure of the embedding head, likewise.
         seed: of the weights that stay random.
     """
-    if _is_joint_model(weights):
+    if is_model_file(weights, FORMAT):
         model = load_model(weights, device="cpu")
         if model.detector_config.frozen_norm:
             freeze_early_stages(model)
@@ -53,7 +54,7 @@ def resumed_model(
         ValueError: the structure asked for is not the run's.
     """
     model = load_model(run_directory, device="cpu")
-    if not _is_joint_model(weights):
+    if not is_model_file(weights, FORMAT):
         asked = {"detector": pretrained_structure(detector, weights), "embedding": embedding}
         for part, own in (("detector", model.detector_config), ("embedding", model.embedding_config)):
             for name, value in vars(own).items():
@@ -69,14 +70,3 @@ def resumed_model(
 
 def _ready(model: PersonSearchRCNN) -> PersonSearchRCNN:
     return model.to(default_device()).to(memory_format=torch.channels_last).train()
-
-
-def _is_joint_model(weights: str) -> bool:
-    path = Path(weights)
-    if path.is_dir():
-        return True
-    if path.suffix != ".safetensors" or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        return FORMAT.encode() in file.read(min(length, 1 << 20))

@@ -80,3 +80,15 @@ def model_file(path: Path | str) -> Path:
     """The file itself, or the model.safetensors of a run directory."""
     path = Path(path)
     return path / MODEL_FILE if path.is_dir() else path
+
+
+def is_model_file(path: Path | str, format_name: str) -> bool:
+    """Whether this is a run directory, or a file whose header says `format_name`."""
+    path = Path(path)
+    if path.is_dir():
+        return True
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return format_name.encode() in file.read(min(length, 1 << 20))

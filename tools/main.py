@@ -43,6 +43,7 @@ COMMANDS = {
     "data convert": Command("tools.data", "convert", "write a data set in the custom layout"),
     "data plaza": Command("tools.data", "plaza", "render the synthetic square with five cameras"),
     "train joint": Command("tools.train", "joint", "train the detector that also embeds people"),
+    "train crop": Command("tools.train_crop", "crop", "train the crop model: SphereReID, TOIM, bag of tricks"),
     "evaluate detection": Command("tools.evaluate", "detection", "recall and average precision of the boxes"),
     "evaluate search": Command("tools.evaluate", "search", "the published search protocols, mAP and top-k"),
     "index": Command("tools.index", "index", "put the people of frames or a video into a gallery"),

@@ -1,0 +1,52 @@
+"""Published weights: torchvision's own, downloaded once, or a file in torchvision's structure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torchvision.models import WeightsEnum
+
+
+def download_weights(known: Mapping[str, WeightsEnum], weights: str, backbone: str) -> dict[str, Tensor]:
+    """The state dict of torchvision's weights, from torch's cache or over the network.
+
+    Args:
+        known: backbone -> its weights.
+        weights: what they are called, for the errors.
+        backbone: which.
+
+    Raises:
+        ConnectionError: they are not in the cache and cannot be downloaded.
+        ValueError: there are none of this backbone.
+    """
+    if backbone not in known:
+        raise ValueError(f"torchvision has no {weights} weights of {backbone}, expected one of {', '.join(known)}")
+    try:
+        return dict(known[backbone].get_state_dict(progress=True, check_hash=True))
+    except OSError as error:
+        raise ConnectionError(
+            f"weights {weights!r} of {backbone} could not be downloaded ({error}); connect to the network once, "
+            f"or give a file: --weights PATH, or train from nothing: --weights none"
+        ) from None
+
+
+def read_weight_file(weights: str) -> dict[str, Tensor]:
+    """The state dict of a .pth or .safetensors file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or holds something else.
+    """
+    path = Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(f"weights {weights} is no file, expected none, imagenet, coco or a .pth/.safetensors")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"weights {weights} cannot be read as plain tensors ({reason})") from None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"weights {weights} holds no plain state dict, expected names with tensors")
+    return state

@@ -1,0 +1,70 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from datasets.samplers import balanced_batches, shuffled_batches
+
+IDS = np.repeat(np.arange(10), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+
+
+def test_every_person_is_drawn_once_an_epoch_with_the_same_number_of_pictures() -> None:
+    batches = balanced_batches(IDS, persons=5, images=4, seed=0, epoch=0)
+    assert [len(batch) for batch in batches] == [20, 20]
+    drawn = [IDS[batch].reshape(5, 4) for batch in batches]
+    assert all((block == block[:, :1]).all() for block in drawn), "the pictures of a person stand side by side"
+    assert sorted(np.concatenate([block[:, 0] for block in drawn])) == list(range(10))
+
+
+def test_pictures_repeat_only_where_a_person_has_too_few() -> None:
+    for epoch in range(20):
+        for rows in np.concatenate(balanced_batches(IDS, persons=5, images=4, seed=1, epoch=epoch)).reshape(-1, 4):
+            person = IDS[rows[0]]
+            assert len(set(rows)) == min(4, person + 1)
+
+
+def test_all_pictures_come_up_evenly() -> None:
+    ids = np.repeat(np.arange(4), 8)
+    counts = Counter(
+        int(row)
+        for epoch in range(500)
+        for batch in balanced_batches(ids, persons=2, images=4, seed=2, epoch=epoch)
+        for row in batch
+    )
+    assert len(counts) == 32
+    assert min(counts.values()) > 190 and max(counts.values()) < 310, "250 expected"
+
+
+def test_a_last_batch_is_filled_and_a_small_set_makes_one_batch() -> None:
+    batches = balanced_batches(IDS, persons=4, images=2, seed=0, epoch=3)
+    assert [len(batch) for batch in batches] == [8, 8, 8]
+    assert set(IDS[np.concatenate(batches)]) == set(range(10))
+    assert [len(batch) for batch in balanced_batches([0, 0, 1], persons=16, images=4, seed=0, epoch=0)] == [8]
+
+
+def test_seed_and_epoch_decide() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        return np.concatenate(balanced_batches(IDS, seed=seed, epoch=epoch)).tolist()
+
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1)
+    assert order(0, 0) != order(1, 0)
+
+
+def test_shuffling_shows_every_crop_once() -> None:
+    batches = shuffled_batches(10, 4, seed=0, epoch=0)
+    assert [len(batch) for batch in batches] == [4, 4, 4]
+    assert sorted(np.concatenate(batches)[:10]) == list(range(10))
+    assert [list(batch) for batch in batches] != [list(batch) for batch in shuffled_batches(10, 4, seed=0, epoch=1)]
+
+
+@pytest.mark.parametrize("call", [
+    lambda: balanced_batches([], seed=0, epoch=0),
+    lambda: balanced_batches([0, -1], seed=0, epoch=0),
+    lambda: balanced_batches([0, 1], persons=0, seed=0, epoch=0),
+    lambda: shuffled_batches(0, 4, seed=0, epoch=0),
+    lambda: shuffled_batches(4, 0, seed=0, epoch=0),
+])  # fmt: skip
+def test_wrong_input_is_named(call) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        call()
