@@ -6,10 +6,11 @@
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from datasets import cuhk_sysu, custom, market1501, mot, prw, uestc_pr
+from datasets import crops, csv_crops, cuhk03, cuhk_sysu, custom, dukemtmc, market1501, mot, msmt17, prw, uestc_pr
 from datasets.crop_folders import CropScan, contiguous_crop_ids
 from datasets.layout import DatasetNotFoundError, Problem, Scan, accepted, contiguous_ids, problem_lines, refuse_fatal
 from datasets.samples import CropSample, FrameSample, Query
@@ -46,6 +47,15 @@ _QUERIES: dict[str, Callable[..., list[Query]]] = {
 }
 _CROPS: dict[str, Callable[..., CropScan]] = {
     "market1501": market1501.scan_crops,
+    "dukemtmc": dukemtmc.scan_crops,
+    "cuhk03": cuhk03.scan_crops,
+    "msmt17": msmt17.scan_crops,
+    "csv": csv_crops.scan_crops,
+    # The queries of CUHK-SYSU's protocol files are all the same; the smallest file is read fastest.
+    "cuhk-sysu": partial(crops.scan_crops, cuhk_sysu.scan_frames, lambda root, _: cuhk_sysu.scan_queries(root, 50)),
+    "prw": partial(crops.scan_crops, prw.scan_frames, prw.scan_queries),
+    "uestc-pr": partial(crops.scan_crops, uestc_pr.scan_frames, uestc_pr.scan_queries),
+    "custom": partial(crops.scan_crops, custom.scan_frames, custom.scan_queries),
 }
 
 DATASETS = tuple(_FRAMES)
@@ -122,10 +132,13 @@ def load_crops(name: str, root: Path | str, split: str, **options: Any) -> list[
     """The crops of one split of a data set; `datasets.crops.read_crop` reads their pictures.
 
     Args:
-        name: "market1501".
-        root: the data set's folder or its parent.
+        name: "market1501", "dukemtmc", "cuhk03", "msmt17", "csv"; or full frames from whose boxes the crops are cut:
+            "cuhk-sysu", "prw", "uestc-pr", "custom".
+        root: the data set's folder or its parent; for "csv" a CSV file, for full frames as for `load_frames`.
         split: "train" (identities 0 .. P-1 without gaps), "gallery" or "query" (the data set's own identities).
-        options: the protocol, see the data set's module.
+        options: the protocol: "market1501" takes split_by="files"; "cuhk03" protocol="classic", boxes="labeled" and
+            fold=0; "msmt17" validation=False; full frames unlabelled=False and same_camera=False. The `scan_crops` of
+            each module says what they do.
 
     Raises:
         DatasetNotFoundError: `root` is not what it should be.

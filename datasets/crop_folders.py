@@ -1,4 +1,4 @@
-"""What the readers of crop data sets share: folders of pictures whose names say identity and camera."""
+"""What the readers of crop data sets share: folders of pictures whose names say person and camera."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets.images import IMAGE_SUFFIXES
-from datasets.layout import Problem
+from datasets.layout import DatasetNotFoundError, Problem
 from datasets.samples import CropSample
 
 
@@ -33,6 +33,9 @@ def scan_folder(folder: Path, pattern: re.Pattern[str], example: str) -> CropSca
         folder: holds the pictures directly.
         pattern: matches a whole base name; its groups "person" and "camera" are numbers.
         example: a right name, for the remedy.
+
+    Raises:
+        DatasetNotFoundError: there is no picture with such a name.
     """
     samples: list[CropSample] = []
     problems: list[Problem] = []
@@ -42,8 +45,12 @@ def scan_folder(folder: Path, pattern: re.Pattern[str], example: str) -> CropSca
             where, what = f"{folder.name}/{name}", "the name does not say person and camera"
             problems.append(Problem(where, what, f"expected a name like {example}; rename or remove it", fatal=False))
             continue
-        person_id, camera = int(found["person"]), int(found["camera"])
-        samples.append(CropSample(folder / name, person_id, camera, name=name))
+        samples.append(CropSample(folder / name, int(found["person"]), int(found["camera"]), name=name))
+    if not samples:
+        raise DatasetNotFoundError(
+            f"{folder} has {len(problems) or 'no'} pictures and none with a name like {example}; give the "
+            "folder of the data set itself, or unpack its archive again"
+        )
     return CropScan(samples, problems)
 
 
@@ -61,3 +68,13 @@ def contiguous_crop_ids(samples: Sequence[CropSample]) -> list[CropSample]:
     identities = sorted({sample.person_id for sample in samples if sample.person_id >= 0})
     new_id = {person_id: index for index, person_id in enumerate(identities)}
     return [replace(sample, person_id=new_id.get(sample.person_id, sample.person_id)) for sample in samples]
+
+
+def one_of(option: str, value: object, known: Sequence[object]) -> None:
+    """Refuse an option's value that is not among the known ones.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value not in known:
+        raise ValueError(f"{option} is {value!r}, expected one of {', '.join(map(str, known))}")

@@ -103,11 +103,11 @@ class CropSample:
     Two samples are equal where everything but the box array itself is; `name` tells boxes apart.
 
     Args:
-        path: the image file; with `box` the frame's image file, with `entry` the archive (HDF5).
+        path: the image file; with `box` the frame's image file, with `entry` the archive (a MATLAB 7.3 file).
         person_id: >= 0 or UNLABELLED; in the split "train" 0 .. P-1 without gaps.
         camera: None where unknown.
         box: (4,) xyxy pixels of the frame at `path`, None where the whole picture is the crop.
-        entry: the picture's address inside the archive at `path`.
+        entry: the picture's address inside the archive at `path`, as MATLAB writes it: "labeled{1}{12,3}".
         original_id: the identity as the data set's files write it; by default `person_id`.
         name: the same for the same crop whichever split it is read in, and for no other crop of the data set; by
             default made of path, entry and box.
