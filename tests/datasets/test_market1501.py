@@ -8,6 +8,7 @@ import pytest
 
 from datasets import DatasetNotFoundError, load_crops, read_crops
 from datasets.crops import read_crop
+from datasets.market1501 import load_query_groups
 
 
 def write_picture(path: Path, value: int = 100) -> None:
@@ -75,6 +76,35 @@ def test_a_doubled_suffix_of_the_release_is_read(market: Path) -> None:
     assert read_crop(crops[-1]).shape == (16, 8, 3)
 
 
+def test_open_reid_pools_queries_and_gallery(market: Path) -> None:
+    splits = {split: load_crops("market1501", market, split, split_by="identities") for split in ("gallery", "query")}
+    assert [crop.person_id for crop in splits["gallery"]] == [0] + [1] * 4 + [3] * 4
+    assert splits["query"] == splits["gallery"][1:]
+    assert len(load_crops("market1501", market, "train", split_by="identities")) == 12
+    with pytest.raises(ValueError, match="split_by is 'id', expected one of files, identities"):
+        load_crops("market1501", market, "train", split_by="id")
+
+
+def test_multi_query_groups_are_the_hand_drawn_crops_of_person_and_camera(market: Path) -> None:
+    queries = load_crops("market1501", market, "query")
+    with pytest.raises(DatasetNotFoundError, match="lacks gt_bbox"):
+        load_query_groups(market, queries)
+    for name in ("0001_c3s2_000009_00.jpg", "0001_c3s2_000034_00.jpg", "0001_c2s2_000034_00.jpg"):
+        write_picture(market / "gt_bbox" / name)
+    groups = load_query_groups(market.parent, queries)
+    assert [query.name for query in queries][1] == "0001_c3s2_000009_00.jpg"
+    assert [crop.name for crop in groups[1]] == ["0001_c3s2_000009_00.jpg", "0001_c3s2_000034_00.jpg"]
+    assert groups[0] == queries[:1]
+
+
+def test_a_folder_without_any_such_name_is_refused(market: Path) -> None:
+    for path in (market / "query").iterdir():
+        path.unlink()
+    write_picture(market / "query" / "anna.jpg")
+    with pytest.raises(DatasetNotFoundError, match=r"has 1 pictures and none with a name like 0002_c1s1"):
+        load_crops("market1501", market, "query")
+
+
 def test_another_folder_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match="bounding_box_train"):
         load_crops("market1501", tmp_path, "train")
@@ -93,3 +123,5 @@ def test_the_real_release_has_its_published_counts(shared: Path) -> None:
     assert len(queries) == 750
     assert queries <= {crop.person_id for crop in splits["gallery"][0]}
     assert read_crop(splits["query"][0][0]).shape == (128, 64, 3)
+    pooled = [len(load_crops("market1501", root, split, split_by="identities")) for split in ("gallery", "query")]
+    assert pooled == [19281, 16483]
