@@ -1,0 +1,81 @@
+"""Where given gallery images stand in a query's ranking, by sorting values instead of positions.
+
+Average precision and CMC ask only for the ranks of the few images of the query's person. Sorting plain values takes
+modern processors a quarter of the time of sorting positions, and a rank is then a binary search away.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid.distances import row_spans, worker_threads
+
+Rows = NDArray[Any]
+
+
+def same_identity(query_ids: NDArray[np.int64], gallery_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All (query, gallery) pairs of one identity as ascending numbers query * G + gallery.
+
+    Args:
+        query_ids: (Q,).
+        gallery_ids: (G,).
+
+    Returns:
+        (M,) numbers; np.divmod(numbers, G) gives the pairs.
+    """
+    order = np.argsort(gallery_ids, kind="stable")
+    ordered = gallery_ids[order]
+    first = np.searchsorted(ordered, query_ids, side="left")
+    count = np.searchsorted(ordered, query_ids, side="right") - first
+    queries = np.repeat(np.arange(len(query_ids), dtype=np.int64), count)
+    nth = np.arange(len(queries)) - np.repeat(np.cumsum(count) - count, count)
+    return queries * len(gallery_ids) + order[first[queries] + nth]
+
+
+def ranks_in_rows(
+    block: NDArray[np.floating], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How many entries of its row stand before each given entry; of equals the one further left stands first.
+
+    Args:
+        block: (Q, G) distances without NaN.
+        rows: (M,) row of each entry asked for.
+        columns: (M,) its column.
+
+    Returns:
+        (M,) in 0 .. G - 1, the positions in a stable sort of the row.
+    """
+    ordered = in_threads(lambda part: np.sort(part, axis=1), block)
+    values = block[rows, columns]
+    ranks = _count(ordered, rows, values, inclusive=False)
+    ties = np.flatnonzero(_count(ordered, rows, values, inclusive=True) - ranks > 1)
+    for start, stop in row_spans(np.full(len(ties), block.shape[1])):
+        part = ties[start:stop]
+        equal = block[rows[part]] == values[part, None]
+        ranks[part] += (equal & (np.arange(block.shape[1]) < columns[part, None])).sum(axis=1)
+    return ranks
+
+
+def in_threads(work: Callable[[NDArray[np.floating]], Rows], block: NDArray[np.floating]) -> Rows:
+    """The rows of `work(block)`, computed in one part per thread; for NumPy functions that release the lock."""
+    parts = np.array_split(block, max(1, min(worker_threads(), len(block))))
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return np.concatenate(list(pool.map(work, parts)))
+
+
+def _count(
+    ordered: Rows, rows: NDArray[np.int64], values: NDArray[np.floating], *, inclusive: bool
+) -> NDArray[np.int64]:
+    """For each value, how many entries of its sorted row are below it (or equal): all binary searches in step."""
+    width = ordered.shape[1]
+    low, high = np.zeros(len(rows), dtype=np.int64), np.full(len(rows), width, dtype=np.int64)
+    for _ in range(width.bit_length()):
+        middle = (low + high) // 2
+        entry = ordered[rows, np.minimum(middle, width - 1)]
+        after = (low < high) & ((entry <= values) if inclusive else (entry < values))
+        high = np.where(after, high, middle)
+        low = np.where(after, middle + 1, low)
+    return low
