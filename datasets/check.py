@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from datasets import cuhk_sysu, custom, mot, prw, uestc_pr
+from datasets import csv_crops, cuhk03, cuhk_sysu, custom, dukemtmc, market1501, mot, msmt17, prw, uestc_pr
+from datasets.crop_folders import CropScan
+from datasets.crops import read_crop
 from datasets.images import ImageError, read_image
 from datasets.layout import BrokenFileError, DatasetNotFoundError, Problem, Scan
-from datasets.samples import FloatBoxes, Query
+from datasets.prefetch import mapped_ahead
+from datasets.samples import CropSample, FloatBoxes, Query
 
 __all__ = ["Problem", "check_dataset"]
 
@@ -32,6 +34,19 @@ _QUERY_SCANS: dict[str, Callable[[Path], tuple[list[Query], list[Problem]]]] = {
     "uestc-pr": uestc_pr.scan_queries,
     "custom": custom.scan_queries,
 }
+# Every list and every picture that a data set may have, whichever of its protocols is used.
+_CROP_SCANS: dict[str, tuple[Callable[[Path, str], CropScan], ...]] = {
+    "market1501": (market1501.scan_crops,),
+    "dukemtmc": (dukemtmc.scan_crops,),
+    "cuhk03": (
+        partial(cuhk03.scan_crops, boxes="both"),
+        partial(cuhk03.scan_crops, protocol="new", boxes="labeled"),
+        partial(cuhk03.scan_crops, protocol="new", boxes="detected"),
+    ),
+    "msmt17": (partial(msmt17.scan_crops, validation=True),),
+    "csv": (csv_crops.scan_crops,),
+}
+_CROP_SPLITS = ("train", "gallery", "query")
 _LOOKAHEAD = 64
 
 
@@ -43,10 +58,12 @@ def check_dataset(
     Found are: images that are missing, empty, truncated or no image; an image size other than the annotated one; boxes
     without area or outside their frame; ids and file names that occur twice; unknown image ids; an identity twice in
     one frame; values of a wrong type or not finite; files that are no JSON or MATLAB file; queries whose person is not
-    in their gallery; one image file in both splits.
+    in their gallery; one image file in both splits. Of crops: names and lines that do not say person and camera,
+    pictures that cannot be read, queries without another crop of their person that would count.
 
     Args:
-        name: "cuhk-sysu", "prw", "uestc-pr", "custom" or "mot".
+        name: "cuhk-sysu", "prw", "uestc-pr", "custom" or "mot"; or, of crops, "market1501", "dukemtmc", "cuhk03",
+            "msmt17" or "csv".
         root: as for `datasets.load_frames`.
         on_progress: called after each image with (done, total).
         threads: decoding threads; None takes the number of cores, at most 8.
@@ -58,19 +75,27 @@ def check_dataset(
         DatasetNotFoundError: `root` is not such a data set at all.
         ValueError: an unknown name.
     """
-    if name not in _FRAME_SCANS:
-        raise ValueError(f"data set {name!r} is not known; expected one of {', '.join(_FRAME_SCANS)}")
     root = Path(root)
-    scans, problems = _scan_splits(name, root)
-    queries, query_problems = _scan_queries(name, root)
-    problems.extend(query_problems)
-    pictures = _pictures(scans, queries)
-    if name != "mot":  # a MOTChallenge sequence serves both splits
-        problems.extend(_shared_images(scans))
-    for done, found in enumerate(_check_pictures(pictures, threads), start=1):
+    problems: list[Problem]
+    checks: list[Callable[[], list[Problem]]]
+    if name in _CROP_SCANS:
+        crops, problems = _scan_crops(name, root)
+        checks = [partial(_check_crop, crop) for crop in crops]
+    elif name in _FRAME_SCANS:
+        scans, problems = _scan_splits(name, root)
+        queries, query_problems = _scan_queries(name, root)
+        problems.extend(query_problems)
+        checks = [partial(_check_picture, picture) for picture in _pictures(scans, queries)]
+        if name != "mot":  # a MOTChallenge sequence serves both splits
+            problems.extend(_shared_images(scans))
+    else:
+        raise ValueError(f"data set {name!r} is not known; expected one of {', '.join([*_FRAME_SCANS, *_CROP_SCANS])}")
+    workers = threads or min(8, os.cpu_count() or 1)
+    results = mapped_ahead(lambda check: check(), checks, workers=workers, ahead=_LOOKAHEAD)
+    for done, found in enumerate(results, start=1):
         problems.extend(found)
         if on_progress is not None:
-            on_progress(done, len(pictures))
+            on_progress(done, len(checks))
     # Reading queries reads the gallery again, so its problems arrive twice.
     return list(dict.fromkeys(problems))
 
@@ -149,20 +174,6 @@ def _shared_images(scans: Iterable[tuple[str, Scan]]) -> Iterator[Problem]:
             yield Problem(str(path), what, "take it out of one split", fatal=False)
 
 
-def _check_pictures(pictures: list[_Picture], threads: int | None) -> Iterator[list[Problem]]:
-    """The problems of each picture in order; only some pictures are in flight, so that memory stays small."""
-    workers = threads or min(8, os.cpu_count() or 1)
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        waiting = iter(pictures)
-        futures = [pool.submit(_check_picture, picture) for picture in islice(waiting, _LOOKAHEAD)]
-        try:
-            while futures:
-                yield futures.pop(0).result()
-                futures.extend(pool.submit(_check_picture, picture) for picture in islice(waiting, 1))
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 def _check_picture(picture: _Picture) -> list[Problem]:
     try:
         height, width = read_image(picture.path).shape[:2]
@@ -180,3 +191,52 @@ def _check_picture(picture: _Picture) -> list[Problem]:
             what = f"{kind} ({x1:g}, {y1:g}, {x2:g}, {y2:g}) lies outside its frame of {width} x {height}"
             problems.append(Problem(picture.where, what, "correct the box or remove it", fatal=False))
     return problems
+
+
+def _scan_crops(name: str, root: Path) -> tuple[list[CropSample], list[Problem]]:
+    """Every crop of a data set once, and the broken records of its lists; a protocol or a split may be absent."""
+    crops: dict[str, CropSample] = {}
+    problems: list[Problem] = []
+    absent: list[DatasetNotFoundError] = []
+    for scan_crops in _CROP_SCANS[name]:
+        found: dict[str, list[CropSample]] = {}
+        for split in _CROP_SPLITS:
+            try:
+                scan = scan_crops(root, split)
+            except DatasetNotFoundError as error:
+                absent.append(error)
+            except BrokenFileError as error:
+                problems.append(error.problem)
+            else:
+                found[split] = scan.samples
+                problems.extend(scan.problems)
+                crops.update((crop.name, crop) for crop in scan.samples)
+        if "query" in found and "gallery" in found:
+            problems.extend(_unanswered(found["query"], found["gallery"]))
+    if len(absent) == len(_CROP_SCANS[name]) * len(_CROP_SPLITS):
+        raise absent[0]
+    return list(crops.values()), problems
+
+
+def _unanswered(queries: list[CropSample], gallery: list[CropSample]) -> Iterator[Problem]:
+    """Queries that have no answer: every crop of their person is of their own camera, or is the query itself."""
+    crops_of: dict[int, list[CropSample]] = {}
+    for crop in gallery:
+        crops_of.setdefault(crop.person_id, []).append(crop)
+    for query in queries:
+        answers = (
+            crop
+            for crop in crops_of.get(query.person_id, ())
+            if crop.name != query.name and (query.camera is None or crop.camera != query.camera)
+        )
+        if next(answers, None) is None:
+            what = f"person {query.original_id} has no other crop in the gallery, or only of the query's camera"
+            yield Problem(f"query {query.name}", what, "remove the query, or add such a crop", fatal=False)
+
+
+def _check_crop(crop: CropSample) -> list[Problem]:
+    try:
+        read_crop(crop)
+    except ImageError as error:
+        return [Problem(f"{crop.name} ({error.path})", error.reason, error.remedy)]
+    return []

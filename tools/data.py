@@ -19,10 +19,11 @@ from tools.outcome import Outcome, table
 from tools.progress import Progress
 
 FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
+CheckFormat = Literal[FrameFormat, "market1501", "dukemtmc", "cuhk03", "msmt17", "csv"]
 SPLITS = {"train": "train.json", "gallery": "test.json"}
 
 
-def check(root: Path, *, format: FrameFormat = "custom") -> Outcome:  # noqa: A002 - the option is called --format
+def check(root: Path, *, format: CheckFormat = "custom") -> Outcome:  # noqa: A002 - the option is called --format
     """List every broken record of a data set: one line each with its remedy.
 
     The exit status is 1 when there is any.
