@@ -58,9 +58,9 @@ def pool_queries(
         raise ValueError(f"{len(rows)} embeddings, {people.shape} person ids and {len(seen)} cameras, expected as many")
     numbers: dict[tuple[int, Camera | None], int] = {}
     group = np.array([numbers.setdefault(key, len(numbers)) for key in zip(people.tolist(), seen)], dtype=np.int64)
-    # The mean's divisor would vanish in the unit length.
-    pooled = np.full((len(numbers), rows.shape[1]), 0 if pooling == "mean" else -np.inf, dtype=np.float32)
-    (np.add if pooling == "mean" else np.maximum).at(pooled, group, rows)
+    combine = np.add if pooling == "mean" else np.maximum  # the mean's divisor would vanish in the unit length
+    starts = np.searchsorted(np.sort(group), np.arange(len(numbers)))
+    pooled = combine.reduceat(rows[np.argsort(group, kind="stable")], starts, axis=0)
     return PooledQueries(
         _unit(pooled), np.array([person for person, _ in numbers], dtype=np.int64), [camera for _, camera in numbers]
     )
@@ -104,7 +104,7 @@ def expand_both(
     """Blend the images of both sides with their nearest images on either side, themselves left out.
 
     The same formula as expand_queries, over query and gallery together, as fast-reid does (whose k counts the image
-    itself: its 10 is 9 neighbors here). Queries help each other, so the figures are not those of a query searched alone.
+    itself: its 10 is 9 neighbors here). Queries help each other: the figures are not those of a query searched alone.
 
     Args:
         query: (Q, D), brought to unit length.

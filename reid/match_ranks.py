@@ -59,6 +59,30 @@ def ranks_in_rows(
     return ranks
 
 
+def stable_order(block: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The positions that sort each row, equal entries from left to right.
+
+    Processors have instructions for sorting that keep no order among equals; putting these right afterwards takes half
+    the time of a stable sort.
+
+    Args:
+        block: (Q, G) without NaN.
+
+    Returns:
+        (Q, G).
+    """
+    order: NDArray[np.int64] = in_threads(lambda part: np.argsort(part, axis=1), block)
+    ordered = np.take_along_axis(block, order, axis=1)
+    equal = np.zeros(block.shape, dtype=bool)  # to the entry on the left
+    np.equal(ordered[:, 1:], ordered[:, :-1], out=equal[:, 1:])
+    in_run = equal.copy()
+    in_run[:, :-1] |= equal[:, 1:]
+    run = np.cumsum(~equal[in_run])
+    entries = order[in_run]
+    order[in_run] = entries[np.lexsort((entries, run))]
+    return order
+
+
 def in_threads(work: Callable[[NDArray[np.floating]], Rows], block: NDArray[np.floating]) -> Rows:
     """The rows of `work(block)`, computed in one part per thread; for NumPy functions that release the lock."""
     parts = np.array_split(block, max(1, min(worker_threads(), len(block))))

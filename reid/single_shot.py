@@ -9,7 +9,7 @@ distribution, and CMC(k) is the probability that it is below k, averaged over th
 import numpy as np
 from numpy.typing import NDArray
 
-from reid.match_ranks import in_threads
+from reid.match_ranks import stable_order
 
 PAIRS_AT_ONCE = 512
 """Matches whose distributions are computed together; the state of so many stays in a core's cache."""
@@ -95,7 +95,7 @@ def _images_before(
     Returns:
         (M, U) counts and the (M,) query of each of their rows: a query's matches in the order of its ranking.
     """
-    order = in_threads(lambda part: np.argsort(part, axis=1, kind="stable"), block)
+    order = stable_order(block)
     match = np.zeros(block.shape, dtype=bool)
     match[rows, columns] = True
     match = np.take_along_axis(match, order, axis=1)

@@ -1,0 +1,276 @@
+"""personsearch bench: how long the work takes on this machine."""
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.outcome import Outcome, table
+from tools.progress import Progress
+
+DISTRACTORS = 0.176
+"""Share of Market-1501's usable gallery that shows nobody who is asked for."""
+
+LATENT_DIMENSIONS = 48
+"""In how many dimensions people differ: trained embeddings fill few of theirs."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A crop search made of random numbers: people as clusters, each camera with a shift of its own.
+
+    Args:
+        queries: how many.
+        gallery: images in the gallery.
+        dimension: length of an embedding.
+        identities: people who are asked for.
+        cameras: how many.
+        seed: of the random numbers.
+    """
+
+    queries: int
+    gallery: int
+    dimension: int
+    identities: int
+    cameras: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("queries", "gallery", "dimension", "identities", "cameras"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+
+    def sides(self) -> "Sides":
+        """The search's embeddings, identities and cameras, always the same for the same arguments."""
+        random = np.random.default_rng(self.seed)
+        latent = min(LATENT_DIMENSIONS, self.dimension)
+        people = random.standard_normal((self.identities + 1, latent), dtype=np.float32)
+        shifts = 0.5 * random.standard_normal((self.cameras, latent), dtype=np.float32)
+        spread = random.standard_normal((latent, self.dimension), dtype=np.float32)
+        rows, ids, cameras = [], [], []
+        for count, strangers in ((self.queries, 0.0), (self.gallery, DISTRACTORS)):
+            who = random.integers(1, self.identities + 1, count)
+            who[random.random(count) < strangers] = 0
+            where = random.integers(0, self.cameras, count)
+            views = random.standard_normal((count, latent), dtype=np.float32)
+            views = views * np.where(who == 0, 1.4, 0.9).astype(np.float32)[:, None] + shifts[where]
+            views += np.where(who == 0, 0, 1).astype(np.float32)[:, None] * people[who]
+            embeddings = views @ spread
+            embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+            rows.append(embeddings)
+            ids.append(who)
+            cameras.append(where)
+        return Sides(rows[0], rows[1], ids[0], ids[1], cameras[0], cameras[1])
+
+
+class Sides(NamedTuple):
+    """The positional arguments of reid.metrics.rank_embeddings."""
+
+    query: NDArray[np.float32]
+    gallery: NDArray[np.float32]
+    query_ids: NDArray[np.int64]
+    gallery_ids: NDArray[np.int64]
+    query_cameras: NDArray[np.int64]
+    gallery_cameras: NDArray[np.int64]
+
+
+def evaluation(
+    *,
+    queries: int = 3368,
+    gallery: int = 15913,
+    dimension: int = 1024,
+    identities: int = 750,
+    cameras: int = 6,
+    repeats: int = 3,
+    compared_queries: int = 200,
+    seed: int = 0,
+) -> Outcome:
+    """Seconds and peak memory of evaluating and re-ranking a crop search, by default of Market-1501's size.
+
+    The embeddings are random clusters, so the accuracy says only that two evaluators agree. Each line is measured in a
+    process of its own; the matrix product between the embeddings is part of every time. OMP_NUM_THREADS sets how many
+    threads compute. Times depend on the machine and on its other load, so the last lines compare with a plain NumPy
+    evaluator that sorts the gallery of one query after another; it is timed on a few queries and multiplied.
+
+    Args:
+        queries: query images.
+        gallery: gallery images.
+        dimension: length of an embedding; 1024 is SphereReID's.
+        identities: people who are asked for.
+        cameras: how many.
+        repeats: how often each line is timed; the shortest counts. Re-ranking is timed once.
+        compared_queries: on how many queries the plain evaluator is timed.
+        seed: of the random embeddings.
+    """
+    if repeats < 1 or compared_queries < 1:
+        raise ValueError(f"repeats is {repeats}, compared_queries {compared_queries}, expected at least 1 of each")
+    problem = Problem(queries, gallery, dimension, identities, cameras, seed)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    records, failures = [], []
+    with Progress("Measuring", unit="line") as progress:
+        for done, name in enumerate(WORK):
+            try:
+                records.append(_in_own_process(name, problem, repeats, min(compared_queries, queries)))
+            except BrokenProcessPool:
+                failures.append(f"{name}: its process died, most likely for want of memory; try a smaller --gallery")
+            progress(done + 1, len(WORK))
+    seconds = {record["name"]: record["seconds"] for record in records}
+    ratio = None
+    if PLAIN in seconds and MARKET in seconds:
+        ratio = seconds[PLAIN] / seconds[MARKET]
+    machine = _machine()
+    rows = [[r["name"], r["seconds"], r["peak_mb"], r["data_mb"], queries, gallery, r["mean_ap"]] for r in records]
+    lines = [
+        table(["work", "seconds", "peak MB", "of it before", "queries", "gallery", "mAP"], rows),
+        "",
+        f"{dimension} dimensions; {machine['processor']}, {machine['threads']} threads of {machine['cores']} cores, "
+        f"load average {load if load is None else round(load, 2)} at the start",
+        ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
+    ]
+    if ratio is not None:
+        lines.append(
+            f"{PLAIN} takes {ratio:.1f} times as long as {MARKET} "
+            f"(timed on {min(compared_queries, queries)} queries, times {_factor(problem, compared_queries):.4g})"
+        )
+    figures = {
+        "problem": problem, "machine": machine, "load_average": load, "rows": records, "plain_over_ours": ratio,
+        "repeats": repeats, "compared_queries": min(compared_queries, queries),
+    }  # fmt: skip
+    return Outcome("\n".join(lines), figures, failures)
+
+
+def plain_mean_ap(distance: NDArray[np.floating], sides: Sides) -> float:
+    """Market-1501's mAP as plain code computes it: sort the whole gallery of one query after another.
+
+    What the measurement compares with, and therefore a loop.
+
+    Args:
+        distance: (Q, G) of the first Q queries.
+        sides: identities and cameras.
+    """
+    found = []
+    for row, person, camera in zip(distance, sides.query_ids, sides.query_cameras):
+        order = np.argsort(row)
+        ids, cameras = sides.gallery_ids[order], sides.gallery_cameras[order]
+        kept = ~((ids == person) & (cameras == camera)) & (ids != -1)
+        matches = ids[kept] == person
+        if matches.any():
+            precision = matches.cumsum() / np.arange(1, len(matches) + 1)
+            found.append((precision * matches).sum() / matches.sum())
+    return float(np.mean(found))
+
+
+def _protocol(name: str) -> Callable[[Sides, int], float]:
+    def work(sides: Sides, compared: int) -> float:
+        from reid.metrics import rank_embeddings
+
+        return rank_embeddings(*sides, protocol=name).mean_ap  # type: ignore[arg-type]
+
+    return work
+
+
+def _rerank(sides: Sides, compared: int) -> float:
+    from reid.metrics import rank_metrics
+    from reid.rerank import k_reciprocal
+
+    return rank_metrics(k_reciprocal(sides.query, sides.gallery), *sides[2:]).mean_ap
+
+
+def _expand(sides: Sides, compared: int) -> float:
+    from reid.expansion import expand_queries
+    from reid.metrics import rank_embeddings
+
+    return rank_embeddings(expand_queries(sides.query, sides.gallery), *sides[1:]).mean_ap
+
+
+def _plain(sides: Sides, compared: int) -> float:
+    return plain_mean_ap(1 - sides.query[:compared] @ sides.gallery.T, sides)
+
+
+MARKET = "evaluate, market1501"
+PLAIN = "plain evaluator, extrapolated"
+WORK: dict[str, Callable[[Sides, int], float]] = {
+    MARKET: _protocol("market1501"),
+    "evaluate, allshots": _protocol("allshots"),
+    "evaluate, cuhk03 exact": _protocol("cuhk03"),
+    "expand queries, evaluate": _expand,
+    "re-rank, evaluate": _rerank,
+    PLAIN: _plain,
+}
+
+
+def _in_own_process(name: str, problem: Problem, repeats: int, compared: int) -> dict[str, Any]:
+    # A fresh interpreter: a forked one would begin with this process's peak memory.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, name, problem, repeats, compared).result()
+
+
+def measure(name: str, problem: Problem, repeats: int, compared: int) -> dict[str, Any]:
+    """Time one line of the table in this process.
+
+    Args:
+        name: a key of WORK.
+        problem: what is searched.
+        repeats: how often; the shortest time counts.
+        compared: how many queries the plain evaluator gets.
+
+    Returns:
+        name, seconds, times of all repeats, peak_mb of the process, data_mb before the work, mean_ap.
+    """
+    import reid.expansion
+    import reid.metrics
+    import reid.rerank  # noqa: F401 - importing is no part of the time
+
+    sides = problem.sides()
+    before = _peak_megabytes()
+    times = []
+    for _ in range(1 if WORK[name] is _rerank else repeats):
+        start = time.perf_counter()
+        mean_ap = WORK[name](sides, compared)
+        times.append(time.perf_counter() - start)
+    factor = _factor(problem, compared) if name == PLAIN else 1
+    return {
+        "name": name, "seconds": factor * min(times), "times": times, "multiplied_by": factor,
+        "peak_mb": round(_peak_megabytes()), "data_mb": round(before), "mean_ap": mean_ap,
+    }  # fmt: skip
+
+
+def _factor(problem: Problem, compared: int) -> float:
+    return problem.queries / min(compared, problem.queries)
+
+
+def _peak_megabytes() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _machine() -> dict[str, Any]:
+    """What the times depend on, looked up without loading the libraries."""
+    from importlib.metadata import version
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    libraries = {name: version(name) for name in ("numpy", "scipy", "torch")}
+    return {
+        "processor": _processor(), "system": platform.platform(), "cores": cores,
+        "threads": int(os.environ.get("OMP_NUM_THREADS") or cores or 1),
+        "versions": {"Python": platform.python_version()} | libraries,
+    }  # fmt: skip
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
