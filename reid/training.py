@@ -66,10 +66,10 @@ class CropTrainingConfig:
     optimizer: Literal["adam", "adadelta", "sgd"] = "adam"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
-    warmup_epochs: int = 20
+    warmup_epochs: float = 20
     warmup_start: float = 0.05
     schedule: Literal["steps", "cosine"] = "steps"
-    milestones: tuple[int, ...] = (80, 100)
+    milestones: tuple[float, ...] = (80, 100)
     clip_norm: float = 0.0
     initialize_tables: bool = False
     seed: int = 0
@@ -244,8 +244,8 @@ class CropTrainer:
                     name, reason = next(iter(failures.items()))
                     raise ValueError(f"no training crop could be read, {len(failures)} failed; {name}: {reason}")
                 done = epoch + 1
+                log.flush()
                 if done % self.config.checkpoint_epochs == 0 or done == self.config.epochs:
-                    log.flush()
                     self._write()
                 if on_evaluation is not None and self.config.evaluate_epochs and not done % self.config.evaluate_epochs:
                     on_evaluation(done)

@@ -127,7 +127,8 @@ def test_wrong_files_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [
-    {"network": "E"}, {"dropout": 1.0}, {"dimension": 0}, {"resize_height": 20}, {"backbone": "vgg"}, {"last_stride": 3},
+    {"network": "E"}, {"dropout": 1.0}, {"dimension": 0}, {"resize_height": 20}, {"backbone": "vgg"},
+    {"last_stride": 3},
 ])  # fmt: skip
 def test_wrong_structures_are_named(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"expected|raise"):

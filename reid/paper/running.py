@@ -1,0 +1,218 @@
+"""Running the rows of the papers' tables: each distinct training once, resumed where a run was cut short."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.samples import CropSample
+from reid.embedding import CropEmbeddings, embed_crops, identical_crops
+from reid.metrics import Protocol, rank_embeddings, rank_metrics
+from reid.paper.recipes import Figure, PaperTable, Recipe, Row
+from reid.rerank import k_reciprocal
+from reid.run_files import RESUME_FILE
+from reid.sphere_reid import SphereReID
+from reid.start import resumed_crop_model, start_crop_model
+from reid.training import CropTrainer
+
+Figures = dict[Figure, float]
+OnProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Where a trained model is measured.
+
+    Args:
+        name: of the data set.
+        query: its split "query".
+        gallery: its split "gallery".
+    """
+
+    name: str
+    query: Sequence[CropSample]
+    gallery: Sequence[CropSample]
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """What a row came to.
+
+    Args:
+        label: of the row.
+        figures: test set -> one dict of figures, in percent, for each seed.
+        seconds: of the training, for each seed; without that of the training it starts from.
+        loss: of the last tenth of the steps, mean, for each seed.
+        directory: of the training with the first seed.
+    """
+
+    label: str
+    figures: Mapping[str, Sequence[Figures]]
+    seconds: Sequence[float]
+    loss: Sequence[float]
+    directory: Path
+
+
+class TableRun:
+    """Trainings and figures in one folder; whatever is finished there is not done again.
+
+    Args:
+        output: the folder; trainings lie in trainings/.
+        train: the split "train".
+        tests: the first is of the training's data set, others are for crossing data sets.
+        seeds: every training is done with each.
+    """
+
+    def __init__(
+        self, output: Path, train: Sequence[CropSample], tests: Sequence[Benchmark], *, seeds: Sequence[int]
+    ) -> None:
+        if not seeds:
+            raise ValueError("no seed is given, expected one or more")
+        self.output = output
+        self.train = train
+        self.tests = tests
+        self.seeds = seeds
+
+    def run(self, tables: Sequence[PaperTable], on_progress: OnProgress | None = None) -> list[list[RowResult]]:
+        """Train and measure the rows of some tables.
+
+        Args:
+            tables: what to run; rows of equal recipes share their training.
+            on_progress: called with (steps done, steps in all, what is done).
+
+        Returns:
+            For each table a result for each row.
+        """
+        recipes = [row.recipe.with_seed(seed) for seed in self.seeds for table in tables for row in table.rows]
+        chain = {recipe.key(): recipe for last in recipes for recipe in _with_starts(last)}
+        counter = _Counter(on_progress, sum(self._trainer_steps(recipe) for recipe in chain.values()))
+        for recipe in chain.values():
+            self._train(recipe, counter)
+        return [[self._measure(row) for row in table.rows] for table in tables]
+
+    def directory(self, recipe: Recipe) -> Path:
+        """Where a training lies."""
+        return self.output / "trainings" / recipe.key()
+
+    def _trainer_steps(self, recipe: Recipe) -> int:
+        persons = len({sample.person_id for sample in self.train})
+        config = recipe.training
+        if config.sampler == "balanced":
+            return config.epochs * -(-persons // min(config.persons, persons))
+        return config.epochs * -(-len(self.train) // (config.persons * config.images))
+
+    def _train(self, recipe: Recipe, counter: "_Counter") -> None:
+        directory = self.directory(recipe)
+        steps = self._trainer_steps(recipe)
+        done = directory / "training.json"
+        if done.is_file():
+            counter.add(steps, "done before")
+            return
+        resume = (directory / RESUME_FILE).is_file()
+        if resume:
+            model = resumed_crop_model(directory, recipe.network)
+        else:
+            weights = recipe.weights if recipe.start is None else str(self.directory(recipe.start))
+            model = start_crop_model(weights, recipe.network, seed=recipe.training.seed)
+        trainer = CropTrainer(
+            model,
+            self.train,
+            directory,
+            config=recipe.training,
+            losses=recipe.losses,
+            augmentation=recipe.augmentation,
+            notes={"recipe": dataclasses.asdict(recipe)},
+        )
+        if resume:
+            trainer.resume()
+        name = " + ".join(name.removeprefix("loss_") for name in trainer.criterion.names[1:])
+        begun = counter.done
+        losses: list[float] = []
+
+        def report(step: int, total: int, figures: dict[str, float]) -> None:
+            if step > 0.9 * total:
+                losses.append(figures["loss"])
+            counter.at(begun + step, f"network {recipe.network.network}, {name}")
+
+        summary = trainer.run(report)
+        mean_loss = sum(losses) / max(1, len(losses))
+        done.write_text(json.dumps({"seconds": summary.seconds, "loss": mean_loss}) + "\n", encoding="utf-8")
+
+    def _measure(self, row: Row) -> RowResult:
+        figures: dict[str, list[Figures]] = {test.name: [] for test in self.tests}
+        recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
+        for recipe in recipes:
+            for test in self.tests:
+                figures[test.name].append(self._figures(row, recipe, test))
+        done = [
+            json.loads((self.directory(recipe) / "training.json").read_text(encoding="utf-8")) for recipe in recipes
+        ]
+        return RowResult(
+            row.label,
+            figures,
+            [entry["seconds"] for entry in done],
+            [entry["loss"] for entry in done],
+            self.directory(recipes[0]),
+        )
+
+    def _figures(self, row: Row, recipe: Recipe, test: Benchmark) -> Figures:
+        suffix = f"{test.name}-{row.view}{'-rerank' if row.rerank else ''}"
+        path = self.directory(recipe) / f"figures-{suffix}.json"
+        if path.is_file():
+            stored: Figures = json.loads(path.read_text(encoding="utf-8"))
+            return stored
+        model = SphereReID.from_checkpoint(self.directory(recipe))
+        if row.view != model.config.test_view:
+            other = SphereReID(dataclasses.replace(model.config, test_view=row.view)).to(model.device)
+            other.load_state_dict(model.state_dict())
+            model = other.eval()
+        query = embed_crops(model, test.query, mirrored=False)
+        gallery = embed_crops(model, test.gallery, mirrored=False)
+        figures = crop_figures(query, gallery, rerank=row.rerank)
+        path.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+        return figures
+
+
+def crop_figures(query: CropEmbeddings, gallery: CropEmbeddings, *, rerank: bool = False) -> Figures:
+    """The figures that the papers print, in percent."""
+    query_ids, gallery_ids = ([sample.person_id for sample in side.samples] for side in (query, gallery))
+    query_cameras, gallery_cameras = ([sample.camera for sample in side.samples] for side in (query, gallery))
+    excluded = identical_crops(query.samples, gallery.samples)
+    sides = query_ids, gallery_ids, query_cameras, gallery_cameras
+    protocols: list[Protocol] = ["market1501", "cuhk03"]
+    if rerank:
+        distances = k_reciprocal(query.embeddings, gallery.embeddings)
+        market, cuhk03 = (rank_metrics(distances, *sides, protocol=name, excluded=excluded) for name in protocols)
+    else:
+        market, cuhk03 = (
+            rank_embeddings(query.embeddings, gallery.embeddings, *sides, protocol=name, excluded=excluded)
+            for name in protocols
+        )
+    return {
+        "rank1": 100 * float(market.cmc[0]),
+        "mean_ap": 100 * market.mean_ap,
+        "cuhk03_rank1": 100 * float(cuhk03.cmc[0]),
+    }
+
+
+class _Counter:
+    """Steps of all trainings together, so that the time left is that of the whole."""
+
+    def __init__(self, report: OnProgress | None, total: int) -> None:
+        self._report = report
+        self._total = total
+        self.done = 0
+
+    def add(self, steps: int, what: str) -> None:
+        self.at(self.done + steps, what)
+
+    def at(self, done: int, what: str) -> None:
+        self.done = done
+        if self._report is not None:
+            self._report(done, self._total, what)
+
+
+def _with_starts(recipe: Recipe) -> list[Recipe]:
+    """The training and those it starts from, first things first."""
+    return [*(() if recipe.start is None else _with_starts(recipe.start)), recipe]
