@@ -34,8 +34,9 @@ def check_person_index(embeddings: Tensor, person_index: Tensor, identities: int
         last = highest if identities is None else identities - 1
         if highest > last or lowest < BACKGROUND:
             wrong = highest if highest > last else lowest
+            known = "an identity >= 0" if identities is None else f"0 .. {last}"
             raise ValueError(
-                f"person_index holds {wrong}, expected 0 .. {last}, {UNLABELLED} (unlabelled), {BACKGROUND} "
+                f"person_index holds {wrong}, expected {known}, {UNLABELLED} (unlabelled), {BACKGROUND} "
                 "(background); relabel the identities without gaps, as datasets.load_frames does for the split 'train'"
             )
     return person_index.long()

@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from datasets.samples import BACKGROUND, UNLABELLED
-from reid.batch_rows import occurrence_rank
-from reid.memory import IdentityTable, UnlabelledQueue
+from reid.memory import IdentityTable, PooledTable, UnlabelledQueue, UpdateTable
 
 
 def unit_rows(count: int, dim: int, seed: int = 0) -> Tensor:
@@ -41,11 +40,6 @@ def test_order_of_rows_of_different_people_does_not_matter() -> None:
     first.update(embeddings, person_index)
     second.update(embeddings[by_person], person_index[by_person])
     torch.testing.assert_close(first.table, second.table)
-
-
-def test_occurrence_rank_counts_earlier_equals() -> None:
-    assert occurrence_rank(torch.tensor([7, 3, 7, 7, 3, 1])).tolist() == [0, 0, 1, 2, 1, 0]
-    assert occurrence_rank(torch.zeros(0, dtype=torch.long)).tolist() == []
 
 
 def test_unlabelled_and_background_never_write_a_row() -> None:
@@ -109,17 +103,68 @@ def test_queue_leaves_out_rows_without_finite_values_and_brings_the_rest_to_unit
 
 @pytest.mark.parametrize("cast", [torch.bfloat16, torch.float16, torch.float64])
 def test_memories_stay_float32_bit_for_bit_when_the_model_is_cast(cast: torch.dtype) -> None:
-    model = torch.nn.ModuleList([IdentityTable(3, 4), UnlabelledQueue(2, 4), torch.nn.Linear(2, 2)])
-    model[0].update(unit_rows(3, 4), torch.arange(3))
+    people = torch.arange(3)
+    model = torch.nn.ModuleList(
+        [IdentityTable(3, 4), UnlabelledQueue(2, 4), PooledTable(3, 1, 4), torch.nn.Linear(2, 2)]
+    )
+    model[0].update(unit_rows(3, 4), people)
     model[1].update(unit_rows(2, 4))
-    table, queue = model[0].table.clone(), model[1].queue.clone()
+    model[2].update(unit_rows(3, 4), people, torch.zeros_like(people))
+    before = [model[0].table.clone(), model[1].queue.clone(), model[2].pooled.clone()]
     model.to(cast)
-    assert model[2].weight.dtype == cast
-    assert torch.equal(model[0].table, table)
-    assert torch.equal(model[1].queue, queue)
+    assert model[3].weight.dtype == cast
+    for kept, memory in zip(before, (model[0].table, model[1].queue, model[2].pooled)):
+        assert torch.equal(memory, kept)
     assert model[1].pointer.dtype == torch.int64
-    model[0].update(unit_rows(3, 4, seed=1).to(cast), torch.arange(3))
-    assert model[0].table.dtype == torch.float32
+    assert model[2].filled.dtype == torch.bool
+    model[0].update(unit_rows(3, 4, seed=1).to(cast), people)
+    model[2].update(unit_rows(3, 4, seed=1).to(cast), people, torch.zeros_like(people))
+    assert model[0].table.dtype == model[2].pooled.dtype == torch.float32
+
+
+def test_queue_keeps_lengths_when_told_to() -> None:
+    memory = UnlabelledQueue(4, 3, unit_length=False)
+    memory.update(torch.tensor([[0, 3.0, 4.0]]))
+    torch.testing.assert_close(memory.queue[0], torch.tensor([0, 3.0, 4.0]))
+    memory.clear()
+    assert not memory.queue.any()
+    assert memory.pointer.item() == 0
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.4, 1.0])
+def test_pooled_table_equals_a_loop_over_rows_also_with_many_rows_of_one_slot(gamma: float) -> None:
+    memory, rows = PooledTable(3, 2, 4, gamma), {}
+    for step in range(3):
+        generator = torch.Generator().manual_seed(step)
+        embeddings = 3 * unit_rows(30, 4, seed=step)
+        people = torch.randint(BACKGROUND, 3, (30,), generator=generator)
+        cameras = torch.randint(0, 1 + (step > 0), (30,), generator=generator)
+        slots = memory.update(embeddings, people, cameras)
+        expected = []
+        for embedding, slot in zip(embeddings, zip(people.tolist(), cameras.tolist()), strict=True):
+            if slot[0] >= 0:
+                rows[slot] = gamma * rows[slot] + (1 - gamma) * embedding if slot in rows else embedding
+                expected.append(slot[0] * 2 + slot[1])
+        assert slots.tolist() == expected
+        for slot, row in rows.items():
+            torch.testing.assert_close(memory.pooled[slot], row)
+        assert {tuple(slot) for slot in memory.filled.nonzero().tolist()} == set(rows)
+
+
+@pytest.mark.parametrize(
+    ("length", "batches"), [(5, [3, 3, 3]), (5, [5]), (5, [12, 1]), (4, [0, 9, 2, 8]), (1, [3, 1])]
+)
+def test_update_table_holds_the_newest_slots_in_their_order(length: int, batches: list[int]) -> None:
+    memory, written = UpdateTable(length), []
+    for count in batches:
+        slots = torch.arange(len(written), len(written) + count)
+        memory.update(slots)
+        written += slots.tolist()
+        entries = memory.slots.roll(-int(memory.pointer)).tolist()
+        assert entries == ([-1] * length + written)[-length:]
+    memory.clear()
+    assert memory.slots.tolist() == [-1] * length
+    assert memory.pointer.item() == 0
 
 
 def test_memories_move_to_another_device() -> None:

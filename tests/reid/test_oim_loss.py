@@ -290,7 +290,7 @@ import torch
 import torch.distributed as distributed
 from reid.losses import OIMLoss
 rank = int(sys.argv[1])
-distributed.init_process_group("gloo", f"file://{sys.argv[2]}/meet", timedelta(seconds=60), 2, rank)
+distributed.init_process_group("gloo", f"file://{sys.argv[2]}/meet", timedelta(seconds=300), 2, rank)
 criterion = OIMLoss(4, 3, 5)
 for step in range(3):
     generator = torch.Generator().manual_seed(step)
@@ -309,7 +309,7 @@ def test_processes_of_one_run_remember_the_same_people(tmp_path: Path, repositor
         subprocess.Popen([sys.executable, "-c", PROCESS, str(rank), str(tmp_path)], cwd=repository) for rank in range(2)
     ]
     try:
-        assert [process.wait(timeout=90) for process in ranks] == [0, 0]
+        assert [process.wait(timeout=280) for process in ranks] == [0, 0]
     finally:
         for process in ranks:
             process.kill()
