@@ -1,5 +1,7 @@
-"""The second look: other embeddings of the same boxes, before they are stored or compared."""
+"""The second look: other embeddings of the same boxes, and how two looks at a person become one similarity."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from detection.detections import Detections
-from search.inference import as_tensor
+from reid.distances import Embeddings
+from reid.rerank import k_reciprocal
+from reid.sphere_reid import SphereReID
+from search.cutouts import cut_out
+from search.probes import as_tensor
+
+CROP_BATCH = 64
+"""Crops that go through the crop model together."""
 
 
 class EmbeddingModel(Protocol):
@@ -17,6 +26,105 @@ class EmbeddingModel(Protocol):
 
     def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
         """(N_i, D) unit embeddings of boxes (N_i, 4)."""
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """How the second stage takes part in a search.
+
+    Args:
+        second_weight: share w of the crop model in the similarity, 0 to 1: (1 - w) joint + w crop. 0 leaves the joint
+            ranking as it is, 1 ranks the candidates by the crop model alone.
+        candidates: so many best sightings of the first stage are looked at again; raising it finds people whom the
+            first stage ranks low, and takes time and memory in proportion.
+        rerank: re-rank the candidates by their k-reciprocal neighbours (Zhong et al., CVPR 2017).
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    second_weight: float = 0.5
+    candidates: int = 1000
+    rerank: bool = False
+
+    def __post_init__(self) -> None:
+        require_share(self.second_weight)
+        if self.candidates < 1:
+            raise ValueError(f"{self.candidates} candidates, expected at least 1")
+
+
+def require_share(second_weight: float) -> None:
+    """Refuse a weight of the second stage that is no share.
+
+    Raises:
+        ValueError: it is not in [0, 1].
+    """
+    if not 0 <= second_weight <= 1:
+        raise ValueError(f"second weight {second_weight}, expected a share from 0 (first stage alone) to 1 (second)")
+
+
+def embed_boxes(
+    model: SphereReID,
+    images: Sequence[NDArray[np.uint8]],
+    boxes: Sequence[Tensor],
+    *,
+    batch_size: int = CROP_BATCH,
+) -> list[Tensor]:
+    """Crop embeddings of the people in several frames, their crops batched together.
+
+    A box is cut as `datasets.crops.cut` does it for training: every pixel that it touches.
+
+    Args:
+        model: the crop model.
+        images: (H, W, 3) uint8 RGB each.
+        boxes: (N_i, 4) xyxy pixels of each image; what lies outside is cut off.
+        batch_size: crops a forward pass.
+
+    Returns:
+        (N_i, D) float32 of unit length for each image, on the processor.
+
+    Raises:
+        ValueError: a box has no pixel in its image.
+    """
+    crops = [_crop(image, box) for image, rows in zip(images, boxes, strict=True) for box in rows.cpu().numpy()]
+    return list(model.embed(crops, batch_size=batch_size).split([len(rows) for rows in boxes]))
+
+
+def refine_by_crops(model: SphereReID, image: NDArray[np.uint8], detections: Detections) -> Detections:
+    """The same boxes and scores with the embeddings (N, D) of the crop model, see `embed_boxes`."""
+    return detections.with_embeddings(embed_boxes(model, [image], [detections.boxes])[0])
+
+
+def fused(first: Tensor, second: Tensor, second_weight: float) -> Tensor:
+    """Two unit embeddings of each person as one, whose inner products are the weighted sum of theirs.
+
+    Args:
+        first: (N, D) of the first stage.
+        second: (N, E) of the second stage.
+        second_weight: share w of the second stage, see `Cascade`.
+
+    Returns:
+        (N, D + E) of unit length: sqrt(1 - w) first beside sqrt(w) second.
+
+    Raises:
+        ValueError: the weight is not in [0, 1].
+    """
+    require_share(second_weight)
+    return torch.cat([first * (1 - second_weight) ** 0.5, second * second_weight**0.5], dim=1)
+
+
+def reranked(query: Embeddings, gallery: Embeddings) -> NDArray[np.float64]:
+    """Similarities of candidates with their probe after k-reciprocal re-ranking.
+
+    Args:
+        query: (P, D) unit embeddings of pictures of one person.
+        gallery: (N, D) of the candidates; their neighbours among one another decide, so fewer candidates are another
+            question, not a cheaper answer.
+
+    Returns:
+        (N,) one minus the re-ranked distance to the probe nearest to each, in [0, 1].
+    """
+    return 1.0 - k_reciprocal(query, gallery).min(axis=0).astype(np.float64)
 
 
 def refine(model: EmbeddingModel, image: NDArray[np.uint8], detections: Detections) -> Detections:
@@ -67,3 +175,12 @@ def mirror(boxes: Tensor, width: int) -> Tensor:
     """Boxes (N, 4) xyxy of a frame `width` pixels wide, where they lie in the mirrored frame."""
     x1, y1, x2, y2 = boxes.unbind(1)
     return torch.stack([width - x2, y1, width - x1, y2], dim=1)
+
+
+def _crop(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
+    crop = cut_out(image, box)
+    if not crop.size:
+        height, width = image.shape[:2]
+        corners = ", ".join(f"{corner:g}" for corner in box.tolist())
+        raise ValueError(f"box {corners} has no pixel in the frame of {width} x {height}; give one inside it")
+    return crop

@@ -9,61 +9,58 @@ A frame whose sightings arrived but which is not yet marked done is indexed agai
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from datasets.samples import Camera, Frame
 from detection.detections import Detections
 from search import gallery_upkeep as upkeep
-from search.cutouts import CUTOUT_SIDE, CutoutStore, cut_out, encode_jpeg
+from search.cascade import Cascade
+from search.cutouts import CutoutStore
 from search.gallery_description import (
     DESCRIPTION_FILE,
-    is_mirrored,
+    GalleryDescription,
+    GallerySummary,
+    SecondStage,
     read_description,
-    unmirrored,
+    require_model,
+    require_second_stage,
     write_description,
 )
-from search.gallery_filters import as_camera_names, filter_sql, frames_sql, quoted, require_times, without_file
+from search.gallery_filters import (
+    as_camera_names,
+    filter_sql,
+    quoted,
+    require_cameras,
+    require_times,
+    without_file,
+)
 from search.gallery_tables import (
+    EMBEDDING,
     FRAMES_SCHEMA,
+    FrameKey,
     FrameRows,
+    box_embeddings,
     detections_by_frame,
+    frame_rows,
     frames_table,
+    replace_frames,
     retried,
     sightings_schema,
     sightings_table,
-    unit_rows,
     upsert,
 )
 from search.lance import lancedb
-from search.ranking import nearest
+from search.ranking import combined, ranked
 from search.results import Cutout, RankedSightings
 
 FLUSH_ROWS = 1000
 FLUSH_SECONDS = 60.0
-
-FrameKey = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class GallerySummary:
-    """What a gallery holds, of flushed frames."""
-
-    sightings: int
-    frames: int
-    cameras: tuple[str, ...]
-    first: float | None
-    last: float | None
-    embedding_dim: int
-    model_fingerprint: str
 
 
 class Gallery:
@@ -74,18 +71,21 @@ class Gallery:
     for one thread; take another instance for another thread or process.
     """
 
-    def __init__(self, path: Path, embedding_dim: int, model_fingerprint: str, *, create: bool) -> None:
+    def __init__(self, path: Path, description: GalleryDescription, *, create: bool) -> None:
         self.path = path
-        self.embedding_dim = embedding_dim
-        self.model_fingerprint = model_fingerprint
+        self.description = description
+        self.embedding_dim = description.embedding_dim
+        self.model_fingerprint = description.model_fingerprint
+        self.second_stage = description.second_stage
         self._cutouts = CutoutStore(path / "cutouts")
+        second_dim = None if self.second_stage is None else self.second_stage.embedding_dim
+        self._schema = sightings_schema(self.embedding_dim, second_dim)
         # Interval zero: every read looks for versions that other processes have committed meanwhile.
         database = lancedb.connect(str(path / "tables"), read_consistency_interval=timedelta(0))
         if create:
-            schema = sightings_schema(self.embedding_dim)
-            self._sightings = database.create_table("sightings", schema=schema, exist_ok=True)
+            self._sightings = database.create_table("sightings", schema=self._schema, exist_ok=True)
             self._frames = database.create_table("frames", schema=FRAMES_SCHEMA, exist_ok=True)
-            if self._sightings.schema != schema or self._frames.count_rows() or self._sightings.count_rows():
+            if self._sightings.schema != self._schema or self._frames.count_rows() or self._sightings.count_rows():
                 raise FileExistsError(f"{path} holds tables but no {DESCRIPTION_FILE}; choose another folder")
         else:
             self._sightings = database.open_table("sightings")
@@ -97,7 +97,14 @@ class Gallery:
         self._last_flush = time.monotonic()
 
     @classmethod
-    def create(cls, path: str | Path, *, embedding_dim: int, model_fingerprint: str) -> Self:
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        embedding_dim: int,
+        model_fingerprint: str,
+        second_stage: SecondStage | None = None,
+    ) -> Self:
         """Make an empty gallery.
 
         Args:
@@ -105,6 +112,8 @@ class Gallery:
             embedding_dim: width D of the embeddings, > 0.
             model_fingerprint: names the weights the embeddings come from; embeddings of other weights are not
                 comparable, so `open` refuses them.
+            second_stage: width and fingerprint of the second stage, whose embeddings are then stored beside; None for
+                a gallery without.
 
         Raises:
             ValueError: the width is not positive.
@@ -119,9 +128,10 @@ class Gallery:
         if path.exists() and not path.is_dir():
             raise FileExistsError(f"{path} is a file, expected a folder for the gallery; choose another path")
         path.mkdir(parents=True, exist_ok=True)
-        gallery = cls(path, embedding_dim, model_fingerprint, create=True)
+        description = GalleryDescription(embedding_dim, model_fingerprint, second_stage)
+        gallery = cls(path, description, create=True)
         # Last: a folder without its description is not a gallery yet.
-        write_description(path, embedding_dim=embedding_dim, model_fingerprint=model_fingerprint)
+        write_description(path, description)
         return gallery
 
     @classmethod
@@ -138,82 +148,66 @@ class Gallery:
             ValueError: not readable by this version, or of another width or model.
         """
         path = Path(path)
-        description = read_description(path)
-        gallery = cls(path, description["embedding_dim"], description["model_fingerprint"], create=False)
-        gallery.require_model(embedding_dim, model_fingerprint)
+        gallery = cls(path, read_description(path), create=False)
+        require_model(path, gallery.description, embedding_dim, model_fingerprint)
         return gallery
 
     @classmethod
-    def open_or_create(cls, path: str | Path, *, embedding_dim: int, model_fingerprint: str) -> Self:
-        """`open` with both checks where there is a gallery, `create` where there is none."""
-        known = (Path(path) / DESCRIPTION_FILE).exists()
-        make = cls.open if known else cls.create
-        return make(path, embedding_dim=embedding_dim, model_fingerprint=model_fingerprint)
-
-    def require_model(self, embedding_dim: int | None, model_fingerprint: str | None) -> None:
-        """Refuse a model whose embeddings are not comparable with those of the gallery; None is not checked.
-
-        Raises:
-            ValueError: another width or another fingerprint.
-        """
-        remedy = "use the model it was indexed with, or index into a new folder"
-        if model_fingerprint is not None and unmirrored(model_fingerprint) == unmirrored(self.model_fingerprint):
-            did = "with" if is_mirrored(self.model_fingerprint) else "without"
-            remedy = f"it was indexed {did} --mirrored: do so again, or index into a new folder"
-        if embedding_dim is not None and embedding_dim != self.embedding_dim:
-            raise ValueError(
-                f"gallery {self.path} holds embeddings of width {self.embedding_dim}, "
-                f"the model makes width {embedding_dim}; {remedy}"
+    def open_or_create(
+        cls,
+        path: str | Path,
+        *,
+        embedding_dim: int,
+        model_fingerprint: str,
+        second_stage: SecondStage | None = None,
+    ) -> Self:
+        """`open` with all checks where there is a gallery, also of the second stage, `create` where there is none."""
+        if not (Path(path) / DESCRIPTION_FILE).exists():
+            return cls.create(
+                path, embedding_dim=embedding_dim, model_fingerprint=model_fingerprint, second_stage=second_stage
             )
-        if model_fingerprint is not None and model_fingerprint != self.model_fingerprint:
-            raise ValueError(
-                f"gallery {self.path} was indexed with model {self.model_fingerprint}, "
-                f"this is model {model_fingerprint}; {remedy}"
-            )
+        gallery = cls.open(path, embedding_dim=embedding_dim, model_fingerprint=model_fingerprint)
+        require_second_stage(gallery.path, gallery.description, second_stage)
+        return gallery
 
-    def add(self, frame: Frame, detections: Detections, *, source: str = "", location: str | None = None) -> None:
+    def add(
+        self,
+        frame: Frame,
+        detections: Detections,
+        *,
+        second_embeddings: ArrayLike | Tensor | None = None,
+        source: str = "",
+        location: str | None = None,
+    ) -> None:
         """Take the sightings of one frame; a frame taken before (same source and name) is replaced.
 
         Args:
             frame: the picture the boxes refer to; cut-outs are taken from it now.
             detections: N boxes with embeddings (N, D), which are scaled to unit length; N = 0 records the frame
                 as done.
+            second_embeddings: (N, E) of the same boxes by the second stage, where the gallery has one.
             source: where the frame came from; frame names are unique within it.
             location: where the frame can be read again, see `Sighting.location`.
 
         Raises:
-            ValueError: embeddings are missing, of another width, not finite, or of length zero.
+            ValueError: embeddings are missing, of another width or number, not finite, or of length zero; or the
+                gallery has no second stage.
             OSError: a flush that was due failed; nothing is dropped, the next flush tries again.
         """
-        height, width = frame.image.shape[:2]
-        embeddings = self._unit_rows(frame.name, detections)
-        boxes = detections.boxes.detach().cpu().numpy()
-        row: dict[str, object] = {
-            "source": source,
-            "frame": frame.name,
-            "camera": None if frame.camera is None else str(frame.camera),
-            "timestamp": None if frame.timestamp is None else float(frame.timestamp),
-            "frame_width": width,
-            "frame_height": height,
-            "location": location,
-        }
-        pictures = (cut_out(frame.image, box) for box in boxes)
-        jpegs = [encode_jpeg(picture, longest_side=CUTOUT_SIDE) if picture.size else b"" for picture in pictures]
-        scores = detections.scores.detach().cpu().numpy()
+        if self.second_stage is None and second_embeddings is not None:
+            raise ValueError(f"frame {frame.name}: second_embeddings given, gallery {self.path} has no second stage")
+        embeddings = box_embeddings(f"frame {frame.name}", len(detections), detections.embeddings, self.embedding_dim)
+        second = None
+        if self.second_stage is not None:
+            owner = f"frame {frame.name}, second stage"
+            second = box_embeddings(owner, len(detections), second_embeddings, self.second_stage.embedding_dim)
+        rows = frame_rows(frame, detections, embeddings, second, source=source, location=location)
         replaced = self._pending.pop((source, frame.name), ())
-        self._pending[source, frame.name] = FrameRows(row, boxes, scores, embeddings, jpegs)
-        self._pending_rows += len(scores) - len(replaced)
+        self._pending[source, frame.name] = rows
+        self._pending_rows += len(rows) - len(replaced)
         late = time.monotonic() - self._last_flush > FLUSH_SECONDS
         if max(self._pending_rows, len(self._pending)) >= FLUSH_ROWS or late:
             self.flush()
-
-    def _unit_rows(self, name: str, detections: Detections) -> NDArray[np.float32]:
-        """(N, D) float32 embeddings of unit length, checked."""
-        if not len(detections):
-            return np.zeros((0, self.embedding_dim), dtype=np.float32)
-        if detections.embeddings is None:
-            raise ValueError(f"frame {name}: detections without embeddings; run the joint model, not a bare detector")
-        return unit_rows(detections.embeddings, self.embedding_dim, f"frame {name}")
 
     def is_done(self, frame_name: str, *, source: str = "") -> bool:
         """Whether a frame was added, by this instance or by another process before the last `refresh`."""
@@ -246,8 +240,8 @@ class Gallery:
             return 0
         waiting = list(self._pending.values())
         cutouts = retried(self.path, lambda: self._cutouts.write([jpeg for rows in waiting for jpeg in rows.jpegs]))
-        sightings = sightings_table(waiting, cutouts, self.embedding_dim)
-        retried(self.path, lambda: self._write_sightings(sightings))
+        sightings = sightings_table(waiting, cutouts, self._schema)
+        retried(self.path, lambda: replace_frames(self._sightings, sightings, self._pending))
         retried(self.path, lambda: upsert(self._frames, ["source", "frame"], frames_table(waiting)))
         if self._done is not None:
             self._done.update(self._pending)
@@ -257,19 +251,6 @@ class Gallery:
         if upkeep.is_scattered(self._sightings):
             self.optimize()
         return len(sightings)
-
-    def _write_sightings(self, rows: pa.Table) -> None:
-        """Insert the rows; where their frames have rows already, those are replaced, superfluous ones dropped."""
-        by_source: dict[str, list[str]] = {}
-        for source, frame in self._pending:
-            by_source.setdefault(source, []).append(frame)
-        of_these_frames = frames_sql(by_source)
-        # Dropping needs a scan of the whole table, so it happens only for frames that are there already.
-        known = self._sightings.count_rows(of_these_frames)
-        if len(rows):
-            upsert(self._sightings, ["source", "frame", "index"], rows, drop_others=of_these_frames if known else None)
-        elif known:
-            self._sightings.delete(of_these_frames)
 
     def optimize(self) -> None:
         """Merge small files and index the filters' columns where that pays; flushes and `close` call it when due."""
@@ -292,6 +273,8 @@ class Gallery:
         self,
         embeddings: ArrayLike | Tensor,
         *,
+        second_embeddings: ArrayLike | Tensor | None = None,
+        cascade: Cascade | None = None,
         limit: int = 50,
         cameras: Camera | Sequence[Camera] | None = None,
         after: float | None = None,
@@ -306,12 +289,15 @@ class Gallery:
 
         Args:
             embeddings: (D,) one probe, or (P, D) several pictures of the same person; scaled to unit length.
+            second_embeddings: (E,) or (P, E) of the same pictures by the second stage, where the gallery has one: the
+                best candidates by `embeddings` are then ranked anew by the weighted sum of both similarities.
+            cascade: weight and candidates of the second stage, and whether they are re-ranked; None is `Cascade()`.
             limit: at most this many answers, > 0.
             cameras: only this or these cameras; None is all, also sightings of unknown camera.
             after: only from this time on, seconds as in `Frame.timestamp`; with a time filter sightings of unknown
                 time are left out.
             before: only earlier than this time.
-            minimum_score: only sightings at least this similar, in [-1, 1]; raising it gives fewer and surer answers.
+            minimum_score: only sightings of at least this score; raising it gives fewer and surer answers.
             exclude_frame: leave out frames of this name, the probe's own, say.
             exclude_source: leave out `exclude_frame` only where it belongs to this source; None is every source.
             exclude_file: leave out the frames that were read from this image file, whatever their names.
@@ -319,23 +305,24 @@ class Gallery:
                 way) or "max" (a sighting counts by the probe most like it: keeps a back view apart from a front view).
 
         Returns:
-            Cosine similarities in falling order; ties in the order of source, frame and row.
+            Scores in falling order, see `search.ranking`; ties in the order of source, frame and row.
 
         Raises:
-            ValueError: a value is out of its range, a camera is not in the gallery, the probe has another width, or
-                a time is asked for that a gallery without such times cannot answer.
+            ValueError: a value is out of its range, a camera is not in the gallery, the probe has another width, the
+                gallery has no second stage, or a time is asked for that a gallery without such times cannot answer.
         """
         self.flush()
-        if combine not in ("mean", "max"):
-            raise ValueError(f"combine {combine!r}, expected 'mean' or 'max'")
         if limit < 1:
             raise ValueError(f"limit {limit}, expected at least 1")
-        probes = unit_rows(embeddings, self.embedding_dim, "probe")
-        if combine == "mean" and len(probes) > 1:
-            probes = unit_rows(probes.mean(axis=0, dtype=np.float64), self.embedding_dim, "mean of the probes")
+        probes = combined(embeddings, self.embedding_dim, combine)
+        second = None
+        if second_embeddings is not None:
+            if self.second_stage is None:
+                raise ValueError(f"second_embeddings given, but gallery {self.path} has no second stage")
+            second = combined(second_embeddings, self.second_stage.embedding_dim, combine)
         names = as_camera_names(cameras)
         if names is not None:
-            self._check_cameras(names)
+            require_cameras(self.path, names, self.cameras())
         exclude = None if exclude_frame is None else (exclude_source, exclude_frame)
         where = filter_sql(names, after, before, exclude)
         asked = [time for time in (after, before) if time is not None]
@@ -343,15 +330,15 @@ class Gallery:
             require_times(self.path, self.time_span(), asked)
         if exclude_file is not None:
             where = without_file(self._frames, exclude_file, where)
-        return nearest(self._sightings, probes, limit=limit, where=where, minimum_score=minimum_score)
-
-    def _check_cameras(self, names: Sequence[str]) -> None:
-        """A camera nobody has seen is a typing error more often than an empty answer."""
-        known = self.cameras()
-        missing = sorted(set(names) - set(known))
-        if known and missing:
-            listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-            raise ValueError(f"camera {missing[0]!r} is not in gallery {self.path}; it has: {listed}")
+        return ranked(
+            self._sightings,
+            probes,
+            second,
+            cascade or Cascade(),
+            limit=limit,
+            where=where,
+            minimum_score=minimum_score,
+        )
 
     def detections(self, *, source: str | None = None) -> dict[str, Detections]:
         """Everything in the gallery in the form that evaluation takes; it is read into memory.
@@ -370,7 +357,7 @@ class Gallery:
         frames = self._frames.search().where(where).select(["frame"]).to_arrow()
         if pc.count_distinct(frames["frame"]).as_py() < len(frames):
             raise ValueError(f"sources in gallery {self.path} have frames of the same name; name one source")
-        columns = ["frame", "index", "box", "detection_score", "embedding"]
+        columns = ["frame", "index", "box", "detection_score", EMBEDDING]
         return detections_by_frame(frames, self._sightings.search().where(where).select(columns).to_arrow())
 
     def cutout(self, cutout: Cutout | None) -> bytes | None:
@@ -395,6 +382,5 @@ class Gallery:
         """Counts, cameras and times of what is on disk."""
         first, last = self.time_span() or (None, None)
         frames = int(self._frames.count_rows())
-        return GallerySummary(
-            len(self), frames, self.cameras(), first, last, self.embedding_dim, self.model_fingerprint
-        )
+        made_by = (self.embedding_dim, self.model_fingerprint, self.second_stage)
+        return GallerySummary(len(self), frames, self.cameras(), first, last, *made_by)

@@ -31,6 +31,23 @@ def as_camera_names(cameras: Camera | Sequence[Camera] | None) -> tuple[str, ...
     return tuple(map(str, [cameras] if isinstance(cameras, int | str) else cameras))
 
 
+def require_cameras(gallery: Path, names: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse a camera that no sighting has: a typing error more often than an empty answer.
+
+    Args:
+        gallery: for the error.
+        names: asked for.
+        known: the gallery's; where it has none, anything may be asked.
+
+    Raises:
+        ValueError: a name is not among the known ones.
+    """
+    missing = sorted(set(names) - set(known))
+    if known and missing:
+        listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+        raise ValueError(f"camera {missing[0]!r} is not in gallery {gallery}; it has: {listed}")
+
+
 def filter_sql(
     cameras: Sequence[str] | None,
     after: float | None,

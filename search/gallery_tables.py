@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,10 +14,15 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from datasets.samples import Frame
 from detection.detections import Detections
+from search.cutouts import CUTOUT_SIDE, cut_out, encode_jpeg
+from search.gallery_filters import frames_sql
 from search.results import Cutout, Sighting
 
 WRITE_ATTEMPTS = 5
+
+FrameKey = tuple[str, str]
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -39,18 +44,30 @@ FRAMES_SCHEMA = pa.schema(
 FRAME_COLUMNS = ("source", "frame", "camera", "timestamp", "frame_width", "frame_height", "location")
 
 
-def sightings_schema(embedding_dim: int) -> pa.Schema:
-    """One row for each sighting, the columns of its frame repeated so that a filter needs no join."""
+EMBEDDING = "embedding"
+SECOND_EMBEDDING = "second_embedding"
+"""The columns of vectors: of the model, and of the second stage where a gallery has one."""
+
+
+def sightings_schema(embedding_dim: int, second_dim: int | None = None) -> pa.Schema:
+    """One row for each sighting, the columns of its frame repeated so that a filter needs no join.
+
+    Args:
+        embedding_dim: width of the embeddings.
+        second_dim: width of the second stage's, None for a gallery without.
+    """
+    second = [] if second_dim is None else [pa.field(SECOND_EMBEDDING, pa.list_(pa.float32(), second_dim))]
     return pa.schema(
         [
             *(FRAMES_SCHEMA.field(name) for name in FRAME_COLUMNS),
             pa.field("index", pa.int32(), nullable=False),
             pa.field("box", pa.list_(pa.float32(), 4), nullable=False),
             pa.field("detection_score", pa.float32(), nullable=False),
-            pa.field("embedding", pa.list_(pa.float32(), embedding_dim), nullable=False),
+            pa.field(EMBEDDING, pa.list_(pa.float32(), embedding_dim), nullable=False),
             pa.field("cutout_pack", pa.string(), nullable=False),
             pa.field("cutout_offset", pa.int64(), nullable=False),
             pa.field("cutout_length", pa.int32(), nullable=False),
+            *second,
         ]
     )
 
@@ -65,6 +82,7 @@ class FrameRows:
         scores: (N,).
         embeddings: (N, D) of unit length.
         jpegs: N encoded cut-outs.
+        second_embeddings: (N, E) of unit length of the second stage, None without one.
     """
 
     frame: Mapping[str, object]
@@ -72,6 +90,7 @@ class FrameRows:
     scores: NDArray[np.float32]
     embeddings: NDArray[np.float32]
     jpegs: Sequence[bytes]
+    second_embeddings: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -85,27 +104,64 @@ def frames_table(waiting: Sequence[FrameRows]) -> pa.Table:
     )
 
 
-def sightings_table(waiting: Sequence[FrameRows], cutouts: Sequence[Cutout], embedding_dim: int) -> pa.Table:
-    """Rows of the table of sightings; `cutouts` in the order of the frames and their boxes."""
+def frame_rows(
+    frame: Frame,
+    detections: Detections,
+    embeddings: NDArray[np.float32],
+    second_embeddings: NDArray[np.float32] | None,
+    *,
+    source: str,
+    location: str | None,
+) -> FrameRows:
+    """What is stored of one frame, its cut-outs taken and encoded now; arguments as of `Gallery.add`."""
+    height, width = frame.image.shape[:2]
+    row: dict[str, object] = {
+        "source": source,
+        "frame": frame.name,
+        "camera": None if frame.camera is None else str(frame.camera),
+        "timestamp": None if frame.timestamp is None else float(frame.timestamp),
+        "frame_width": width,
+        "frame_height": height,
+        "location": location,
+    }
+    boxes = detections.boxes.detach().cpu().numpy()
+    pictures = (cut_out(frame.image, box) for box in boxes)
+    jpegs = [encode_jpeg(picture, longest_side=CUTOUT_SIDE) if picture.size else b"" for picture in pictures]
+    return FrameRows(row, boxes, detections.scores.detach().cpu().numpy(), embeddings, jpegs, second_embeddings)
+
+
+def sightings_table(waiting: Sequence[FrameRows], cutouts: Sequence[Cutout], schema: pa.Schema) -> pa.Table:
+    """Rows of the table of sightings.
+
+    Args:
+        waiting: the frames.
+        cutouts: where the pictures lie, in the order of the frames and their boxes.
+        schema: that of the table, see `sightings_schema`.
+    """
     owner = [rows.frame for rows in waiting for _ in range(len(rows))]
-    schema = sightings_schema(embedding_dim)
-    empty = np.zeros((0, embedding_dim), dtype=np.float32)
-    embeddings = np.concatenate([empty, *(rows.embeddings for rows in waiting)])
-    boxes = np.concatenate([np.zeros((0, 4), dtype=np.float32), *(rows.boxes for rows in waiting)])
     scores = np.concatenate([np.zeros(0, dtype=np.float32), *(rows.scores for rows in waiting)])
     columns: dict[str, Any] = {
         name: pa.array([row[name] for row in owner], schema.field(name).type) for name in FRAME_COLUMNS
     }
     columns |= {
         "index": pa.array([row for rows in waiting for row in range(len(rows))], pa.int32()),
-        "box": pa.FixedSizeListArray.from_arrays(pa.array(boxes.ravel()), 4),
+        "box": _as_lists([rows.boxes for rows in waiting], 4),
         "detection_score": pa.array(scores),
-        "embedding": pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), embedding_dim),
+        EMBEDDING: _as_lists([rows.embeddings for rows in waiting], schema.field(EMBEDDING).type.list_size),
         "cutout_pack": pa.array([cutout.pack for cutout in cutouts], pa.string()),
         "cutout_offset": pa.array([cutout.offset for cutout in cutouts], pa.int64()),
         "cutout_length": pa.array([cutout.length for cutout in cutouts], pa.int32()),
     }
+    if SECOND_EMBEDDING in schema.names:
+        second = [rows.second_embeddings for rows in waiting if rows.second_embeddings is not None]
+        columns[SECOND_EMBEDDING] = _as_lists(second, schema.field(SECOND_EMBEDDING).type.list_size)
     return pa.table(columns, schema=schema)
+
+
+def _as_lists(parts: Sequence[NDArray[np.float32]], width: int) -> pa.Array:
+    """Matrices (N_i, width), one below the other, as a column of lists of one length."""
+    values = np.concatenate([np.zeros((0, width), dtype=np.float32), *parts])
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), width)
 
 
 def sighting_of(row: Mapping[str, Any], score: float) -> Sighting:
@@ -142,8 +198,8 @@ def detections_by_frame(frames: pa.Table, sightings: pa.Table) -> dict[str, Dete
     owners, starts = np.unique(np.asarray(sightings["frame"].to_pylist(), dtype=object), return_index=True)
     ends = np.append(starts, len(sightings))[1:]
     rows = {owner: slice(start, end) for owner, start, end in zip(owners, starts, ends, strict=True)}
-    boxes = torch.from_numpy(_as_matrix(sightings["box"], len(sightings)))
-    embeddings = torch.from_numpy(_as_matrix(sightings["embedding"], len(sightings)))
+    boxes = torch.from_numpy(as_matrix(sightings["box"]))
+    embeddings = torch.from_numpy(as_matrix(sightings[EMBEDDING]))
     scores = torch.from_numpy(sightings["detection_score"].to_numpy().copy())
     nothing = slice(0, 0)
     return {
@@ -153,10 +209,30 @@ def detections_by_frame(frames: pa.Table, sightings: pa.Table) -> dict[str, Dete
     }
 
 
-def _as_matrix(column: pa.ChunkedArray, rows: int) -> NDArray[np.float32]:
-    """A column of lists of one length as (rows, length)."""
+def as_matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """A column of lists of one length as (rows, length), a copy."""
     values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return np.array(values, dtype=np.float32).reshape(rows, column.type.list_size)
+    return np.array(values, dtype=np.float32).reshape(len(column), column.type.list_size)
+
+
+def replace_frames(table: Any, rows: pa.Table, frames: Iterable[FrameKey]) -> None:
+    """Insert the sightings of frames; where the frames have rows already, those are replaced, superfluous ones dropped.
+
+    Args:
+        table: the table of sightings.
+        rows: all sightings of the frames.
+        frames: (source, frame name) of each, at least one.
+    """
+    by_source: dict[str, list[str]] = {}
+    for source, frame in frames:
+        by_source.setdefault(source, []).append(frame)
+    of_these_frames = frames_sql(by_source)
+    # Dropping needs a scan of the whole table, so it happens only for frames that are there already.
+    known = table.count_rows(of_these_frames)
+    if len(rows):
+        upsert(table, ["source", "frame", "index"], rows, drop_others=of_these_frames if known else None)
+    elif known:
+        table.delete(of_these_frames)
 
 
 def upsert(table: Any, keys: list[str], rows: pa.Table, *, drop_others: str | None = None) -> None:
@@ -193,6 +269,22 @@ def unit_rows(values: ArrayLike | Tensor, width: int, owner: str) -> NDArray[np.
     if not len(array) or not np.isfinite(lengths).all() or (lengths == 0).any():
         raise ValueError(f"{owner}: an embedding is missing, not finite or zero; a diverged model gives such values")
     return (array / lengths).astype(np.float32)
+
+
+def box_embeddings(owner: str, boxes: int, embeddings: ArrayLike | Tensor | None, width: int) -> NDArray[np.float32]:
+    """Embeddings (boxes, width) float32 of unit length, as many as there are boxes.
+
+    Raises:
+        ValueError: they are missing or of another number, or as `unit_rows`.
+    """
+    if not boxes:
+        return np.zeros((0, width), dtype=np.float32)
+    if embeddings is None:
+        raise ValueError(f"{owner}: detections without embeddings; a detector alone cannot fill a gallery")
+    rows = unit_rows(embeddings, width, owner)
+    if len(rows) != boxes:
+        raise ValueError(f"{owner}: {len(rows)} embeddings, expected {boxes}: one for each box")
+    return rows
 
 
 def retried(gallery: Path, write: Callable[[], Answer]) -> Answer:

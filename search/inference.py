@@ -1,4 +1,4 @@
-"""A joint model over a whole split: detections of every frame and an embedding of every query."""
+"""A model over a whole split: detections of every frame and an embedding of every query."""
 
 import itertools
 from collections import deque
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -16,11 +16,27 @@ from torch import Tensor
 from datasets.images import ImageError, read_image
 from datasets.samples import FrameSample, Query
 from detection.detections import Detections
-from detection.joint import PersonSearchRCNN
-from search.probes import box_probe, crop_probe
+from reid.sphere_reid import SphereReID
+from search.cascade import embed_boxes
+from search.crop_search import CropPersonSearch
+from search.probes import as_tensor, box_probe, crop_probe, whole_picture
 
 Item = TypeVar("Item")
 OnProgress = Callable[[int, int], None]
+
+
+class SearchModel(Protocol):
+    """What searching needs of a model; `PersonSearchRCNN` and `search.crop_search.CropPersonSearch` have it."""
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length D of an embedding."""
+
+    def detect(self, images: list[Tensor]) -> list[Detections]:
+        """Everybody in each image [3, H, W] in [0, 1]."""
+
+    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
+        """(N_i, D) unit embeddings of boxes (N_i, 4)."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +46,12 @@ class SplitDetections:
     Args:
         by_frame: frame name -> Detections on the processor, for every frame that could be read.
         failures: (frame name, reason) of those that could not.
+        second: the same detections with the embeddings of the second stage; empty without one.
     """
 
     by_frame: Mapping[str, Detections]
     failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    second: Mapping[str, Detections] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,15 +69,23 @@ class QueryEmbeddings:
     failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
 
-def as_tensor(image: NDArray[np.uint8]) -> Tensor:
-    """(H, W, 3) uint8 RGB to (3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
+def picture_view(model: SearchModel, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """How a model is shown a picture (H, W, 3) of one person: a frame, and the person's box (4,) in it.
+
+    A joint model knows people in frames, so the picture stands on a canvas; a crop model takes it as it is.
+
+    Raises:
+        ValueError: the picture has no pixel, or is no RGB picture.
+    """
+    return whole_picture(image) if isinstance(model, CropPersonSearch) else crop_probe(image)
 
 
 def detect_split(
-    model: PersonSearchRCNN,
+    model: SearchModel,
     samples: Sequence[FrameSample],
     *,
+    second_stage: SphereReID | None = None,
+    score_threshold: float = 0.0,
     batch_size: int = 4,
     on_progress: OnProgress | None = None,
 ) -> SplitDetections:
@@ -68,6 +94,8 @@ def detect_split(
     Args:
         model: in evaluation mode.
         samples: the frames.
+        second_stage: also embeds the crops of the people found.
+        score_threshold: people found with less confidence are left out.
         batch_size: frames a forward pass.
         on_progress: called with (frames done, frames in all).
 
@@ -76,28 +104,35 @@ def detect_split(
     """
     _require_batch_size(batch_size)
     found: dict[str, Detections] = {}
+    second: dict[str, Detections] = {}
     failures: list[tuple[str, str]] = []
     done = 0
-    for batch in _batches(_decoded(samples), batch_size):
+    for batch in batches(_decoded(samples), batch_size):
         readable = [(sample, image) for sample, image in batch if not isinstance(image, ImageError)]
         failures += [(sample.name, image.reason) for sample, image in batch if isinstance(image, ImageError)]
-        results = model.detect([as_tensor(image) for _, image in readable])
-        found |= {sample.name: result.to("cpu") for (sample, _), result in zip(readable, results, strict=True)}
+        results = [result.to("cpu") for result in model.detect([as_tensor(image) for _, image in readable])]
+        results = [result[result.scores >= score_threshold] for result in results]
+        names = [sample.name for sample, _ in readable]
+        found |= zip(names, results, strict=True)
+        if second_stage is not None:
+            rows = embed_boxes(second_stage, [image for _, image in readable], [result.boxes for result in results])
+            seen = [result.with_embeddings(row) for result, row in zip(results, rows, strict=True)]
+            second |= zip(names, seen, strict=True)
         done += len(batch)
         if on_progress is not None:
             on_progress(done, len(samples))
-    return SplitDetections(found, failures)
+    return SplitDetections(found, failures, second)
 
 
 def embed_queries(
-    model: PersonSearchRCNN,
+    model: SearchModel,
     queries: Sequence[Query],
     samples: Sequence[FrameSample],
     *,
     batch_size: int = 4,
     on_progress: OnProgress | None = None,
 ) -> QueryEmbeddings:
-    """Unit embeddings of the queries, each seen once: its box in its full frame, or its crop on a canvas.
+    """Unit embeddings of the queries, each seen once: its box in its full frame, or its crop (`picture_view`).
 
     Queries of one frame share a forward pass. A query whose picture is broken, or whose box lies outside it, is named
     and passed over: without an embedding it has no ranking, and an average precision of 0 would be the file's fault.
@@ -125,8 +160,8 @@ def embed_queries(
     embeddings = torch.zeros(len(queries), model.embedding_dim)
     failed: dict[int, tuple[str, str]] = {}
     done = 0
-    for batch in _batches(groups.values(), batch_size):
-        probes = [_probe(rows, queries, paths, failed) for rows in batch]
+    for batch in batches(groups.values(), batch_size):
+        probes = [_probe(model, [queries[row] for row in rows], rows, paths, failed) for rows in batch]
         seen = [probe for probe in probes if probe is not None]
         results = model.embed([image for _, image, _ in seen], [boxes for _, _, boxes in seen])
         for (rows, _, _), result in zip(seen, results, strict=True):
@@ -178,31 +213,31 @@ def query_context(
 
 
 def _probe(
-    rows: Sequence[int], queries: Sequence[Query], paths: Mapping[str, Path], failed: dict[int, tuple[str, str]]
+    model: SearchModel,
+    queries: Sequence[Query],
+    rows: Sequence[int],
+    paths: Mapping[str, Path],
+    failed: dict[int, tuple[str, str]],
 ) -> tuple[list[int], Tensor, Tensor] | None:
     """The rows of queries that can be seen in their common image, the image, and their boxes (R, 4) in it.
 
     What cannot be seen is added to `failed` by row; None where nothing is left.
     """
-    first = queries[rows[0]]
-    if first.crop is not None:
-        try:
-            image, box = crop_probe(read_image(first.crop))
-        except ImageError as error:
-            failed[rows[0]] = _query_name(first), error.reason
-            return None
-        return list(rows), as_tensor(image), torch.as_tensor(box).reshape(1, 4)
+    first = queries[0]
     try:
-        image = read_image(paths[str(first.frame)])
+        image = read_image(paths[str(first.frame)] if first.crop is None else first.crop)
     except ImageError as error:
-        failed.update({row: (_query_name(queries[row]), error.reason) for row in rows})
+        failed.update({row: (_query_name(query), error.reason) for row, query in zip(rows, queries, strict=True)})
         return None
+    if first.crop is not None:
+        image, box = picture_view(model, image)
+        return list(rows), as_tensor(image), torch.as_tensor(box).reshape(1, 4)
     boxes: dict[int, NDArray[np.float32]] = {}
-    for row in rows:
+    for row, query in zip(rows, queries, strict=True):
         try:
-            boxes[row] = box_probe(image, np.asarray(queries[row].box))
+            boxes[row] = box_probe(image, np.asarray(query.box))
         except ValueError as error:
-            failed[row] = _query_name(queries[row]), str(error)
+            failed[row] = _query_name(query), str(error)
     if not boxes:
         return None
     return list(boxes), as_tensor(image), torch.as_tensor(np.stack(list(boxes.values())))
@@ -237,7 +272,8 @@ def _decoded(samples: Sequence[FrameSample]) -> Iterator[tuple[FrameSample, NDAr
             yield ready, image.result()
 
 
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of `size` items, the last one shorter."""
     iterator = iter(items)
     while batch := list(itertools.islice(iterator, size)):
         yield batch

@@ -1,5 +1,6 @@
-"""Reading again the frame of a sighting, from the image file or video that was indexed."""
+"""Where the frames of a gallery come from, and reading one again from the image file or video that was indexed."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.images import ImageError, read_image
+from datasets.videos import is_stream, public_name
 from search.results import Sighting
 
 VIDEO_MARK = "#t="
@@ -14,6 +16,30 @@ VIDEO_MARK = "#t="
 
 SEEK_BACK_SECONDS = (0.5, 5.0, 60.0)
 """Seeking in a video is not exact: it starts this much earlier, and reads on; further back where it overshot."""
+
+
+@dataclass(frozen=True)
+class SourcePlace:
+    """How a gallery names a source: the folder its frame names are relative to, or a stream's address without secrets.
+
+    A folder, a video in it and a JSON file in it share the folder, so a frame indexed through two of them is one frame.
+    """
+
+    name: str
+    folder: Path | None
+
+    def location(self, frame_name: str) -> str | None:
+        """Where the frame can be read again, see `Sighting.location`."""
+        return None if self.folder is None else str(self.folder / frame_name)
+
+
+def source_place(source: str | Path) -> SourcePlace:
+    """The place of a source, as `index` records it."""
+    if is_stream(str(source)):
+        return SourcePlace(public_name(str(source)), None)
+    path = Path(source).resolve()
+    folder = path if path.is_dir() else path.parent
+    return SourcePlace(str(folder), folder)
 
 
 def read_original(sighting: Sighting) -> NDArray[np.uint8] | None:

@@ -7,12 +7,11 @@ for sighting in search.find(gallery, crop=picture):
     ...
 """
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,34 +20,21 @@ from torch import Tensor, nn
 
 from datasets.samples import Camera
 from datasets.sources import frames_from_source, prefetched
-from datasets.videos import is_stream, public_name
 from detection.checkpoints import fingerprint, load_model
 from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
 from reid.precision import default_device
-from search.cascade import with_mirrored
+from reid.sphere_reid import SphereReID
+from search.cascade import Cascade, embed_boxes, with_mirrored
+from search.crop_search import CropPersonSearch
 from search.gallery import Gallery
-from search.gallery_description import MIRROR_MARK, unmirrored
-from search.inference import as_tensor
-from search.probes import box_probe, crop_probe
+from search.gallery_description import MIRROR_MARK, SecondStage, require_model, require_second_stage, unmirrored
+from search.inference import SearchModel, batches, picture_view
+from search.originals import source_place
+from search.probes import as_tensor, box_probe
 from search.results import RankedSightings
 
 Image = NDArray[np.uint8]
-Element = TypeVar("Element")
-
-
-class SearchModel(Protocol):
-    """What the predictor needs of a model; `detection.joint.PersonSearchRCNN` has it."""
-
-    @property
-    def embedding_dim(self) -> int:
-        """Length D of an embedding."""
-
-    def detect(self, images: list[Tensor]) -> list[Detections]:
-        """Everybody in each image [3, H, W] in [0, 1]."""
-
-    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
-        """(N_i, D) unit embeddings of boxes (N_i, 4)."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +55,15 @@ class IndexSummary:
 
 
 class PersonSearch:
-    """Model, device, batch size and whether it looks twice; no other state.
+    """Model, second stage, device, batch size and whether it looks twice; no other state.
 
     Args:
         model: detects and embeds; it is put into evaluation mode and onto the device.
+        second_stage: a crop model that embeds the same boxes again; its embeddings are stored beside, and `find` ranks
+            the best candidates anew by both (`search.cascade.Cascade`).
         batch_size: frames that go through the network together; more is faster on a GPU and takes memory.
         device: "auto" is the GPU when there is one.
-        model_fingerprint: names the weights in galleries; None computes it from a PersonSearchRCNN.
+        model_fingerprint: names the weights in galleries; None computes it from a model of this project.
         mirrored: average every embedding, of sightings and of probes, with that of the mirrored frame
             (`search.cascade`): it then matters less which way a person walks, and takes about half as long again.
             Galleries made so are marked, as their embeddings are not comparable with others.
@@ -88,6 +76,7 @@ class PersonSearch:
         self,
         model: SearchModel,
         *,
+        second_stage: SphereReID | None = None,
         batch_size: int = 4,
         device: str | torch.device = "auto",
         model_fingerprint: str | None = None,
@@ -95,39 +84,58 @@ class PersonSearch:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch size {batch_size}, expected at least 1")
-        if isinstance(model, nn.Module):
-            model.to(default_device() if device == "auto" else torch.device(device)).eval()
-        if model_fingerprint is None:
-            if not isinstance(model, PersonSearchRCNN):
-                raise ValueError(f"a {type(model).__name__} has no known fingerprint; give model_fingerprint")
-            model_fingerprint = fingerprint(model)
+        if mirrored and isinstance(model, CropPersonSearch):
+            raise ValueError("a crop model averages mirrored views by itself, whole frames need not be; leave it out")
+        for network in (model, second_stage):
+            if isinstance(network, nn.Module):
+                network.to(default_device() if device == "auto" else torch.device(device)).eval()
         self.model = model
+        self.second_stage = second_stage
         self.batch_size = batch_size
         self.mirrored = mirrored
-        self.model_fingerprint = unmirrored(model_fingerprint) + (MIRROR_MARK if mirrored else "")
+        self.model_fingerprint = unmirrored(model_fingerprint or _fingerprint(model)) + (
+            MIRROR_MARK if mirrored else ""
+        )
+        self._second: SecondStage | None = None
+        if second_stage is not None:
+            self._second = SecondStage(second_stage.embedding_dim, second_stage.fingerprint())
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, *, batch_size: int = 4, device: str | torch.device = "auto", mirrored: bool = False
+        cls,
+        path: str | Path,
+        *,
+        second_stage: str | Path | None = None,
+        batch_size: int = 4,
+        device: str | torch.device = "auto",
+        mirrored: bool = False,
     ) -> Self:
-        """The predictor of a model file (`detection.checkpoints.load_model`).
+        """The predictor of a model file (`detection.checkpoints.load_model`), and of a crop model's file beside.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the file is not a joint model of this project.
+            ValueError: the file is not a joint model of this project, or the second stage no crop model.
         """
         where = None if device == "auto" else device
-        return cls(load_model(path, device=where), batch_size=batch_size, device=device, mirrored=mirrored)
+        crops = None if second_stage is None else SphereReID.from_checkpoint(second_stage, device=where)
+        model = load_model(path, device=where)
+        return cls(model, second_stage=crops, batch_size=batch_size, device=device, mirrored=mirrored)
 
     def open_gallery(self, path: str | Path, *, create: bool = False) -> Gallery:
-        """The gallery at a path, checked to be of this model; with `create` it is made where there is none.
+        """The gallery at a path, checked to be of these models; with `create` it is made where there is none.
+
+        With `create`, for indexing, the second stage must be the gallery's; without it may be left out.
 
         Raises:
             FileNotFoundError: no gallery there, and `create` is off.
-            ValueError: a gallery of another model.
+            ValueError: a gallery of another model or second stage.
         """
-        opener = Gallery.open_or_create if create else Gallery.open
-        return opener(path, embedding_dim=self.model.embedding_dim, model_fingerprint=self.model_fingerprint)
+        dim, made_by = self.model.embedding_dim, self.model_fingerprint
+        if create:
+            return Gallery.open_or_create(path, embedding_dim=dim, model_fingerprint=made_by, second_stage=self._second)
+        gallery = Gallery.open(path, embedding_dim=dim, model_fingerprint=made_by)
+        self._require_own(gallery, reading=True)
+        return gallery
 
     @torch.no_grad()
     def detect(self, images: Sequence[Image], *, refined: bool = True) -> list[Detections]:
@@ -177,13 +185,13 @@ class PersonSearch:
 
         Raises:
             FileNotFoundError: the source does not exist.
-            ValueError: not a single frame could be read, the gallery is of another model, or the threshold is not in
-                [0, 1].
+            ValueError: not a single frame could be read, the gallery is of another model or second stage, or the
+                threshold is not in [0, 1].
             OSError: the gallery cannot be written.
         """
         if not 0 <= detection_threshold <= 1:
             raise ValueError(f"detection threshold {detection_threshold}, expected a confidence from 0 to 1")
-        self._require_own(gallery)
+        self._require_own(gallery, reading=False)
         gallery.refresh()
         place = source_place(source)
         failures: list[tuple[str, str]] = []
@@ -206,16 +214,25 @@ class PersonSearch:
         )
         try:
             with closing(prefetched(decoded, depth=2 * self.batch_size)) as ready:  # type: ignore[type-var]
-                for batch in _batches(ready, self.batch_size):
-                    for frame, found in zip(batch, self.detect([frame.image for frame in batch]), strict=True):
-                        found = found[found.scores >= detection_threshold]
-                        gallery.add(frame, found, source=place.name, location=place.location(frame.name))
+                for batch in batches(ready, self.batch_size):
+                    images = [frame.image for frame in batch]
+                    seen = [found[found.scores >= detection_threshold] for found in self.detect(images)]
+                    second = self._look_again(images, seen)
+                    for frame, found, rows in zip(batch, seen, second, strict=True):
+                        where = place.location(frame.name)
+                        gallery.add(frame, found, second_embeddings=rows, source=place.name, location=where)
                         frames, sightings = frames + 1, sightings + len(found)
                     if on_progress is not None:
                         on_progress(IndexSummary(frames, sightings, skipped, tuple(failures)))
         finally:
             gallery.flush()
         return IndexSummary(frames, sightings, skipped, tuple(failures))
+
+    def _look_again(self, images: Sequence[Image], found: Sequence[Detections]) -> Sequence[Tensor | None]:
+        """(N_i, E) embeddings of the second stage for each image; None without one."""
+        if self.second_stage is None:
+            return [None] * len(images)
+        return embed_boxes(self.second_stage, images, [one.boxes for one in found])
 
     def embed_crop(self, image: Image) -> Tensor:
         """The embedding (D,) of a picture that shows one person, see `embed_crops`."""
@@ -225,8 +242,8 @@ class PersonSearch:
     def embed_crops(self, images: Sequence[Image]) -> Tensor:
         """Embeddings of pictures that show one person each.
 
-        The network knows people in frames, so each picture is placed in the middle of a canvas (`crop_probe`) and its
-        area is the box.
+        A joint model knows people in frames, so each picture is placed in the middle of a canvas (`crop_probe`) and its
+        area is the box; a crop model takes it as it is.
 
         Args:
             images: (H, W, 3) uint8 RGB each, any size.
@@ -238,8 +255,8 @@ class PersonSearch:
             ValueError: a picture without pixels.
         """
         embeddings = [torch.zeros(0, self.model.embedding_dim)]
-        for batch in _batches(iter(images), self.batch_size):
-            placed = [crop_probe(image) for image in batch]
+        for batch in batches(images, self.batch_size):
+            placed = [picture_view(self.model, image) for image in batch]
             embeddings += self._embed(
                 [as_tensor(canvas) for canvas, _ in placed],
                 [torch.from_numpy(box)[None] for _, box in placed],
@@ -282,11 +299,14 @@ class PersonSearch:
         exclude_frame: str | None = None,
         exclude_file: str | Path | None = None,
         combine: str = "mean",
+        cascade: Cascade | None = None,
     ) -> RankedSightings:
         """Look for a person: by one or several pictures of the person, or by a box in a frame.
 
+        With a second stage the best candidates of the model are ranked anew by both.
+
         Args:
-            gallery: made with this model.
+            gallery: made with this model, and with its second stage where there is one.
             crop: (H, W, 3) uint8 RGB showing the person alone, or several of the same person.
             frame: a whole frame, with `box`.
             box: x1, y1, x2, y2 in the frame's pixels.
@@ -298,21 +318,29 @@ class PersonSearch:
             exclude_frame: leave out frames of this name.
             exclude_file: leave out the frames read from this image file, the probe's own, say.
             combine: how several crops count, "mean" or "max".
+            cascade: weight and candidates of the second stage, and whether they are re-ranked.
 
         Raises:
-            ValueError: not exactly one kind of probe, a box outside the frame, or a gallery of another model.
+            ValueError: not exactly one kind of probe, a box outside the frame, or a gallery of another model or second
+                stage.
         """
-        self._require_own(gallery)
+        self._require_own(gallery, reading=True)
         if (crop is None) == (frame is None) or (frame is None) != (box is None):
             raise ValueError("a probe is either a crop, or a frame and a box in it; give exactly one of the two")
+        second = None
         if frame is not None and box is not None:
-            probe = self.embed_box(frame, box)
-        elif isinstance(crop, np.ndarray):
-            probe = self.embed_crop(crop)
+            probe = self.embed_box(frame, box)[None]
+            if self.second_stage is not None:
+                second = embed_boxes(self.second_stage, [frame], [torch.from_numpy(box_probe(frame, box))[None]])[0]
         else:
-            probe = self.embed_crops(crop or [])
+            crops = [crop] if isinstance(crop, np.ndarray) else list(crop or [])
+            probe = self.embed_crops(crops)
+            if self.second_stage is not None:
+                second = self.second_stage.embed(crops)
         return gallery.search(
             probe,
+            second_embeddings=second,
+            cascade=cascade,
             limit=limit,
             cameras=cameras,
             after=after,
@@ -323,35 +351,15 @@ class PersonSearch:
             combine=combine,
         )
 
-    def _require_own(self, gallery: Gallery) -> None:
-        gallery.require_model(self.model.embedding_dim, self.model_fingerprint)
+    def _require_own(self, gallery: Gallery, *, reading: bool) -> None:
+        """Refuse a gallery of other models; the second stage may be left out where a gallery is only read."""
+        require_model(gallery.path, gallery.description, self.model.embedding_dim, self.model_fingerprint)
+        require_second_stage(gallery.path, gallery.description, self._second, optional=reading)
 
 
-@dataclass(frozen=True)
-class SourcePlace:
-    """How a gallery names a source: the folder its frame names are relative to, or a stream's address without secrets.
-
-    A folder, a video in it and a JSON file in it share the folder, so a frame indexed through two of them is one frame.
-    """
-
-    name: str
-    folder: Path | None
-
-    def location(self, frame_name: str) -> str | None:
-        """Where the frame can be read again, see `Sighting.location`."""
-        return None if self.folder is None else str(self.folder / frame_name)
-
-
-def source_place(source: str | Path) -> SourcePlace:
-    """The place of a source, as `index` records it."""
-    if is_stream(str(source)):
-        return SourcePlace(public_name(str(source)), None)
-    path = Path(source).resolve()
-    folder = path if path.is_dir() else path.parent
-    return SourcePlace(str(folder), folder)
-
-
-def _batches(items: Iterator[Element], size: int) -> Iterator[list[Element]]:
-    """Lists of `size` items, the last one shorter."""
-    while batch := list(itertools.islice(items, size)):
-        yield batch
+def _fingerprint(model: SearchModel) -> str:
+    if isinstance(model, PersonSearchRCNN):
+        return fingerprint(model)
+    if isinstance(model, CropPersonSearch):
+        return model.fingerprint()
+    raise ValueError(f"a {type(model).__name__} has no known fingerprint; give model_fingerprint")

@@ -2,7 +2,9 @@
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 Image = NDArray[np.uint8]
 
@@ -21,6 +23,16 @@ MOST_CROP_HEIGHT = 384
 """Taller crops are made smaller first; the network would do so with the canvas anyway."""
 
 
+def as_tensor(image: Image) -> Tensor:
+    """(H, W, 3) uint8 RGB to (3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
+
+
+def as_pixels(image: Tensor) -> Image:
+    """(3, H, W) in [0, 1] to (H, W, 3) uint8 RGB: exactly the picture that `as_tensor` was given."""
+    return np.asarray((image.detach().cpu() * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy())
+
+
 def crop_probe(image: Image) -> tuple[Image, NDArray[np.float32]]:
     """A picture of a person in the middle of a canvas of frame-like proportions.
 
@@ -36,8 +48,7 @@ def crop_probe(image: Image) -> tuple[Image, NDArray[np.float32]]:
     Raises:
         ValueError: the picture has no pixel, or is no RGB picture.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(f"crop is {image.dtype} {image.shape}, expected uint8 (H, W, 3) RGB with at least one pixel")
+    _require_picture(image)
     if image.shape[0] > MOST_CROP_HEIGHT:
         size = (max(1, round(image.shape[1] * MOST_CROP_HEIGHT / image.shape[0])), MOST_CROP_HEIGHT)
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -48,6 +59,17 @@ def crop_probe(image: Image) -> tuple[Image, NDArray[np.float32]]:
     canvas = cv2.copyMakeBorder(image, above, above, beside, beside, cv2.BORDER_REPLICATE)
     box = np.array([beside, above, beside + width, above + height], dtype=np.float32)
     return np.asarray(canvas, dtype=np.uint8), box
+
+
+def whole_picture(image: Image) -> tuple[Image, NDArray[np.float32]]:
+    """A picture of a person as it is, and the (4,) xyxy box of all of it: how a model of crops sees a crop.
+
+    Raises:
+        ValueError: the picture has no pixel, or is no RGB picture.
+    """
+    _require_picture(image)
+    height, width = image.shape[:2]
+    return image, np.array([0, 0, width, height], dtype=np.float32)
 
 
 def box_probe(image: Image, box: ArrayLike) -> NDArray[np.float32]:
@@ -70,3 +92,8 @@ def box_probe(image: Image, box: ArrayLike) -> NDArray[np.float32]:
     if not (clipped[0] < clipped[2] and clipped[1] < clipped[3]):
         raise ValueError(f"box {text} lies outside the frame of {width} x {height} pixels; give one inside it")
     return np.asarray(clipped, dtype=np.float32)
+
+
+def _require_picture(image: Image) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(f"crop is {image.dtype} {image.shape}, expected uint8 (H, W, 3) RGB with at least one pixel")

@@ -1,12 +1,19 @@
-"""Exact nearest rows of a table, in an order that does not depend on how the table lies on disk."""
+"""Exact nearest rows of a table, in an order that does not depend on how the table lies on disk.
+
+A score is the cosine similarity of probe and sighting; with a second stage the weighted sum of both stages'
+similarities; after re-ranking one minus the k-reciprocal distance, from 0 to 1.
+"""
 
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from search.gallery_tables import sighting_of
+from search.cascade import Cascade, fused, reranked
+from search.gallery_tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, sighting_of, unit_rows
 from search.results import RankedSightings
 
 SPARE_CANDIDATES = 32
@@ -18,53 +25,106 @@ MOST_CANDIDATES = 65_536
 ENGINE_ERROR = 1e-5
 """How far a float32 dot product of unit vectors in the engine may lie from the exact one."""
 
+Scores = NDArray[np.float64]
 
-def nearest(
-    table: Any, probes: NDArray[np.float32], *, limit: int, where: str | None, minimum_score: float | None
+
+def combined(embeddings: ArrayLike | Tensor, width: int, combine: str) -> NDArray[np.float32]:
+    """The probes to compare with: (1, width) for "mean", all (P, width) for "max", of unit length.
+
+    Args:
+        embeddings: (width,) or (P, width) of pictures of one person.
+        width: D of the gallery.
+        combine: "mean" is their average direction.
+
+    Raises:
+        ValueError: another way to combine, another width, or an embedding that has no direction.
+    """
+    if combine not in ("mean", "max"):
+        raise ValueError(f"combine {combine!r}, expected 'mean' or 'max'")
+    probes = unit_rows(embeddings, width, "probe")
+    if combine == "mean" and len(probes) > 1:
+        probes = unit_rows(probes.mean(axis=0, dtype=np.float64), width, "mean of the probes")
+    return probes
+
+
+def ranked(
+    table: Any,
+    probes: NDArray[np.float32],
+    second_probes: NDArray[np.float32] | None,
+    cascade: Cascade,
+    *,
+    limit: int,
+    where: str | None,
+    minimum_score: float | None,
 ) -> RankedSightings:
-    """The rows most similar to any of the probes.
+    """The rows most similar to any of the probes; the best of them ranked anew where a second look is asked for.
+
+    Args:
+        table: sightings with unit embeddings, of the second stage too where `second_probes` are given.
+        probes: (P, D) of unit length.
+        second_probes: (P, E) of the same pictures by the second stage, or None.
+        cascade: weight of the second stage, candidates (at least `limit` are taken), and whether to re-rank them.
+        limit: at most this many answers.
+        where: SQL condition applied before the comparison, or None.
+        minimum_score: score that an answer has at least, or None.
+    """
+    twice = second_probes is not None or cascade.rerank
+    vectors = [EMBEDDING] if second_probes is None else [EMBEDDING, SECOND_EMBEDDING]
+    rows, scores, searched = _nearest(table, probes, max(limit, cascade.candidates) if twice else limit, where, vectors)
+    if twice and len(rows):
+        query, gallery = torch.from_numpy(probes), torch.from_numpy(as_matrix(rows[EMBEDDING]))
+        if second_probes is not None:
+            second = torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING]))
+            query = fused(query, torch.from_numpy(second_probes), cascade.second_weight)
+            gallery = fused(gallery, second, cascade.second_weight)
+        scores = reranked(query, gallery) if cascade.rerank else _scores(gallery.numpy(), query.numpy())
+    order = _order(rows, scores)[:limit]
+    if minimum_score is not None:
+        order = order[scores[order] >= minimum_score]
+    chosen = rows.drop_columns(vectors).take(pa.array(order)).to_pylist()
+    return RankedSightings(
+        tuple(sighting_of(row, float(score)) for row, score in zip(chosen, scores[order], strict=True)), searched
+    )
+
+
+def _nearest(
+    table: Any, probes: NDArray[np.float32], limit: int, where: str | None, vectors: list[str]
+) -> tuple[pa.Table, Scores, int]:
+    """The `limit` rows most similar to any of the probes, with these columns of vectors.
 
     A row among the best `limit` for the best of its probes is among the best `limit` for that probe, so the union of
     the probes' candidates is complete. Scores are computed again in double precision, row by row, so that equal
     embeddings get equal scores.
 
-    Args:
-        table: sightings with unit embeddings.
-        probes: (P, D) of unit length.
-        limit: at most this many answers.
-        where: SQL condition applied before the comparison, or None.
-        minimum_score: cosine similarity that an answer has at least, or None.
+    Returns:
+        The rows in order, their scores, and how many rows were compared.
     """
     searched = int(table.count_rows(where))
     fetch = limit + SPARE_CANDIDATES
     while True:
-        rows, floor = _candidates(table, probes, min(fetch, max(searched, 1)), where)
-        scores = _scores(rows, probes)
+        rows, floor = _candidates(table, probes, min(fetch, max(searched, 1)), where, vectors)
+        scores = _scores(as_matrix(rows[EMBEDDING]), probes)
         order = _order(rows, scores)
         complete = floor is None or (len(order) >= limit and scores[order[limit - 1]] > floor + ENGINE_ERROR)
         if complete or fetch >= min(searched, max(MOST_CANDIDATES, limit)):
             break
         fetch *= 4
     order = order[:limit]
-    if minimum_score is not None:
-        order = order[scores[order] >= minimum_score]
-    chosen = rows.drop_columns(["embedding"]).take(pa.array(order)).to_pylist()
-    return RankedSightings(
-        tuple(sighting_of(row, float(score)) for row, score in zip(chosen, scores[order], strict=True)), searched
-    )
+    return rows.take(pa.array(order)), scores[order], searched
 
 
 def _candidates(
-    table: Any, probes: NDArray[np.float32], fetch: int, where: str | None
+    table: Any, probes: NDArray[np.float32], fetch: int, where: str | None, vectors: list[str]
 ) -> tuple[pa.Table, float | None]:
-    """The engine's best rows of every probe, each row once.
+    """The engine's best rows of every probe, each row once, with these columns of vectors.
 
     Returns:
         The rows, and the score below which rows may be missing, None where the whole table was fetched.
     """
     # A single vector and a batch are different queries; only a batch answers with query_index.
-    query: Any = table.search(probes if len(probes) > 1 else probes[0], vector_column_name="embedding")
-    query = query.distance_type("dot").bypass_vector_index().limit(fetch)
+    query: Any = table.search(probes if len(probes) > 1 else probes[0], vector_column_name=EMBEDDING)
+    plain = [name for name in table.schema.names if name not in (EMBEDDING, SECOND_EMBEDDING)]
+    query = query.distance_type("dot").bypass_vector_index().limit(fetch).select([*plain, *vectors, "_distance"])
     if where is not None:
         query = query.where(where, prefilter=True)
     found = query.to_arrow()
@@ -83,16 +143,15 @@ def _candidates(
     return found, max(floors, default=None)
 
 
-def _scores(rows: pa.Table, probes: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N,) cosine similarity of each row with the probe most like it, in [-1, 1]."""
-    flat = rows["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    embeddings = flat.reshape(len(rows), probes.shape[1]).astype(np.float64)
+def _scores(embeddings: NDArray[np.float32], probes: NDArray[np.float32]) -> Scores:
+    """(N,) cosine similarity of each row (N, D) with the probe (P, D) most like it, in [-1, 1]."""
+    rows = embeddings.astype(np.float64)
     # Elementwise product and sum, not a matrix product, whose order of summation depends on a row's position.
-    scores = np.stack([(embeddings * probe.astype(np.float64)).sum(axis=1) for probe in probes])
+    scores = np.stack([(rows * probe.astype(np.float64)).sum(axis=1) for probe in probes])
     return np.clip(scores.max(axis=0), -1.0, 1.0)
 
 
-def _order(rows: pa.Table, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+def _order(rows: pa.Table, scores: Scores) -> NDArray[np.int64]:
     """Rows in falling score; ties by source, frame and index."""
     names = [np.asarray(rows[name].to_pylist(), dtype=object) for name in ("frame", "source")]
     index = rows["index"].to_numpy()

@@ -1,10 +1,12 @@
 """personsearch evaluate: detection figures and the full-frame search protocols of a joint model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from tools.outcome import Outcome, table
 from tools.progress import Progress
+from tools.search_models import load_search_models
 
 FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
 SearchFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr"]
@@ -68,11 +70,16 @@ def detection(
 def search(
     root: Path,
     *,
-    model: Path,
+    model: Path | None = None,
+    second_stage: Path | None = None,
+    detector: str | None = None,
     format: SearchFormat = "custom",  # noqa: A002 - the option is called --format
     gallery_size: list[int] | None = None,
     same_camera: bool | None = None,
     context: bool = False,
+    second_weight: float = 0.5,
+    candidates: int = 1000,
+    rerank: bool = False,
     unlabelled: Literal["negative", "ignore"] = "negative",
     score_threshold: float = 0.5,
     batch_size: int = 4,
@@ -83,64 +90,111 @@ def search(
     Custom and UESTC-PR: across cameras, and with the query's own camera where --same-camera is given. A query whose
     picture cannot be read is named and leaves every protocol: the means are over the others.
 
+    With --second-stage beside --model each protocol has a row for every stage, over the same detections: the joint
+    model alone, the crop model alone, both weighted, and re-ranked.
+
     Args:
         root: the data set's folder.
-        model: model.safetensors of a run, or its folder.
+        model: model.safetensors of a run of `train joint`, or its folder.
+        second_stage: model.safetensors of a run of `train crop`, or its folder.
+        detector: finds people in place of a joint model: coco, or a file of `train joint`, of which the boxes are used;
+            the crop model alone tells people apart then.
         format: the data set's layout.
         gallery_size: sizes of CUHK-SYSU's protocol; all six by default, as far as their files are there.
         same_camera: true or false gives one row of PRW or custom data instead of the default.
         context: also with context matching (CBGM) over the people beside the query.
+        second_weight: share of the second stage in the weighted sum, from 0 to 1.
+        candidates: so many best detections of each query are re-ranked.
+        rerank: also re-rank each query's candidates by the neighbours that they share with it (k-reciprocal).
         unlabelled: whether detections of people without an identity count as wrong, or leave the ranking.
         score_threshold: detections below it are dropped before the search.
         batch_size: images a forward pass.
     """
-    import torch
-
     from datasets import read_frames
-    from detection.checkpoints import load_model
-    from search.inference import detect_split, embed_queries
+    from search.cascade import Cascade
+    from search.crop_search import CropPersonSearch
+    from search.inference import detect_split
 
+    cascade = Cascade(second_weight, candidates, rerank)
     protocols = _protocols(format, root, gallery_size, same_camera)
     samples, left_out = read_frames(format, root, "gallery")
-    network = load_model(model)
+    network, crops = load_search_models(model, detector, second_stage, score_threshold=score_threshold)
     with Progress("Detecting") as progress:
-        found = detect_split(network, samples, batch_size=batch_size, on_progress=progress)
+        found = detect_split(
+            network,
+            samples,
+            second_stage=crops,
+            score_threshold=score_threshold,
+            batch_size=batch_size,
+            on_progress=progress,
+        )
     ignore = {s.name: s.boxes[s.person_ids < 0] for s in samples} if unlabelled == "ignore" else None
     shared: dict[str, Any] = {"score_threshold": score_threshold, "ignore": ignore}
+    looks = [found.by_frame] if crops is None else [found.by_frame, found.second]
+    probes = _Probes([network] if crops is None else [network, CropPersonSearch(None, crops)], samples, batch_size)
     rows, records = [], []
-    embedded: dict[object, Any] = {}
-    failures = list(found.failures)
-    for name, queries in protocols:
-        # Protocols of one data set ask for the same people: each probe passes the network once.
-        new = {_probe_key(query): query for query in queries}
-        new = {key: query for key, query in new.items() if key not in embedded}
-        with Progress("Embedding queries", unit="query") as progress:
-            seen = embed_queries(network, list(new.values()), samples, batch_size=batch_size, on_progress=progress)
-        failures += seen.failures
-        embedded |= dict.fromkeys(new)
-        embedded |= dict(zip(map(_probe_key, seen.queries), seen.embeddings, strict=True))
-        queries = [query for query in queries if embedded[_probe_key(query)] is not None]
+    for name, asked in protocols:
+        queries, embeddings = probes.embed(asked)
         if not queries:
-            raise ValueError(f"no query of {root} can be embedded, the first: {': '.join(failures[-1])}")
-        probes = torch.stack([embedded[_probe_key(query)] for query in queries])
-        matching = _matching(format, queries, probes, found.by_frame, score_threshold) if context else None
-        for label, metrics in _rankings(name, found.by_frame, queries, probes, matching, shared):
+            raise ValueError(f"no query of {root} can be embedded, the first: {': '.join(probes.failures[-1])}")
+        matching = _matching(format, queries, embeddings[0], looks[0], score_threshold) if context else None
+        seen = list(zip(looks, embeddings, strict=True))
+        for label, metrics in _rankings(name, seen, queries, cascade, matching, shared):
             rows.append([label, len(queries), metrics.mean_ap, metrics.top1, metrics.top5, metrics.top10])
             records.append({"protocol": label, "queries": len(queries), "metrics": metrics})
     header = ["protocol", "queries", "mAP", "top-1", "top-5", "top-10"]
     note = "" if ignore is None else "\ndetections of unlabelled people leave the ranking (--unlabelled ignore)"
-    return Outcome(
-        table(header, rows) + note, {"rows": records, "unlabelled": unlabelled}, [*left_out, *_lines(failures)]
-    )
+    figures = {"rows": records, "unlabelled": unlabelled, "cascade": cascade}
+    return Outcome(table(header, rows) + note, figures, [*left_out, *_lines([*found.failures, *probes.failures])])
+
+
+class _Probes:
+    """Embeddings of queries by every stage; protocols of one data set ask for the same people, so each is kept."""
+
+    def __init__(self, networks: Sequence[Any], samples: Any, batch_size: int) -> None:
+        self._networks = networks
+        self._samples = samples
+        self._batch_size = batch_size
+        self._known: dict[object, Any] = {}
+        self.failures: list[tuple[str, str]] = []
+
+    def embed(self, queries: Any) -> tuple[list[Any], list[Any]]:
+        """Those queries that could be seen, and for each stage their embeddings (Q, D)."""
+        import torch
+
+        from search.inference import embed_queries
+
+        new = {_probe_key(query): query for query in queries}
+        asked = [query for key, query in new.items() if key not in self._known]
+        self._known |= dict.fromkeys(map(_probe_key, asked))
+        embeddings: list[Any] = []
+        for network in self._networks:
+            with Progress("Embedding queries", unit="query") as progress:
+                seen = embed_queries(network, asked, self._samples, batch_size=self._batch_size, on_progress=progress)
+            # What one stage cannot see, no other can: the picture is broken, or the box lies outside it.
+            asked = seen.queries
+            self.failures += seen.failures
+            embeddings.append(seen.embeddings)
+        self._known |= dict(zip(map(_probe_key, asked), zip(*embeddings, strict=True), strict=True))
+        kept = [query for query in queries if self._known[_probe_key(query)] is not None]
+        rows = [self._known[_probe_key(query)] for query in kept]
+        return kept, [torch.stack(stage) for stage in zip(*rows, strict=True)]
 
 
 def _rankings(
-    name: str, found: Any, queries: Any, probes: Any, matching: dict[str, Any] | None, shared: dict[str, Any]
+    name: str, looks: Any, queries: Any, cascade: Any, matching: dict[str, Any] | None, shared: dict[str, Any]
 ) -> list[tuple[str, Any]]:
-    """(label, SearchMetrics) of one protocol: plain, with context matching where asked for, and by chance."""
+    """(label, SearchMetrics) of one protocol: every stage, context matching where asked for, and by chance."""
     from search.protocols import evaluate_search, random_ranking
+    from search.stages import PLAIN, compare_stages
 
-    rankings = [(name, evaluate_search(found, queries, probes, **shared))]
+    stages = compare_stages(looks, queries, cascade, **shared)
+    # With one stage there is nothing that its plain row would stand apart from.
+    rankings = [
+        (name if label == PLAIN and len(looks) == 1 else f"{name}, {label}", metrics)
+        for label, metrics in stages.items()
+    ]
+    found, probes = looks[0]
     if matching is not None:
         rankings.append((f"{name}, context", evaluate_search(found, queries, probes, **matching, **shared)))
     return [*rankings, (f"{name}, random ranking", random_ranking(found, queries, **shared))]

@@ -1,16 +1,21 @@
 """personsearch find: rank the gallery's sightings of one person."""
 
+import dataclasses
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tools.outcome import Outcome
 from tools.times import parse_time
+
+if TYPE_CHECKING:
+    from search.pipeline import PersonSearch
 
 
 def find(
     gallery: Path,
     *,
-    model: Path,
+    model: Path | None = None,
+    second_stage: Path | None = None,
     crop: list[Path] | None = None,
     frame: Path | None = None,
     box: tuple[float, float, float, float] | None = None,
@@ -20,17 +25,23 @@ def find(
     before: str | None = None,
     minimum_score: float | None = None,
     combine: Literal["mean", "max"] = "mean",
+    second_weight: float = 0.5,
+    candidates: int = 1000,
+    rerank: bool = False,
     include_own_frame: bool = False,
     html: Path | None = None,
 ) -> Outcome:
     """Rank the sightings of a gallery by similarity to a person: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
 
-    The score is the cosine similarity of the embeddings, from -1 to 1. It orders sightings; no value of it says alone
-    that two people are the same.
+    The score is the cosine similarity of the embeddings, from -1 to 1; with --second-stage the weighted sum of both
+    stages' similarities, with --rerank one minus a distance, from 0 to 1. It orders sightings; no value of it says
+    alone that two people are the same.
 
     Args:
         gallery: the gallery's folder, made by `personsearch index`.
-        model: the model that made the gallery; whether with --mirrored, the gallery tells.
+        model: the joint model that made the gallery; whether with --mirrored, the gallery tells. Left out where the
+            gallery was made with --detector.
+        second_stage: the crop model that made the gallery's second embeddings: the candidates are ranked by both.
         crop: a picture that shows the person alone; several of the same person may be given: a.jpg,b.jpg.
         frame: a whole frame that shows the person.
         box: where in that frame, in pixels.
@@ -40,13 +51,15 @@ def find(
         before: only earlier than this time.
         minimum_score: only sightings at least this similar.
         combine: how several crops count: their mean, or each sighting by the crop most like it.
+        second_weight: share of the second stage in the score, from 0 to 1.
+        candidates: so many best sightings are looked at again by --second-stage and --rerank.
+        rerank: rank the candidates by the neighbours that they share with the probe (k-reciprocal re-ranking).
         include_own_frame: rank the sightings of --frame itself too, where it was indexed; its person comes first then.
         html: also write a page with the cut-outs to this file.
     """
     from datasets.images import read_image
+    from search.cascade import Cascade
     from search.cutouts import cut_out
-    from search.gallery_description import is_mirrored, read_description
-    from search.pipeline import PersonSearch
     from search.report import MarkedBox, Picture, write_find_page
 
     if (crop is None) == (frame is None) or (frame is None) != (box is None):
@@ -60,22 +73,48 @@ def find(
         "before": None if before is None else parse_time(before, "--before"),
         "minimum_score": minimum_score,
     }
-    search = PersonSearch.from_checkpoint(model, mirrored=is_mirrored(read_description(gallery)["model_fingerprint"]))
+    cascade = Cascade(second_weight, candidates, rerank)
+    search = _search(gallery, model, second_stage)
     with search.open_gallery(gallery) as store:
         if frame is not None and box is not None:
             picture = read_image(frame)
             own = None if include_own_frame else frame
-            answer = search.find(store, frame=picture, box=box, exclude_file=own, **filters)
+            answer = search.find(store, frame=picture, box=box, exclude_file=own, cascade=cascade, **filters)
             pictures = [cut_out(picture, box)]
             origin = Picture(picture, frame.name, [MarkedBox(box, "probe")])
         else:
             pictures = [read_image(path) for path in crop or []]
-            answer = search.find(store, crop=pictures, combine=combine, **filters)
+            answer = search.find(store, crop=pictures, combine=combine, cascade=cascade, **filters)
             origin = None
         text = answer.to_table()
         if html is not None:
             used = [f"{name} {value}" for name, value in filters.items() if value is not None]
             write_find_page(html, answer, store, pictures, note="; ".join(used), probe_frame=origin)
             text += f"\npage: {html}"
+        if store.second_stage is not None and second_stage is None:
+            text += "\nby the joint model alone; the gallery has a second stage too: --second-stage CROP_MODEL"
     probe = {"crop": [str(path) for path in crop or []], "frame": frame, "box": box}
-    return Outcome(text, {"gallery": gallery, "probe": probe, "filters": filters, **answer.to_dict()})
+    stages = {"second_stage": second_stage, **dataclasses.asdict(cascade)}
+    figures = {"gallery": gallery, "probe": probe, "filters": filters, "cascade": stages, **answer.to_dict()}
+    return Outcome(text, figures)
+
+
+def _search(gallery: Path, model: Path | None, second_stage: Path | None) -> "PersonSearch":
+    """The models that the gallery was made with, as they were used then."""
+    from reid.sphere_reid import SphereReID
+    from search.crop_search import CropPersonSearch
+    from search.gallery_description import is_mirrored, read_description
+    from search.pipeline import PersonSearch
+
+    described = read_description(gallery)
+    if model is not None:
+        mirrored = is_mirrored(described.model_fingerprint)
+        return PersonSearch.from_checkpoint(model, second_stage=second_stage, mirrored=mirrored)
+    if second_stage is None:
+        raise ValueError(
+            "no model is given, expected the gallery's --model JOINT, or --second-stage CROP_MODEL where it was made "
+            "with --detector"
+        )
+    if described.second_stage is not None:
+        raise ValueError(f"gallery {gallery} was made with a joint model too; give --model beside --second-stage")
+    return PersonSearch(CropPersonSearch(None, SphereReID.from_checkpoint(second_stage)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tools.outcome import Outcome, table
 from tools.progress import Progress
+from tools.search_models import load_search_models
 from tools.times import parse_time
 
 
@@ -12,7 +13,9 @@ def index(
     source: str,
     *,
     gallery: Path,
-    model: Path,
+    model: Path | None = None,
+    second_stage: Path | None = None,
+    detector: str | None = None,
     every_seconds: float = 1.0,
     camera: str | None = None,
     start_time: str | None = None,
@@ -22,10 +25,16 @@ def index(
 ) -> Outcome:
     """Find everybody in frames or a video and add them to a gallery; interrupted, it goes on where it was.
 
+    With --second-stage beside --model the gallery holds two embeddings of each person, and `find` ranks by both. Who
+    has no joint model gives --detector and --second-stage: the crop model alone tells people apart then.
+
     Args:
         source: an image, a folder of images, a JSON of the custom layout, a video, or a stream's address.
         gallery: the gallery's folder; made if it is not there.
-        model: model.safetensors of a run, or its folder.
+        model: model.safetensors of a run of `train joint`, or its folder.
+        second_stage: model.safetensors of a run of `train crop`, or its folder.
+        detector: finds people in place of a joint model: coco (torchvision's Faster R-CNN, downloaded once), or a file
+            of `train joint`, of which the boxes are used.
         every_seconds: distance of two frames of a video.
         camera: of all frames, instead of what the source tells.
         start_time: when the footage begins: ISO 8601 (UTC where no zone is given) or seconds since the epoch. Without
@@ -40,7 +49,8 @@ def index(
     from search.pipeline import IndexSummary, PersonSearch
 
     begins = None if start_time is None else parse_time(start_time, "--start-time")
-    search = PersonSearch.from_checkpoint(model, batch_size=batch_size, mirrored=mirrored)
+    network, crops = load_search_models(model, detector, second_stage, score_threshold=detection_threshold)
+    search = PersonSearch(network, second_stage=crops, batch_size=batch_size, mirrored=mirrored)
     total = count_frames(source, every_seconds=every_seconds)
     with search.open_gallery(gallery, create=True) as store, Progress("Indexing") as progress:
 
