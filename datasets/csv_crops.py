@@ -8,7 +8,7 @@
 The first line names the columns, in any order; others are not read. `path` is relative to the CSV file's folder.
 `person_id` is a whole number >= 0, or -1 for a person of unknown identity. `camera` is a number or a name; where the
 column or the value is missing the camera is unknown. `split` is train, gallery or query; a picture in two splits stands
-in two lines. A line that cannot be understood refuses the file.
+in two lines. A line that cannot be understood refuses the file; a picture twice in one split counts once.
 """
 
 import csv
@@ -45,14 +45,21 @@ def scan_crops(root: Path, split: str) -> CropScan:
         )
     samples: list[CropSample] = []
     problems: list[Problem] = []
+    seen: set[str] = set()
     for number, row in _rows(path):
         try:
             crop, crop_split = _crop(row, path.parent)
         except ValueError as error:
             problems.append(Problem(f"{path.name} line {number}", str(error), _REMEDY))
             continue
-        if crop_split == split:
-            samples.append(crop)
+        if crop_split != split:
+            continue
+        if crop.name in seen:
+            what = f"{crop.name} is listed twice in the split {split}, the first line counts"
+            problems.append(Problem(f"{path.name} line {number}", what, "remove one of the lines", fatal=False))
+            continue
+        seen.add(crop.name)
+        samples.append(crop)
     return CropScan(sorted(samples, key=lambda crop: crop.name), problems)
 
 

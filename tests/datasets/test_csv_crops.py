@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets import DatasetNotFoundError, load_crops
+from datasets import DatasetNotFoundError, load_crops, read_crops
 from datasets.crops import read_crop
 from datasets.samples import UNLABELLED
 
@@ -73,6 +73,15 @@ def test_a_line_that_is_not_understood_refuses_the_file(tmp_path: Path, line: st
 def test_missing_columns_are_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(ValueError, match=r"crops\.csv: has the columns .* lacks path, .* write path,person_id,camera"):
         load_crops("csv", write(tmp_path, text), "train")
+
+
+def test_a_picture_twice_in_one_split_counts_once(tmp_path: Path) -> None:
+    write(tmp_path, TEXT + "a/1.png,13,1,gallery\n")
+    crops, left_out = read_crops("csv", tmp_path, "gallery")
+    assert [crop.person_id for crop in crops] == [12, 30]
+    assert left_out == [
+        "crops.csv line 8: a/1.png is listed twice in the split gallery, the first line counts; remove one of the lines"
+    ]
 
 
 def test_no_text_and_no_file(tmp_path: Path) -> None:
