@@ -45,7 +45,7 @@ def tables(
         cross: other data sets that the models are measured on too: dukemtmc=/data/DukeMTMC-reID
     """
     from datasets import read_crops
-    from reid.paper.running import TableRun, Benchmark
+    from reid.paper.running import Benchmark, TableRun
     from reid.paper.sphere_tables import sphere_tables
     from reid.paper.toim_tables import toim_tables
 

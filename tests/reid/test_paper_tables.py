@@ -10,7 +10,7 @@ import pytest
 
 from datasets.samples import CropSample
 from reid.paper.recipes import PaperTable, Row, Scale
-from reid.paper.running import TableRun, Benchmark
+from reid.paper.running import Benchmark, TableRun
 from reid.paper.sphere_tables import sphere_recipe, sphere_tables
 from reid.paper.toim_tables import toim_recipe, toim_tables, tricks_recipe
 from reid.sphere_reid import SphereReIDConfig
