@@ -47,7 +47,7 @@ def pool_queries(
         The queries, to be given to rank_embeddings.
 
     Raises:
-        ValueError: lengths differ, embeddings are not finite, or pooling is unknown.
+        ValueError: there is no image, lengths differ, embeddings are not finite, or pooling is unknown.
     """
     if pooling not in ("mean", "max"):
         raise ValueError(f"pooling is {pooling!r}, expected mean or max")
@@ -56,6 +56,8 @@ def pool_queries(
     seen = [None] * len(rows) if cameras is None else list(np.asarray(cameras, dtype=object))
     if people.shape != (len(rows),) or len(seen) != len(rows):
         raise ValueError(f"{len(rows)} embeddings, {people.shape} person ids and {len(seen)} cameras, expected as many")
+    if not len(rows):
+        raise ValueError("there are no query images to pool, expected at least one")
     numbers: dict[tuple[int, Camera | None], int] = {}
     group = np.array([numbers.setdefault(key, len(numbers)) for key in zip(people.tolist(), seen)], dtype=np.int64)
     combine = np.add if pooling == "mean" else np.maximum  # the mean's divisor would vanish in the unit length

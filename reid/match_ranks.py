@@ -16,25 +16,6 @@ from reid.distances import row_spans, worker_threads
 Rows = NDArray[Any]
 
 
-def same_identity(query_ids: NDArray[np.int64], gallery_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All (query, gallery) pairs of one identity as ascending numbers query * G + gallery.
-
-    Args:
-        query_ids: (Q,).
-        gallery_ids: (G,).
-
-    Returns:
-        (M,) numbers; np.divmod(numbers, G) gives the pairs.
-    """
-    order = np.argsort(gallery_ids, kind="stable")
-    ordered = gallery_ids[order]
-    first = np.searchsorted(ordered, query_ids, side="left")
-    count = np.searchsorted(ordered, query_ids, side="right") - first
-    queries = np.repeat(np.arange(len(query_ids), dtype=np.int64), count)
-    nth = np.arange(len(queries)) - np.repeat(np.cumsum(count) - count, count)
-    return queries * len(gallery_ids) + order[first[queries] + nth]
-
-
 def ranks_in_rows(
     block: NDArray[np.floating], rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> NDArray[np.int64]:

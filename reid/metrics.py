@@ -1,6 +1,6 @@
 """How well crops of a person are found among crops: mAP, mINP and CMC of the published protocols."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from datasets.samples import UNLABELLED
 from reid.distances import Embeddings, SquaredDistances, embedding_pair, row_spans
-from reid.match_ranks import ranks_in_rows, same_identity
+from reid.match_pairs import Cameras, Protocol, RankingSides, pairs_between
+from reid.match_ranks import ranks_in_rows
 from reid.single_shot import expected_cmc
 
-Protocol = Literal["market1501", "cuhk03", "allshots"]
 AveragePrecision = Literal["step", "trapezoid"]
-Cameras = Sequence[Hashable] | NDArray[np.generic] | Tensor | None
 
 # From gallery columns to a function from query rows to their fresh (rows, columns) block of distances.
 _Blocks = Callable[[NDArray[np.int64]], Callable[[NDArray[np.int64]], NDArray[np.floating]]]
@@ -108,7 +106,7 @@ def rank_metrics(
 
         return block
 
-    sides = _Sides.of(values.shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
+    sides = RankingSides.of(values.shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
     return _measure(blocks, sides, _Rules(protocol, ap, mean_over, max_rank))
 
 
@@ -154,7 +152,7 @@ def rank_embeddings(
         return lambda rows: distances(queries[rows])
 
     shape = (len(queries), len(items))
-    sides = _Sides.of(shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
+    sides = RankingSides.of(shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
     return _measure(blocks, sides, _Rules(protocol, ap, mean_over, max_rank))
 
 
@@ -178,84 +176,7 @@ class _Rules:
             raise ValueError(f"max_rank is {self.max_rank}, expected at least 1")
 
 
-@dataclass(frozen=True, eq=False)
-class _Sides:
-    """Who and where: identities and camera numbers of both sides (None without cameras), and excluded pairs."""
-
-    query_ids: NDArray[np.int64]
-    gallery_ids: NDArray[np.int64]
-    cameras: tuple[NDArray[np.int64], NDArray[np.int64]] | None
-    excluded: NDArray[np.int64]  # (M, 2)
-
-    @classmethod
-    def of(
-        cls,
-        shape: tuple[int, ...],
-        query: tuple[Tensor | ArrayLike, Cameras],
-        gallery: tuple[Tensor | ArrayLike, Cameras],
-        excluded: ArrayLike | None,
-    ) -> "_Sides":
-        ids = []
-        for side, count, (values, cameras) in (("query", shape[0], query), ("gallery", shape[1], gallery)):
-            if not count:
-                raise ValueError(f"the {side} is empty, expected at least one image")
-            array = np.asarray(values)
-            if array.shape != (count,) or array.dtype.kind not in "iu":
-                raise ValueError(
-                    f"{side}_ids are {array.dtype} of shape {array.shape}, expected integers of shape ({count},)"
-                )
-            if cameras is not None and len(cameras) != count:
-                raise ValueError(f"{len(cameras)} {side} cameras for {count} images, expected one per image or None")
-            ids.append(array.astype(np.int64))
-        pairs = np.zeros((0, 2), dtype=np.int64) if excluded is None else np.asarray(excluded)
-        if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
-            raise ValueError(f"excluded is {pairs.dtype} {pairs.shape}, expected integers (M, 2) of query and gallery")
-        if ((pairs < 0) | (pairs >= shape)).any():
-            raise ValueError(f"excluded names a pair outside of {shape[0]} queries and {shape[1]} gallery images")
-        return cls(ids[0], ids[1], _camera_numbers(query[1], gallery[1]), pairs.astype(np.int64))
-
-    def groups(self, protocol: Protocol) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """(queries, gallery columns) that are ranked together: columns skipped for all these queries are left out."""
-        usable = self.gallery_ids != UNLABELLED
-        if protocol != "cuhk03" or self.cameras is None:
-            yield np.arange(len(self.query_ids)), np.flatnonzero(usable)
-            return
-        for camera in np.unique(self.cameras[0]):
-            yield np.flatnonzero(self.cameras[0] == camera), np.flatnonzero(usable & (self.cameras[1] != camera))
-
-    def pairs(
-        self, queries: NDArray[np.int64], columns: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The matches and the skipped pairs of a group, as ascending numbers row * len(columns) + column."""
-        width = len(columns)
-        same = same_identity(self.query_ids[queries], self.gallery_ids[columns])
-        skipped = same[:0]
-        if self.cameras is not None:
-            row, column = np.divmod(same, max(width, 1))
-            skipped = same[self.cameras[0][queries[row]] == self.cameras[1][columns[column]]]
-        row_of = np.full(len(self.query_ids), -1)
-        row_of[queries] = np.arange(len(queries))
-        column_of = np.full(len(self.gallery_ids), -1)
-        column_of[columns] = np.arange(width)
-        row, column = row_of[self.excluded[:, 0]], column_of[self.excluded[:, 1]]
-        inside = (row >= 0) & (column >= 0)
-        skipped = np.union1d(skipped, row[inside] * width + column[inside])
-        return np.setdiff1d(same, skipped, assume_unique=True), skipped
-
-
-def _camera_numbers(query: Cameras, gallery: Cameras) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    """Cameras of any kind as integers, equal where the cameras are; unknown ones equal none of the other side."""
-    if query is None or gallery is None:
-        return None
-    numbers: dict[object, int] = {}
-    sides = []
-    for cameras, unknown in ((query, -1), (gallery, -2)):
-        values = cameras.tolist() if isinstance(cameras, Tensor | np.ndarray) else cameras
-        sides.append([unknown if value is None else numbers.setdefault(value, len(numbers)) for value in values])
-    return np.array(sides[0], dtype=np.int64), np.array(sides[1], dtype=np.int64)
-
-
-def _measure(blocks: _Blocks, sides: _Sides, rules: _Rules) -> RankMetrics:
+def _measure(blocks: _Blocks, sides: RankingSides, rules: _Rules) -> RankMetrics:
     query_of, ranks = [], []
     single_shot = np.zeros(rules.max_rank)
     identities = np.unique(sides.gallery_ids, return_inverse=True)[1] if rules.protocol == "cuhk03" else None
@@ -270,8 +191,8 @@ def _measure(blocks: _Blocks, sides: _Sides, rules: _Rules) -> RankMetrics:
             cost += np.bincount(matches // width, minlength=len(queries)) * (int(identities.max()) + 1)
         for start, stop in row_spans(cost):
             block = block_of(queries[start:stop])
-            rows, places = _inside(matches, start, stop, width)
-            away = _inside(skipped, start, stop, width)
+            rows, places = pairs_between(matches, start, stop, width)
+            away = pairs_between(skipped, start, stop, width)
             # What is skipped goes behind everything else, where it disturbs no rank.
             block[away] = np.inf
             query_of.append(queries[start + rows])
@@ -289,15 +210,6 @@ def _measure(blocks: _Blocks, sides: _Sides, rules: _Rules) -> RankMetrics:
         return found
     valid = len(sides.query_ids) - (found.invalid_queries if rules.mean_over == "valid" else 0)
     return replace(found, cmc=single_shot / valid)
-
-
-def _inside(
-    numbers: NDArray[np.int64], start: int, stop: int, width: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(rows counted from `start`, columns) of the pair numbers between two rows."""
-    first, last = np.searchsorted(numbers, [start * width, stop * width])
-    rows, columns = np.divmod(numbers[first:last], width)
-    return rows - start, columns
 
 
 def _summary(query_of: NDArray[np.int64], ranks: NDArray[np.int64], queries: int, rules: _Rules) -> RankMetrics:

@@ -93,6 +93,7 @@ def evaluation(
     cameras: int = 6,
     repeats: int = 3,
     compared_queries: int = 200,
+    only: list[str] | None = None,
     seed: int = 0,
 ) -> Outcome:
     """Seconds and peak memory of evaluating and re-ranking a crop search, by default of Market-1501's size.
@@ -110,43 +111,59 @@ def evaluation(
         cameras: how many.
         repeats: how often each line is timed; the shortest counts. Re-ranking is timed once.
         compared_queries: on how many queries the plain evaluator is timed.
+        only: some of market1501, allshots, cuhk03, expansion, rerank and plain; all by default.
         seed: of the random embeddings.
     """
+    chosen = list(WORK) if only is None else only
+    if not chosen or not set(chosen) <= set(WORK):
+        raise ValueError(f"only is {','.join(chosen)}, expected some of {', '.join(WORK)}")
     if repeats < 1 or compared_queries < 1:
         raise ValueError(f"repeats is {repeats}, compared_queries {compared_queries}, expected at least 1 of each")
     problem = Problem(queries, gallery, dimension, identities, cameras, seed)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     records, failures = [], []
     with Progress("Measuring", unit="line") as progress:
-        for done, name in enumerate(WORK):
+        for done, name in enumerate(chosen):
             try:
                 records.append(_in_own_process(name, problem, repeats, min(compared_queries, queries)))
             except BrokenProcessPool:
                 failures.append(f"{name}: its process died, most likely for want of memory; try a smaller --gallery")
-            progress(done + 1, len(WORK))
-    seconds = {record["name"]: record["seconds"] for record in records}
-    ratio = None
-    if PLAIN in seconds and MARKET in seconds:
-        ratio = seconds[PLAIN] / seconds[MARKET]
+            progress(done + 1, len(chosen))
     machine = _machine()
-    rows = [[r["name"], r["seconds"], r["peak_mb"], r["data_mb"], queries, gallery, r["mean_ap"]] for r in records]
+    figures = {
+        "problem": problem, "machine": machine, "load_average": load, "rows": records, "repeats": repeats,
+        "compared_queries": min(compared_queries, queries), "plain_over_ours": _ratio(records),
+    }  # fmt: skip
+    return Outcome(_text(figures), figures, failures)
+
+
+def _text(figures: dict[str, Any]) -> str:
+    problem, machine, load = figures["problem"], figures["machine"], figures["load_average"]
+    rows = [
+        [WORK[record["name"]].label, *(record[key] for key in ("seconds", "peak_mb", "data_mb", "mean_ap"))]
+        for record in figures["rows"]
+    ]
     lines = [
-        table(["work", "seconds", "peak MB", "of it before", "queries", "gallery", "mAP"], rows),
+        table(["work", "seconds", "peak MB", "of it before", "mAP"], rows),
         "",
-        f"{dimension} dimensions; {machine['processor']}, {machine['threads']} threads of {machine['cores']} cores, "
-        f"load average {load if load is None else round(load, 2)} at the start",
+        f"{problem.queries} queries, {problem.gallery} gallery images, {problem.dimension} dimensions",
+        f"{machine['processor']}, {machine['threads']} threads of {machine['cores']} cores, load average at the start "
+        f"{'unknown' if load is None else round(load, 2)}",
         ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
     ]
-    if ratio is not None:
+    if figures["plain_over_ours"] is not None:
+        compared = figures["compared_queries"]
         lines.append(
-            f"{PLAIN} takes {ratio:.1f} times as long as {MARKET} "
-            f"(timed on {min(compared_queries, queries)} queries, times {_factor(problem, compared_queries):.4g})"
+            f"the plain evaluator takes {figures['plain_over_ours']:.1f} times as long as market1501's "
+            f"(timed on {compared} queries, times {problem.queries / compared:.4g})"
         )
-    figures = {
-        "problem": problem, "machine": machine, "load_average": load, "rows": records, "plain_over_ours": ratio,
-        "repeats": repeats, "compared_queries": min(compared_queries, queries),
-    }  # fmt: skip
-    return Outcome("\n".join(lines), figures, failures)
+    return "\n".join(lines)
+
+
+def _ratio(records: list[dict[str, Any]]) -> float | None:
+    """How many times as long the plain evaluator takes, where both were measured."""
+    seconds = {record["name"]: record["seconds"] for record in records}
+    return seconds["plain"] / seconds["market1501"] if {"plain", "market1501"} <= set(seconds) else None
 
 
 def plain_mean_ap(distance: NDArray[np.floating], sides: Sides) -> float:
@@ -197,15 +214,20 @@ def _plain(sides: Sides, compared: int) -> float:
     return plain_mean_ap(1 - sides.query[:compared] @ sides.gallery.T, sides)
 
 
-MARKET = "evaluate, market1501"
-PLAIN = "plain evaluator, extrapolated"
-WORK: dict[str, Callable[[Sides, int], float]] = {
-    MARKET: _protocol("market1501"),
-    "evaluate, allshots": _protocol("allshots"),
-    "evaluate, cuhk03 exact": _protocol("cuhk03"),
-    "expand queries, evaluate": _expand,
-    "re-rank, evaluate": _rerank,
-    PLAIN: _plain,
+class Work(NamedTuple):
+    """A line of the table: what it does, called with the sides and how many queries the plain evaluator gets."""
+
+    label: str
+    run: Callable[[Sides, int], float]
+
+
+WORK = {
+    "market1501": Work("evaluate, market1501", _protocol("market1501")),
+    "allshots": Work("evaluate, allshots", _protocol("allshots")),
+    "cuhk03": Work("evaluate, cuhk03 exact", _protocol("cuhk03")),
+    "expansion": Work("expand queries, evaluate", _expand),
+    "rerank": Work("re-rank, evaluate", _rerank),
+    "plain": Work("plain evaluator, extrapolated", _plain),
 }
 
 
@@ -225,7 +247,7 @@ def measure(name: str, problem: Problem, repeats: int, compared: int) -> dict[st
         compared: how many queries the plain evaluator gets.
 
     Returns:
-        name, seconds, times of all repeats, peak_mb of the process, data_mb before the work, mean_ap.
+        name, seconds, times of all repeats, multiplied_by, peak_mb of the process, data_mb before the work, mean_ap.
     """
     import reid.expansion
     import reid.metrics
@@ -234,19 +256,15 @@ def measure(name: str, problem: Problem, repeats: int, compared: int) -> dict[st
     sides = problem.sides()
     before = _peak_megabytes()
     times = []
-    for _ in range(1 if WORK[name] is _rerank else repeats):
+    for _ in range(1 if name == "rerank" else repeats):
         start = time.perf_counter()
-        mean_ap = WORK[name](sides, compared)
+        mean_ap = WORK[name].run(sides, compared)
         times.append(time.perf_counter() - start)
-    factor = _factor(problem, compared) if name == PLAIN else 1
+    factor = problem.queries / compared if name == "plain" else 1
     return {
         "name": name, "seconds": factor * min(times), "times": times, "multiplied_by": factor,
         "peak_mb": round(_peak_megabytes()), "data_mb": round(before), "mean_ap": mean_ap,
     }  # fmt: skip
-
-
-def _factor(problem: Problem, compared: int) -> float:
-    return problem.queries / min(compared, problem.queries)
 
 
 def _peak_megabytes() -> float:
