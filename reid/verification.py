@@ -5,15 +5,15 @@ Every pair is counted, none is sampled, and memory does not grow with their numb
 always an edge.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from reid.distances import VALUES_AT_ONCE, Embeddings, embedding_pair
-from reid.match_ranks import same_identity
+from reid.distances import Embeddings, embedding_pair, row_spans
+from reid.match_pairs import Cameras, RankingSides, pairs_between
 
 BINS_IN_ONE = 2**15
 """Bins between similarities 0 and 1."""
@@ -86,52 +86,49 @@ class OperatingPoint:
 def count_pairs(
     query: Embeddings,
     gallery: Embeddings,
-    query_ids: Sequence[int] | NDArray[np.integer],
-    gallery_ids: Sequence[int] | NDArray[np.integer],
-    query_cameras: Sequence[int] | NDArray[np.integer] | None = None,
-    gallery_cameras: Sequence[int] | NDArray[np.integer] | None = None,
+    query_ids: Tensor | ArrayLike,
+    gallery_ids: Tensor | ArrayLike,
+    query_cameras: Cameras = None,
+    gallery_cameras: Cameras = None,
+    *,
+    excluded: ArrayLike | None = None,
 ) -> PairCounts:
-    """Count all pairs of a query and a gallery image by cosine similarity.
+    """Count the pairs of a query and a gallery image that the Market-1501 protocol ranks, by cosine similarity.
 
-    Pairs of one person in one camera are left out, as in the Market-1501 protocol.
+    Pairs of one person in one camera are left out, and gallery images of identity -1 (junk).
 
     Args:
         query: (Q, D) of unit length.
         gallery: (G, D) of unit length.
-        query_ids: (Q,) identities.
-        gallery_ids: (G,) identities.
-        query_cameras: (Q,) numbers; None counts all pairs.
-        gallery_cameras: (G,) likewise.
+        query_ids: (Q,) integers.
+        gallery_ids: (G,) integers.
+        query_cameras: (Q,) numbers or names, None entries for unknown cameras, which equal no other; None counts all.
+        gallery_cameras: (G,), likewise.
+        excluded: (M, 2) integers, pairs (query, gallery) that are left out: the query's own crop, say.
 
     Raises:
         ValueError: embeddings are not unit rows of one width, or their number is not that of identities and cameras.
     """
     queries, items = embedding_pair(query, gallery)
-    for name, rows in (("query", queries), ("gallery", items)):
-        lengths = np.einsum("nd,nd->n", rows, rows)
+    for name, side in (("query", queries), ("gallery", items)):
+        lengths = np.einsum("nd,nd->n", side, side)
         if not np.allclose(lengths, 1, atol=1e-3):
             longest = float(np.sqrt(lengths[np.argmax(np.abs(lengths - 1))]))
             raise ValueError(f"a {name} embedding has length {longest:.4g}, expected 1: divide each by its length")
-    left = _numbers(query_ids, len(queries), "query_ids"), _numbers(gallery_ids, len(items), "gallery_ids")
-    pairs = same_identity(*left)
-    kept = np.ones(len(pairs), dtype=bool)
-    if query_cameras is not None and gallery_cameras is not None:
-        first = _numbers(query_cameras, len(queries), "query_cameras")
-        second = _numbers(gallery_cameras, len(items), "gallery_cameras")
-        rows, columns = np.divmod(pairs, len(items))
-        kept = first[rows] != second[columns]
-    elif query_cameras is not None or gallery_cameras is not None:
-        raise ValueError("only one of query_cameras and gallery_cameras is given, expected both or neither")
-    everything, of_one_person, same = (np.zeros(BINS, dtype=np.int64) for _ in range(3))
-    step = max(1, VALUES_AT_ONCE // max(1, len(items)))
-    for start in range(0, len(queries), step):
-        bins = _bins(queries[start : start + step] @ items.T).reshape(-1)
-        everything += torch.bincount(torch.from_numpy(bins), minlength=BINS).numpy()  # NumPy's copies to int64 first
-        part = slice(*np.searchsorted(pairs, (start * len(items), start * len(items) + len(bins))))
-        found = bins[pairs[part] - start * len(items)]
-        of_one_person += np.bincount(found, minlength=BINS)
-        same += np.bincount(found[kept[part]], minlength=BINS)
-    return PairCounts(same, everything - of_one_person)
+    shape = (len(queries), len(items))
+    sides = RankingSides.of(shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
+    everything, left_out, same = (np.zeros(BINS, dtype=np.int64) for _ in range(3))
+    for rows, columns in sides.groups("market1501"):
+        matches, skipped = sides.pairs(rows, columns)
+        items = items if len(columns) == len(items) else items[columns]
+        width = len(columns)
+        for start, stop in row_spans(np.full(len(rows), width)):
+            bins = _bins(queries[start:stop] @ items.T)
+            # NumPy's bincount copies to int64 first.
+            everything += torch.bincount(torch.from_numpy(bins).view(-1), minlength=BINS).numpy()
+            same += np.bincount(bins[pairs_between(matches, start, stop, width)], minlength=BINS)
+            left_out += np.bincount(bins[pairs_between(skipped, start, stop, width)], minlength=BINS)
+    return PairCounts(same, everything - same - left_out)
 
 
 def equal_error(counts: PairCounts) -> OperatingPoint:
@@ -209,10 +206,3 @@ def _some(counts: NDArray[np.int64], what: str) -> int:
     if not total:
         raise ValueError(f"there is no pair of {what}; error rates need some of either kind")
     return total
-
-
-def _numbers(values: Sequence[int] | NDArray[np.integer], count: int, name: str) -> NDArray[np.int64]:
-    array = np.asarray(values, dtype=np.int64)
-    if array.shape != (count,):
-        raise ValueError(f"{name} has shape {array.shape}, expected ({count},): one for each embedding")
-    return array

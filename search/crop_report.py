@@ -1,0 +1,316 @@
+"""The page of a crop evaluation: figures, curves, who was ranked first, thresholds, and where similarity comes from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.crops import read_crop
+from datasets.images import ImageError
+from reid.activation import similarity_maps
+from reid.embedding import CropEmbeddings
+from reid.protocols import CropEvaluation, ProtocolResult
+from reid.sphere_reid import SphereReID
+from reid.verification import OperatingPoint, binned, equal_error, threshold_at
+from search.report import (
+    Answer,
+    Curve,
+    Headline,
+    Image,
+    RankedRow,
+    Section,
+    Table,
+    best_median_worst,
+    write_demo_page,
+)
+
+COLUMNS = ("mAP", "mINP", "rank-1", "rank-5", "rank-10", "rank-20")
+RANKS = (1, 5, 10, 20)
+FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4)
+ANSWERS = 10
+HISTOGRAM_BINS = 80
+
+
+@dataclass(frozen=True, eq=False)
+class CropReport:
+    """What the page shows.
+
+    Args:
+        title: shown on top.
+        evaluation: the figures.
+        further: rows of the table beside the protocols: re-ranking, query expansion, several crops a query.
+        query: embeddings of the split "query", rows as the evaluation's task has them.
+        gallery: likewise.
+        model: whose they are.
+        facts: what was measured and how, label -> value.
+        commands: that make this page again.
+        failures: how many crops could not be read.
+    """
+
+    title: str
+    evaluation: CropEvaluation
+    further: Sequence[ProtocolResult]
+    query: CropEmbeddings
+    gallery: CropEmbeddings
+    model: SphereReID
+    facts: Mapping[str, str]
+    commands: Sequence[str] = ()
+    failures: int = 0
+    pictures: dict[str, Image | None] = field(default_factory=dict, init=False, repr=False)
+
+    def picture(self, side: CropEmbeddings, row: int) -> Image | None:
+        """A crop as a picture, None where its file is gone since."""
+        sample = side.samples[row]
+        if sample.name not in self.pictures:
+            try:
+                self.pictures[sample.name] = read_crop(sample)
+            except ImageError:
+                self.pictures[sample.name] = None
+        return self.pictures[sample.name]
+
+
+def figures_row(result: ProtocolResult) -> list[float]:
+    """The figures of COLUMNS."""
+    metrics = result.metrics
+    return [metrics.mean_ap, metrics.mean_inp, *(float(metrics.cmc[rank - 1]) for rank in RANKS)]
+
+
+def operating_points(evaluation: CropEvaluation) -> dict[str, OperatingPoint]:
+    """The equal-error threshold, and those of fixed false match rates as far as there are pairs enough for them.
+
+    Returns:
+        Label -> point; empty where the data has no pair of two persons.
+    """
+    different = int(evaluation.pairs.different.sum())
+    if not different or not evaluation.pairs.same.any():
+        return {}
+    points = {"equal error": equal_error(evaluation.pairs)}
+    for rate in FALSE_MATCH_RATES:
+        if rate * different >= 1:
+            points[f"false match {rate:g}"] = threshold_at(evaluation.pairs, rate)
+    return points
+
+
+def write_crop_report(path: Path, report: CropReport) -> None:
+    """Write the page.
+
+    Args:
+        path: the HTML file; its folder is made.
+        report: what it shows.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    evaluation = report.evaluation
+    best, chance = evaluation.results[0].metrics, evaluation.chance[0].metrics
+    points = operating_points(evaluation)
+    headlines = [
+        Headline(f"{best.mean_ap:.3f}", "mAP", f"random ranking {chance.mean_ap:.4f}"),
+        Headline(f"{best.cmc[0]:.3f}", "rank-1", f"random ranking {chance.cmc[0]:.4f}"),
+        Headline(f"{best.mean_inp:.3f}", "mINP", f"random ranking {chance.mean_inp:.4f}"),
+    ]
+    if points:
+        point = points["equal error"]
+        headlines.append(Headline(f"{point.error_rate:.3f}", "equal error", f"at similarity {point.threshold:.3f}"))
+    rows = [row for row in best_median_worst(best.average_precisions)]
+    names = ("best", "median", "worst")[: len(rows)]
+    write_demo_page(
+        path,
+        title=report.title,
+        introduction=_introduction(report),
+        headlines=headlines,
+        sections=[
+            Section("Every protocol", tables=[_figures(report)], curves=[_cmc(report)]),
+            Section(
+                "Same person or not",
+                f"All {evaluation.pairs.same.sum():,} pairs of a query and another view of its person, and all "
+                f"{evaluation.pairs.different.sum():,} pairs with somebody else, by cosine distance. A threshold on it "
+                "answers the question that a ranking does not: is the person there at all?",
+                tables=[_thresholds(points)] if points else [],
+                curves=[_histogram(evaluation, points)],
+            ),
+            Section(
+                "Who was found",
+                "Three queries by their average precision, and the gallery crops ranked first for each. Green: the "
+                "person looked for. Red: somebody else. Crops of the person by the query's own camera are not ranked.",
+                rankings=[_ranking(report, row, name) for row, name in zip(rows, names, strict=True)],
+            ),
+            Section(
+                "Where the similarity comes from",
+                "The embedding is the mean of what the network makes of each place of the crop, so the similarity of "
+                "two crops is a mean over places too. Warm places add to the similarity with the crop named below, "
+                "dark ones do not; the mean over a crop is its similarity. Nothing is approximated, but a place sees "
+                "more of the crop than it covers. Without the mirrored view.",
+                rankings=[_maps(report, row, name) for row, name in zip(rows, names, strict=True)],
+            ),
+            Section(
+                "How this was measured",
+                tables=[Table("Setting", ["", ""], [[label, value] for label, value in report.facts.items()])],
+                commands=report.commands,
+            ),
+        ],
+    )
+
+
+def _introduction(report: CropReport) -> str:
+    task = report.evaluation.task
+    answers = task.answers()
+    valid = answers[answers > 0]
+    text = (
+        f"{len(task.query_ids):,} queries of {len(np.unique(task.query_ids)):,} people, ranked against "
+        f"{len(task.gallery_ids):,} gallery crops; a query has {np.median(valid):g} right answers there (median). "
+        "The large figures are those of the Market-1501 protocol."
+    )
+    if len(valid) < len(answers):
+        text += f" {len(answers) - len(valid):,} queries have none and are not counted."
+    if report.failures:
+        text += f" {report.failures:,} crops could not be read and take no part."
+    return text
+
+
+def _figures(report: CropReport) -> Table:
+    results = [*report.evaluation.results, *report.further]
+    results += [
+        ProtocolResult(f"{one.name}, random ranking", one.metrics, one.queries) for one in report.evaluation.chance
+    ]
+    rows = [[one.name, *(f"{value:.4f}" for value in figures_row(one)), f"{one.queries:,}"] for one in results]
+    note = (
+        "mAP of market1501 is the step average precision; official AP is the trapezoid of the data set's own code. "
+        "cuhk03 counts one gallery crop a person, the exact expectation over all draws."
+    )
+    return Table("Figures", ["protocol", *COLUMNS, "queries"], rows, note=note, highlight=0)
+
+
+def _cmc(report: CropReport) -> Curve:
+    # The official protocol differs in the average precision only.
+    results = [one for one in report.evaluation.results if "official" not in one.name]
+    results += [*report.further, ProtocolResult("random ranking", report.evaluation.chance[0].metrics, 0)]
+    series = {one.name: list(enumerate(one.metrics.cmc.tolist(), start=1)) for one in results}
+    return Curve(
+        "Cumulative match curves",
+        {name: [(float(rank), value) for rank, value in points] for name, points in series.items()},
+        "rank",
+        note="Share of queries with a right answer at this rank or better.",
+    )
+
+
+def _thresholds(points: Mapping[str, OperatingPoint]) -> Table:
+    rows = [
+        [
+            label,
+            f"{point.threshold:.3f}",
+            f"{1 - point.threshold:.3f}",
+            f"{point.false_match_rate:.2%}" if point.false_match_rate >= 1e-3 else f"{point.false_match_rate:.1e}",
+            f"{point.false_non_match_rate:.2%}",
+        ]
+        for label, point in points.items()
+    ]
+    return Table(
+        "Thresholds",
+        ["", "similarity from", "distance to", "strangers taken", "views missed"],
+        rows,
+        note="Strangers taken: share of pairs of two people at or above the threshold. Views missed: share of pairs of "
+        "one person below it. Thresholds hold for this kind of data: new cameras need their own.",
+    )
+
+
+def _histogram(evaluation: CropEvaluation, points: Mapping[str, OperatingPoint]) -> Curve:
+    edges, same, different = binned(evaluation.pairs, HISTOGRAM_BINS)
+    distance = 1 - edges
+    top = float(max(same.max(), different.max()))
+    series = {"same person": _steps(distance, same), "different people": _steps(distance, different)}
+    for label in ("equal error", "false match 0.001"):
+        if label in points:
+            place = 1 - points[label].threshold
+            series[label] = [(place, 0.0), (place, top)]
+    return Curve(
+        "Distances",
+        series,
+        "cosine distance",
+        note="Share of the pairs of each kind, in equal bins; every pair counted.",
+    )
+
+
+def _steps(edges: NDArray[np.float64], shares: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """The outline of a histogram."""
+    return list(zip(np.repeat(edges, 2)[1:-1].tolist(), np.repeat(shares, 2).tolist(), strict=True))
+
+
+def _ranking(report: CropReport, row: int, name: str) -> RankedRow:
+    evaluation, sample = report.evaluation, report.query.samples[row]
+    order, similarities = evaluation.task.nearest(row, report.query.embeddings, report.gallery.embeddings, ANSWERS)
+    answers = [
+        Answer(
+            report.picture(report.gallery, int(column)),
+            f"{_camera(report.gallery, int(column))}{1 - value:.2f}",
+            "right" if evaluation.task.gallery_ids[column] == sample.person_id else "wrong",
+        )
+        for column, value in zip(order, similarities.tolist(), strict=True)
+    ]
+    metrics = evaluation.results[0].metrics
+    right = int(evaluation.task.answers()[row])
+    note = (
+        f"{sample.name}: person {sample.original_id}, {_camera(report.query, row)}first right answer at rank "
+        f"{metrics.first_ranks[row]}, {right} in the gallery. Below each crop its camera and cosine distance."
+    )
+    title = f"{name.capitalize()} of {evaluation.results[0].queries:,}: AP {metrics.average_precisions[row]:.3f}"
+    picture = report.picture(report.query, row)
+    return RankedRow(title, b"" if picture is None else picture, answers, note)
+
+
+def _camera(side: CropEmbeddings, row: int) -> str:
+    camera = side.samples[row].camera
+    return "" if camera is None else f"camera {camera}, "
+
+
+def _maps(report: CropReport, row: int, name: str) -> RankedRow:
+    """The query with its first answer, and with its first right answer where that is another one."""
+    task = report.evaluation.task
+    order, _ = task.nearest(row, report.query.embeddings, report.gallery.embeddings, len(task.gallery_ids))
+    right = order[task.gallery_ids[order] == task.query_ids[row]]
+    partners = list(dict.fromkeys([int(order[0]), int(right[0])]))
+    pictures = [report.picture(report.query, row), *(report.picture(report.gallery, column) for column in partners)]
+    crops = [picture for picture in pictures if picture is not None]
+    if len(crops) < len(pictures):
+        return RankedRow(name.capitalize(), b"", [], "a picture is gone since the evaluation")
+    embeddings = report.model.embed(crops, mirrored=False)
+    partner_of = [(0, number) for number in range(1, len(crops))] + [(number, 0) for number in range(1, len(crops))]
+    maps = similarity_maps(
+        report.model, [crops[one] for one, _ in partner_of], embeddings[[other for _, other in partner_of]]
+    ).numpy()
+    scale = max(float(np.quantile(maps, 0.98)), 1e-6)
+    overlays = [overlay(report.model.view(crops[one]), map_, scale) for (one, _), map_ in zip(partner_of, maps)]
+    answers = []
+    for number, column in enumerate(partners, start=1):
+        status = "right" if column in right else "wrong"
+        rank = int(np.flatnonzero(order == column)[0]) + 1
+        answers += [
+            Answer(overlays[number - 1], f"query, towards rank {rank}"),
+            Answer(
+                crops[number],
+                f"rank {rank}, similarity {maps[number - 1].mean():.2f}",
+                "right" if status == "right" else "wrong",
+            ),
+            Answer(overlays[number - 1 + len(partners)], f"rank {rank}, towards the query"),
+        ]
+    return RankedRow(f"{name.capitalize()} query", crops[0], answers)
+
+
+def overlay(view: Image, values: NDArray[np.float32], scale: float) -> Image:
+    """A crop with a map over it: warm where the value is high, grey where it is zero or less.
+
+    Args:
+        view: (H, W, 3) uint8 RGB.
+        values: (h, w), enlarged to the crop.
+        scale: the value that is warmest.
+    """
+    height, width = view.shape[:2]
+    enlarged = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    strength = np.clip(enlarged / scale, 0, 1)
+    color = cv2.applyColorMap((strength * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1].astype(np.float32)
+    grey = view.mean(axis=2, keepdims=True).repeat(3, axis=2)
+    share = 0.65 * strength[..., None]
+    return np.clip((1 - share) * grey + share * color, 0, 255).astype(np.uint8)

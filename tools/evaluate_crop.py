@@ -1,0 +1,296 @@
+"""personsearch evaluate crop: every published crop protocol in one table, thresholds, and a page."""
+
+import platform
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.crop_options import CropFormat, CropOptions
+from tools.outcome import Outcome, table
+from tools.progress import Progress
+
+if TYPE_CHECKING:
+    from datasets.samples import CropSample
+    from reid.embedding import CropEmbeddings
+    from reid.protocols import CropEvaluation, CropTask, ProtocolResult
+    from reid.sphere_reid import SphereReID
+
+REPORT_FILE = "report.html"
+
+
+def crop(
+    model: Path,
+    root: Path,
+    *,
+    format: CropFormat = "market1501",  # noqa: A002 - the option is called --format
+    data: CropOptions = CropOptions(),  # noqa: B008 - frozen
+    rerank: bool = False,
+    expand: bool = False,
+    multi_query: bool | None = None,
+    mirrored: bool = True,
+    batch_size: int = 64,
+    seed: int = 0,
+    embeddings: Path | None = None,
+    report: Path | None = None,
+) -> Outcome:
+    """Rank the gallery for every query by the crop model, and print the figures of every protocol beside chance.
+
+    Rows: market1501 with the step AP of most papers and with the AP of the data set's own code; allshots; cuhk03's
+    single gallery shot, the exact expectation; then what was asked for; then random ranking. Data without cameras
+    leaves out the identical crop alone. CUHK03's classic figures are means over 20 folds with a model each: one call
+    gives one fold (--data.fold). A crop that cannot be read is named and takes no part; the exit status is then 1.
+
+    Args:
+        model: model.safetensors of a `train crop` run, or its folder.
+        root: the data set's folder; the CSV file for --format csv.
+        format: the data set's layout; those of full frames are cut into crops.
+        data: which part of the data set.
+        rerank: also with k-reciprocal re-ranking (k1 20, k2 6, lambda 0.3).
+        expand: also with query expansion (10 neighbors, weights similarity cubed).
+        multi_query: also with all crops of a query's person and camera averaged; by default where market1501 has
+            gt_bbox/.
+        mirrored: average each embedding with that of the mirrored crop; twice the work.
+        batch_size: crops a forward pass.
+        seed: of the random ranking.
+        embeddings: keep embeddings in this .npz file, and take from it those of the same model and pictures.
+        report: write report.html with curves, rankings, thresholds and similarity maps into this folder.
+    """
+    from datasets import read_crops
+    from reid.protocols import CropTask, evaluate_crops
+    from reid.sphere_reid import SphereReID
+    from search.crop_report import CropReport, write_crop_report
+
+    if report is not None:
+        report.mkdir(parents=True, exist_ok=True)  # before the work, which must not end in a folder nobody can make
+    query, left_out = read_crops(format, root, "query", **data.of(format))
+    gallery, more_left_out = read_crops(format, root, "gallery", **data.of(format))
+    CropTask.of(query, gallery)  # raises before the network has worked for nothing
+    groups = _query_groups(format, root, query, multi_query, data)
+    network = SphereReID.from_checkpoint(model)
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "embedding"):
+        crops = list({one.name: one for one in [*query, *gallery, *groups]}.values())
+        found = _embed(network, crops, embeddings, batch_size, mirrored)
+    asked, among = _part(found, query), _part(found, gallery)
+    with _timed(seconds, "protocols"):
+        task = CropTask.of(asked.samples, among.samples)
+        evaluation = evaluate_crops(task, asked.embeddings, among.embeddings, seed=seed)
+    further = _further(task, asked, among, _part(found, groups), rerank, expand, seconds)
+    command = _command(model, root, format, data, rerank=rerank, expand=expand, mirrored=mirrored, seed=seed)
+    facts = _facts(model, network, root, format, data, mirrored, seed)
+    if report is not None:
+        shown = facts | {f"seconds, {step}": f"{value:.1f}" for step, value in seconds.items()}
+        page = CropReport(
+            f"{root.name}: crops ranked by {_run_name(model)}", evaluation, further, asked, among, network, shown,
+            [f"{command} --report {shlex.quote(str(report))}"], len(found.failures),
+        )  # fmt: skip
+        write_crop_report(report / REPORT_FILE, page)
+    figures = _figures(evaluation, further, asked, among) | {
+        "seconds": seconds,
+        "settings": facts,
+        "command_line": command,
+    }
+    failures = [*left_out, *more_left_out, *(f"{name}: {reason}" for name, reason in found.failures)]
+    text = _text(evaluation, further, seconds)
+    return Outcome(text if report is None else f"{text}\nreport: {report / REPORT_FILE}", figures, failures)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[step] = time.perf_counter() - start
+
+
+def _query_groups(
+    format: str,  # noqa: A002
+    root: Path,
+    query: "list[CropSample]",
+    wanted: bool | None,
+    data: CropOptions,
+) -> "list[CropSample]":
+    """The crops of the multi-query protocol; none where it is not wanted, or not given and cannot be had."""
+    from datasets import DatasetNotFoundError
+    from datasets.market1501 import load_query_groups
+
+    possible = format == "market1501" and data.split_by == "files"
+    if wanted and not possible:
+        raise ValueError(
+            f"--multi-query is given for {format}, but only market1501's official split has crops for it; leave it out"
+        )
+    if wanted is False or not possible:
+        return []
+    try:
+        groups = load_query_groups(root, query)
+    except DatasetNotFoundError:
+        if wanted:
+            raise
+        return []
+    return list({crop.name: crop for group in groups for crop in group}.values())
+
+
+def _embed(
+    network: "SphereReID", crops: "list[CropSample]", file: Path | None, batch_size: int, mirrored: bool
+) -> "CropEmbeddings":
+    from reid.embedding import embed_crops
+    from reid.stored_embeddings import embed_stored_crops
+
+    with Progress("Embedding", unit="crop") as progress:
+        if file is None:
+            return embed_crops(network, crops, batch_size=batch_size, mirrored=mirrored, on_progress=progress)
+        return embed_stored_crops(network, crops, file, batch_size=batch_size, mirrored=mirrored, on_progress=progress)
+
+
+def _part(found: "CropEmbeddings", samples: "list[CropSample]") -> "CropEmbeddings":
+    """Those of a split that could be embedded."""
+    from reid.embedding import CropEmbeddings
+
+    row_of = {sample.name: row for row, sample in enumerate(found.samples)}
+    readable = [sample for sample in samples if sample.name in row_of]
+    return CropEmbeddings(readable, found.embeddings[[row_of[sample.name] for sample in readable]])
+
+
+def _further(
+    task: "CropTask",
+    asked: "CropEmbeddings",
+    among: "CropEmbeddings",
+    grouped: "CropEmbeddings",
+    rerank: bool,
+    expand: bool,
+    seconds: dict[str, float],
+) -> "list[ProtocolResult]":
+    """The rows beside the protocols, all by the Market-1501 protocol."""
+    from reid.expansion import expand_queries
+    from reid.protocols import MARKET, multi_query
+    from reid.rerank import k_reciprocal
+
+    results = []
+    query, gallery = asked.embeddings, among.embeddings
+    if grouped.samples:
+        with _timed(seconds, "multi-query"):
+            named = replace(MARKET, name="market1501, multi-query")
+            results.append(task.rank(multi_query(asked, grouped), gallery, named))
+    if expand:
+        with _timed(seconds, "query expansion"):
+            named = replace(MARKET, name="market1501, query expansion")
+            results.append(task.rank(expand_queries(query, gallery), gallery, named))
+    if rerank:
+        with _timed(seconds, "re-ranking"):
+            named = replace(MARKET, name="market1501, re-ranking")
+            results.append(task.rank_distances(k_reciprocal(query, gallery), named))
+    return results
+
+
+def _text(evaluation: "CropEvaluation", further: "list[ProtocolResult]", seconds: dict[str, float]) -> str:
+    from search.crop_report import COLUMNS, figures_row, operating_points
+
+    results = [*evaluation.results, *further]
+    rows = [[one.name, *figures_row(one), one.queries] for one in results]
+    rows += [[f"{one.name}, random ranking", *figures_row(one), one.queries] for one in evaluation.chance]
+    text = table(["protocol", *COLUMNS, "queries"], rows)
+    points = operating_points(evaluation)
+    if points:
+        header = ["threshold", "similarity", "strangers taken", "views missed"]
+        lines = [
+            [label, point.threshold, point.false_match_rate, point.false_non_match_rate]
+            for label, point in points.items()
+        ]
+        text += "\n\n" + table(header, lines)
+    times = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items())
+    return f"{text}\n\n{times}"
+
+
+def _figures(
+    evaluation: "CropEvaluation", further: "list[ProtocolResult]", asked: "CropEmbeddings", among: "CropEmbeddings"
+) -> dict[str, Any]:
+    """Everything for programs; of single queries what the first protocol says."""
+    from search.crop_report import operating_points
+
+    task, metrics = evaluation.task, evaluation.results[0].metrics
+    return {
+        "counts": {
+            "queries": len(task.query_ids),
+            "gallery": len(task.gallery_ids),
+            "people": len(set(task.query_ids.tolist())),
+            "cameras": len({*task.query_cameras, *task.gallery_cameras} - {None}),
+            "pairs_same": int(evaluation.pairs.same.sum()),
+            "pairs_different": int(evaluation.pairs.different.sum()),
+        },
+        "rows": [_record(one) for one in [*evaluation.results, *further]],
+        "random_ranking": [_record(one) for one in evaluation.chance],
+        "thresholds": operating_points(evaluation),
+        "per_query": {
+            "name": [sample.name for sample in asked.samples],
+            "average_precision": metrics.average_precisions,
+            "first_rank": metrics.first_ranks,
+        },
+    }
+
+
+def _record(result: "ProtocolResult") -> dict[str, Any]:
+    metrics = result.metrics
+    return {
+        "protocol": result.name,
+        "queries": result.queries,
+        "mean_ap": metrics.mean_ap,
+        "mean_inp": metrics.mean_inp,
+        "cmc": metrics.cmc,
+    }
+
+
+def _facts(
+    model: Path,
+    network: "SphereReID",
+    root: Path,
+    format: str,  # noqa: A002
+    data: CropOptions,
+    mirrored: bool,
+    seed: int,
+) -> dict[str, str]:
+    """What was measured and how, for the page and the JSON."""
+    config = network.config
+    packages = [f"Python {platform.python_version()}"]
+    for name in ("personsearch", "torch", "torchvision", "numpy"):
+        try:
+            packages.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    options = ", ".join(f"{name} {value}" for name, value in data.of(format).items())
+    return {
+        "model": str(model),
+        "fingerprint": network.fingerprint(),
+        "network": f"{config.network}, {config.backbone}, last stride {config.last_stride}, {network.embedding_dim} "
+        f"dimensions, input {config.resize_height}x{config.resize_width} {config.test_view}",
+        "embedding": "mean of the crop's and its mirror image's" if mirrored else "of the crop alone",
+        "device": str(network.device),
+        "data": f"{format} {root}" + (f" ({options})" if options else ""),
+        "seed of the random ranking": str(seed),
+        "versions": ", ".join(packages),
+    }
+
+
+def _command(model: Path, root: Path, format: str, data: CropOptions, **options: Any) -> str:  # noqa: A002
+    """The command that gives these figures again; options at their defaults are left out."""
+    words = ["personsearch", "evaluate", "crop", str(model), str(root), "--format", format]
+    for item in fields(data):
+        if getattr(data, item.name) != item.default:
+            words += [f"--data.{item.name.replace('_', '-')}", str(getattr(data, item.name)).lower()]
+    if options["rerank"]:
+        words.append("--rerank")
+    if options["expand"]:
+        words.append("--expand")
+    if not options["mirrored"]:
+        words += ["--mirrored", "false"]
+    if options["seed"]:
+        words += ["--seed", str(options["seed"])]
+    return shlex.join(words)
+
+
+def _run_name(model: Path) -> str:
+    """A run directory's name rather than that of the file, which is always the same."""
+    return model.parent.name if model.name == "model.safetensors" and model.parent.name else model.name
