@@ -15,6 +15,7 @@ PLAIN = "joint alone"
 SECOND = "SphereReID alone"
 CASCADE = "cascade"
 RERANKED = "k-reciprocal"
+CASCADE_RERANKED = f"{CASCADE} + {RERANKED}"
 
 
 def compare_stages(
@@ -38,7 +39,7 @@ def compare_stages(
         ignore: as in evaluate_search.
 
     Returns:
-        PLAIN; with two stages SECOND and CASCADE too; with re-ranking RERANKED, of the last of them.
+        PLAIN; with two stages SECOND and CASCADE too; with re-ranking RERANKED, or CASCADE_RERANKED after two stages.
 
     Raises:
         ValueError: as evaluate_search, or the boxes of the two looks are not the same.
@@ -52,7 +53,7 @@ def compare_stages(
         probes = fused(probes, second_probes, cascade.second_weight)
         stages[CASCADE] = evaluate_search(last, queries, probes, score_threshold=score_threshold, ignore=ignore)
     if cascade.rerank:
-        stages[RERANKED] = evaluate_reranked(
+        stages[RERANKED if len(looks) == 1 else CASCADE_RERANKED] = evaluate_reranked(
             last, queries, probes, score_threshold=score_threshold, ignore=ignore, candidates=cascade.candidates
         )
     return stages

@@ -144,6 +144,8 @@ def search(
             records.append({"protocol": label, "queries": len(queries), "metrics": metrics})
     header = ["protocol", "queries", "mAP", "top-1", "top-5", "top-10"]
     note = "" if ignore is None else "\ndetections of unlabelled people leave the ranking (--unlabelled ignore)"
+    if crops is not None:
+        note += f"\ncascade: {1 - second_weight:g} of the joint model's similarity, {second_weight:g} of SphereReID's"
     figures = {"rows": records, "unlabelled": unlabelled, "cascade": cascade}
     return Outcome(table(header, rows) + note, figures, [*left_out, *_lines([*found.failures, *probes.failures])])
 
