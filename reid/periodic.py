@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.samples import CropSample
-from reid.embedding import embed_crops, identical_crops
-from reid.metrics import rank_embeddings
+from reid.embedding import embed_crops
+from reid.protocols import CropTask
 from reid.sphere_reid import SphereReID
 
 EVALUATION_FILE = "evaluation.csv"
@@ -35,15 +35,8 @@ class PeriodicEvaluation:
         """The figures, after they were written."""
         query = embed_crops(self._model, self._query, mirrored=False)
         gallery = embed_crops(self._model, self._gallery, mirrored=False)
-        metrics = rank_embeddings(
-            query.embeddings,
-            gallery.embeddings,
-            [sample.person_id for sample in query.samples],
-            [sample.person_id for sample in gallery.samples],
-            [sample.camera for sample in query.samples],
-            [sample.camera for sample in gallery.samples],
-            excluded=identical_crops(query.samples, gallery.samples),
-        )
+        task = CropTask.of(query.samples, gallery.samples)
+        metrics = task.rank(query.embeddings, gallery.embeddings).metrics
         cmc = metrics.cmc
         figures = dict(zip(COLUMNS, (epoch, metrics.mean_ap, metrics.mean_inp, cmc[0], cmc[4], cmc[9]), strict=True))
         rows: list[list[str]] = []

@@ -39,11 +39,12 @@ class CropProtocol:
 
 
 MARKET = CropProtocol("market1501", "market1501")
+CUHK03 = CropProtocol("cuhk03, single gallery shot", "cuhk03")
 PROTOCOLS = (
     MARKET,
     CropProtocol("market1501, official AP", "market1501", "trapezoid", "all"),
     CropProtocol("allshots", "allshots"),
-    CropProtocol("cuhk03, single gallery shot", "cuhk03"),
+    CUHK03,
 )
 """What `evaluate_crops` computes: the step AP of most public code and the data set's own trapezoid with its mean over
 all queries (the CMC is the same); every right view counted; and one gallery view a person, the exact expectation."""

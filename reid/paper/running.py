@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.samples import CropSample
-from reid.embedding import CropEmbeddings, embed_crops, identical_crops
-from reid.metrics import Protocol, rank_embeddings, rank_metrics
+from reid.embedding import CropEmbeddings, embed_crops
 from reid.paper.recipes import Figure, PaperTable, Recipe, Row
+from reid.protocols import CUHK03, MARKET, CropTask
 from reid.rerank import k_reciprocal
 from reid.run_files import RESUME_FILE
 from reid.sphere_reid import SphereReID
@@ -176,18 +176,13 @@ class TableRun:
 
 def crop_figures(query: CropEmbeddings, gallery: CropEmbeddings, *, rerank: bool = False) -> Figures:
     """The figures that the papers print, in percent."""
-    query_ids, gallery_ids = ([sample.person_id for sample in side.samples] for side in (query, gallery))
-    query_cameras, gallery_cameras = ([sample.camera for sample in side.samples] for side in (query, gallery))
-    excluded = identical_crops(query.samples, gallery.samples)
-    sides = query_ids, gallery_ids, query_cameras, gallery_cameras
-    protocols: list[Protocol] = ["market1501", "cuhk03"]
+    task = CropTask.of(query.samples, gallery.samples)
     if rerank:
         distances = k_reciprocal(query.embeddings, gallery.embeddings)
-        market, cuhk03 = (rank_metrics(distances, *sides, protocol=name, excluded=excluded) for name in protocols)
+        market, cuhk03 = (task.rank_distances(distances, protocol).metrics for protocol in (MARKET, CUHK03))
     else:
         market, cuhk03 = (
-            rank_embeddings(query.embeddings, gallery.embeddings, *sides, protocol=name, excluded=excluded)
-            for name in protocols
+            task.rank(query.embeddings, gallery.embeddings, protocol).metrics for protocol in (MARKET, CUHK03)
         )
     return {
         "rank1": 100 * float(market.cmc[0]),
