@@ -11,7 +11,7 @@ from torch import Tensor
 from reid.distances import Embeddings, SquaredDistances, embedding_pair, row_spans
 from reid.match_pairs import Cameras, Protocol, RankingSides, pairs_between
 from reid.match_ranks import ranks_in_rows
-from reid.single_shot import expected_cmc
+from reid.single_shot import single_shot
 
 AveragePrecision = Literal["step", "trapezoid"]
 
@@ -91,23 +91,9 @@ def rank_metrics(
     Raises:
         ValueError: shapes disagree, distances are not finite, an option is unknown, or no query has a match.
     """
-    values = distance.detach().cpu().numpy() if isinstance(distance, Tensor) else np.asarray(distance)
-    if values.ndim != 2:
-        raise ValueError(f"distance has shape {values.shape}, expected (queries, gallery)")
-    if values.dtype not in (np.float32, np.float64):
-        values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
-
-    def blocks(columns: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], NDArray[np.floating]]:
-        def block(rows: NDArray[np.int64]) -> NDArray[np.floating]:
-            chosen = values[rows] if len(columns) == values.shape[1] else values[np.ix_(rows, columns)]
-            if not np.isfinite(chosen).all():
-                raise ValueError("distance holds NaN or infinity, expected finite numbers; leave those images out")
-            return chosen
-
-        return block
-
+    values = _matrix(distance)
     sides = RankingSides.of(values.shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
-    return _measure(blocks, sides, _Rules(protocol, ap, mean_over, max_rank))
+    return _measure(_blocks_of(values), sides, _Rules(protocol, ap, mean_over, max_rank))
 
 
 def rank_embeddings(
@@ -176,9 +162,33 @@ class _Rules:
             raise ValueError(f"max_rank is {self.max_rank}, expected at least 1")
 
 
+def _matrix(distance: Tensor | ArrayLike) -> NDArray[np.floating]:
+    values = distance.detach().cpu().numpy() if isinstance(distance, Tensor) else np.asarray(distance)
+    if values.ndim != 2:
+        raise ValueError(f"distance has shape {values.shape}, expected (queries, gallery)")
+    if values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
+    return values
+
+
+def _blocks_of(distance: NDArray[np.floating]) -> _Blocks:
+    """Blocks copied from a whole matrix."""
+
+    def blocks(columns: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], NDArray[np.floating]]:
+        def block(rows: NDArray[np.int64]) -> NDArray[np.floating]:
+            chosen = distance[rows] if len(columns) == distance.shape[1] else distance[np.ix_(rows, columns)]
+            if not np.isfinite(chosen).all():
+                raise ValueError("distance holds NaN or infinity, expected finite numbers; leave those images out")
+            return chosen
+
+        return block
+
+    return blocks
+
+
 def _measure(blocks: _Blocks, sides: RankingSides, rules: _Rules) -> RankMetrics:
     query_of, ranks = [], []
-    single_shot = np.zeros(rules.max_rank)
+    cmc = np.zeros(rules.max_rank)  # the sum over queries of single shots
     identities = np.unique(sides.gallery_ids, return_inverse=True)[1] if rules.protocol == "cuhk03" else None
     for queries, columns in sides.groups(rules.protocol):
         matches, skipped = sides.pairs(queries, columns)
@@ -191,15 +201,19 @@ def _measure(blocks: _Blocks, sides: RankingSides, rules: _Rules) -> RankMetrics
             cost += np.bincount(matches // width, minlength=len(queries)) * (int(identities.max()) + 1)
         for start, stop in row_spans(cost):
             block = block_of(queries[start:stop])
-            rows, places = pairs_between(matches, start, stop, width)
+            wanted = pairs_between(matches, start, stop, width)
             away = pairs_between(skipped, start, stop, width)
             # What is skipped goes behind everything else, where it disturbs no rank.
             block[away] = np.inf
+            if identities is None:
+                rows = wanted[0]
+                ranks.append(ranks_in_rows(block, *wanted))
+            else:
+                shot = single_shot(block, wanted, away, identities[columns], rules.max_rank)
+                cmc += shot.cmc.sum(axis=0)
+                rows = shot.rows
+                ranks.append(shot.ranks)
             query_of.append(queries[start + rows])
-            ranks.append(ranks_in_rows(block, rows, places))
-            if identities is not None:
-                cmc = expected_cmc(block, (rows, places), away, identities[columns], rules.max_rank)
-                single_shot += cmc.sum(axis=0)
     if not query_of:
         raise ValueError(
             f"none of {len(sides.query_ids)} queries has a match in the gallery under {rules.protocol}; compare the "
@@ -209,7 +223,7 @@ def _measure(blocks: _Blocks, sides: RankingSides, rules: _Rules) -> RankMetrics
     if identities is None:
         return found
     valid = len(sides.query_ids) - (found.invalid_queries if rules.mean_over == "valid" else 0)
-    return replace(found, cmc=single_shot / valid)
+    return replace(found, cmc=cmc / valid)
 
 
 def _summary(query_of: NDArray[np.int64], ranks: NDArray[np.int64], queries: int, rules: _Rules) -> RankMetrics:

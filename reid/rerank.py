@@ -63,12 +63,7 @@ def k_reciprocal(
         raise ValueError(f"{len(queries)} query and {len(items)} gallery embeddings, expected at least one of each")
     exponent = 1 if distance == "squared" else 2
     distances = SquaredDistances(np.concatenate([queries, items]))
-    neighbors, farthest = nearest_neighbors(distances, max(k1 + 1, k2))
-    extended = _extended_sets(neighbors, k1)
-    first, second = extended.nonzero()
-    scaled = (distances.between(first, second) / farthest[first]) ** exponent
-    weights = _unit_sums(sparse.csr_array((np.exp(-scaled), extended.indices, extended.indptr), shape=extended.shape))
-    weights = _selection(neighbors[:, :k2]) @ weights / np.float32(min(k2, neighbors.shape[1]))
+    weights, farthest = _descriptions(distances, k1, k2, exponent)
     result = jaccard_distances(weights[: len(queries)], weights[len(queries) :])
     result *= 1 - lambda_value
     to_gallery = SquaredDistances(items)
@@ -131,6 +126,19 @@ def jaccard_distances(first: sparse.csr_array, second: sparse.csr_array) -> NDAr
         shared = np.bincount(cell, smaller, (stop - start) * width).reshape(stop - start, width)
         result[start:stop] = 1 - shared / (2 - shared)
     return np.maximum(result, 0, out=result)
+
+
+def _descriptions(
+    distances: SquaredDistances, k1: int, k2: int, exponent: int
+) -> tuple[sparse.csr_array, NDArray[np.float32]]:
+    """Each row's weights over its extended neighbors, averaged over its k2 nearest; and its largest distance."""
+    neighbors, farthest = nearest_neighbors(distances, max(k1 + 1, k2))
+    extended = _extended_sets(neighbors, k1)
+    first, second = extended.nonzero()
+    scaled = (distances.between(first, second) / farthest[first]) ** exponent
+    weights = _unit_sums(sparse.csr_array((np.exp(-scaled), extended.indices, extended.indptr), shape=extended.shape))
+    weights = _selection(neighbors[:, :k2]) @ weights / np.float32(min(k2, neighbors.shape[1]))
+    return weights, farthest
 
 
 def _smallest(block: NDArray[np.float32], count: int) -> NDArray[np.int64]:

@@ -6,6 +6,8 @@ u's images that do. The identities are drawn independently, so the number of the
 distribution, and CMC(k) is the probability that it is below k, averaged over the images p.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,33 +17,48 @@ PAIRS_AT_ONCE = 512
 """Matches whose distributions are computed together; the state of so many stays in a core's cache."""
 
 
-def expected_cmc(
+class SingleShot(NamedTuple):
+    """The expected CMC of each query, and what its computation finds on the way.
+
+    Attributes:
+        cmc: (Q, K) probabilities that the person is among the first 1 .. K; a row of zeros where it has no image.
+        rows: (M,) query of each match, ascending.
+        ranks: (M,) 0-based ranks of the matches among all images that are kept, ascending for each query.
+    """
+
+    cmc: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    ranks: NDArray[np.int64]
+
+
+def single_shot(
     block: NDArray[np.floating],
     matches: tuple[NDArray[np.int64], NDArray[np.int64]],
     dropped: tuple[NDArray[np.int64], NDArray[np.int64]],
     identities: NDArray[np.int64],
     max_rank: int,
-) -> NDArray[np.float64]:
+) -> SingleShot:
     """The expected single-gallery-shot CMC of each query.
 
     Args:
         block: (Q, G) distances, infinite where an image is dropped for a query.
-        matches: (rows, columns) of the images of each query's person, rows ascending, none of them dropped.
+        matches: (rows, columns) of the images of each query's person, none of them dropped.
         dropped: (rows, columns) of the dropped images, each once.
         identities: (G,) gallery identities as 0 .. U - 1.
         max_rank: how many ranks K.
-
-    Returns:
-        (Q, K) probabilities that the person is among the first 1 .. K; a row of zeros where it has no image.
     """
-    rows, columns = matches
-    before, row_of = _images_before(block, rows, columns, identities)
-    images = np.tile(np.bincount(identities, minlength=before.shape[1]), (len(block), 1))  # (Q, U)
+    order = stable_order(block)
+    match = np.zeros(block.shape, dtype=bool)
+    match[matches] = True
+    match = np.take_along_axis(match, order, axis=1)
+    rows, ranks = match.nonzero()
+    images = np.tile(np.bincount(identities), (len(block), 1))  # (Q, U)
     np.subtract.at(images, (dropped[0], identities[dropped[1]]), 1)
-    share = before / np.maximum(images[row_of], 1)
+    share = _images_before(order, match, identities) / np.maximum(images[rows], 1)
     cmc = np.zeros((len(block), max_rank))
-    np.add.at(cmc, row_of, poisson_binomial_cdf(share, max_rank))
-    return cmc / np.maximum(np.bincount(row_of, minlength=len(block)), 1)[:, None]
+    np.add.at(cmc, rows, poisson_binomial_cdf(share, max_rank))
+    cmc /= np.maximum(np.bincount(rows, minlength=len(block)), 1)[:, None]
+    return SingleShot(cmc, rows, ranks)
 
 
 def poisson_binomial_cdf(probabilities: NDArray[np.float64], length: int) -> NDArray[np.float64]:
@@ -85,28 +102,25 @@ def _cumulated(shares: NDArray[np.float64], length: int) -> NDArray[np.float64]:
 
 
 def _images_before(
-    block: NDArray[np.floating],
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    identities: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many images of each other identity stand before each match of a query.
+    order: NDArray[np.int64], match: NDArray[np.bool_], identities: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How many images of each other identity stand before each match.
+
+    Args:
+        order: (Q, G) each query's ranking.
+        match: (Q, G) whether its entries show the query's person.
+        identities: (G,) as 0 .. U - 1.
 
     Returns:
-        (M, U) counts and the (M,) query of each of their rows: a query's matches in the order of its ranking.
+        (M, U) with the matches as `match.nonzero()` lists them; zeros for the match's own identity.
     """
-    order = stable_order(block)
-    match = np.zeros(block.shape, dtype=bool)
-    match[rows, columns] = True
-    match = np.take_along_axis(match, order, axis=1)
     # An image behind b of the query's matches stands before the match b and all later ones.
-    behind = match.cumsum(axis=1, dtype=np.int32) - match
-    hits = match.sum(axis=1)
+    behind = match.cumsum(axis=1, dtype=np.int32)
+    hits = behind[:, -1].astype(np.int64)
     counted = (behind < hits[:, None]) & ~match
     first = np.cumsum(hits) - hits
-    width = int(identities.max(initial=-1)) + 1
+    width = int(identities.max()) + 1
     cell = (behind + first[:, None])[counted] * width + identities[order[counted]]
-    counts = np.bincount(cell, minlength=len(rows) * width).reshape(len(rows), width)
-    total = counts.cumsum(axis=0)
-    base = np.concatenate([np.zeros((1, width), dtype=total.dtype), total])[np.repeat(first, hits)]
-    return total - base, np.repeat(np.arange(len(block)), hits)
+    counts = np.bincount(cell, minlength=hits.sum() * width).reshape(-1, width)
+    total = np.concatenate([np.zeros((1, width), dtype=counts.dtype), counts.cumsum(axis=0)])
+    return total[1:] - total[np.repeat(first, hits)]
