@@ -118,9 +118,7 @@ class Tracker:
         """(N, D) unit embeddings, None without."""
         if detections.embeddings is None:
             if len(detections) and self._embeddings is not None:
-                raise ValueError(
-                    "detections have no embeddings, those of earlier frames had; embed all or none"
-                )
+                raise ValueError("detections have no embeddings, those of earlier frames had; embed all or none")
             return None
         rows = detections.embeddings.cpu().numpy().astype(np.float64)
         if self._embeddings is None:

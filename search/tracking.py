@@ -173,6 +173,14 @@ def tracklets(
     ]
 
 
+def without_short(tracks: Mapping[str, TrackIds], minimum_length: int) -> dict[str, TrackIds]:
+    """The same tracks, UNTRACKED where they have fewer sightings than this: those of false detections, mostly."""
+    numbers = np.concatenate([np.zeros(0, dtype=np.int64), *tracks.values()])
+    long = np.bincount(numbers[numbers != UNTRACKED]) >= minimum_length
+    kept = np.append(long, False)  # the last one is UNTRACKED's
+    return {name: np.where(kept[ids], ids, UNTRACKED) for name, ids in tracks.items()}
+
+
 def averaged(
     detections: Mapping[str, Detections], tracks: Mapping[str, TrackIds], *, blend: float = 1.0
 ) -> dict[str, Detections]:

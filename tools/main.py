@@ -47,6 +47,7 @@ COMMANDS = {
     "evaluate detection": Command("tools.evaluate", "detection", "recall and average precision of the boxes"),
     "evaluate search": Command("tools.evaluate", "search", "the published search protocols, mAP and top-k"),
     "evaluate crop": Command("tools.evaluate_crop", "crop", "every crop protocol of a crop model, thresholds, a page"),
+    "evaluate tracking": Command("tools.evaluate_tracking", "tracking", "MOTA, IDF1, HOTA within and across cameras"),
     "bench evaluation": Command("tools.bench", "evaluation", "seconds and memory of evaluating and re-ranking crops"),
     "bench tables": Command("tools.bench_tables", "tables", "train and measure the papers' tables again"),
     "index": Command("tools.index", "index", "put the people of frames or a video into a gallery"),

@@ -1,0 +1,79 @@
+"""Tracklets of all cameras joined into people: whose ways through several cameras are one person's."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from search.tracker import TrackIds
+from search.tracking import Tracklet
+
+MOST_TRACKLETS = 20_000
+"""The table of all pairs takes 8 bytes each way a pair: 3.2 GB at so many."""
+
+
+def link_tracklets(tracklets: Sequence[Tracklet], *, minimum_similarity: float = 0.6) -> NDArray[np.int64]:
+    """Agglomerative clustering by mean cosine: the two most similar groups are joined until none are similar enough.
+
+    Nobody is twice in one camera at once: tracklets of one camera whose times overlap never join, directly or through
+    others. Tracklets of one camera at different times may.
+
+    Args:
+        tracklets: T of them, with embeddings.
+        minimum_similarity: least mean cosine between the members of two groups that join, -1 to 1; raising it gives
+            more people of fewer tracklets each. It depends on the model: take it from labelled data.
+
+    Returns:
+        (T,) number of each tracklet's person, 0 .. P-1 in the order of the first tracklets.
+
+    Raises:
+        ValueError: tracklets have no embeddings, there are too many, or the similarity is no cosine.
+    """
+    if not -1 <= minimum_similarity <= 1:
+        raise ValueError(f"minimum similarity {minimum_similarity}, expected a cosine from -1 to 1")
+    count = len(tracklets)
+    if count > MOST_TRACKLETS:
+        raise ValueError(
+            f"{count} tracklets, expected at most {MOST_TRACKLETS}, for all pairs are compared; link a shorter time, "
+            "or leave out short tracklets"
+        )
+    if count < 2:
+        return np.zeros(count, dtype=np.int64)
+    rows = [tracklet.embedding.numpy() for tracklet in tracklets if tracklet.embedding is not None]
+    if len(rows) < count:
+        raise ValueError("tracklets have no embeddings to link them by; track detections of a model that embeds")
+    embeddings = np.stack(rows).astype(np.float64)
+    distance = 1 - embeddings @ embeddings.T
+    # So far apart that no mean over two groups with one such pair reaches the threshold.
+    distance[_at_once(tracklets)] = 4.0 * count * count
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(np.maximum(distance, 0), checks=False), method="average")
+    clusters = fcluster(tree, t=1 - minimum_similarity, criterion="distance")
+    _, first, person = np.unique(clusters, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[person]
+
+
+def renumbered(
+    tracks: Mapping[str, TrackIds], tracklets: Sequence[Tracklet], people: NDArray[np.int64]
+) -> dict[str, TrackIds]:
+    """Track numbers replaced by those of the people that `link_tracklets` gave; what has no track keeps none.
+
+    Args:
+        tracks: of `track_frames`.
+        tracklets: the T tracklets of these tracks.
+        people: (T,) number of each one's person.
+    """
+    numbers = np.array([tracklet.track_id for tracklet in tracklets], dtype=np.int64)
+    person_of = np.full(numbers.max(initial=-1) + 2, -1, dtype=np.int64)  # the last one is UNTRACKED's
+    person_of[numbers] = people
+    return {name: person_of[ids] for name, ids in tracks.items()}
+
+
+def _at_once(tracklets: Sequence[Tracklet]) -> NDArray[np.bool_]:
+    """(T, T) whether two tracklets are of one camera and overlap in time."""
+    cameras = {camera: number for number, camera in enumerate(dict.fromkeys(one.camera for one in tracklets))}
+    camera = np.array([cameras[one.camera] for one in tracklets])
+    first, last = (np.array([one.times[end] for one in tracklets]) for end in (0, -1))
+    return (camera[:, None] == camera) & (first[:, None] <= last) & (first <= last[:, None])
