@@ -28,15 +28,6 @@ training: {epochs: 1, batch_size: 4, workers: 0, queue_size: 8}
 
 
 @pytest.fixture(scope="module")
-def square(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from datasets.plaza import write_plaza
-
-    root = tmp_path_factory.mktemp("square") / "world"
-    write_plaza(root, seed=300, persons=10, minutes=0.1, frame_width=320)
-    return root
-
-
-@pytest.fixture(scope="module")
 def run(square: Path) -> Path:
     """A model trained for one epoch by the command; good for nothing but the way of the data."""
     (square.parent / "tiny.yaml").write_text(TINY)

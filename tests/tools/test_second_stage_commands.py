@@ -22,18 +22,9 @@ BOX = ["--box", "40,30,80,120"]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from datasets.plaza import write_plaza
-
-    root = tmp_path_factory.mktemp("second") / "world"
-    write_plaza(root, seed=300, persons=10, minutes=0.1, frame_width=320)
-    return root
-
-
-@pytest.fixture(scope="module")
-def models(world: Path) -> Path:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an untrained joint model and two crop models: good for nothing but the way of the data."""
-    folder = world.parent
+    folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     structure = DetectorConfig(
         backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, anchor_sizes=((24,), (48,), (96,)),
@@ -51,10 +42,9 @@ def models(world: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def footage(world: Path) -> Path:
-    folder = world.parent / "footage"
-    folder.mkdir()
-    for picture in sorted((world / "frames").iterdir())[:4]:
+def footage(square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("footage")
+    for picture in sorted((square / "frames").iterdir())[:4]:
         shutil.copy(picture, folder)
     return folder
 
@@ -179,10 +169,10 @@ def test_the_coco_detector_without_a_network_is_one_line(
 
 
 def test_the_evaluation_has_a_row_for_every_stage(
-    world: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    square: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     joint, crops = str(models / "joint.safetensors"), str(models / "crops.safetensors")
-    words = ["evaluate", "search", str(world), "--score-threshold", "0", "--json", str(tmp_path / "s.json")]
+    words = ["evaluate", "search", str(square), "--score-threshold", "0", "--json", str(tmp_path / "s.json")]
 
     def rows(*more: str) -> dict[str, float]:
         assert main([*words, *more]) == 0
