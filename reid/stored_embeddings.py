@@ -75,7 +75,7 @@ def _read(file: Path, key: str) -> tuple[list[str], NDArray[np.float32]]:
     if not file.exists():
         return nothing
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             if str(arrays["model"]) != key:
                 return nothing
             return arrays["crops"].tolist(), arrays["embeddings"]

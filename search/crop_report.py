@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.crops import read_crop
 from datasets.images import ImageError
-from reid.activation import similarity_maps
 from reid.embedding import CropEmbeddings
+from reid.metrics import RankMetrics
 from reid.protocols import CropEvaluation, ProtocolResult
 from reid.sphere_reid import SphereReID
 from reid.verification import OperatingPoint, binned, equal_error, threshold_at
+from search.heat_maps import heat_pairs
 from search.report import (
     Answer,
     Curve,
@@ -32,6 +32,7 @@ RANKS = (1, 5, 10, 20)
 FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4)
 ANSWERS = 10
 HISTOGRAM_BINS = 80
+CURVE_RANKS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class CropReport:
         query: embeddings of the split "query", rows as the evaluation's task has them.
         gallery: likewise.
         model: whose they are.
-        facts: what was measured and how, label -> value.
+        facts: what was measured and how: panel -> label -> value.
         commands: that make this page again.
         failures: how many crops could not be read.
     """
@@ -56,7 +57,7 @@ class CropReport:
     query: CropEmbeddings
     gallery: CropEmbeddings
     model: SphereReID
-    facts: Mapping[str, str]
+    facts: Mapping[str, Mapping[str, str]]
     commands: Sequence[str] = ()
     failures: int = 0
     pictures: dict[str, Image | None] = field(default_factory=dict, init=False, repr=False)
@@ -123,7 +124,8 @@ def write_crop_report(path: Path, report: CropReport) -> None:
         introduction=_introduction(report),
         headlines=headlines,
         sections=[
-            Section("Every protocol", tables=[_figures(report)], curves=[_cmc(report)]),
+            Section("Every protocol", tables=[_figures(report)]),
+            Section("How soon the person appears", curves=[_cmc(report), _average_precisions(best)]),
             Section(
                 "Same person or not",
                 f"All {evaluation.pairs.same.sum():,} pairs of a query and another view of its person, and all "
@@ -135,20 +137,22 @@ def write_crop_report(path: Path, report: CropReport) -> None:
             Section(
                 "Who was found",
                 "Three queries by their average precision, and the gallery crops ranked first for each. Green: the "
-                "person looked for. Red: somebody else. Crops of the person by the query's own camera are not ranked.",
+                f"person looked for. Red: somebody else. {_left_out(evaluation)} not ranked.",
                 rankings=[_ranking(report, row, name) for row, name in zip(rows, names, strict=True)],
             ),
             Section(
                 "Where the similarity comes from",
                 "The embedding is the mean of what the network makes of each place of the crop, so the similarity of "
                 "two crops is a mean over places too. Warm places add to the similarity with the crop named below, "
-                "dark ones do not; the mean over a crop is its similarity. Nothing is approximated, but a place sees "
+                "grey ones do not; the mean over a crop is its similarity. Nothing is approximated, but a place sees "
                 "more of the crop than it covers. Without the mirrored view.",
                 rankings=[_maps(report, row, name) for row, name in zip(rows, names, strict=True)],
             ),
             Section(
                 "How this was measured",
-                tables=[Table("Setting", ["", ""], [[label, value] for label, value in report.facts.items()])],
+                tables=[
+                    Table(name, ["", ""], [[*fact] for fact in facts.items()]) for name, facts in report.facts.items()
+                ],
                 commands=report.commands,
             ),
         ],
@@ -171,10 +175,16 @@ def _introduction(report: CropReport) -> str:
     return text
 
 
+def _left_out(evaluation: CropEvaluation) -> str:
+    if any(camera is not None for camera in evaluation.task.query_cameras):
+        return "Crops of the person by the query's own camera are"
+    return "No camera is known; the query's own crop alone is"
+
+
 def _figures(report: CropReport) -> Table:
     results = [*report.evaluation.results, *report.further]
     results += [
-        ProtocolResult(f"{one.name}, random ranking", one.metrics, one.queries) for one in report.evaluation.chance
+        ProtocolResult(f"random ranking, {one.name}", one.metrics, one.queries) for one in report.evaluation.chance
     ]
     rows = [[one.name, *(f"{value:.4f}" for value in figures_row(one)), f"{one.queries:,}"] for one in results]
     note = (
@@ -191,9 +201,20 @@ def _cmc(report: CropReport) -> Curve:
     series = {one.name: list(enumerate(one.metrics.cmc.tolist(), start=1)) for one in results}
     return Curve(
         "Cumulative match curves",
-        {name: [(float(rank), value) for rank, value in points] for name, points in series.items()},
+        {name: [(float(rank), value) for rank, value in points[:CURVE_RANKS]] for name, points in series.items()},
         "rank",
         note="Share of queries with a right answer at this rank or better.",
+    )
+
+
+def _average_precisions(metrics: RankMetrics) -> Curve:
+    falling = np.sort(metrics.average_precisions[np.isfinite(metrics.average_precisions)])[::-1]
+    places = (np.arange(len(falling)) + 0.5) / len(falling)
+    return Curve(
+        "Average precision, query by query",
+        {"market1501": list(zip(places.tolist(), falling.tolist(), strict=True))},
+        "share of the queries, best first",
+        note="The area below is mAP: how many queries are answered well, and how many not at all.",
     )
 
 
@@ -210,7 +231,7 @@ def _thresholds(points: Mapping[str, OperatingPoint]) -> Table:
     ]
     return Table(
         "Thresholds",
-        ["", "similarity from", "distance to", "strangers taken", "views missed"],
+        ["", "similarity", "distance", "strangers taken", "views missed"],
         rows,
         note="Strangers taken: share of pairs of two people at or above the threshold. Views missed: share of pairs of "
         "one person below it. Thresholds hold for this kind of data: new cameras need their own.",
@@ -267,50 +288,22 @@ def _camera(side: CropEmbeddings, row: int) -> str:
 
 
 def _maps(report: CropReport, row: int, name: str) -> RankedRow:
-    """The query with its first answer, and with its first right answer where that is another one."""
+    """The query with its first two answers, and with its first right answer where that is another one."""
     task = report.evaluation.task
     order, _ = task.nearest(row, report.query.embeddings, report.gallery.embeddings, len(task.gallery_ids))
-    right = order[task.gallery_ids[order] == task.query_ids[row]]
-    partners = list(dict.fromkeys([int(order[0]), int(right[0])]))
-    pictures = [report.picture(report.query, row), *(report.picture(report.gallery, column) for column in partners)]
-    crops = [picture for picture in pictures if picture is not None]
-    if len(crops) < len(pictures):
-        return RankedRow(name.capitalize(), b"", [], "a picture is gone since the evaluation")
-    embeddings = report.model.embed(crops, mirrored=False)
-    partner_of = [(0, number) for number in range(1, len(crops))] + [(number, 0) for number in range(1, len(crops))]
-    maps = similarity_maps(
-        report.model, [crops[one] for one, _ in partner_of], embeddings[[other for _, other in partner_of]]
-    ).numpy()
-    scale = max(float(np.quantile(maps, 0.98)), 1e-6)
-    overlays = [overlay(report.model.view(crops[one]), map_, scale) for (one, _), map_ in zip(partner_of, maps)]
+    right = task.gallery_ids[order] == task.query_ids[row]
+    places = sorted({*range(min(2, len(order))), int(np.argmax(right))})
+    crop = report.picture(report.query, row)
+    others = [report.picture(report.gallery, int(order[place])) for place in places]
+    shown = [other for other in others if other is not None]
+    if crop is None or len(shown) < len(others):
+        return RankedRow(f"{name.capitalize()} query", b"", [], "a picture is gone since the evaluation")
     answers = []
-    for number, column in enumerate(partners, start=1):
-        status = "right" if column in right else "wrong"
-        rank = int(np.flatnonzero(order == column)[0]) + 1
+    for place, other, pair in zip(places, shown, heat_pairs(report.model, crop, shown), strict=True):
+        rank = f"rank {place + 1}"
         answers += [
-            Answer(overlays[number - 1], f"query, towards rank {rank}"),
-            Answer(
-                crops[number],
-                f"rank {rank}, similarity {maps[number - 1].mean():.2f}",
-                "right" if status == "right" else "wrong",
-            ),
-            Answer(overlays[number - 1 + len(partners)], f"rank {rank}, towards the query"),
+            Answer(pair.first, f"query towards {rank}"),
+            Answer(other, f"{rank}, similarity {pair.similarity:.2f}", "right" if right[place] else "wrong"),
+            Answer(pair.second, f"{rank} towards query"),
         ]
-    return RankedRow(f"{name.capitalize()} query", crops[0], answers)
-
-
-def overlay(view: Image, values: NDArray[np.float32], scale: float) -> Image:
-    """A crop with a map over it: warm where the value is high, grey where it is zero or less.
-
-    Args:
-        view: (H, W, 3) uint8 RGB.
-        values: (h, w), enlarged to the crop.
-        scale: the value that is warmest.
-    """
-    height, width = view.shape[:2]
-    enlarged = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    strength = np.clip(enlarged / scale, 0, 1)
-    color = cv2.applyColorMap((strength * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1].astype(np.float32)
-    grey = view.mean(axis=2, keepdims=True).repeat(3, axis=2)
-    share = 0.65 * strength[..., None]
-    return np.clip((1 - share) * grey + share * color, 0, 255).astype(np.uint8)
+    return RankedRow(f"{name.capitalize()} query", crop, answers)

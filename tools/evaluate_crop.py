@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,30 +75,32 @@ def crop(
     network = SphereReID.from_checkpoint(model)
     seconds: dict[str, float] = {}
     with _timed(seconds, "embedding"):
-        crops = list({one.name: one for one in [*query, *gallery, *groups]}.values())
-        found = _embed(network, crops, embeddings, batch_size, mirrored)
+        found = _embed(network, _each_once([*query, *gallery, *groups]), embeddings, batch_size, mirrored)
     asked, among = _part(found, query), _part(found, gallery)
+    if not asked.samples or not among.samples:
+        raise ValueError(
+            f"no query or no gallery crop of {root} can be read, the first: {': '.join(found.failures[0])}"
+        )
     with _timed(seconds, "protocols"):
         task = CropTask.of(asked.samples, among.samples)
         evaluation = evaluate_crops(task, asked.embeddings, among.embeddings, seed=seed)
     further = _further(task, asked, among, _part(found, groups), rerank, expand, seconds)
-    command = _command(model, root, format, data, rerank=rerank, expand=expand, mirrored=mirrored, seed=seed)
+    text = _text(evaluation, further, seconds)
     facts = _facts(model, network, root, format, data, mirrored, seed)
+    command = _command(
+        model, root, format, data, rerank=rerank, expand=expand, multi_query=multi_query, mirrored=mirrored, seed=seed
+    )
     if report is not None:
-        shown = facts | {f"seconds, {step}": f"{value:.1f}" for step, value in seconds.items()}
+        times = {f"{step}, seconds": f"{value:.1f}" for step, value in seconds.items()}
         page = CropReport(
-            f"{root.name}: crops ranked by {_run_name(model)}", evaluation, further, asked, among, network, shown,
+            f"{root.name}: crops ranked by {_run_name(model)}", evaluation, further, asked, among, network,
+            {"Model": facts["model"], "Data and time": facts["data"] | times},
             [f"{command} --report {shlex.quote(str(report))}"], len(found.failures),
         )  # fmt: skip
         write_crop_report(report / REPORT_FILE, page)
-    figures = _figures(evaluation, further, asked, among) | {
-        "seconds": seconds,
-        "settings": facts,
-        "command_line": command,
-    }
-    failures = [*left_out, *more_left_out, *(f"{name}: {reason}" for name, reason in found.failures)]
-    text = _text(evaluation, further, seconds)
-    return Outcome(text if report is None else f"{text}\nreport: {report / REPORT_FILE}", figures, failures)
+        text += f"\nreport: {report / REPORT_FILE}"
+    figures = _figures(evaluation, further, asked) | {"seconds": seconds, "settings": facts, "command_line": command}
+    return Outcome(text, figures, [*left_out, *more_left_out, *(": ".join(failure) for failure in found.failures)])
 
 
 @contextmanager
@@ -131,7 +134,15 @@ def _query_groups(
         if wanted:
             raise
         return []
-    return list({crop.name: crop for group in groups for crop in group}.values())
+    return _each_once([crop for group in groups for crop in group])
+
+
+def _each_once(crops: "list[CropSample]") -> "list[CropSample]":
+    """A crop that several splits hold passes the network once: the first of each name, in order."""
+    first: dict[str, CropSample] = {}
+    for one in crops:
+        first.setdefault(one.name, one)
+    return list(first.values())
 
 
 def _embed(
@@ -191,7 +202,7 @@ def _text(evaluation: "CropEvaluation", further: "list[ProtocolResult]", seconds
 
     results = [*evaluation.results, *further]
     rows = [[one.name, *figures_row(one), one.queries] for one in results]
-    rows += [[f"{one.name}, random ranking", *figures_row(one), one.queries] for one in evaluation.chance]
+    rows += [[f"random ranking, {one.name}", *figures_row(one), one.queries] for one in evaluation.chance]
     text = table(["protocol", *COLUMNS, "queries"], rows)
     points = operating_points(evaluation)
     if points:
@@ -205,9 +216,7 @@ def _text(evaluation: "CropEvaluation", further: "list[ProtocolResult]", seconds
     return f"{text}\n\n{times}"
 
 
-def _figures(
-    evaluation: "CropEvaluation", further: "list[ProtocolResult]", asked: "CropEmbeddings", among: "CropEmbeddings"
-) -> dict[str, Any]:
+def _figures(evaluation: "CropEvaluation", further: "list[ProtocolResult]", asked: "CropEmbeddings") -> dict[str, Any]:
     """Everything for programs; of single queries what the first protocol says."""
     from search.crop_report import operating_points
 
@@ -251,8 +260,8 @@ def _facts(
     data: CropOptions,
     mirrored: bool,
     seed: int,
-) -> dict[str, str]:
-    """What was measured and how, for the page and the JSON."""
+) -> dict[str, dict[str, str]]:
+    """What was measured and how, of the model and of the data, for the page and the JSON."""
     config = network.config
     packages = [f"Python {platform.python_version()}"]
     for name in ("personsearch", "torch", "torchvision", "numpy"):
@@ -260,34 +269,28 @@ def _facts(
             packages.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             continue
-    options = ", ".join(f"{name} {value}" for name, value in data.of(format).items())
-    return {
-        "model": str(model),
+    structure = {
+        "file": str(model),
         "fingerprint": network.fingerprint(),
-        "network": f"{config.network}, {config.backbone}, last stride {config.last_stride}, {network.embedding_dim} "
-        f"dimensions, input {config.resize_height}x{config.resize_width} {config.test_view}",
-        "embedding": "mean of the crop's and its mirror image's" if mirrored else "of the crop alone",
-        "device": str(network.device),
-        "data": f"{format} {root}" + (f" ({options})" if options else ""),
-        "seed of the random ranking": str(seed),
-        "versions": ", ".join(packages),
+        "network": f"{config.network}, {config.backbone}, last stride {config.last_stride}",
+        "dimension": str(network.embedding_dim),
+        "input": f"{config.resize_height} x {config.resize_width}, {config.test_view}",
+        "embedding": "mean of crop and mirror image" if mirrored else "of the crop alone",
     }
+    work = {"layout": format, "root": str(root), **{name: str(value) for name, value in data.of(format).items()}}
+    work |= {"seed of the random ranking": str(seed), "device": str(network.device), "versions": ", ".join(packages)}
+    return {"model": structure, "data": work}
 
 
 def _command(model: Path, root: Path, format: str, data: CropOptions, **options: Any) -> str:  # noqa: A002
     """The command that gives these figures again; options at their defaults are left out."""
+    defaults = signature(crop).parameters
+    given = {f"data.{item.name}": (getattr(data, item.name), item.default) for item in fields(data)}
+    given |= {name: (value, defaults[name].default) for name, value in options.items()}
     words = ["personsearch", "evaluate", "crop", str(model), str(root), "--format", format]
-    for item in fields(data):
-        if getattr(data, item.name) != item.default:
-            words += [f"--data.{item.name.replace('_', '-')}", str(getattr(data, item.name)).lower()]
-    if options["rerank"]:
-        words.append("--rerank")
-    if options["expand"]:
-        words.append("--expand")
-    if not options["mirrored"]:
-        words += ["--mirrored", "false"]
-    if options["seed"]:
-        words += ["--seed", str(options["seed"])]
+    for name, (value, default) in given.items():
+        if value != default:
+            words += [f"--{name.replace('_', '-')}", str(value).lower()]
     return shlex.join(words)
 
 
