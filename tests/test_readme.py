@@ -15,13 +15,30 @@ def text(repository: Path) -> str:
     return (repository / "README.md").read_text(encoding="utf-8")
 
 
+def examples(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_a_crop_is_embedded_in_three_lines(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reid.sphere_reid import SphereReID, SphereReIDConfig
+
+    _, example = examples(text)
+    assert len([line for line in example.splitlines() if line.strip()]) == 3
+    model = SphereReID(SphereReIDConfig(backbone="resnet18", dimension=8))
+    model.save(tmp_path / "runs" / "market" / "model.safetensors")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {name: np.full((90, 40, 3), 7 * len(name), np.uint8) for name in ("crop_a", "crop_b")}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["embeddings"].shape == (2, 8)
+
+
 def test_the_example_runs_on_frames_of_the_square(
     text: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it stands, in a folder with some footage and the shipped model."""
     from datasets.plaza import write_plaza
 
-    (example,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    example = examples(text)[0]
     lines = [line for line in example.splitlines() if line.strip()]
     assert len(lines) == 12
     assert [int(hop) for hop in re.findall(r"# (\d) ", example)] == [1, 2, 3, 4, 5, 6]
