@@ -33,6 +33,7 @@ FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4)
 ANSWERS = 10
 HISTOGRAM_BINS = 80
 CURVE_RANKS = 20
+GONE = np.full((128, 64, 3), 128, dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +61,16 @@ class CropReport:
     facts: Mapping[str, Mapping[str, str]]
     commands: Sequence[str] = ()
     failures: int = 0
-    pictures: dict[str, Image | None] = field(default_factory=dict, init=False, repr=False)
+    pictures: dict[str, Image] = field(default_factory=dict, init=False, repr=False)
 
-    def picture(self, side: CropEmbeddings, row: int) -> Image | None:
-        """A crop as a picture, None where its file is gone since."""
+    def picture(self, side: CropEmbeddings, row: int) -> Image:
+        """A crop as a picture, a grey one where its file is gone since."""
         sample = side.samples[row]
         if sample.name not in self.pictures:
             try:
                 self.pictures[sample.name] = read_crop(sample)
             except ImageError:
-                self.pictures[sample.name] = None
+                self.pictures[sample.name] = GONE
         return self.pictures[sample.name]
 
 
@@ -266,7 +267,7 @@ def _ranking(report: CropReport, row: int, name: str) -> RankedRow:
     answers = [
         Answer(
             report.picture(report.gallery, int(column)),
-            f"{_camera(report.gallery, int(column))}{1 - value:.2f}",
+            f"{_camera(report.gallery, int(column))}{max(0.0, 1 - value):.2f}",
             "right" if evaluation.task.gallery_ids[column] == sample.person_id else "wrong",
         )
         for column, value in zip(order, similarities.tolist(), strict=True)
@@ -278,8 +279,7 @@ def _ranking(report: CropReport, row: int, name: str) -> RankedRow:
         f"{metrics.first_ranks[row]}, {right} in the gallery. Below each crop its camera and cosine distance."
     )
     title = f"{name.capitalize()} of {evaluation.results[0].queries:,}: AP {metrics.average_precisions[row]:.3f}"
-    picture = report.picture(report.query, row)
-    return RankedRow(title, b"" if picture is None else picture, answers, note)
+    return RankedRow(title, report.picture(report.query, row), answers, note)
 
 
 def _camera(side: CropEmbeddings, row: int) -> str:
@@ -295,11 +295,8 @@ def _maps(report: CropReport, row: int, name: str) -> RankedRow:
     places = sorted({*range(min(2, len(order))), int(np.argmax(right))})
     crop = report.picture(report.query, row)
     others = [report.picture(report.gallery, int(order[place])) for place in places]
-    shown = [other for other in others if other is not None]
-    if crop is None or len(shown) < len(others):
-        return RankedRow(f"{name.capitalize()} query", b"", [], "a picture is gone since the evaluation")
     answers = []
-    for place, other, pair in zip(places, shown, heat_pairs(report.model, crop, shown), strict=True):
+    for place, other, pair in zip(places, others, heat_pairs(report.model, crop, others), strict=True):
         rank = f"rank {place + 1}"
         answers += [
             Answer(pair.first, f"query towards {rank}"),
