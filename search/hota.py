@@ -137,8 +137,15 @@ def hota_metrics(counts: HotaCounts) -> HotaMetrics:
     )
     hota = np.sqrt(detection * association)
     localization = np.where(empty, np.nan, _ratio(counts.overlap, hits, 1.0))
-    means = (float(values.mean()) for values in (hota, detection, association, recall, precision, localization))
-    return HotaMetrics(*means, hota)
+    return HotaMetrics(
+        hota=float(hota.mean()),
+        detection=float(detection.mean()),
+        association=float(association.mean()),
+        association_recall=float(recall.mean()),
+        association_precision=float(precision.mean()),
+        localization=float(localization.mean()),
+        hota_at=hota,
+    )
 
 
 def _overlapping(frames: Sequence[TrackedFrame]) -> _Pairs:
@@ -152,8 +159,8 @@ def _overlapping(frames: Sequence[TrackedFrame]) -> _Pairs:
         overlaps.append(overlap[rows, columns])
         true_boxes += len(frame.true_ids)
         found_boxes += len(frame.ids)
-    nothing = np.zeros((3, 0), dtype=np.int64)
-    return _Pairs(*np.concatenate([nothing, *(np.stack(part) for part in parts)], axis=1), np.concatenate(overlaps))
+    rows = np.concatenate([np.zeros((3, 0), dtype=np.int64), *(np.stack(part) for part in parts)], axis=1)
+    return _Pairs(rows[0], rows[1], rows[2], np.concatenate(overlaps))
 
 
 def _soft_hits(pairs: _Pairs) -> NDArray[np.float64]:

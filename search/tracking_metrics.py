@@ -168,21 +168,24 @@ def _clear_counts(frames: Sequence[TrackedFrame], iou_threshold: float) -> Track
     import motmetrics  # brings pandas, which takes a second
 
     if not any(len(frame.true_ids) or len(frame.ids) for frame in frames):
-        return TrackingCounts(len(frames), *[0] * 10, overlap=0.0)
+        return TrackingCounts(len(frames), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0)
     accumulator = motmetrics.MOTAccumulator()
     for number, frame in enumerate(frames):
         overlap = frame.overlap()
         # Its own helpers for boxes fail under NumPy 2, the accumulator does not.
         distance = np.where(overlap >= iou_threshold - np.finfo(np.float64).eps, 1 - overlap, np.nan)
         accumulator.update(frame.true_ids, frame.ids, distance, frameid=number)
-    names = [
-        "num_objects", "num_predictions", "num_unique_objects", "num_false_positives", "num_misses", "num_switches",
-        "num_fragmentations", "mostly_tracked", "mostly_lost", "idtp", "num_detections", "motp",
-    ]  # fmt: skip
-    values = motmetrics.metrics.create().compute(accumulator, metrics=names, return_dataframe=False)
-    *counted, hits, distance = (values[name] for name in names)
-    overlap = float(hits * (1 - distance)) if hits else 0.0
-    return TrackingCounts(len(frames), *(round(float(value)) for value in counted), overlap=overlap)
+    names = {
+        "objects": "num_objects", "found": "num_predictions", "people": "num_unique_objects",
+        "false_positives": "num_false_positives", "misses": "num_misses", "switches": "num_switches",
+        "fragmentations": "num_fragmentations", "mostly_tracked": "mostly_tracked", "mostly_lost": "mostly_lost",
+        "identity_hits": "idtp",
+    }  # fmt: skip
+    wanted = [*names.values(), "num_detections", "motp"]
+    values = motmetrics.metrics.create().compute(accumulator, metrics=wanted, return_dataframe=False)
+    counted = {name: round(float(values[theirs])) for name, theirs in names.items()}
+    hits = int(values["num_detections"])
+    return TrackingCounts(frames=len(frames), overlap=hits * (1 - float(values["motp"])) if hits else 0.0, **counted)
 
 
 def _metrics(counts: TrackingCounts, hota: HotaCounts) -> TrackingMetrics:
