@@ -46,3 +46,21 @@ def test_a_real_video_becomes_a_gallery(shared: Path, repository: Path, tmp_path
     again = figures(words, tmp_path / "again.json")
     assert again["run"]["frames"] == 0
     assert again["run"]["skipped"] == 140
+
+
+def test_crops_of_market_are_told_apart_by_a_model_trained_from_nothing(shared: Path, tmp_path: Path) -> None:
+    data = str(shared / "data" / "Market-1501-v15.09.15")
+    run = str(tmp_path / "run")
+    trained = figures(["train", "crop", data, "--config", "crop_small", "--output", run], tmp_path / "train.json")
+    assert trained["seconds"] < 7200
+    rows = figures(["evaluate", "crop", run, data], tmp_path / "crop.json")["rows"]
+    market = next(row for row in rows if row["protocol"] == "market1501")
+    assert market["cmc"][0] >= 0.75
+    assert market["mean_ap"] >= 0.52
+
+
+def test_metrics_and_reranking_at_the_size_of_market_take_seconds(tmp_path: Path) -> None:
+    shown = figures(["bench", "evaluation"], tmp_path / "bench.json")
+    rerank = next(row for row in shown["rows"] if row["name"] == "rerank")
+    assert rerank["peak_mb"] < 2500
+    assert shown["plain_over_ours"] > 1
