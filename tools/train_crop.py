@@ -61,7 +61,12 @@ def crop(
     if resume:
         trainer.resume()
     else:
-        parts: dict[str, Any] = {"network": model.config, "losses": losses, "training": training, "augmentation": augmentation}
+        parts: dict[str, Any] = {
+            "network": model.config,
+            "losses": losses,
+            "training": training,
+            "augmentation": augmentation,
+        }
         settings: dict[str, Any] = {"command": sys.argv[1:], "root": str(root), "format": format, "weights": weights}
         write_config(output, settings | {name: dataclasses.asdict(part) for name, part in parts.items()})
     evaluation = None

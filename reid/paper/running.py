@@ -200,9 +200,11 @@ class _Counter:
         self.done = 0
 
     def add(self, steps: int, what: str) -> None:
+        """So many steps more are done."""
         self.at(self.done + steps, what)
 
     def at(self, done: int, what: str) -> None:
+        """So many steps in all are done."""
         self.done = done
         if self._report is not None:
             self._report(done, self._total, what)
