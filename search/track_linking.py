@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
+from scipy.spatial.distance import pdist
 
+from datasets.samples import Camera
 from search.tracker import TrackIds
 from search.tracking import Tracklet
 
 MOST_TRACKLETS = 20_000
-"""The table of all pairs takes 8 bytes each way a pair: 3.2 GB at so many."""
+"""The distances of all pairs take 8 bytes each, twice: 3.2 GB at so many."""
 
 
 def link_tracklets(tracklets: Sequence[Tracklet], *, minimum_similarity: float = 0.6) -> NDArray[np.int64]:
@@ -44,12 +45,10 @@ def link_tracklets(tracklets: Sequence[Tracklet], *, minimum_similarity: float =
     rows = [tracklet.embedding.numpy() for tracklet in tracklets if tracklet.embedding is not None]
     if len(rows) < count:
         raise ValueError("tracklets have no embeddings to link them by; track detections of a model that embeds")
-    embeddings = np.stack(rows).astype(np.float64)
-    distance = 1 - embeddings @ embeddings.T
-    # So far apart that no mean over two groups with one such pair reaches the threshold.
+    distance = pdist(np.stack(rows).astype(np.float64), "sqeuclidean") / 2  # of unit rows: 1 - cosine, for each pair
+    # So far apart that no mean over two groups with one such pair comes below the threshold.
     distance[_at_once(tracklets)] = 4.0 * count * count
-    np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(np.maximum(distance, 0), checks=False), method="average")
+    tree = linkage(distance, method="average")
     clusters = fcluster(tree, t=1 - minimum_similarity, criterion="distance")
     _, first, person = np.unique(clusters, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[person]
@@ -71,9 +70,16 @@ def renumbered(
     return {name: person_of[ids] for name, ids in tracks.items()}
 
 
-def _at_once(tracklets: Sequence[Tracklet]) -> NDArray[np.bool_]:
-    """(T, T) whether two tracklets are of one camera and overlap in time."""
-    cameras = {camera: number for number, camera in enumerate(dict.fromkeys(one.camera for one in tracklets))}
-    camera = np.array([cameras[one.camera] for one in tracklets])
+def _at_once(tracklets: Sequence[Tracklet]) -> NDArray[np.int64]:
+    """Which of all pairs, in SciPy's order, are of one camera and overlap in time."""
+    count = len(tracklets)
     first, last = (np.array([one.times[end] for one in tracklets]) for end in (0, -1))
-    return (camera[:, None] == camera) & (first[:, None] <= last) & (first <= last[:, None])
+    members: dict[Camera | None, list[int]] = {}
+    for number, one in enumerate(tracklets):
+        members.setdefault(one.camera, []).append(number)
+    pairs = []
+    for rows in map(np.array, members.values()):
+        overlap = (first[rows, None] <= last[rows]) & (first[rows] <= last[rows, None])
+        low, high = (rows[side] for side in np.nonzero(np.triu(overlap, 1)))
+        pairs.append(low * (2 * count - low - 1) // 2 + high - low - 1)
+    return np.concatenate(pairs)
