@@ -183,10 +183,11 @@ class CropTrainer:
             identities=self.identities,
             cameras=max(1, len(cameras)),
         ).to(model.device)
-        self.steps_per_epoch = len(self._batches(0))
-        self.total_steps = config.epochs * self.steps_per_epoch
+        self.steps_per_epoch = steps_per_epoch = len(self._batches(0))
+        self.total_steps = config.epochs * steps_per_epoch
         self.optimizer = _optimizer(config, nn.ModuleList([model, self.criterion]))
-        self.schedule = LambdaLR(self.optimizer, lambda step: _rate_factor(config, step / self.steps_per_epoch))
+        # Not by way of self: a trainer in a circle of references would keep its pictures in memory.
+        self.schedule = LambdaLR(self.optimizer, lambda step: _rate_factor(config, step / steps_per_epoch))
         self.step = 0
 
     def resume(self) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import gc
+import weakref
 from pathlib import Path
 
 import cv2
@@ -112,6 +114,20 @@ def test_it_learns_to_tell_people_apart(tmp_path: Path, samples: list[CropSample
         evaluated = list(csv.DictReader(file))
     assert [row["epoch"] for row in evaluated] == ["6", "12"]
     assert float(evaluated[-1]["rank1"]) == 1.0
+
+
+def test_a_finished_trainer_leaves_no_pictures_behind(tmp_path: Path, samples: list[CropSample]) -> None:
+    """At once, without the garbage collector, for tables train many models in one process."""
+    gc.collect()
+    gc.disable()
+    try:
+        run = trainer(tmp_path / "run", samples, dataclasses.replace(CONFIG, epochs=1, workers=1))
+        run.run()
+        pictures = weakref.ref(run.crops)
+        del run
+        assert pictures() is None
+    finally:
+        gc.enable()
 
 
 def test_rates_of_the_papers_schedule(tmp_path: Path, samples: list[CropSample]) -> None:
