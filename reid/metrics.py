@@ -12,6 +12,7 @@ from reid.distances import Embeddings, SquaredDistances, embedding_pair, row_spa
 from reid.match_pairs import Cameras, Protocol, RankingSides, pairs_between
 from reid.match_ranks import ranks_in_rows
 from reid.single_shot import single_shot
+from reid.stretches import up_to_farthest_match
 
 AveragePrecision = Literal["step", "trapezoid"]
 
@@ -189,38 +190,43 @@ def _blocks_of(distance: NDArray[np.floating]) -> _Blocks:
 def _measure(blocks: _Blocks, sides: RankingSides, rules: _Rules) -> RankMetrics:
     query_of, ranks = [], []
     cmc = np.zeros(rules.max_rank)  # the sum over queries of single shots
-    identities = np.unique(sides.gallery_ids, return_inverse=True)[1] if rules.protocol == "cuhk03" else None
+    single = rules.protocol == "cuhk03"
+    people, identity_of = np.unique(sides.gallery_ids, return_inverse=True)
     for queries, columns in sides.groups(rules.protocol):
         matches, skipped = sides.pairs(queries, columns)
         if not len(matches):
             continue
-        block_of = blocks(columns)
+        block_of, identities = blocks(columns), identity_of[columns]
         width = len(columns)
         cost = np.full(len(queries), width)
-        if identities is not None:
-            cost += np.bincount(matches // width, minlength=len(queries)) * (int(identities.max()) + 1)
+        if single:
+            cost += np.bincount(matches // width, minlength=len(queries)) * len(people)
         for start, stop in row_spans(cost):
             block = block_of(queries[start:stop])
-            wanted = pairs_between(matches, start, stop, width)
             away = pairs_between(skipped, start, stop, width)
             # What is skipped goes behind everything else, where it disturbs no rank.
             block[away] = np.inf
-            if identities is None:
-                rows = wanted[0]
-                ranks.append(ranks_in_rows(block, *wanted))
-            else:
-                shot = single_shot(block, wanted, away, identities[columns], rules.max_rank)
-                cmc += shot.cmc.sum(axis=0)
-                rows = shot.rows
-                ranks.append(shot.ranks)
-            query_of.append(queries[start + rows])
+            images = np.zeros((0, 0), dtype=np.int64)
+            if single:  # how many images of each person a query's gallery has
+                images = np.tile(np.bincount(identities, minlength=len(people)), (len(block), 1))
+                np.subtract.at(images, (away[0], identities[away[1]]), 1)
+            for stretch in up_to_farthest_match(block, pairs_between(matches, start, stop, width)):
+                if single:
+                    shot = single_shot(stretch, images[stretch.rows], identities, rules.max_rank)
+                    cmc += shot.cmc.sum(axis=0)
+                    rows = shot.rows
+                    ranks.append(shot.ranks)
+                else:
+                    rows, places = stretch.matches.nonzero()
+                    ranks.append(ranks_in_rows(stretch.distances, rows, places))
+                query_of.append(queries[start + stretch.rows[rows]])
     if not query_of:
         raise ValueError(
             f"none of {len(sides.query_ids)} queries has a match in the gallery under {rules.protocol}; compare the "
             "identities, and give None as cameras where the data has no real ones"
         )
     found = _summary(np.concatenate(query_of), np.concatenate(ranks), len(sides.query_ids), rules)
-    if identities is None:
+    if not single:
         return found
     valid = len(sides.query_ids) - (found.invalid_queries if rules.mean_over == "valid" else 0)
     return replace(found, cmc=cmc / valid)

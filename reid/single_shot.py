@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid.match_ranks import stable_order
+from reid.stretches import Stretch
 
 PAIRS_AT_ONCE = 512
 """Matches whose distributions are computed together; the state of so many stays in a core's cache."""
@@ -21,8 +22,8 @@ class SingleShot(NamedTuple):
     """The expected CMC of each query, and what its computation finds on the way.
 
     Attributes:
-        cmc: (Q, K) probabilities that the person is among the first 1 .. K; a row of zeros where it has no image.
-        rows: (M,) query of each match, ascending.
+        cmc: (R, K) probabilities that the person is among the first 1 .. K.
+        rows: (M,) query of each match, ascending, 0 .. R - 1.
         ranks: (M,) 0-based ranks of the matches among all images that are kept, ascending for each query.
     """
 
@@ -32,33 +33,24 @@ class SingleShot(NamedTuple):
 
 
 def single_shot(
-    block: NDArray[np.floating],
-    matches: tuple[NDArray[np.int64], NDArray[np.int64]],
-    dropped: tuple[NDArray[np.int64], NDArray[np.int64]],
-    identities: NDArray[np.int64],
-    max_rank: int,
+    stretch: Stretch, images: NDArray[np.int64], identities: NDArray[np.int64], max_rank: int
 ) -> SingleShot:
     """The expected single-gallery-shot CMC of each query.
 
     Args:
-        block: (Q, G) distances, infinite where an image is dropped for a query.
-        matches: (rows, columns) of the images of each query's person, none of them dropped.
-        dropped: (rows, columns) of the dropped images, each once.
+        stretch: R rankings, in which images that are dropped for a query are infinitely far.
+        images: (R, U) how many images of each identity a query's gallery has, without dropped ones.
         identities: (G,) gallery identities as 0 .. U - 1.
         max_rank: how many ranks K.
     """
-    order = stable_order(block)
-    match = np.zeros(block.shape, dtype=bool)
-    match[matches] = True
-    match = np.take_along_axis(match, order, axis=1)
+    order = stable_order(stretch.distances)
+    match = np.take_along_axis(stretch.matches, order, axis=1)
     rows, ranks = match.nonzero()
-    images = np.tile(np.bincount(identities), (len(block), 1))  # (Q, U)
-    np.subtract.at(images, (dropped[0], identities[dropped[1]]), 1)
-    share = _images_before(order, match, identities) / np.maximum(images[rows], 1)
-    cmc = np.zeros((len(block), max_rank))
-    np.add.at(cmc, rows, poisson_binomial_cdf(share, max_rank))
-    cmc /= np.maximum(np.bincount(rows, minlength=len(block)), 1)[:, None]
-    return SingleShot(cmc, rows, ranks)
+    columns = np.take_along_axis(stretch.columns, order, axis=1)
+    before = _images_before(match, columns, identities, images.shape[1])
+    cmc = np.zeros((len(match), max_rank))
+    np.add.at(cmc, rows, poisson_binomial_cdf(before / np.maximum(images[rows], 1), max_rank))
+    return SingleShot(cmc / match.sum(axis=1)[:, None], rows, ranks)
 
 
 def poisson_binomial_cdf(probabilities: NDArray[np.float64], length: int) -> NDArray[np.float64]:
@@ -102,14 +94,15 @@ def _cumulated(shares: NDArray[np.float64], length: int) -> NDArray[np.float64]:
 
 
 def _images_before(
-    order: NDArray[np.int64], match: NDArray[np.bool_], identities: NDArray[np.int64]
+    match: NDArray[np.bool_], columns: NDArray[np.int64], identities: NDArray[np.int64], width: int
 ) -> NDArray[np.int64]:
     """How many images of each other identity stand before each match.
 
     Args:
-        order: (Q, G) each query's ranking.
-        match: (Q, G) whether its entries show the query's person.
+        match: (R, W) whether the entries of each sorted ranking show the query's person.
+        columns: (R, W) which images the entries are.
         identities: (G,) as 0 .. U - 1.
+        width: U.
 
     Returns:
         (M, U) with the matches as `match.nonzero()` lists them; zeros for the match's own identity.
@@ -119,8 +112,7 @@ def _images_before(
     hits = behind[:, -1].astype(np.int64)
     counted = (behind < hits[:, None]) & ~match
     first = np.cumsum(hits) - hits
-    width = int(identities.max()) + 1
-    cell = (behind + first[:, None])[counted] * width + identities[order[counted]]
+    cell = (behind + first[:, None])[counted] * width + identities[columns[counted]]
     counts = np.bincount(cell, minlength=hits.sum() * width).reshape(-1, width)
     total = np.concatenate([np.zeros((1, width), dtype=counts.dtype), counts.cumsum(axis=0)])
     return total[1:] - total[np.repeat(first, hits)]

@@ -3,6 +3,7 @@
 import itertools
 import json
 import tracemalloc
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import torch
 from scipy.stats import binom
 
 import reid.distances
+import reid.stretches
 from reid.match_ranks import ranks_in_rows, stable_order
 from reid.metrics import RankMetrics, rank_embeddings, rank_metrics
 from reid.single_shot import poisson_binomial_cdf
+from reid.stretches import up_to_farthest_match
 
 PROTOCOLS = ("market1501", "cuhk03", "allshots")
 
@@ -37,7 +40,7 @@ def random_problem(seed: int, *, ties: bool = False, queries: int = 12, gallery:
     ]
 
 
-def kept_images(problem: list[Any], query: int, protocol: str, excluded: list[tuple[int, int]] = []) -> list[int]:  # noqa: B006
+def kept_images(problem: list[Any], query: int, protocol: str, excluded: Collection[tuple[int, int]] = ()) -> list[int]:
     """The gallery images of a query, nearest first, by asking each of them."""
     distance, query_ids, gallery_ids, query_cameras, gallery_cameras = problem
     kept = []
@@ -233,6 +236,40 @@ def test_blocks_do_not_matter(protocol: Any, monkeypatch: pytest.MonkeyPatch) ->
     ):
         np.testing.assert_allclose(metrics.average_precisions, whole.average_precisions)
         np.testing.assert_allclose(metrics.cmc, whole.cmc, atol=1e-12)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_cutting_rankings_behind_the_farthest_match_does_not_matter(
+    protocol: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(8)
+    people = [random.integers(0, 60, count) for count in (80, 700)]
+    centers = random.normal(size=(60, 3))
+    # Whole numbers make ties; the noise makes easy and hopeless queries.
+    sides = [
+        np.round(4 * (centers[ids] + random.normal(size=(len(ids), 3)) * random.random((len(ids), 1))))
+        for ids in people
+    ]
+    distance = ((sides[0][:, None] - sides[1]) ** 2).sum(axis=2)
+    problem = [distance, *people, *(random.integers(0, 4, count) for count in (80, 700))]
+    excluded = np.argwhere(random.random(distance.shape) < 0.02)
+    found = []
+    for shares in ((), (2,), (64, 8), (100, 50, 20, 10, 5, 3)):
+        monkeypatch.setattr(reid.stretches, "SHARES", shares)
+        found.append(rank_metrics(*problem, protocol=protocol, excluded=excluded))
+    counts = {
+        len(stretch.rows) for stretch in up_to_farthest_match(distance, (people[0][:, None] == people[1]).nonzero())
+    }
+    assert len(counts) > 2
+    for metrics in found[1:]:
+        np.testing.assert_array_equal(metrics.first_ranks, found[0].first_ranks)
+        np.testing.assert_array_equal(metrics.average_precisions, found[0].average_precisions)
+        np.testing.assert_array_equal(metrics.inverse_negative_penalties, found[0].inverse_negative_penalties)
+        np.testing.assert_allclose(metrics.cmc, found[0].cmc, atol=1e-12)
+    if protocol != "cuhk03":
+        pairs = {(int(query), int(image)) for query, image in excluded}
+        expected = figures_by_loop(problem, protocol, "step", 50, excluded=pairs)
+        np.testing.assert_allclose(found[0].cmc, expected["cmc"])
 
 
 def test_curves_never_fall_and_are_never_short() -> None:
