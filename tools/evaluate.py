@@ -77,7 +77,7 @@ def search(
     gallery_size: list[int] | None = None,
     same_camera: bool | None = None,
     context: bool = False,
-    second_weight: float = 0.5,
+    second_weight: float = 0.8,
     candidates: int = 1000,
     rerank: bool = False,
     unlabelled: Literal["negative", "ignore"] = "negative",
@@ -91,7 +91,8 @@ def search(
     picture cannot be read is named and leaves every protocol: the means are over the others.
 
     With --second-stage beside --model each protocol has a row for every stage, over the same detections: the joint
-    model alone, the crop model alone, both weighted, and re-ranked.
+    model alone, the crop model alone, both weighted, and re-ranked. Both are weighted over all detections, where `find`
+    looks at --candidates of them.
 
     Args:
         root: the data set's folder.

@@ -25,7 +25,7 @@ def find(
     before: str | None = None,
     minimum_score: float | None = None,
     combine: Literal["mean", "max"] = "mean",
-    second_weight: float = 0.5,
+    second_weight: float = 0.8,
     candidates: int = 1000,
     rerank: bool = False,
     include_own_frame: bool = False,

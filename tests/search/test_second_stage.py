@@ -139,7 +139,7 @@ def test_several_probes_count_by_their_mean_or_by_the_best(
     first, second = vectors
     probes, second_probes = unit(3, DIM, 7), unit(3, SECOND_DIM, 8)
     both = 0.5 * first @ probes.T + 0.5 * second @ second_probes.T
-    looks = {"second_embeddings": second_probes, "limit": 20}
+    looks = {"second_embeddings": second_probes, "limit": 20, "cascade": Cascade(0.5)}
     answer = gallery.search(probes, combine="max", **looks)  # type: ignore[arg-type]
     assert rows_of(answer) == np.argsort(-both.max(axis=1))[:20].tolist()
     means = [rows.mean(axis=0) / np.linalg.norm(rows.mean(axis=0)) for rows in (probes, second_probes)]
