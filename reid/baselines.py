@@ -14,8 +14,7 @@ class SoftmaxLoss(IdentityClassifier):
 
     Source: SphereReID (see `reid.sphere`), equations 1 and 2, where the bias is fixed at zero. With label smoothing
     it is the identity loss of Luo, Gu, Liao, Lai, Jiang: Bag of Tricks and a Strong Baseline for Deep Person
-    Re-Identification, CVPR workshops 2019. Weights start as in the published code of the latter, so small that the
-    first prediction is uniform.
+    Re-Identification, CVPR workshops 2019, whose published code starts the weights at a deviation of 0.001.
 
     Args:
         embedding_dim: D.
@@ -23,6 +22,8 @@ class SoftmaxLoss(IdentityClassifier):
         bias: whether every identity has a learned offset; both papers do without.
         label_smoothing: share e of the target that is spread over all identities, in [0, 1); 0.1 in the bag of
             tricks.
+        initial_deviation: of the weights; None for 1 / sqrt(3 D), that of torch's linear layers. A network without
+            BatchNorm before the classifier, trained from nothing, hardly starts to learn at 0.001.
 
     Attributes:
         weight: (P, D) parameter.
@@ -32,9 +33,19 @@ class SoftmaxLoss(IdentityClassifier):
     bias: nn.Parameter | None
 
     def __init__(
-        self, embedding_dim: int, identities: int, *, bias: bool = False, label_smoothing: float = 0.0
+        self,
+        embedding_dim: int,
+        identities: int,
+        *,
+        bias: bool = False,
+        label_smoothing: float = 0.0,
+        initial_deviation: float | None = None,
     ) -> None:
-        super().__init__(embedding_dim, identities, initial_deviation=0.001, label_smoothing=label_smoothing)
+        if initial_deviation is None:
+            initial_deviation = (3 * max(1, embedding_dim)) ** -0.5
+        super().__init__(
+            embedding_dim, identities, initial_deviation=initial_deviation, label_smoothing=label_smoothing
+        )
         self.register_parameter("bias", nn.Parameter(torch.zeros(identities)) if bias else None)
 
     def extra_repr(self) -> str:

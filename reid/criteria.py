@@ -39,6 +39,7 @@ class LossConfig:
             neck. The others always act on the embedding.
         sphere_scale: factor on the cosines; more is sharper.
         softmax_bias: whether the classifier has one.
+        softmax_deviation: of its weights at the start; null for torch's usual one, 0.001 in the bag of tricks.
         label_smoothing: share of the target that sphere and softmax spread over all identities.
         oim_scale: factor on the cosines; more is sharper.
         oim_momentum: share of an identity's old row that an update keeps.
@@ -63,6 +64,7 @@ class LossConfig:
     metric_on: Literal["embedding", "pooled"] = "embedding"
     sphere_scale: float = 14.0
     softmax_bias: bool = False
+    softmax_deviation: float | None = None
     label_smoothing: float = 0.0
     oim_scale: float = 30.0
     oim_momentum: float = 0.5
@@ -205,7 +207,13 @@ def _build(name: LossName, config: LossConfig, dimension: int, identities: int, 
     if name == "sphere":
         return SphereLoss(dimension, identities, config.sphere_scale, label_smoothing=config.label_smoothing)
     if name == "softmax":
-        return SoftmaxLoss(dimension, identities, bias=config.softmax_bias, label_smoothing=config.label_smoothing)
+        return SoftmaxLoss(
+            dimension,
+            identities,
+            bias=config.softmax_bias,
+            label_smoothing=config.label_smoothing,
+            initial_deviation=config.softmax_deviation,
+        )
     if name == "oim":
         # Training crops all have an identity, so there is nobody to queue.
         return OIMLoss(dimension, identities, queue_size=0, momentum=config.oim_momentum, scale=config.oim_scale)

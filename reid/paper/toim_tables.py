@@ -116,7 +116,8 @@ def tricks_recipe(scale: Scale, *, toim: bool = False) -> Recipe:
         resize_height=scale.height, resize_width=scale.width,
     )  # fmt: skip
     losses = LossConfig(
-        sphere=0.0, softmax=1.0, label_smoothing=0.1, triplet=1.0, center=5e-4, metric_on="pooled"
+        sphere=0.0, softmax=1.0, softmax_deviation=1e-3, label_smoothing=0.1, triplet=1.0, center=5e-4,
+        metric_on="pooled",
     )  # fmt: skip
     epochs = scale.tricks_epochs
     training = CropTrainingConfig(
