@@ -15,7 +15,7 @@ MOST_TRACKLETS = 20_000
 """The distances of all pairs take 8 bytes each, twice: 3.2 GB at so many."""
 
 
-def link_tracklets(tracklets: Sequence[Tracklet], *, minimum_similarity: float = 0.6) -> NDArray[np.int64]:
+def link_tracklets(tracklets: Sequence[Tracklet], *, minimum_similarity: float = 0.7) -> NDArray[np.int64]:
     """Agglomerative clustering by mean cosine: the two most similar groups are joined until none are similar enough.
 
     Nobody is twice in one camera at once: tracklets of one camera whose times overlap never join, directly or through

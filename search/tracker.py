@@ -36,19 +36,21 @@ class TrackerSettings:
         maximum_speed: with embeddings, a detection that does not overlap enough may be so far away for each second
             since the track was seen, in heights of the person; people walk about 0.8. 0 asks for overlap always.
         maximum_gap: seconds after which an unseen track ends; raising it bridges longer occlusions.
-        minimum_score: a detection of less confidence goes on with tracks but begins none.
+        minimum_score: a detection of less confidence goes on with tracks but begins none; 0 lets all begin one, also
+            those of detectors whose confidences are negative.
         momentum: share of the old embedding when a sighting is blended into it, 0 to 1.
 
-    Seconds are frames where the times of frames are not known.
+    Seconds are frames where the times of frames are not known. The defaults suit frames a second apart, as measured on
+    plaza.
 
     Raises:
         ValueError: a value is out of its range.
     """
 
-    embedding_weight: float = 0.5
+    embedding_weight: float = 0.8
     minimum_overlap: float = 0.3
     minimum_similarity: float = 0.5
-    maximum_speed: float = 2.0
+    maximum_speed: float = 1.5
     maximum_gap: float = 2.0
     minimum_score: float = 0.0
     momentum: float = 0.8
@@ -107,7 +109,8 @@ class Tracker:
         ids = np.full(len(boxes), UNTRACKED, dtype=np.int64)
         ids[rows] = self._ids[tracks]
         self._follow(timestamp, tracks, boxes[rows], None if embeddings is None else embeddings[rows])
-        sure = detections.scores.cpu().numpy() >= np.float32(self.settings.minimum_score)
+        least = self.settings.minimum_score or -np.inf
+        sure = detections.scores.cpu().numpy() >= np.float32(least)
         new = np.flatnonzero((ids == UNTRACKED) & sure)
         ids[new] = self.count + np.arange(len(new))
         self._begin(timestamp, ids[new], boxes[new], None if embeddings is None else embeddings[new])

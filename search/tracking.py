@@ -182,7 +182,7 @@ def without_short(tracks: Mapping[str, TrackIds], minimum_length: int) -> dict[s
 
 
 def averaged(
-    detections: Mapping[str, Detections], tracks: Mapping[str, TrackIds], *, blend: float = 1.0
+    detections: Mapping[str, Detections], tracks: Mapping[str, TrackIds], *, blend: float = 0.5
 ) -> dict[str, Detections]:
     """The same detections, each with the mean embedding of its tracklet: one bad view weighs less.
 
@@ -190,7 +190,8 @@ def averaged(
         detections: frame name -> Detections with embeddings (N, D).
         tracks: of `track_frames`, or numbers of linked tracklets. Frames and detections without a track stay as they
             are.
-        blend: share of the mean, 0 to 1: 1 makes all sightings of a tracklet alike, 0 leaves all as they were.
+        blend: share of the mean, 0 to 1: 0 leaves all as they were, 1 makes all sightings of a tracklet alike, so that
+            nothing tells its best view from a wrong link any more.
 
     Raises:
         ValueError: the blend is no share, embeddings are missing, or a frame has another number of track numbers.

@@ -37,7 +37,7 @@ def tracking(
     minimum_length: int = 1,
     iou_threshold: float = 0.5,
     across_cameras: bool = False,
-    link_similarity: float = 0.6,
+    link_similarity: float = 0.7,
     output: Path | None = None,
     batch_size: int = 4,
 ) -> Outcome:
@@ -80,7 +80,7 @@ def tracking(
     sequences = number_frames(samples, by_file_name=format == "mot")
     judged, unjudged = _with_truth(root, sequences, output) if format == "mot" else (sequences, [])
     if public or tracks is not None:
-        answer = _read(sequences, tracks, score_threshold or 0.0)
+        answer = _read(sequences, tracks, score_threshold)
     else:
         threshold = 0.5 if score_threshold is None else score_threshold
         networks = load_search_models(model, detector, second_stage, score_threshold=threshold)
@@ -131,10 +131,11 @@ def _with_truth(root: Path, sequences: Sequences, output: Path | None) -> tuple[
     return judged, [f"{name}: no true track in gt/gt.txt, so it is in no figure" for name in missing]
 
 
-def _read(sequences: Sequences, tracks: Path | None, threshold: float) -> _Answer:
-    """Public detections, or finished tracks."""
+def _read(sequences: Sequences, tracks: Path | None, score_threshold: float | None) -> _Answer:
+    """Public detections, or finished tracks; their confidences may have any range."""
     from search.tracking_files import read_public_detections, read_tracks
 
+    threshold = -np.inf if score_threshold is None else score_threshold
     if tracks is None:
         found = read_public_detections(sequences)
         return _Answer({name: one[one.scores >= threshold] for name, one in found.items()})

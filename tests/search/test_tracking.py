@@ -102,6 +102,7 @@ def test_the_unsure_go_on_but_do_not_begin() -> None:
     tracker = Tracker(TrackerSettings(minimum_score=0.6))
     assert tracker.update(0, people(0, 200, scores=[0.9, 0.5])).tolist() == [0, UNTRACKED]
     assert tracker.update(1, people(0, 200, scores=[0.5, 0.6])).tolist() == [0, 1]
+    assert Tracker().update(0, people(0, 200, scores=[-0.3, 2.5])).tolist() == [0, 1]  # DPM's confidences
 
 
 def test_empty_frames_are_frames() -> None:
@@ -204,7 +205,7 @@ def test_averaging_at_its_limits() -> None:
     looks = np.array([[1, 0], [-1, 0], [0, 2]], dtype=np.float32)
     found = {"a": people(0, 1, looks=looks[:2]), "b": people(0.0, looks=looks[2:]), "c": people(), "d": people(0.0)}
     tracks = {"a": np.array([4, 4]), "b": np.array([7]), "c": np.zeros(0, dtype=np.int64)}
-    steadier = averaged(found, tracks)
+    steadier = averaged(found, tracks, blend=1)
     assert steadier["a"].embeddings.tolist() == [[1, 0], [-1, 0]]  # their mean has no direction
     assert steadier["b"].embeddings.tolist() == [[0, 1]]
     assert steadier["d"] is found["d"]
@@ -219,9 +220,8 @@ def test_averaging_at_its_limits() -> None:
 
 
 def test_averaged_sightings_are_found_better() -> None:
-    persons, frames = 12, 12
+    frames = 12
     found, truth = walk(frames, seed=1, persons=8, noise=0.45)
-    del persons
     names = [f"{second}" for second in range(frames)]
     detections = dict(zip(names, found, strict=True))
     shots = [Shot(name, timestamp=float(name)) for name in names]
@@ -234,7 +234,7 @@ def test_averaged_sightings_are_found_better() -> None:
         queries.append(Query(person, list(zip(names, boxes, strict=True)), frame="0", box=found[0].boxes[0].numpy()))
         probes.append(np.eye(8)[person])
     plain, steadier = (
-        evaluate_search(one, queries, np.array(probes)) for one in (detections, averaged(detections, tracks))
+        evaluate_search(one, queries, np.array(probes)) for one in (detections, averaged(detections, tracks, blend=1))
     )
     assert steadier.mean_ap > plain.mean_ap + 0.1
 
