@@ -109,14 +109,21 @@ def softmax_by_loop(criterion: SoftmaxLoss, embeddings: Tensor, smoothing: float
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_softmax_equals_a_naive_loop(bias: bool, smoothing: float) -> None:
-    criterion = SoftmaxLoss(6, 4, bias=bias, label_smoothing=smoothing)
     embeddings = rows()
-    assert criterion(embeddings, PEOPLE).item() == pytest.approx(math.log(4), abs=0.02)  # starts undecided
+    undecided = SoftmaxLoss(6, 4, bias=bias, label_smoothing=smoothing, initial_deviation=0.001)
+    assert undecided(embeddings, PEOPLE).item() == pytest.approx(math.log(4), abs=0.02)
+    criterion = SoftmaxLoss(6, 4, bias=bias, label_smoothing=smoothing)
     with torch.no_grad():
         for parameter in criterion.parameters():
             parameter.normal_()
     expected = softmax_by_loop(criterion, embeddings, smoothing)
     assert criterion(embeddings, PEOPLE).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_softmax_starts_as_linear_layers_of_torch_do() -> None:
+    torch.manual_seed(0)
+    usual = torch.nn.Linear(512, 751).weight.std().item()
+    assert SoftmaxLoss(512, 751).weight.std().item() == pytest.approx(usual, rel=0.01)
 
 
 def test_softmax_weights_and_bias_are_trained_and_kept() -> None:
