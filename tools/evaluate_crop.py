@@ -4,7 +4,7 @@ import platform
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
@@ -94,7 +94,7 @@ def crop(
         times = {f"{step}, seconds": f"{value:.1f}" for step, value in seconds.items()}
         page = CropReport(
             f"{root.name}: crops ranked by {_run_name(model)}", evaluation, further, asked, among, network,
-            {"Model": facts["model"], "Data and time": facts["data"] | times},
+            {"Model": facts["model"], "Data": facts["data"], "Time": times, "Versions": facts["versions"]},
             [f"{command} --report {shlex.quote(str(report))}"], len(found.failures),
         )  # fmt: skip
         write_crop_report(report / REPORT_FILE, page)
@@ -261,25 +261,23 @@ def _facts(
     mirrored: bool,
     seed: int,
 ) -> dict[str, dict[str, str]]:
-    """What was measured and how, of the model and of the data, for the page and the JSON."""
+    """What was measured and how, for the page and the JSON; paths in full stand in the command."""
     config = network.config
-    packages = [f"Python {platform.python_version()}"]
+    versions = {"Python": platform.python_version()}
     for name in ("personsearch", "torch", "torchvision", "numpy"):
-        try:
-            packages.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
     structure = {
-        "file": str(model),
+        "file": "/".join(model.parts[-2:]),
         "fingerprint": network.fingerprint(),
         "network": f"{config.network}, {config.backbone}, last stride {config.last_stride}",
         "dimension": str(network.embedding_dim),
         "input": f"{config.resize_height} x {config.resize_width}, {config.test_view}",
         "embedding": "mean of crop and mirror image" if mirrored else "of the crop alone",
     }
-    work = {"layout": format, "root": str(root), **{name: str(value) for name, value in data.of(format).items()}}
-    work |= {"seed of the random ranking": str(seed), "device": str(network.device), "versions": ", ".join(packages)}
-    return {"model": structure, "data": work}
+    work = {"layout": format, "folder": root.name, **{name: str(value) for name, value in data.of(format).items()}}
+    work |= {"seed of chance": str(seed), "device": str(network.device)}
+    return {"model": structure, "data": work, "versions": versions}
 
 
 def _command(model: Path, root: Path, format: str, data: CropOptions, **options: Any) -> str:  # noqa: A002
