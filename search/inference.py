@@ -1,9 +1,7 @@
 """A model over a whole split: detections of every frame and an embedding of every query."""
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets.images import ImageError, read_image
+from datasets.prefetch import mapped_ahead
 from datasets.samples import FrameSample, Query
 from detection.detections import Detections
 from reid.sphere_reid import SphereReID
@@ -261,15 +260,7 @@ def _decoded(samples: Sequence[FrameSample]) -> Iterator[tuple[FrameSample, NDAr
         except ImageError as error:
             return error
 
-    with ThreadPoolExecutor(2) as pool:
-        waiting: deque[tuple[FrameSample, Future[NDArray[np.uint8] | ImageError]]] = deque()
-        for sample in samples:
-            waiting.append((sample, pool.submit(read, sample)))
-            if len(waiting) > 16:
-                ready, image = waiting.popleft()
-                yield ready, image.result()
-        for ready, image in waiting:
-            yield ready, image.result()
+    return zip(samples, mapped_ahead(read, samples, workers=2, ahead=16))
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
