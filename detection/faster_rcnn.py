@@ -5,20 +5,16 @@ need differently is an argument: which stages feed the pyramid, how wide it is, 
 """
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
 
-from torch import Tensor, nn
-from torchvision import models
+from torch import Tensor
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.rpn import RPNHead
-from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
-from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+from torchvision.ops import MultiScaleRoIAlign
 
-BackboneName = Literal["resnet50", "resnet18", "mobilenet_v3_large"]
+from detection.backbones import BACKBONES, BackboneName, build_pyramid, stage_range
 
 
 @dataclass(frozen=True)
@@ -26,13 +22,16 @@ class DetectorConfig:
     """Everything that fixes the structure of the detector; a checkpoint carries it. Defaults: ResNet-50-FPN.
 
     Args:
-        backbone: "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large" are for small machines.
-        pyramid_levels: backbone stages that feed the pyramid; stages after the last one are dropped. ResNet: 1..4
-            with strides 4, 8, 16, 32. MobileNetV3: torchvision's 0..5 with strides 2, 4, 8, 16, 32, 32.
+        backbone: "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large" are for small machines;
+            "convnext_*" and "swin_*" (t, s, b; also "swin_v2_*") know more from ImageNet and cost more.
+        pyramid_levels: backbone stages that feed the pyramid; stages after the last one are dropped. 1..4 with strides
+            4, 8, 16, 32. MobileNetV3: torchvision's 0..5 with strides 2, 4, 8, 16, 32, 32.
         pyramid_channels: width of the pyramid; cost grows with its square.
         pyramid_norm: BatchNorm inside the pyramid; helps training from nothing, absent from torchvision's weights.
-        frozen_norm: BatchNorm of the backbone frozen at its pretrained statistics. Must be False from nothing.
-        norm_epsilon: added to the variance in the backbone's norm; torchvision's COCO weights of ResNet-50 want 0.
+        frozen_norm: the backbone began from published weights: its stem and first stage do not train, and its BatchNorm
+            is frozen at its pretrained statistics (ConvNeXt and Swin have LayerNorm, without statistics, which trains).
+            Must be False from nothing.
+        norm_epsilon: added to the variance in the backbone's BatchNorm; torchvision's COCO weights of ResNet-50 want 0.
         anchor_sizes: per pyramid level (one more than `pyramid_levels`), the square roots of anchor areas in pixels.
         anchor_ratios: heights over widths; people stand, so 2 to 3 is enough when weights are not torchvision's.
         box_features: width of the box head.
@@ -70,9 +69,9 @@ class DetectorConfig:
         object.__setattr__(self, "pyramid_levels", tuple(self.pyramid_levels))
         object.__setattr__(self, "anchor_sizes", tuple(tuple(sizes) for sizes in self.anchor_sizes))
         object.__setattr__(self, "anchor_ratios", tuple(self.anchor_ratios))
-        if self.backbone not in ("resnet50", "resnet18", "mobilenet_v3_large"):
-            raise ValueError(f"backbone {self.backbone!r}, expected resnet50, resnet18 or mobilenet_v3_large")
-        lowest, highest = (0, 5) if self.backbone.startswith("mobilenet") else (1, 4)
+        if self.backbone not in BACKBONES:
+            raise ValueError(f"backbone {self.backbone!r}, expected one of {', '.join(BACKBONES)}")
+        lowest, highest = stage_range(self.backbone)
         levels = self.pyramid_levels
         if not levels or list(levels) != sorted(set(levels)) or levels[0] < lowest or levels[-1] > highest:
             raise ValueError(
@@ -93,27 +92,13 @@ class DetectorConfig:
 
 def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
     """The feature pyramid: images (N, 3, H, W) to maps {"0": (N, C, H/4, W/4), ..., "pool"}, weights random."""
-    norm_layer = partial(FrozenBatchNorm2d if config.frozen_norm else nn.BatchNorm2d, eps=config.norm_epsilon)
-    if config.backbone.startswith("resnet"):
-        # Detection fine-tunes the last block's BatchNorm like the others: no zero-initialised residual here.
-        body: nn.Module = getattr(models, config.backbone)(weights=None, norm_layer=norm_layer)
-        widths = {1: 64, 2: 128, 3: 256, 4: 512}
-        expansion = 4 if config.backbone == "resnet50" else 1
-        return_layers = {f"layer{level}": str(row) for row, level in enumerate(config.pyramid_levels)}
-        channels = [widths[level] * expansion for level in config.pyramid_levels]
-    else:
-        body = models.mobilenet_v3_large(weights=None, norm_layer=norm_layer).features
-        blocks = list(body.children())
-        stages = [0, *(row for row, block in enumerate(blocks) if getattr(block, "_is_cn", False)), len(blocks) - 1]
-        return_layers = {str(stages[level]): str(row) for row, level in enumerate(config.pyramid_levels)}
-        channels = [_out_channels(blocks[stages[level]]) for level in config.pyramid_levels]
-    return BackboneWithFPN(
-        body,
-        return_layers,
-        channels,
-        config.pyramid_channels,
-        extra_blocks=LastLevelMaxPool(),
-        norm_layer=nn.BatchNorm2d if config.pyramid_norm else None,
+    return build_pyramid(
+        config.backbone,
+        config.pyramid_levels,
+        channels=config.pyramid_channels,
+        pyramid_norm=config.pyramid_norm,
+        frozen_norm=config.frozen_norm,
+        norm_epsilon=config.norm_epsilon,
     )
 
 
@@ -157,10 +142,3 @@ class _Float32RPNHead(RPNHead):
         """Objectness and box regression of each pyramid level, float32."""
         logits, regression = super().forward(x)
         return [one.float() for one in logits], [one.float() for one in regression]
-
-
-def _out_channels(block: nn.Module) -> int:
-    """Width of a MobileNet block's output; torchvision notes it on the block."""
-    width = block.out_channels
-    assert isinstance(width, int)
-    return width

@@ -8,6 +8,7 @@ from torch import Tensor
 from torchvision import models
 from torchvision.models import detection as detectors
 
+from detection.backbones import BackboneName, classifier_prefix, early_parameters, has_layer_norm
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import PersonSearchRCNN
 from reid.published import download_weights, read_weight_file
@@ -16,6 +17,15 @@ IMAGENET = {
     "resnet50": models.ResNet50_Weights.IMAGENET1K_V1,
     "resnet18": models.ResNet18_Weights.IMAGENET1K_V1,
     "mobilenet_v3_large": models.MobileNet_V3_Large_Weights.IMAGENET1K_V1,
+    "convnext_tiny": models.ConvNeXt_Tiny_Weights.IMAGENET1K_V1,
+    "convnext_small": models.ConvNeXt_Small_Weights.IMAGENET1K_V1,
+    "convnext_base": models.ConvNeXt_Base_Weights.IMAGENET1K_V1,
+    "swin_t": models.Swin_T_Weights.IMAGENET1K_V1,
+    "swin_s": models.Swin_S_Weights.IMAGENET1K_V1,
+    "swin_b": models.Swin_B_Weights.IMAGENET1K_V1,
+    "swin_v2_t": models.Swin_V2_T_Weights.IMAGENET1K_V1,
+    "swin_v2_s": models.Swin_V2_S_Weights.IMAGENET1K_V1,
+    "swin_v2_b": models.Swin_V2_B_Weights.IMAGENET1K_V1,
 }
 COCO = {
     "resnet50": detectors.FasterRCNN_ResNet50_FPN_Weights.COCO_V1,
@@ -30,7 +40,8 @@ COCO_PERSON = 1
 def pretrained_structure(config: DetectorConfig, weights: str) -> DetectorConfig:
     """The structure that published weights need: BatchNorm frozen, none in the pyramid, as torchvision does.
 
-    From "none" the structure stays as it is, and its BatchNorm must train.
+    From "none" the structure stays as it is, and its BatchNorm must train. With "imagenet" the pyramid keeps what it
+    has; a file of a ConvNeXt or Swin counts as such, as torchvision has no detector of them.
 
     Raises:
         ValueError: BatchNorm would be frozen at its random initial state.
@@ -39,7 +50,7 @@ def pretrained_structure(config: DetectorConfig, weights: str) -> DetectorConfig
         if config.frozen_norm:
             raise ValueError("frozen_norm with weights 'none' freezes BatchNorm at random; set frozen_norm to false")
         return config
-    if weights == "imagenet":
+    if weights == "imagenet" or has_layer_norm(config.backbone):
         return dataclasses.replace(config, frozen_norm=True)
     epsilon = 0.0 if config.backbone == "resnet50" else config.norm_epsilon
     return dataclasses.replace(config, frozen_norm=True, pyramid_norm=False, norm_epsilon=epsilon)
@@ -86,8 +97,7 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
 
 def freeze_early_stages(model: PersonSearchRCNN) -> None:
     """Stop training of the stem and the first stage, whose filters are general; torchvision's `trainable_layers=3`."""
-    mobile = model.detector_config.backbone.startswith("mobilenet")
-    frozen = tuple(f"{block}." for block in range(7)) if mobile else ("conv1.", "layer1.")
+    frozen = early_parameters(model.detector_config.backbone)
     for name, parameter in model.detector.backbone.body.named_parameters():
         if name.startswith(frozen):
             parameter.requires_grad_(False)
@@ -99,10 +109,10 @@ def _published(weights: str, backbone: str) -> dict[str, Tensor]:
     return read_weight_file(weights)
 
 
-def _detector_state(state: dict[str, Tensor], backbone: str) -> dict[str, Tensor]:
+def _detector_state(state: dict[str, Tensor], backbone: BackboneName) -> dict[str, Tensor]:
     """Names and rows as our detector has them: classification weights go under the backbone, people's rows are kept."""
     if not any(name.startswith("backbone.") for name in state):
-        prefix = "features." if backbone.startswith("mobilenet") else ""
+        prefix = classifier_prefix(backbone)
         return {
             f"backbone.body.{name.removeprefix(prefix)}": value
             for name, value in state.items()

@@ -1,0 +1,138 @@
+"""Trunks of torchvision under a feature pyramid: ResNet, MobileNet, ConvNeXt and Swin, their parameter names kept.
+
+A trunk gives a map at each of its stages, and the pyramid brings the chosen ones to one width. ResNet and MobileNet
+normalise with BatchNorm. ConvNeXt and Swin normalise with LayerNorm at the beginning of each block, so what leaves a
+stage is the sum of its blocks, of any size: each map that feeds the pyramid has a LayerNorm of its own, as the
+detectors of their papers do (Liu et al., "Swin Transformer", ICCV 2021; "A ConvNet for the 2020s", CVPR 2022).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, cast, get_args
+
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.ops import FrozenBatchNorm2d
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+BackboneName = Literal[
+    "resnet18", "resnet50", "mobilenet_v3_large",
+    "convnext_tiny", "convnext_small", "convnext_base",
+    "swin_t", "swin_s", "swin_b", "swin_v2_t", "swin_v2_s", "swin_v2_b",
+]  # fmt: skip
+
+BACKBONES: tuple[BackboneName, ...] = get_args(BackboneName)
+
+
+def has_layer_norm(name: BackboneName) -> bool:
+    """Whether a trunk normalises with LayerNorm, which has no statistics of data that could be frozen."""
+    return name.startswith(("convnext", "swin"))
+
+
+def stage_range(name: BackboneName) -> tuple[int, int]:
+    """The first and the last stage that may feed a pyramid.
+
+    All but MobileNetV3 have stages 1 to 4 with strides 4, 8, 16, 32; MobileNetV3's are torchvision's 0 to 5 with
+    strides 2, 4, 8, 16, 32, 32.
+    """
+    return (0, 5) if name.startswith("mobilenet") else (1, 4)
+
+
+def early_parameters(name: BackboneName) -> tuple[str, ...]:
+    """How the names of the stem's and the first stage's parameters begin, whose filters are general."""
+    if has_layer_norm(name):
+        return ("0.", "1.")
+    return tuple(f"{block}." for block in range(7)) if name.startswith("mobilenet") else ("conv1.", "layer1.")
+
+
+def classifier_prefix(name: BackboneName) -> str:
+    """How the names of the trunk's parameters begin in the weights of torchvision's classifier of that name."""
+    return "" if name.startswith("resnet") else "features."
+
+
+def build_pyramid(
+    name: BackboneName,
+    levels: Sequence[int],
+    *,
+    channels: int,
+    pyramid_norm: bool,
+    frozen_norm: bool,
+    norm_epsilon: float,
+) -> BackboneWithFPN:
+    """A trunk, its later stages dropped, and its feature pyramid; weights random.
+
+    Args:
+        name: of the trunk.
+        levels: increasing stages that feed the pyramid, see `stage_range`.
+        channels: width of the pyramid.
+        pyramid_norm: BatchNorm inside the pyramid.
+        frozen_norm: BatchNorm of the trunk frozen.
+        norm_epsilon: of the trunk's BatchNorm; LayerNorm has torchvision's.
+
+    Returns:
+        Images (N, 3, H, W), sides multiples of 32, to maps {"0": (N, channels, H / 4, W / 4), ..., "pool"}.
+    """
+    batch_norm = partial(FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d, eps=norm_epsilon)
+    if has_layer_norm(name):
+        body = getattr(models, name)(weights=None).features
+        # Stem, stage 1, downsampling, stage 2, downsampling, ...; every downsampling doubles the width.
+        stages = [str(2 * level - 1) for level in levels]
+        widths = [body[0][0].out_channels * 2 ** (level - 1) for level in levels]
+    elif name.startswith("resnet"):
+        # Detection fine-tunes the last block's BatchNorm like the others: no zero-initialised residual here.
+        body = getattr(models, name)(weights=None, norm_layer=batch_norm)
+        stages = [f"layer{level}" for level in levels]
+        widths = [body.fc.in_features // 2 ** (4 - level) for level in levels]
+    else:
+        body = models.mobilenet_v3_large(weights=None, norm_layer=batch_norm).features
+        blocks = list(body.children())
+        rows = [0, *(row for row, block in enumerate(blocks) if getattr(block, "_is_cn", False)), len(blocks) - 1]
+        stages = [str(rows[level]) for level in levels]
+        widths = [cast(int, blocks[rows[level]].out_channels) for level in levels]
+    return_layers = {stage: str(row) for row, stage in enumerate(stages)}
+    norm_layer = nn.BatchNorm2d if pyramid_norm else None
+    if has_layer_norm(name):
+        channels_last = name.startswith("swin")
+        return NormedPyramid(body, return_layers, widths, channels, norm_layer=norm_layer, channels_last=channels_last)
+    extra = LastLevelMaxPool()
+    return BackboneWithFPN(body, return_layers, widths, channels, extra_blocks=extra, norm_layer=norm_layer)
+
+
+class NormedPyramid(BackboneWithFPN):
+    """A feature pyramid over maps that are normalised first, over their channels at each place.
+
+    Args:
+        body: the trunk.
+        return_layers: its child's name -> the map's name, in their order.
+        widths: channels of each map.
+        out_channels: of the pyramid.
+        norm_layer: inside the pyramid, None without.
+        channels_last: whether the trunk gives maps (N, H, W, C), as Swin does, instead of (N, C, H, W).
+    """
+
+    def __init__(
+        self,
+        body: nn.Module,
+        return_layers: dict[str, str],
+        widths: list[int],
+        out_channels: int,
+        *,
+        norm_layer: Callable[..., nn.Module] | None,
+        channels_last: bool,
+    ) -> None:
+        super().__init__(
+            body, return_layers, widths, out_channels, extra_blocks=LastLevelMaxPool(), norm_layer=norm_layer
+        )
+        self.channels_last = channels_last
+        names = return_layers.values()
+        self.norms = nn.ModuleDict({name: nn.LayerNorm(width) for name, width in zip(names, widths, strict=True)})
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Maps (N, out_channels, H_i, W_i) by name, of images (N, 3, H, W)."""
+        maps = self.body(x)
+        for name, norm in self.norms.items():
+            places = maps[name] if self.channels_last else maps[name].permute(0, 2, 3, 1)  # (N, H_i, W_i, C_i)
+            # A view: in memory the channels of a place stay together, which convolutions like.
+            maps[name] = norm(places).permute(0, 3, 1, 2)
+        return cast(dict[str, Tensor], self.fpn(maps))
