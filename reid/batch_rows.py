@@ -185,3 +185,29 @@ def gather_rows(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
         distributed.all_gather(parts, padded)
         gathered.append(torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)]))
     return tuple(gathered)
+
+
+def gather_rows_with_gradient(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
+    """As `gather_rows`, and this process's rows keep their graph: a loss over the rows of all is one loss.
+
+    Every process computes the same loss of the joint batch and follows its gradient to its own rows. The gradient of a
+    row is multiplied by the number of processes, because gradients of the network are then averaged over them: the
+    average is the gradient that one process would have with the joint batch. A batch-hard loss finds its pairs in the
+    rows of all.
+
+    Args:
+        embeddings: (R, D); R may differ between processes.
+        indices: (R,) integers each.
+
+    Returns:
+        (S, D) and one (S,) per index, with S the sum of all R.
+    """
+    gathered, *joined = gather_rows(embeddings, *indices)
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+        return embeddings, *indices
+    counts = gather_rows(
+        embeddings.new_zeros(1, 1), torch.tensor([len(embeddings)], device=embeddings.device)
+    )[1].tolist()  # fmt: skip
+    start = sum(counts[: distributed.get_rank()])
+    own = embeddings.detach() + distributed.get_world_size() * (embeddings - embeddings.detach())
+    return torch.cat([gathered[:start], own, gathered[start + len(own) :]]), *joined

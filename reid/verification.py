@@ -109,12 +109,7 @@ def count_pairs(
     Raises:
         ValueError: embeddings are not unit rows of one width, or their number is not that of identities and cameras.
     """
-    queries, items = embedding_pair(query, gallery)
-    for name, side in (("query", queries), ("gallery", items)):
-        lengths = np.einsum("nd,nd->n", side, side)
-        if not np.allclose(lengths, 1, atol=1e-3):
-            longest = float(np.sqrt(lengths[np.argmax(np.abs(lengths - 1))]))
-            raise ValueError(f"a {name} embedding has length {longest:.4g}, expected 1: divide each by its length")
+    queries, items = unit_pair(query, gallery)
     shape = (len(queries), len(items))
     sides = RankingSides.of(shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
     everything, left_out, same = (np.zeros(BINS, dtype=np.int64) for _ in range(3))
@@ -123,7 +118,7 @@ def count_pairs(
         items = items if len(columns) == len(items) else items[columns]
         width = len(columns)
         for start, stop in row_spans(np.full(len(rows), width)):
-            bins = _bins(queries[start:stop] @ items.T)
+            bins = similarity_bins(queries[start:stop] @ items.T)
             # NumPy's bincount copies to int64 first.
             everything += torch.bincount(torch.from_numpy(bins).view(-1), minlength=BINS).numpy()
             same += np.bincount(bins[pairs_between(matches, start, stop, width)], minlength=BINS)
@@ -187,8 +182,19 @@ def binned(counts: PairCounts, bins: int = 100) -> tuple[NDArray[np.float64], ND
     return edges, same, different
 
 
-def _bins(similarities: NDArray[np.float32]) -> NDArray[np.int32]:
-    """The bin of each similarity; values past -1 and 1, where rounding carries them, count as -1 and 1."""
+def unit_pair(query: Embeddings, gallery: Embeddings) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The embeddings of both sides as float32 rows of one width and of unit length; raises ValueError otherwise."""
+    queries, items = embedding_pair(query, gallery)
+    for name, side in (("query", queries), ("gallery", items)):
+        lengths = np.einsum("nd,nd->n", side, side)
+        if not np.allclose(lengths, 1, atol=1e-3):
+            longest = float(np.sqrt(lengths[np.argmax(np.abs(lengths - 1))]))
+            raise ValueError(f"a {name} embedding has length {longest:.4g}, expected 1: divide each by its length")
+    return queries, items
+
+
+def similarity_bins(similarities: NDArray[np.float32]) -> NDArray[np.int32]:
+    """The bin of each similarity, in whose memory it works; what rounding carries past -1 and 1 counts as -1 and 1."""
     similarities *= BINS_IN_ONE  # a power of two, so nothing is rounded before the floor
     np.clip(np.floor(similarities, out=similarities), -BINS_IN_ONE, BINS_IN_ONE, out=similarities)
     bins = similarities.astype(np.int32)

@@ -75,7 +75,7 @@ def crop(
         evaluation = PeriodicEvaluation(model, output, query, gallery)
     with Progress("Training", unit="step") as progress:
         summary = trainer.run(
-            lambda done, total, figures: progress(done, total, loss=figures["loss"]), on_evaluation=evaluation
+            lambda done, total, figures: progress(done, total, loss=figures["loss"]), on_epoch=evaluation
         )
     rows: list[list[object]] = [
         ["crops", summary.crops],

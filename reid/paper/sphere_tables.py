@@ -60,7 +60,6 @@ def sphere_recipe(
         sampler="balanced" if balanced else "shuffled",
         warmup_epochs=round(20 * factor, 3) if warmup else 0,
         milestones=(round(80 * factor, 3), round(100 * factor, 3)),
-        checkpoint_epochs=max(1, epochs // 4),
     )
     losses = LossConfig(sphere=1.0) if loss == "sphere" else LossConfig(sphere=0.0, softmax=1.0)
     return Recipe(structure, losses, training, weights=scale.weights)

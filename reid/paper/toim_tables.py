@@ -56,7 +56,6 @@ def _toim_step(scale: Scale, losses: LossConfig, dimension: int, start: Recipe |
         warmup_epochs=0,
         milestones=(),
         initialize_tables=losses.toim > 0,
-        checkpoint_epochs=max(1, epochs // 2),
     )
     return Recipe(network, losses, training, weights=scale.weights, start=start)
 
@@ -122,7 +121,7 @@ def tricks_recipe(scale: Scale, *, toim: bool = False) -> Recipe:
     epochs = scale.tricks_epochs
     training = CropTrainingConfig(
         epochs=epochs, learning_rate=3.5e-4, weight_decay=5e-4, warmup_epochs=epochs / 12, warmup_start=0.01,
-        milestones=(epochs / 3, epochs * 7 / 12), checkpoint_epochs=max(1, epochs // 4),
+        milestones=(epochs / 3, epochs * 7 / 12),
     )  # fmt: skip
     augmentation = CropAugmentation(pad=10 * scale.height // 256, erase=0.5)
     recipe = Recipe(network, losses, training, augmentation, weights=scale.weights)

@@ -189,7 +189,7 @@ def test_nothing_but_broken_frames_is_an_error(
 ) -> None:
     for sample in frames:
         sample.path.write_bytes(b"")
-    with pytest.raises(ValueError, match="none of the 9 training frames could be read"):
+    with pytest.raises(ValueError, match="none of the 9 training pictures could be read"):
         trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1)).run()
 
 

@@ -1,0 +1,54 @@
+"""Several processes that train one model: started by torchrun, joined by Lightning Fabric, one alone otherwise."""
+
+import os
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, distributed, nn
+
+from reid.precision import default_device
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def join_processes() -> "Fabric":
+    """The processes that torchrun started together; without it this process alone. Call it once, before the model.
+
+        torchrun --nproc-per-node 4 -m tools.main train joint DATA --output RUN
+
+    Each process takes a GPU of its own, or the processor where there is none.
+    """
+    from lightning_fabric import Fabric  # seconds that only a training pays
+
+    processes, here = (int(os.environ.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    accelerator = default_device().type
+    if processes == 1:
+        return Fabric(accelerator=accelerator, devices=1)
+    fabric = Fabric(accelerator=accelerator, devices=here, num_nodes=processes // here, strategy="ddp")
+    fabric.launch()
+    return fabric
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes files and prints."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def synchronized_norms(model: nn.Module) -> nn.Module:
+    """BatchNorm over the batches of all processes. PyTorch has it for GPUs alone: elsewhere each keeps its own."""
+    on_processor = next(model.parameters()).device.type == "cpu"
+    if on_processor or not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return model
+    synchronized: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return synchronized
+
+
+@torch.no_grad()
+def average(values: Tensor) -> Tensor:
+    """The mean of a tensor over all processes; every process must call it."""
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+        return values
+    values = values.clone()
+    distributed.all_reduce(values)
+    return values / distributed.get_world_size()
