@@ -1,6 +1,7 @@
 """False alarms of absent people by gallery size: exact against drawing galleries and against every subset."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -30,7 +31,9 @@ def problem(seed: int = 3, queries: int = 12, gallery: int = 20, people: int = 5
     }  # fmt: skip
 
 
-def one_by_one(case: dict[str, NDArray], excluded: list[tuple[int, int]] = []) -> list[tuple[list[float], list[float]]]:
+def one_by_one(
+    case: dict[str, NDArray], excluded: Sequence[tuple[int, int]] = ()
+) -> list[tuple[list[float], list[float]]]:
     """For each query the similarities of its person's sightings in other cameras, and those of other people."""
     answer = []
     for i in range(len(case["query"])):
