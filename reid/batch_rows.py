@@ -163,7 +163,7 @@ def gather_rows(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
 
     Args:
         embeddings: (R, D); R may differ between processes.
-        indices: (R,) integers each.
+        indices: (R,) integers or floating point each.
 
     Returns:
         (S, D) and one (S,) per index, with S the sum of all R, without a graph.
@@ -178,7 +178,7 @@ def gather_rows(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
     lengths = [int(length) for length in counts]
     missing = max(lengths) - len(embeddings)
     gathered = []
-    for values in (embeddings, *(index.long() for index in indices)):
+    for values in (embeddings, *(index if index.is_floating_point() else index.long() for index in indices)):
         # The collective wants equal shapes; the padding is cut off again.
         padded = torch.cat([values, values.new_zeros(missing, *values.shape[1:])])
         parts = [torch.empty_like(padded) for _ in range(processes)]

@@ -43,12 +43,14 @@ class LossConfig:
         label_smoothing: share of the target that sphere and softmax spread over all identities.
         oim_scale: factor on the cosines; more is sharper.
         oim_momentum: share of an identity's old row that an update keeps.
+        oim_queue: newest people of unknown identity that count as somebody else; crops have none of them.
         triplet_margin: by how much a negative has to be farther; null for the soft margin.
         triplet_unit_length: whether rows are brought to unit length first; not in the papers.
         toim_update_length: entries of the table that negatives come from.
         toim_gamma: share of a slot's old row that an update keeps.
         toim_negatives: from the slots written last ("update") or from all ("pooled").
         toim_denominator: the reading of the paper's equation 1: "hardest" or "table".
+        toim_queue: newest people of unknown identity that may serve as negatives; not in the paper.
         toim_scale: factor on the distances; more is sharper.
         toim_unit_length: whether rows are brought to unit length first, as rows that are ranked by cosine are. The
             paper does not say.
@@ -68,12 +70,14 @@ class LossConfig:
     label_smoothing: float = 0.0
     oim_scale: float = 30.0
     oim_momentum: float = 0.5
+    oim_queue: int = 0
     triplet_margin: float | None = 0.3
     triplet_unit_length: bool = False
     toim_update_length: int = 20
     toim_gamma: float = 0.4
     toim_negatives: Negatives = "update"
     toim_denominator: Denominator = "hardest"
+    toim_queue: int = 0
     toim_scale: float = 1.0
     toim_unit_length: bool = True
     center_learning_rate: float = 0.5
@@ -155,21 +159,30 @@ class IdentityCriterion(nn.Module):
         return {"loss": weighted.sum(), **{f"loss_{name}": part for name, part in parts.items()}}
 
     @torch.no_grad()
-    def update(self, features: CropFeatures, person_index: Tensor, camera_index: Tensor | None = None) -> None:
+    def update(
+        self,
+        features: CropFeatures,
+        person_index: Tensor,
+        camera_index: Tensor | None = None,
+        confidence: Tensor | None = None,
+    ) -> None:
         """Let tables and centers remember a batch; call it once per step, after the losses of that batch.
 
         Args:
             features: as given to the losses; no gradient flows.
             person_index: (R,) as given to the losses.
             camera_index: (R,) integers, 0 .. cameras - 1; None for data of one camera.
+            confidence: (R,) in [0, 1], how sure each row is; the tables of oim and toim take less of one that is not.
 
         Raises:
             ValueError: shapes disagree, an index lies outside the tables, or cameras are missing.
         """
         for name, loss in self._named_losses():
             if isinstance(loss, TOIMLoss):
-                loss.update(self._rows(name, features), person_index, camera_index)
-            elif isinstance(loss, OIMLoss | CenterLoss):
+                loss.update(self._rows(name, features), person_index, camera_index, confidence)
+            elif isinstance(loss, OIMLoss):
+                loss.update(self._rows(name, features), person_index, confidence)
+            elif isinstance(loss, CenterLoss):
                 loss.update(self._rows(name, features), person_index)
 
     @torch.no_grad()
@@ -215,8 +228,13 @@ def _build(name: LossName, config: LossConfig, dimension: int, identities: int, 
             initial_deviation=config.softmax_deviation,
         )
     if name == "oim":
-        # Training crops all have an identity, so there is nobody to queue.
-        return OIMLoss(dimension, identities, queue_size=0, momentum=config.oim_momentum, scale=config.oim_scale)
+        return OIMLoss(
+            dimension,
+            identities,
+            queue_size=config.oim_queue,
+            momentum=config.oim_momentum,
+            scale=config.oim_scale,
+        )
     if name == "triplet":
         return TripletLoss(config.triplet_margin)
     if name == "center":
@@ -230,4 +248,5 @@ def _build(name: LossName, config: LossConfig, dimension: int, identities: int, 
         negatives=config.toim_negatives,
         denominator=config.toim_denominator,
         scale=config.toim_scale,
+        unlabelled_queue=config.toim_queue,
     )

@@ -60,7 +60,7 @@ class IdentityTable(FloatMemory):
         return f"identities={len(self.table)}, embedding_dim={self.table.shape[1]}, momentum={self.momentum}"
 
     @torch.no_grad()
-    def update(self, embeddings: Tensor, person_index: Tensor) -> None:
+    def update(self, embeddings: Tensor, person_index: Tensor, confidence: Tensor | None = None) -> None:
         """Blend embeddings into the rows of their identities, then bring the rows to unit length.
 
         Several embeddings of one identity act one after another in row order, so that momentum compounds, with
@@ -69,6 +69,7 @@ class IdentityTable(FloatMemory):
         Args:
             embeddings: (R, D) floating point.
             person_index: (R,) integers; rows below zero are passed over.
+            confidence: (R,) in [0, 1], by which the share of each embedding is multiplied; 1 where it is None.
 
         Raises:
             ValueError: an index is not a row of the table.
@@ -81,7 +82,8 @@ class IdentityTable(FloatMemory):
             chosen = rows[round_of_rows]
             identities = person_index[chosen]
             old = self.table[identities]
-            blend = self.momentum * old + (1 - self.momentum) * embeddings[chosen]
+            share = new_share(self.momentum, confidence, chosen, old)
+            blend = (1 - share) * old + share * embeddings[chosen]
             length = torch.linalg.vector_norm(blend, dim=1, keepdim=True)
             self.table[identities] = torch.where(length > 1e-12, blend / length.clamp(min=1e-12), old)
 
@@ -171,7 +173,9 @@ class PooledTable(FloatMemory):
         return f"identities={identities}, cameras={cameras}, embedding_dim={embedding_dim}, gamma={self.gamma}"
 
     @torch.no_grad()
-    def update(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> Tensor:
+    def update(
+        self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor, confidence: Tensor | None = None
+    ) -> Tensor:
         """Blend embeddings into the slots of their identities and cameras.
 
         Several embeddings of one slot act one after another in row order, with the same result as a loop over rows.
@@ -181,6 +185,8 @@ class PooledTable(FloatMemory):
             embeddings: (R, D) floating point.
             person_index: (R,) integers; rows below zero are passed over.
             camera_index: (R,) integers; of rows that are passed over any value will do.
+            confidence: (R,) in [0, 1], by which the share of each embedding is multiplied; 1 where it is None. An empty
+                slot takes its first embedding whole whatever its confidence.
 
         Returns:
             (L,) int64, the slots written, identity * C + camera, in row order and as often as they were written.
@@ -188,11 +194,12 @@ class PooledTable(FloatMemory):
         Raises:
             ValueError: an index is not a row of the table.
         """
-        embeddings, slots = self._usable(embeddings, person_index, camera_index)
+        rows, embeddings, slots = self._usable(embeddings, person_index, camera_index)
         pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)
         for chosen in split_by_occurrence(slots):
             slot, new = slots[chosen], embeddings[chosen]
-            blend = self.gamma * pooled[slot] + (1 - self.gamma) * new
+            share = new_share(self.gamma, confidence, rows[chosen], new)
+            blend = (1 - share) * pooled[slot] + share * new
             pooled[slot] = torch.where(filled[slot].unsqueeze(1), blend, new)
             filled[slot] = True
         return slots
@@ -209,15 +216,15 @@ class PooledTable(FloatMemory):
         Raises:
             ValueError: an index is not a row of the table.
         """
-        embeddings, slots = self._usable(embeddings, person_index, camera_index)
+        _, embeddings, slots = self._usable(embeddings, person_index, camera_index)
         pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)
         count = torch.bincount(slots, minlength=len(filled))
         pooled.zero_().index_add_(0, slots, embeddings)
         pooled.div_(count.clamp(min=1).unsqueeze(1))
         filled.copy_(count > 0)
 
-    def _usable(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> tuple[Tensor, Tensor]:
-        """The finite rows of identities, and the slots that they belong to."""
+    def _usable(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Which rows are finite and of an identity, those rows, and the slots that they belong to."""
         identities, cameras, embedding_dim = self.pooled.shape
         if embeddings.ndim != 2 or embeddings.shape[1] != embedding_dim:
             raise ValueError(f"embeddings {tuple(embeddings.shape)}, expected (R, {embedding_dim})")
@@ -225,7 +232,7 @@ class PooledTable(FloatMemory):
         person_index = check_person_index(embeddings, person_index, identities).to(self.pooled.device)
         camera_index = check_camera_index(person_index, camera_index.to(person_index.device), cameras)
         rows = ((person_index >= 0) & torch.isfinite(embeddings).all(dim=1)).nonzero().squeeze(1)
-        return embeddings[rows], person_index[rows] * cameras + camera_index[rows]
+        return rows, embeddings[rows], person_index[rows] * cameras + camera_index[rows]
 
 
 class UpdateTable(nn.Module):
@@ -269,6 +276,16 @@ class UpdateTable(nn.Module):
         """Forget all entries."""
         self.slots.fill_(-1)
         self.pointer.zero_()
+
+
+def new_share(momentum: float, confidence: Tensor | None, rows: Tensor, like: Tensor) -> Tensor:
+    """The share (L, 1) that new embeddings have in a blend, less where less is sure of them.
+
+    Source: OIMNet++ (Lee et al., ECCV 2022) updates its table by how well a proposal fits its person; here the
+    momentum's complement is multiplied by that, so that a sure embedding counts as in plain OIM.
+    """
+    share = like.new_full((len(rows), 1), 1 - momentum)
+    return share if confidence is None else share * confidence.to(like)[rows].clamp(0, 1).unsqueeze(1)
 
 
 def _write_in_circle(circle: Tensor, pointer: Tensor, rows: Tensor) -> None:

@@ -101,13 +101,16 @@ class OIMLoss(nn.Module):
             return functional.cross_entropy(logits, person_index, reduction="sum") / max(len(rows), 1)
 
     @torch.no_grad()
-    def update(self, embeddings: Tensor, person_index: Tensor) -> None:
+    def update(self, embeddings: Tensor, person_index: Tensor, confidence: Tensor | None = None) -> None:
         """Remember a batch; call it once per step, after the loss of that batch.
 
         Args:
             embeddings: (R, D) as given to the loss; no gradient flows.
             person_index: (R,) as given to the loss; background rows are passed over.
+            confidence: (R,) in [0, 1], how sure each embedding is; a table row takes less of one that is not.
         """
-        embeddings, person_index = gather_rows(embeddings, person_index)
-        self.known.update(embeddings, person_index)
+        if confidence is None:
+            confidence = embeddings.new_ones(len(embeddings))
+        embeddings, person_index, confidence = gather_rows(embeddings, person_index, confidence)
+        self.known.update(embeddings, person_index, confidence)
         self.unlabelled.update(embeddings[person_index == UNLABELLED])

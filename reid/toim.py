@@ -148,20 +148,31 @@ class TOIMLoss(nn.Module):
             return losses.sum() / max(len(anchors), 1)
 
     @torch.no_grad()
-    def update(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor | None = None) -> None:
+    def update(
+        self,
+        embeddings: Tensor,
+        person_index: Tensor,
+        camera_index: Tensor | None = None,
+        confidence: Tensor | None = None,
+    ) -> None:
         """Remember a batch; call it once per step, after the loss of that batch.
 
         Args:
             embeddings: (R, D) as given to the loss; no gradient flows.
             person_index: (R,) as given to the loss; background rows are passed over.
             camera_index: (R,) integers, the camera of each row; None for data of one camera.
+            confidence: (R,) in [0, 1], how sure each embedding is; a slot takes less of one that is not.
 
         Raises:
             ValueError: shapes disagree, an index lies outside the table, or cameras are missing.
         """
         camera_index = self._cameras_of(person_index, camera_index)
-        embeddings, person_index, camera_index = gather_rows(embeddings, person_index, camera_index)
-        self.recent.update(self.pool.update(embeddings, person_index, camera_index))
+        if confidence is None:
+            confidence = embeddings.new_ones(len(embeddings))
+        embeddings, person_index, camera_index, confidence = gather_rows(
+            embeddings, person_index, camera_index, confidence
+        )
+        self.recent.update(self.pool.update(embeddings, person_index, camera_index, confidence))
         self.unlabelled.update(embeddings[person_index == UNLABELLED])
 
     @torch.no_grad()
