@@ -5,9 +5,35 @@ Graph Matching", as its public evaluator computes it: a matched detection takes 
 matching, not the sum of the weights.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+
+
+@dataclass(frozen=True)
+class ContextSize:
+    """How far context matching looks; the defaults are those published for CUHK-SYSU.
+
+    Args:
+        gallery: the frames of how many best detections of a query are matched; raising it takes time in proportion.
+        people: how many people of the query's frame take part, the query itself among them.
+
+    Raises:
+        ValueError: a number is below 1.
+    """
+
+    gallery: int = 10
+    people: int = 3
+
+    def __post_init__(self) -> None:
+        if self.gallery < 1 or self.people < 1:
+            raise ValueError(f"context of {self.gallery} detections and {self.people} people, expected at least 1")
+
+
+PRW_CONTEXT = ContextSize(gallery=30, people=4)
+"""As published for PRW."""
 
 
 def match_context(people: NDArray[np.floating], companions: NDArray[np.floating]) -> tuple[int, float] | None:

@@ -1,6 +1,8 @@
-"""What each stage of a search gains: the same detections and queries, ranked by one stage, by both, and re-ranked."""
+"""What each stage of a search gains: the same detections and queries, ranked by one stage, by more, and re-ranked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,26 +11,50 @@ from torch import Tensor
 from datasets.samples import Query
 from detection.detections import Detections
 from search.cascade import Cascade, fused
+from search.context import ContextSize
+from search.inference import query_context
 from search.protocols import SearchMetrics, evaluate_reranked, evaluate_search
+from search.tracker import TrackIds
+from search.tracking import averaged
 
 PLAIN = "joint alone"
+CONTEXT = "context"
 SECOND = "SphereReID alone"
 CASCADE = "cascade"
+TRACKLETS = "tracklets"
 RERANKED = "k-reciprocal"
 CASCADE_RERANKED = f"{CASCADE} + {RERANKED}"
 
+Look = tuple[Mapping[str, Detections], Tensor]
+
+
+@dataclass(frozen=True)
+class TrackletMeans:
+    """Which sightings of the detections are one person's way, and how far they share their embeddings.
+
+    Args:
+        tracks: frame name -> (N,) track numbers, of `search.tracking.track_frames`.
+        blend: share of a tracklet's mean in the embedding of each of its sightings, see `search.tracking.averaged`.
+    """
+
+    tracks: Mapping[str, TrackIds]
+    blend: float = 0.5
+
 
 def compare_stages(
-    looks: Sequence[tuple[Mapping[str, Detections], Tensor]],
+    looks: Sequence[Look],
     queries: Sequence[Query],
     cascade: Cascade,
     *,
     score_threshold: float = 0.5,
     ignore: Mapping[str, NDArray[np.float32]] | None = None,
+    context: ContextSize | None = None,
+    tracklets: TrackletMeans | None = None,
 ) -> dict[str, SearchMetrics]:
     """The figures of every stage by its name, in the order in which a search goes through them.
 
-    The weighted sum is taken over all detections, not over the candidates that `find` bounds it to.
+    The weighted sum is taken over all detections, not over the candidates that `find` bounds it to. Queries, and the
+    people beside them, keep their own embeddings: only the sightings that are searched are averaged over tracklets.
 
     Args:
         looks: of the first stage, and of the second where there is one: frame name -> Detections with its embeddings,
@@ -37,24 +63,55 @@ def compare_stages(
         cascade: the weight of the second stage; whether and how many candidates to re-rank.
         score_threshold: as in evaluate_search.
         ignore: as in evaluate_search.
+        context: also match the people beside each query (`search.context`): over the first stage, and over all
+            that comes before re-ranking; None does not.
+        tracklets: also average the sightings over their tracklets; None does not.
 
     Returns:
-        PLAIN; with two stages SECOND and CASCADE too; with re-ranking RERANKED, or CASCADE_RERANKED after two stages.
+        PLAIN; with context CONTEXT; with two stages SECOND and CASCADE; then rows whose names say what they include,
+        joined by " + ": CASCADE, TRACKLETS, and CONTEXT or RERANKED over them.
 
     Raises:
         ValueError: as evaluate_search, or the boxes of the two looks are not the same.
     """
-    last, probes = looks[0]
-    stages = {PLAIN: evaluate_search(last, queries, probes, score_threshold=score_threshold, ignore=ignore)}
+    evaluate = partial(evaluate_search, score_threshold=score_threshold, ignore=ignore)
+
+    def in_context(
+        searched: Mapping[str, Detections], probes: Tensor, beside: Mapping[str, Detections]
+    ) -> SearchMetrics:
+        assert context is not None
+        people = query_context(queries, probes, beside, score_threshold=score_threshold)
+        return evaluate(
+            searched,
+            queries,
+            probes,
+            context=people,
+            context_gallery=context.gallery,
+            context_people=context.people,
+        )
+
+    searched, probes = beside, _ = looks[0]
+    stages = {PLAIN: evaluate(searched, queries, probes)}
+    if context is not None:
+        stages[CONTEXT] = in_context(searched, probes, beside)
+    included: list[str] = []
     if len(looks) > 1:
-        second, second_probes = looks[1]
-        stages[SECOND] = evaluate_search(second, queries, second_probes, score_threshold=score_threshold, ignore=ignore)
-        last = fused_detections(last, second, cascade.second_weight)
-        probes = fused(probes, second_probes, cascade.second_weight)
-        stages[CASCADE] = evaluate_search(last, queries, probes, score_threshold=score_threshold, ignore=ignore)
+        stages[SECOND] = evaluate(looks[1][0], queries, looks[1][1])
+        searched = beside = fused_detections(searched, looks[1][0], cascade.second_weight)
+        probes = fused(probes, looks[1][1], cascade.second_weight)
+        included.append(CASCADE)
+        stages[CASCADE] = evaluate(searched, queries, probes)
+    if tracklets is not None:
+        # Each look on its own, as a gallery stores them, and weighted afterwards.
+        steady = [averaged(found, tracklets.tracks, blend=tracklets.blend) for found, _ in looks]
+        searched = steady[0] if len(looks) == 1 else fused_detections(steady[0], steady[1], cascade.second_weight)
+        included.append(TRACKLETS)
+        stages[" + ".join(included)] = evaluate(searched, queries, probes)
+    if context is not None and included:
+        stages[" + ".join([*included, CONTEXT])] = in_context(searched, probes, beside)
     if cascade.rerank:
-        stages[RERANKED if len(looks) == 1 else CASCADE_RERANKED] = evaluate_reranked(
-            last, queries, probes, score_threshold=score_threshold, ignore=ignore, candidates=cascade.candidates
+        stages[" + ".join([*included, RERANKED])] = evaluate_reranked(
+            searched, queries, probes, score_threshold=score_threshold, ignore=ignore, candidates=cascade.candidates
         )
     return stages
 

@@ -1,9 +1,10 @@
 """personsearch evaluate: detection figures and the full-frame search protocols of a joint model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from search.tracker import TrackerSettings
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 from tools.search_models import load_search_models
@@ -78,6 +79,9 @@ def search(
     same_camera: bool | None = None,
     context: bool = False,
     second_weight: float = 0.8,
+    tracklets: bool = False,
+    tracklet_blend: float = 0.5,
+    tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
     candidates: int = 1000,
     rerank: bool = False,
     unlabelled: Literal["negative", "ignore"] = "negative",
@@ -90,9 +94,10 @@ def search(
     Custom and UESTC-PR: across cameras, and with the query's own camera where --same-camera is given. A query whose
     picture cannot be read is named and leaves every protocol: the means are over the others.
 
-    With --second-stage beside --model each protocol has a row for every stage, over the same detections: the joint
-    model alone, the crop model alone, both weighted, and re-ranked. Both are weighted over all detections, where `find`
-    looks at --candidates of them.
+    Each protocol has a row for every stage that is asked for, over the same detections, so that the rows tell what each
+    gains: the joint model alone, with --context, the crop model alone and both weighted (--second-stage), averaged over
+    tracklets (--tracklets), with context again, and re-ranked (--rerank). Both models are weighted over all detections,
+    where `find` looks at --candidates of them.
 
     Args:
         root: the data set's folder.
@@ -103,8 +108,13 @@ def search(
         format: the data set's layout.
         gallery_size: sizes of CUHK-SYSU's protocol; all six by default, as far as their files are there.
         same_camera: true or false gives one row of PRW or custom data instead of the default.
-        context: also with context matching (CBGM) over the people beside the query.
+        context: also with context matching (CBGM) over the people beside the query, where that is a box in a frame.
         second_weight: share of the second stage in the weighted sum, from 0 to 1.
+        tracklets: also with the sightings of each camera linked into tracklets, whose mean embedding they share. Frames
+            should be a second or two apart; without times those of a camera count as one second apart, in the data
+            set's order. With the query's own camera in the gallery the query's own sighting is in a mean too.
+        tracklet_blend: share of a tracklet's mean in the embedding of each of its sightings, from 0 to 1.
+        tracker: how sightings are linked.
         candidates: so many best detections of each query are re-ranked.
         rerank: also re-rank each query's candidates by the neighbours that they share with it (k-reciprocal).
         unlabelled: whether detections of people without an identity count as wrong, or leave the ranking.
@@ -113,9 +123,12 @@ def search(
     """
     from datasets import read_frames
     from search.cascade import Cascade
+    from search.context import PRW_CONTEXT, ContextSize
     from search.crop_search import CropPersonSearch
     from search.inference import detect_split
 
+    if tracklets and format == "cuhk-sysu":
+        raise ValueError("--tracklets is given, but cuhk-sysu's frames are single pictures of no camera; leave it out")
     cascade = Cascade(second_weight, candidates, rerank)
     protocols = _protocols(format, root, gallery_size, same_camera)
     samples, left_out = read_frames(format, root, "gallery")
@@ -131,23 +144,33 @@ def search(
         )
     ignore = {s.name: s.boxes[s.person_ids < 0] for s in samples} if unlabelled == "ignore" else None
     shared: dict[str, Any] = {"score_threshold": score_threshold, "ignore": ignore}
+    if context:
+        shared["context"] = PRW_CONTEXT if format == "prw" else ContextSize()
     looks = [found.by_frame] if crops is None else [found.by_frame, found.second]
     probes = _Probes([network] if crops is None else [network, CropPersonSearch(None, crops)], samples, batch_size)
+    if tracklets:
+        shared["tracklets"] = _linked(samples, looks, tracker, tracklet_blend, second_weight)
     rows, records = [], []
     for name, asked in protocols:
         queries, embeddings = probes.embed(asked)
         if not queries:
             raise ValueError(f"no query of {root} can be embedded, the first: {': '.join(probes.failures[-1])}")
-        matching = _matching(format, queries, embeddings[0], looks[0], score_threshold) if context else None
-        seen = list(zip(looks, embeddings, strict=True))
-        for label, metrics in _rankings(name, seen, queries, cascade, matching, shared):
+        for label, metrics in _rankings(name, list(zip(looks, embeddings, strict=True)), queries, cascade, shared):
             rows.append([label, len(queries), metrics.mean_ap, metrics.top1, metrics.top5, metrics.top10])
             records.append({"protocol": label, "queries": len(queries), "metrics": metrics})
     header = ["protocol", "queries", "mAP", "top-1", "top-5", "top-10"]
     note = "" if ignore is None else "\ndetections of unlabelled people leave the ranking (--unlabelled ignore)"
+    if context and all(query.frame is None for _, asked in protocols for query in asked):
+        note += "\nno query is a box in a frame, so nobody is beside one and context changes nothing"
     if crops is not None:
         note += f"\ncascade: {1 - second_weight:g} of the joint model's similarity, {second_weight:g} of SphereReID's"
-    figures = {"rows": records, "unlabelled": unlabelled, "cascade": cascade}
+    figures: dict[str, Any] = {"rows": records, "unlabelled": unlabelled, "cascade": cascade, "tracklets": None}
+    if tracklets:
+        linked = _summary(shared["tracklets"].tracks)
+        figures["tracklets"] = {"blend": tracklet_blend, "tracker": tracker, **linked}
+        note += "\ntracklets: {tracklets}, of {sightings_each:.1f} sightings each; {blend:g} of their mean".format(
+            **linked, blend=tracklet_blend
+        )
     return Outcome(table(header, rows) + note, figures, [*left_out, *_lines([*found.failures, *probes.failures])])
 
 
@@ -184,11 +207,9 @@ class _Probes:
         return kept, [torch.stack(stage) for stage in zip(*rows, strict=True)]
 
 
-def _rankings(
-    name: str, looks: Any, queries: Any, cascade: Any, matching: dict[str, Any] | None, shared: dict[str, Any]
-) -> list[tuple[str, Any]]:
-    """(label, SearchMetrics) of one protocol: every stage, context matching where asked for, and by chance."""
-    from search.protocols import evaluate_search, random_ranking
+def _rankings(name: str, looks: Any, queries: Any, cascade: Any, shared: dict[str, Any]) -> list[tuple[str, Any]]:
+    """(label, SearchMetrics) of one protocol: every stage, and by chance."""
+    from search.protocols import random_ranking
     from search.stages import PLAIN, compare_stages
 
     stages = compare_stages(looks, queries, cascade, **shared)
@@ -197,24 +218,33 @@ def _rankings(
         (name if label == PLAIN and len(looks) == 1 else f"{name}, {label}", metrics)
         for label, metrics in stages.items()
     ]
-    found, probes = looks[0]
-    if matching is not None:
-        rankings.append((f"{name}, context", evaluate_search(found, queries, probes, **matching, **shared)))
-    return [*rankings, (f"{name}, random ranking", random_ranking(found, queries, **shared))]
+    plain = {key: shared[key] for key in ("score_threshold", "ignore")}
+    return [*rankings, (f"{name}, random ranking", random_ranking(looks[0][0], queries, **plain))]
+
+
+def _linked(samples: Any, looks: Sequence[Any], tracker: TrackerSettings, blend: float, second_weight: float) -> Any:
+    """The detections' tracklets, linked by what the search ranks by."""
+    from search.stages import TrackletMeans, fused_detections
+    from search.tracking import track_frames
+
+    found = looks[0] if len(looks) == 1 else fused_detections(looks[0], looks[1], second_weight)
+    with Progress("Linking") as progress:
+        return TrackletMeans(track_frames(samples, found, tracker, on_progress=progress), blend)
+
+
+def _summary(tracks: Mapping[str, Any]) -> dict[str, float]:
+    """How many tracklets there are, and of how many sightings each in the mean."""
+    import numpy as np
+
+    numbers = np.concatenate([np.zeros(0, dtype=np.int64), *tracks.values()])
+    numbers = numbers[numbers >= 0]
+    count = len(np.unique(numbers))
+    return {"tracklets": count, "sightings_each": len(numbers) / max(count, 1)}
 
 
 def _probe_key(query: Any) -> object:
     """What a query's embedding depends on."""
     return query.frame, str(query.crop), None if query.box is None else query.box.tobytes()
-
-
-def _matching(name: str, queries: Any, probes: Any, found: Any, score_threshold: float) -> dict[str, Any]:
-    """Arguments of context matching, with the published sizes of each data set."""
-    from search.inference import query_context
-
-    gallery, people = (30, 4) if name == "prw" else (10, 3)
-    beside = query_context(queries, probes, found, score_threshold=score_threshold)
-    return {"context": beside, "context_gallery": gallery, "context_people": people}
 
 
 def _protocols(

@@ -11,8 +11,22 @@ from datasets.samples import Query
 from detection.detections import Detections
 from reid.rerank import k_reciprocal
 from search.cascade import Cascade
+from search.context import ContextSize
+from search.inference import query_context
 from search.protocols import evaluate_reranked, evaluate_search
-from search.stages import CASCADE, CASCADE_RERANKED, PLAIN, RERANKED, SECOND, compare_stages, fused_detections
+from search.stages import (
+    CASCADE,
+    CASCADE_RERANKED,
+    CONTEXT,
+    PLAIN,
+    RERANKED,
+    SECOND,
+    TRACKLETS,
+    TrackletMeans,
+    compare_stages,
+    fused_detections,
+)
+from search.tracking import averaged
 
 PEOPLE, FRAMES, SIZES = 6, 24, (10, 7)
 
@@ -128,6 +142,44 @@ def test_every_stage_has_a_row_over_the_same_detections(world: tuple, weight: fl
         np.testing.assert_allclose(stages[CASCADE_RERANKED].average_precisions, end.average_precisions, atol=1e-6)
     assert list(compare_stages(looks[:1], queries, Cascade())) == [PLAIN]
     assert list(compare_stages(looks[:1], queries, Cascade(rerank=True))) == [PLAIN, RERANKED]
+
+
+def test_tracklets_and_context_have_rows_that_say_what_they_include(world: tuple) -> None:
+    """Sightings share means look by look before both are weighted; probes and those beside them keep their own."""
+    looks, queries, ignore = world
+    random = np.random.default_rng(5)
+    tracks = {name: random.permutation(5)[:3] - 1 for name in looks[0][0]}
+    means, size, cascade = TrackletMeans(tracks, 0.7), ContextSize(6, 2), Cascade(0.4, 30, rerank=True)
+    stages = compare_stages(looks, queries, cascade, ignore=ignore, context=size, tracklets=means)
+    over = f"{CASCADE} + {TRACKLETS}"
+    assert list(stages) == [PLAIN, CONTEXT, SECOND, CASCADE, over, f"{over} + {CONTEXT}", f"{over} + {RERANKED}"]
+    (first, probes), (second, second_probes) = looks
+    plain = fused_detections(first, second, 0.4)
+    both = torch.cat([probes * 0.6**0.5, second_probes * 0.4**0.5], dim=1)
+    steady = fused_detections(averaged(first, tracks, blend=0.7), averaged(second, tracks, blend=0.7), 0.4)
+    beside = {"context_gallery": 6, "context_people": 2, "ignore": ignore}
+    expected = {
+        CONTEXT: evaluate_search(first, queries, probes, context=query_context(queries, probes, first), **beside),
+        over: evaluate_search(steady, queries, both, ignore=ignore),
+        f"{over} + {CONTEXT}": evaluate_search(
+            steady, queries, both, context=query_context(queries, both, plain), **beside
+        ),
+        f"{over} + {RERANKED}": evaluate_reranked(steady, queries, both, ignore=ignore, candidates=30),
+    }
+    for label, metrics in expected.items():
+        np.testing.assert_allclose(stages[label].average_precisions, metrics.average_precisions, atol=1e-6)
+    assert stages[over].mean_ap != stages[CASCADE].mean_ap
+    assert stages[CONTEXT].mean_ap != stages[PLAIN].mean_ap
+    same = compare_stages(looks, queries, Cascade(0.4), ignore=ignore, tracklets=TrackletMeans(tracks, 0.0))
+    np.testing.assert_allclose(same[over].average_precisions, same[CASCADE].average_precisions, atol=1e-6)
+    alone = compare_stages(looks[:1], queries, Cascade(rerank=True), context=size, tracklets=means)
+    assert list(alone) == [PLAIN, CONTEXT, TRACKLETS, f"{TRACKLETS} + {CONTEXT}", f"{TRACKLETS} + {RERANKED}"]
+
+
+@pytest.mark.parametrize("size", [(0, 3), (10, 0)])
+def test_a_context_of_nobody_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="expected at least 1"):
+        ContextSize(*size)
 
 
 def test_looks_at_different_detections_are_refused(world: tuple) -> None:

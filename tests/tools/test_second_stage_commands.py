@@ -184,11 +184,19 @@ def test_the_evaluation_has_a_row_for_every_stage(
     plain = rows("--model", joint)
     assert list(plain) == ["", ", random ranking"]
     stages = rows(
-        "--model", joint, "--second-stage", crops, "--second-weight", "1", "--rerank", "--context", "--candidates", "50"
-    )
+        "--model", joint, "--second-stage", crops, "--second-weight", "1", "--rerank", "--candidates", "50",
+        "--context", "--tracklets", "--tracklet-blend", "1", "--tracker.minimum_similarity", "0.4",
+    )  # fmt: skip
+    over = ", cascade + tracklets"
     assert list(stages) == [
-        ", joint alone", ", SphereReID alone", ", cascade", ", cascade + k-reciprocal", ", context", ", random ranking",
+        ", joint alone", ", context", ", SphereReID alone", ", cascade", over, f"{over} + context",
+        f"{over} + k-reciprocal", ", random ranking",
     ]  # fmt: skip
+    linked = json.loads((tmp_path / "s.json").read_text())["tracklets"]
+    assert linked["blend"] == 1
+    assert linked["tracker"]["minimum_similarity"] == 0.4
+    assert linked["tracklets"] > 0
+    assert linked["sightings_each"] > 1
     assert stages[", joint alone"] == plain[""]
     assert stages[", random ranking"] == plain[", random ranking"]
     alone = rows("--detector", joint, "--second-stage", crops)
