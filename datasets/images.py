@@ -5,8 +5,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+
+_EXIF_ORIENTATION = 0x0112
+_FIRST_TURNED = 5
+"""EXIF orientations from 5 to 8 lie on their side."""
 
 _JPEG_START = b"\xff\xd8"
 _JPEG_END = b"\xff\xd9"
@@ -54,6 +59,17 @@ def read_image(path: Path | str) -> NDArray[np.uint8]:
     except OSError as error:
         raise ImageError(path, f"cannot be read ({error.strerror})") from error
     return decode_image(content, path)
+
+
+def image_aspect(path: Path | str) -> float:
+    """Width over height of a picture as `read_image` gives it, from its header alone; 1 where there is none to read."""
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            turned = picture.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_TURNED
+    except (OSError, ValueError, SyntaxError):  # what a damaged header raises; reading the picture will name it
+        return 1.0
+    return height / width if turned else width / height
 
 
 def decode_image(content: bytes, path: Path) -> NDArray[np.uint8]:

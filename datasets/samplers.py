@@ -1,4 +1,4 @@
-"""Which crops make a batch: P people with K pictures each, or plain shuffling."""
+"""What makes a batch: of crops P people with K pictures each, or plain shuffling; of frames those of one shape."""
 
 from collections.abc import Sequence
 
@@ -67,3 +67,41 @@ def shuffled_batches(crops: int, batch_size: int, *, seed: int, epoch: int) -> l
         raise ValueError(f"{crops} crops in batches of {batch_size}, expected 1 or more of each")
     order = np.random.default_rng([seed, epoch]).permutation(crops)
     return list(np.resize(order, -(-crops // batch_size) * batch_size).reshape(-1, batch_size))
+
+
+def frame_batches(
+    aspects: Sequence[float] | NDArray[np.float64], batch_size: int, *, seed: int, epoch: int
+) -> list[list[tuple[int, int]]]:
+    """Shuffled batches of frames, each of one shape as far as that goes, so that little is padded.
+
+    Each frame comes once an epoch. What is left of each shape makes up the last batches, which are mixed, and the very
+    last is filled from the epoch's beginning.
+
+    Args:
+        aspects: (N,) widths over heights; frames whose aspects round to the same eighth of an octave are of one shape.
+        batch_size: frames a batch.
+        seed: with `epoch` decides the order.
+        epoch: counted from 0.
+
+    Returns:
+        (epoch, frame) each, N / batch_size batches rounded up.
+
+    Raises:
+        ValueError: no frames, or a batch size below 1.
+    """
+    if not len(aspects) or batch_size < 1:
+        raise ValueError(f"{len(aspects)} frames in batches of {batch_size}, expected 1 or more of each")
+    generator = np.random.default_rng([seed, epoch])
+    order = generator.permutation(len(aspects))
+    shapes = np.round(8 * np.log2(np.asarray(aspects, dtype=np.float64)))[order]
+    groups = [order[shapes == shape] for shape in np.unique(shapes)]
+    whole = [group[: len(group) // batch_size * batch_size].reshape(-1, batch_size) for group in groups]
+    rest = np.concatenate([group[len(group) // batch_size * batch_size :] for group in groups])
+    full = np.concatenate(whole)
+    if len(groups) > 1:
+        full = generator.permutation(full)
+    if len(rest):
+        beginning = full.ravel() if len(full) else rest
+        rest = np.concatenate([rest, np.resize(beginning, -len(rest) % batch_size)])
+    batches = np.concatenate([full, rest.reshape(-1, batch_size)])
+    return [[(epoch, int(row)) for row in rows] for rows in batches]

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from reid.precision import default_device
+from reid.settings import departures
 from reid.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
 
 FORMAT = "personsearch-joint-1"
@@ -74,4 +75,5 @@ def fingerprint(model: PersonSearchRCNN) -> str:
 
     A gallery stores it, so that a probe is never compared with embeddings of another model.
     """
-    return state_fingerprint(repr((model.detector_config, model.embedding_config)), model)
+    structure = [departures(model.detector_config), departures(model.embedding_config)]
+    return state_fingerprint(json.dumps(structure, sort_keys=True), model)

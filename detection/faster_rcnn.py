@@ -11,10 +11,12 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import MultiScaleRoIAlign
 
 from detection.backbones import BACKBONES, BackboneName, build_pyramid, stage_range
+from detection.sampling import OneSizePerBatch
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class DetectorConfig:
         box_features: width of the box head.
         min_size: length of the shorter side of the network's input in pixels; larger finds smaller people, slower.
         max_size: upper bound of the longer side in pixels.
+        train_sizes: further lengths of the shorter side, one of them or min_size drawn for each training batch.
         rpn_post_nms: proposals kept per image when detecting, out of twice as many per pyramid level; twice that in
             training. Crowds need more; suppression of proposals takes a fifth of a training step at 1000.
         box_batch: RoIs sampled per image in training, a quarter to a half of them people.
@@ -57,6 +60,7 @@ class DetectorConfig:
     box_features: int = 1024
     min_size: int = 900
     max_size: int = 1500
+    train_sizes: tuple[int, ...] = ()
     rpn_post_nms: int = 300
     box_batch: int = 128
     box_positive_fraction: float = 0.5
@@ -69,6 +73,7 @@ class DetectorConfig:
         object.__setattr__(self, "pyramid_levels", tuple(self.pyramid_levels))
         object.__setattr__(self, "anchor_sizes", tuple(tuple(sizes) for sizes in self.anchor_sizes))
         object.__setattr__(self, "anchor_ratios", tuple(self.anchor_ratios))
+        object.__setattr__(self, "train_sizes", tuple(self.train_sizes))
         if self.backbone not in BACKBONES:
             raise ValueError(f"backbone {self.backbone!r}, expected one of {', '.join(BACKBONES)}")
         lowest, highest = stage_range(self.backbone)
@@ -88,6 +93,8 @@ class DetectorConfig:
             )
         if not 32 <= self.min_size <= self.max_size:
             raise ValueError(f"min_size {self.min_size} and max_size {self.max_size}, expected 32 <= min <= max")
+        if any(not 32 <= size <= self.max_size for size in self.train_sizes):
+            raise ValueError(f"train_sizes {self.train_sizes}, expected numbers from 32 to max_size {self.max_size}")
 
 
 def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
@@ -109,11 +116,11 @@ def build_detector(config: DetectorConfig) -> FasterRCNN:
     """
     backbone = build_backbone(config)
     anchors = AnchorGenerator(config.anchor_sizes, (config.anchor_ratios,) * len(config.anchor_sizes))
-    maps = [str(row) for row in range(len(config.pyramid_levels))]
-    pool = MultiScaleRoIAlign(featmap_names=maps, output_size=7, sampling_ratio=2)
-    return FasterRCNN(
+    sizes = (*config.train_sizes, config.min_size)
+    heads = build_box_heads(config)
+    detector = FasterRCNN(
         backbone,
-        min_size=config.min_size,
+        min_size=sizes,
         max_size=config.max_size,
         rpn_anchor_generator=anchors,
         rpn_head=_Float32RPNHead(config.pyramid_channels, anchors.num_anchors_per_location()[0]),
@@ -121,14 +128,31 @@ def build_detector(config: DetectorConfig) -> FasterRCNN:
         rpn_pre_nms_top_n_test=2 * config.rpn_post_nms,
         rpn_post_nms_top_n_train=2 * config.rpn_post_nms,
         rpn_post_nms_top_n_test=config.rpn_post_nms,
-        box_roi_pool=pool,
+        box_roi_pool=heads.box_roi_pool,
+        box_head=heads.box_head,
+        box_predictor=heads.box_predictor,
+    )
+    detector.roi_heads = heads
+    given = detector.transform
+    detector.transform = OneSizePerBatch(sizes, config.max_size, given.image_mean, given.image_std)
+    return detector
+
+
+def build_box_heads(config: DetectorConfig) -> RoIHeads:
+    """What looks at boxes and says whether they hold a person and where exactly, weights random."""
+    maps = [str(row) for row in range(len(config.pyramid_levels))]
+    return RoIHeads(
+        box_roi_pool=MultiScaleRoIAlign(featmap_names=maps, output_size=7, sampling_ratio=2),
         box_head=TwoMLPHead(config.pyramid_channels * 7 * 7, config.box_features),
         box_predictor=FastRCNNPredictor(config.box_features, num_classes=2),
-        box_score_thresh=config.score_threshold,
-        box_nms_thresh=config.nms_threshold,
-        box_detections_per_img=config.detections_per_frame,
-        box_batch_size_per_image=config.box_batch,
-        box_positive_fraction=config.box_positive_fraction,
+        fg_iou_thresh=0.5,
+        bg_iou_thresh=0.5,
+        batch_size_per_image=config.box_batch,
+        positive_fraction=config.box_positive_fraction,
+        bbox_reg_weights=None,
+        score_thresh=config.score_threshold,
+        nms_thresh=config.nms_threshold,
+        detections_per_img=config.detections_per_frame,
     )
 
 

@@ -1,61 +1,46 @@
 """The joint model: Faster R-CNN and an embedding head on its RoIs, three methods with one return type each.
 
-losses(images, targets) -> JointLosses     training: detection losses and the labelled embeddings
+losses(images, targets) -> JointLosses     training: detection losses and the embeddings of people
 detect(images)          -> [Detections]    boxes, scores and unit embeddings of every person
 embed(images, boxes)    -> [Tensor]        unit embeddings of given boxes, a probe's for example
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.roi_heads import fastrcnn_loss
+from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.models.detection.transform import resize_boxes
-from torchvision.ops import Conv2dNormActivation, MultiScaleRoIAlign
+from torchvision.ops import clip_boxes_to_image
 
 from datasets.samples import BACKGROUND
 from detection.detections import Detections
-from detection.faster_rcnn import DetectorConfig, build_detector
+from detection.embedding_head import EmbeddingConfig, EmbeddingHead, NormScore
+from detection.faster_rcnn import DetectorConfig, build_box_heads, build_detector
+from detection.sampling import frame_sampler
 from reid.precision import Precision, autocast
 
 Target = dict[str, Tensor]
-"""boxes (N, 4) xyxy pixels, labels (N,) ones, person_index (N,) >= 0 or UNLABELLED, camera_index (N,)."""
+"""boxes (N, 4) xyxy pixels, labels (N,) ones, person_index (N,) >= 0 or UNLABELLED, camera_index (N,); frame_seed, an
+integer that decides what is sampled of the frame, may be absent."""
 
 
-@dataclass(frozen=True)
-class EmbeddingConfig:
-    """The structure of the embedding head.
-
-    Args:
-        dimension: length of an embedding; 256 is what person search uses.
-        pool_height: rows that RoIAlign samples of a person; twice the width, as people stand. Even.
-        pool_width: columns that RoIAlign samples. Even.
-        channels: width of the head's convolutions.
-    """
-
-    dimension: int = 256
-    pool_height: int = 16
-    pool_width: int = 8
-    channels: int = 256
-
-
-@dataclass(frozen=True)
-class JointLosses:
+class JointLosses(NamedTuple):
     """What one training step needs.
 
     Args:
-        detection: the four losses of Faster R-CNN, scalars: loss_objectness, loss_rpn_box_reg, loss_classifier,
-            loss_box_reg.
-        embeddings: (R, D) float32 unit embeddings of the sampled RoIs that are people; background RoIs are not
-            embedded, as no identity loss counts them.
+        detection: scalars: the four losses of Faster R-CNN, loss_objectness, loss_rpn_box_reg, loss_classifier,
+            loss_box_reg; with refined boxes loss_refined_classifier and loss_refined_box_reg; with norm-aware
+            embeddings loss_norm.
+        embeddings: (R, D) float32 raw embeddings of the sampled RoIs that are people, their direction the identity;
+            background RoIs are not among them, as no identity loss counts them.
         person_index: (R,) identity of each, >= 0 or UNLABELLED.
         camera_index: (R,) camera of the frame each comes from.
         image_index: (R,) row of the frame in the batch.
+        truth_index: (R,) row of the person in the frame's target.
+        overlap: (R,) float32 overlap (IoU) of the RoI with that person's box.
     """
 
     detection: dict[str, Tensor]
@@ -63,35 +48,8 @@ class JointLosses:
     person_index: Tensor
     camera_index: Tensor
     image_index: Tensor
-
-
-class EmbeddingHead(nn.Module):
-    """RoIs of a feature pyramid to unit vectors.
-
-    A person is sampled tall (16 x 8 by default), two convolutions mix the neighbourhood, the columns are averaged and
-    the rows kept apart, so that hair, upper and lower clothes stay in their places; a linear map follows.
-
-    The norm is GroupNorm: a step sees a handful of people, and BatchNorm over so few makes an embedding depend on who
-    else is in the batch (measured: the OIM loss then rises instead of falling).
-    """
-
-    def __init__(self, config: EmbeddingConfig, map_names: Sequence[str], in_channels: int) -> None:
-        super().__init__()
-        size = (config.pool_height, config.pool_width)
-        self.pool = MultiScaleRoIAlign(featmap_names=list(map_names), output_size=size, sampling_ratio=2)
-        norm = partial(nn.GroupNorm, math.gcd(32, config.channels))
-        self.convolutions = nn.Sequential(
-            Conv2dNormActivation(in_channels, config.channels, 3, norm_layer=norm),
-            Conv2dNormActivation(config.channels, config.channels, 3, stride=2, norm_layer=norm),
-        )
-        rows = (config.pool_height + 1) // 2
-        self.project = nn.Linear(rows * config.channels, config.dimension)
-
-    def forward(self, features: dict[str, Tensor], boxes: list[Tensor], image_sizes: list[tuple[int, int]]) -> Tensor:
-        """Unit embeddings (sum of boxes, D), float32, of boxes in the coordinates of the network's input."""
-        pooled = self.pool(features, boxes, image_sizes)  # (R, C, 16, 8)
-        stripes = self.convolutions(pooled).mean(dim=3)  # (R, channels, 8)
-        return functional.normalize(self.project(stripes.flatten(1)).float(), dim=1)  # (R, D)
+    truth_index: Tensor
+    overlap: Tensor
 
 
 class PersonSearchRCNN(nn.Module):
@@ -120,11 +78,21 @@ class PersonSearchRCNN(nn.Module):
         self.detector = build_detector(self.detector_config)
         names = [str(row) for row in range(len(self.detector_config.pyramid_levels))]
         self.embedding_head = EmbeddingHead(self.embedding_config, names, self.detector_config.pyramid_channels)
+        self.refinement = build_box_heads(self.detector_config) if self.embedding_config.refined else None
+        self.norm_score = NormScore() if self.embedding_config.norm_aware else None
+        parts = [self.detector.rpn, *(heads for _, heads in self._stages())]
+        self._samplers = [frame_sampler(part, stage) for stage, part in enumerate(parts)]
 
     @property
     def embedding_dim(self) -> int:
         """Length of an embedding."""
         return self.embedding_config.dimension
+
+    @property
+    def box_loss_names(self) -> tuple[str, ...]:
+        """The names of the box heads' losses in `JointLosses.detection`, and of the norm's."""
+        names = [f"loss_{name}{part}" for name, _ in self._stages() for part in ("classifier", "box_reg")]
+        return (*names, *(() if self.norm_score is None else ("loss_norm",)))
 
     @property
     def device(self) -> torch.device:
@@ -143,28 +111,47 @@ class PersonSearchRCNN(nn.Module):
         """
         if not self.training:
             raise RuntimeError("losses() needs training mode, call model.train() first")
+        for sampler in self._samplers:
+            sampler.seeds = [int(target["frame_seed"]) for target in targets if "frame_seed" in target]
         with autocast(self.device, self.precision):
             image_list, scaled = self.detector.transform(images, targets)
+            sizes = image_list.image_sizes
             features = self._features(image_list)
-            proposals, rpn_losses = self.detector.rpn(image_list, features, scaled)
-            heads = self.detector.roi_heads
-            proposals, matched, labels, regression_targets = heads.select_training_samples(proposals, scaled)
-            pooled = heads.box_roi_pool(features, proposals, image_list.image_sizes)
-            class_logits, box_regression = heads.box_predictor(heads.box_head(pooled))
-            loss_classifier, loss_box_reg = fastrcnn_loss(
-                class_logits.float(), box_regression.float(), labels, regression_targets
-            )
+            boxes, losses = self.detector.rpn(image_list, features, scaled)
+            for name, heads in self._stages():
+                boxes, matched, labels, regression_targets = heads.select_training_samples(boxes, scaled)
+                logits, regression = self._look(heads, features, boxes, sizes)
+                losses[f"loss_{name}classifier"], losses[f"loss_{name}box_reg"] = fastrcnn_loss(
+                    logits, regression, labels, regression_targets
+                )
+                sampled = boxes
+                boxes = _moved(heads, boxes, regression.detach(), sizes)
             people = [label > 0 for label in labels]
-            boxes = [box[mask] for box, mask in zip(proposals, people, strict=True)]
-            embeddings = self.embedding_head(features, boxes, image_list.image_sizes)
+            if self.norm_score is None:
+                kept = [box[mask] for box, mask in zip(sampled, people, strict=True)]
+                embeddings = self.embedding_head(features, kept, sizes)
+            else:
+                everything = self.embedding_head(features, sampled, sizes)
+                is_person = torch.cat(people)
+                losses["loss_norm"] = functional.binary_cross_entropy_with_logits(
+                    self.norm_score(everything), is_person.float()
+                )
+                embeddings = everything[is_person]
         rows = [index[mask] for index, mask in zip(matched, people, strict=True)]
-        counts = torch.tensor([len(box) for box in boxes], device=self.device)
+        counts = torch.tensor([len(row) for row in rows], device=self.device)
+        found = torch.cat([box[mask] for box, mask in zip(sampled, people, strict=True)])
+        truths = [
+            target["boxes"][row] if len(target["boxes"]) else target["boxes"].new_zeros(len(row), 4)
+            for target, row in zip(scaled, rows, strict=True)
+        ]
         return JointLosses(
-            {**rpn_losses, "loss_classifier": loss_classifier, "loss_box_reg": loss_box_reg},
+            losses,
             embeddings,
             _gather(targets, "person_index", rows, BACKGROUND),
             _gather(targets, "camera_index", rows, 0),
-            torch.arange(len(boxes), device=self.device).repeat_interleave(counts),
+            torch.arange(len(rows), device=self.device).repeat_interleave(counts),
+            torch.cat(rows),
+            paired_overlap(found, torch.cat(truths)),
         )
 
     @torch.no_grad()
@@ -183,14 +170,19 @@ class PersonSearchRCNN(nn.Module):
         with autocast(self.device, self.precision):
             image_list, _ = self.detector.transform([image.to(self.device) for image in images])
             features = self._features(image_list)
-            proposals, _ = self.detector.rpn(image_list, features)
-            heads = self.detector.roi_heads
-            pooled = heads.box_roi_pool(features, proposals, image_list.image_sizes)
-            class_logits, box_regression = heads.box_predictor(heads.box_head(pooled))
-            boxes, scores, _ = heads.postprocess_detections(
-                class_logits.float(), box_regression.float(), proposals, image_list.image_sizes
-            )
-            embeddings = self.embedding_head(features, boxes, image_list.image_sizes)
+            sizes = image_list.image_sizes
+            boxes, _ = self.detector.rpn(image_list, features)
+            stages = self._stages()
+            for _, heads in stages[:-1]:
+                _, regression = self._look(heads, features, boxes, sizes)
+                boxes = _moved(heads, boxes, regression, sizes)
+            heads = stages[-1][1]
+            logits, regression = self._look(heads, features, boxes, sizes)
+            if self.norm_score is not None:
+                person = self.norm_score(self.embedding_head(features, boxes, sizes))
+                logits = torch.stack([torch.zeros_like(person), person], dim=1)
+            boxes, scores, _ = heads.postprocess_detections(logits, regression, boxes, sizes)
+            embeddings = functional.normalize(self.embedding_head(features, boxes, sizes), dim=1)
         counts = [len(rows) for rows in boxes]
         return [
             Detections(_resize(box, size, image), score, embedding)
@@ -225,8 +217,21 @@ class PersonSearchRCNN(nn.Module):
             targets = [{"boxes": box} for box in boxes]
             image_list, scaled = self.detector.transform([image.to(self.device) for image in images], targets)
             features = self._features(image_list)
-            embeddings = self.embedding_head(features, [one["boxes"] for one in scaled], image_list.image_sizes)
+            found = self.embedding_head(features, [one["boxes"] for one in scaled], image_list.image_sizes)
+            embeddings = functional.normalize(found, dim=1)
         return list(embeddings.split([len(box) for box in boxes]))
+
+    def _stages(self) -> list[tuple[str, RoIHeads]]:
+        """The box heads, one after another, and what their losses are called."""
+        first = [("", self.detector.roi_heads)]
+        return first if self.refinement is None else [*first, ("refined_", self.refinement)]
+
+    def _look(
+        self, heads: RoIHeads, features: dict[str, Tensor], boxes: list[Tensor], sizes: list[tuple[int, int]]
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (R, 2) and box regression (R, 8) of boxes, float32."""
+        logits, regression = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, boxes, sizes)))
+        return logits.float(), regression.float()
 
     def _features(self, image_list: ImageList) -> dict[str, Tensor]:
         """The pyramid in float32: anchors take its precision, and RoIAlign computes in float32 anyway."""
@@ -236,6 +241,21 @@ class PersonSearchRCNN(nn.Module):
     def _require_evaluation(self, method: str) -> None:
         if self.training:
             raise RuntimeError(f"{method}() needs evaluation mode, call model.eval() first")
+
+
+def paired_overlap(boxes: Tensor, others: Tensor) -> Tensor:
+    """The overlap (IoU) of each box (N, 4) xyxy with the box of the same row; 0 where both have no area."""
+    size = (torch.minimum(boxes[:, 2:], others[:, 2:]) - torch.maximum(boxes[:, :2], others[:, :2])).clamp(min=0)
+    shared = size.prod(dim=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) + (others[:, 2:] - others[:, :2]).prod(dim=1)
+    return shared / (areas - shared).clamp(min=1e-9)
+
+
+def _moved(heads: RoIHeads, boxes: list[Tensor], regression: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
+    """Boxes where the head's regression for a person puts them, inside their frames."""
+    counts = [len(box) for box in boxes]
+    decoded = heads.box_coder.decode(regression, boxes)[:, 1].split(counts)
+    return [clip_boxes_to_image(box, size) for box, size in zip(decoded, sizes, strict=True)]
 
 
 def _gather(targets: list[Target], key: str, rows: list[Tensor], empty: int) -> Tensor:

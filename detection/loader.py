@@ -74,6 +74,7 @@ class TrainingFrames(Dataset[Item]):
             "labels": torch.ones(len(boxes), dtype=torch.int64),
             "person_index": torch.from_numpy(sample.person_ids[kept]),
             "camera_index": torch.full((len(boxes),), camera, dtype=torch.int64),
+            "frame_seed": torch.tensor(seed),
         }
         return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), target
 
@@ -93,14 +94,6 @@ def without_regions(image: NDArray[np.uint8], regions: FloatBoxes, people: Float
         for x1, y1, x2, y2 in boxes.round().astype(int).clip(0):
             hidden[y1:y2, x1:x2] = value
     return np.where(hidden[..., None], np.uint8(GREY), image)
-
-
-def epoch_order(frames: int, batch_size: int, *, seed: int, epoch: int) -> list[list[tuple[int, int]]]:
-    """The batches of an epoch: each frame once, shuffled; a last batch that is not full is filled from the start."""
-    order = np.random.default_rng([seed, epoch]).permutation(frames)
-    count = -(-frames // batch_size)
-    order = np.resize(order, count * batch_size)
-    return [[(epoch, int(row)) for row in rows] for rows in order.reshape(count, batch_size)]
 
 
 def load_batches(frames: TrainingFrames, batches: Sequence[list[tuple[int, int]]], *, workers: int) -> Iterator[Batch]:

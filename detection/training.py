@@ -1,35 +1,36 @@
-"""Training the joint model: detection losses plus an identity loss over memory tables, step by step, resumable.
+"""Training the joint model: detection losses plus identity losses over memory tables.
 
-One step: draw a batch, model.losses, criterion(embeddings, person_index), backward, optimiser step, criterion.update.
+One step: draw a batch, model.losses, criterion(embeddings, person_index), backward, optimizer step, criterion.update.
 """
 
 import dataclasses
-import hashlib
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
+from datasets.images import image_aspect
+from datasets.samplers import frame_batches
 from datasets.samples import FrameSample
 from datasets.transforms import FrameAugmentation, FrameTransform
 from detection.checkpoints import save_model
-from detection.joint import PersonSearchRCNN, Target
-from detection.loader import TrainingFrames, epoch_order, load_batches
-from reid.losses import OIMLoss
-from reid.run_files import MODEL_FILE, DivergedError, MetricLog, read_resume_point, write_resume_point
+from detection.joint import JointLosses, PersonSearchRCNN
+from detection.loader import Batch, TrainingFrames, load_batches
+from reid.batch_rows import gather_rows_with_gradient, occurrence_rank
+from reid.criteria import IdentityCriterion, LossConfig
+from reid.sphere_reid import CropFeatures
+from reid.training_run import EpochReport, RunSummary, StepReport, TrainingRun, digest_of, parameter_groups
 
-COLUMNS = (
-    "step", "epoch", "learning_rate", "loss", "loss_objectness", "loss_rpn_box_reg", "loss_classifier",
-    "loss_box_reg", "loss_identity", "people", "images_per_second",
-)  # fmt: skip
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
-StepReport = Callable[[int, int, dict[str, float]], None]
+JOINT_LOSSES = LossConfig(sphere=0.0, oim=1.0, oim_queue=500)
+"""Online instance matching alone, as the joint model was published; the queue has PRW's length, CUHK-SYSU's is 5000."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,21 @@ class JointTrainingConfig:
 
     Args:
         epochs: passes over the frames.
-        batch_size: frames a step. BatchNorm that trains wants four or more.
+        batch_size: frames a step, over all processes. BatchNorm that trains wants four or more in each.
         learning_rate: of AdamW after the warm-up; it then falls to a hundredth along half a cosine.
-        weight_decay: of AdamW, on every weight but biases and BatchNorm.
+        weight_decay: of AdamW, on every weight but biases and norms.
         warmup_steps: steps of linear warm-up; at most a tenth of all steps are used.
         clip_norm: gradients are scaled down to this norm; a guard against single bad batches.
-        identity_weight: factor of the identity loss beside the detection losses.
-        queue_size: length of OIM's queue of unlabelled people; CUHK-SYSU 5000, PRW 500 are published.
-        momentum: how much of a table row stays at an update.
-        scale: inverse temperature of OIM.
+        accumulate: a batch is computed in so many parts, for less memory; BatchNorm then sees a part at a time.
+        ema_decay: share of its old value that the moving average of the weights keeps at a step, which is what is kept
+            in the end; 0 keeps the weights of the last step.
+        anchors: which sampled boxes of a person the identity losses count and the tables remember: "all", or "one", the
+            box that fits it best.
+        sure_updates: tables take less of an embedding whose box fits its person less (by their overlap).
+        group_aspects: batches hold frames of one shape as far as that goes, so that little is padded.
         seed: of weights, order, augmentation and RoI sampling.
         workers: threads that decode and augment ahead of the network; 0 does it between the steps.
-        checkpoint_steps: a resume point is written this often, and after each epoch.
+        checkpoint_steps: a resume point is written this often, and at the end.
     """
 
     epochs: int = 20
@@ -58,19 +62,20 @@ class JointTrainingConfig:
     weight_decay: float = 1e-2
     warmup_steps: int = 200
     clip_norm: float = 10.0
-    identity_weight: float = 1.0
-    queue_size: int = 500
-    momentum: float = 0.5
-    scale: float = 30.0
+    accumulate: int = 1
+    ema_decay: float = 0.0
+    anchors: Literal["all", "one"] = "all"
+    sure_updates: bool = False
+    group_aspects: bool = True
     seed: int = 0
     workers: int = 2
     checkpoint_steps: int = 500
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "checkpoint_steps"):
+        for name in ("epochs", "batch_size", "accumulate", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("workers", "queue_size", "warmup_steps"):
+        for name in ("workers", "warmup_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not self.learning_rate > 0:
@@ -78,44 +83,38 @@ class JointTrainingConfig:
 
 
 @dataclass(frozen=True)
-class TrainingSummary:
+class TrainingSummary(RunSummary):
     """What a training did.
 
     Args:
-        steps: in all, those before a resume too.
-        epochs: in all.
         identities: labelled people of the training split.
         frames: of the training split.
-        seconds: of this call.
-        losses: of the last step.
-        model_file: where the trained model is.
-        failures: (frame name, reason) of frames that could not be read; training went on without them.
     """
 
-    steps: int
-    epochs: int
     identities: int
     frames: int
-    seconds: float
-    losses: dict[str, float]
-    model_file: Path
-    failures: tuple[tuple[str, str], ...] = ()
 
 
-class JointTrainer:
-    """A training in a run directory: model.safetensors, resume.pt, metrics.csv, TensorBoard events, config.json.
+class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
+    """A training of the joint model in a run directory.
 
     Args:
         model: the model to train, on its device.
         samples: the split "train"; identities 0 .. P-1.
         run_directory: where everything is written.
         config: the recipe.
+        losses: the identity losses, added to those of the detector by their weights.
         augmentation: of the frames.
         notes: kept in the model file (data, command).
+        fabric: the processes that train together.
 
     Raises:
         ValueError: no frames, or no identity is labelled.
     """
+
+    model: PersonSearchRCNN
+    criterion: IdentityCriterion
+    forward_methods = ("losses",)
 
     def __init__(
         self,
@@ -124,8 +123,10 @@ class JointTrainer:
         run_directory: Path,
         *,
         config: JointTrainingConfig,
+        losses: LossConfig = JOINT_LOSSES,
         augmentation: FrameAugmentation | None = None,
         notes: dict[str, object] | None = None,
+        fabric: "Fabric | None" = None,
     ) -> None:
         ids = np.concatenate([sample.person_ids for sample in samples]) if samples else np.empty(0, np.int64)
         if not (ids >= 0).any():
@@ -133,9 +134,10 @@ class JointTrainer:
                 f"{len(samples)} training frames hold no person with an identity, expected some person_id >= 0; "
                 f"check the split with `personsearch data check`"
             )
-        self.model = model
+        if losses.metric_on != "embedding":
+            raise ValueError(f"metric_on is {losses.metric_on!r}, expected 'embedding': boxes have no pooled features")
         self.config = config
-        self.directory = run_directory
+        self.loss_config = losses
         self.augmentation = augmentation or FrameAugmentation()
         self.notes = notes or {}
         self.identities = int(ids.max()) + 1
@@ -146,157 +148,119 @@ class JointTrainer:
             seed=config.seed,
             cameras={camera: row for row, camera in enumerate(cameras)},
         )
-        self.criterion = OIMLoss(
-            model.embedding_dim, self.identities, config.queue_size, momentum=config.momentum, scale=config.scale
+        grouped = config.group_aspects
+        self._aspects = [image_aspect(sample.path) if grouped else 1.0 for sample in samples]
+        torch.manual_seed(config.seed)
+        criterion = IdentityCriterion(
+            losses,
+            embedding_dim=model.embedding_dim,
+            feature_dim=model.embedding_dim,
+            identities=self.identities,
+            cameras=max(1, len(cameras)),
         ).to(model.device)
-        self.steps_per_epoch = -(-len(samples) // config.batch_size)
-        self.total_steps = config.epochs * self.steps_per_epoch
-        self.optimizer = torch.optim.AdamW(_parameter_groups(model, config.weight_decay), lr=config.learning_rate)
-        warmup = max(1, min(config.warmup_steps, self.total_steps // 10))
-        self.schedule = LambdaLR(self.optimizer, lambda step: _learning_rate_factor(step, warmup, self.total_steps))
-        self.step = 0
-
-    def resume(self) -> None:
-        """Go back to the last resume point of the run directory; what follows equals an uninterrupted run.
-
-        To the bit on a processor; on a GPU as far as its kernels are deterministic (RoIAlign's gradient is not).
-
-        Raises:
-            FileNotFoundError: nothing to resume from.
-            ValueError: the resume point is damaged, or belongs to other data, another model or another recipe.
-        """
-        state = read_resume_point(self.directory, self._recipe())
-        self.model.load_state_dict(state["model"])
-        self.criterion.load_state_dict(state["criterion"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.step = int(state["step"])
-
-    def run(self, on_step: StepReport | None = None) -> TrainingSummary:
-        """Train to the end, from the present step.
-
-        Args:
-            on_step: called after each step with (steps done, steps in all, figures of the step).
-
-        Raises:
-            DivergedError: a loss is not finite any more.
-            ValueError: not a single training frame could be read.
-        """
-        started = time.perf_counter()
-        if self.step == 0:
-            torch.manual_seed(self.config.seed)
-        figures: dict[str, float] = {}
-        failures: dict[str, str] = {}
-        self.directory.mkdir(parents=True, exist_ok=True)
-        log = MetricLog(self.directory, COLUMNS, resume_step=self.step)
-        self.model.train()
-        try:
-            for epoch in range(self.step // self.steps_per_epoch, self.config.epochs):
-                batches = epoch_order(len(self.frames), self.config.batch_size, seed=self.config.seed, epoch=epoch)[
-                    self.step % self.steps_per_epoch :
-                ]
-                for batch in load_batches(self.frames, batches, workers=self.config.workers):
-                    failures |= dict(batch.failures)
-                    if batch.images:
-                        figures = self._train_step(batch.images, batch.targets)
-                        log.add({"step": self.step + 1, "epoch": epoch, **figures})
-                    self.step += 1
-                    if not figures:
-                        continue  # nothing is trained yet, so there is nothing to keep or to show
-                    if self.step % self.config.checkpoint_steps == 0 or self.step % self.steps_per_epoch == 0:
-                        log.flush()
-                        self._write()
-                    if on_step is not None:
-                        on_step(self.step, self.total_steps, figures)
-                if len(failures) == len({sample.name for sample in self.frames.samples}):
-                    name, reason = next(iter(failures.items()))
-                    raise ValueError(f"none of the {len(failures)} training frames could be read; {name}: {reason}")
-        finally:
-            log.close()
-        if not (self.directory / MODEL_FILE).is_file():
-            self._write()
-        self.model.eval()
-        return TrainingSummary(
-            self.step,
-            self.config.epochs,
-            self.identities,
-            len(self.frames),
-            time.perf_counter() - started,
-            {name: value for name, value in figures.items() if name.startswith("loss")},
-            self.directory / MODEL_FILE,
-            tuple(failures.items()),
+        steps_per_epoch = -(-len(samples) // config.batch_size)
+        total = config.epochs * steps_per_epoch
+        warmup = max(1, min(config.warmup_steps, total // 10))
+        trained = nn.ModuleList([model, criterion])
+        super().__init__(
+            model,
+            criterion,
+            run_directory,
+            config=config,
+            optimizer=torch.optim.AdamW(
+                parameter_groups(trained, config.weight_decay), lr=config.learning_rate, fused=True
+            ),
+            rate_factor=lambda epoch: _learning_rate_factor(round(epoch * steps_per_epoch), warmup, total),
+            steps_per_epoch=steps_per_epoch,
+            fabric=fabric,
         )
 
-    def _train_step(self, images: list[Tensor], targets: list[Target]) -> dict[str, float]:
-        begun = time.perf_counter()
-        device = self.model.device
-        pictures = [image.to(device, non_blocking=True).float() / 255 for image in images]
-        moved = [{name: value.to(device) for name, value in target.items()} for target in targets]
-        losses = self.model.losses(pictures, moved)
-        identity = self.criterion(losses.embeddings, losses.person_index)
-        total = sum(losses.detection.values(), start=self.config.identity_weight * identity)
-        parts = {name: float(value.detach()) for name, value in losses.detection.items()}
-        parts |= {"loss": float(total.detach()), "loss_identity": float(identity.detach())}
-        if not math.isfinite(parts["loss"]):
-            raise DivergedError(
-                f"the loss is {parts['loss']} at step {self.step + 1}: {parts}; lower learning_rate or clip_norm"
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        rate = self.optimizer.param_groups[0]["lr"]
-        self.optimizer.step()
-        self.schedule.step()
-        self.criterion.update(losses.embeddings.detach(), losses.person_index)
-        return {
-            **parts,
-            "learning_rate": rate,
-            "people": float(len(losses.embeddings)),
-            "images_per_second": len(images) / (time.perf_counter() - begun),
-        }
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every loss, how many boxes of people a step had, and the speed."""
+        detection = ("loss_objectness", "loss_rpn_box_reg", *self.model.box_loss_names)
+        identity = self.criterion.names[1:]
+        return ("step", "epoch", "learning_rate", "loss", *detection, "loss_identity", *identity, "people",
+                "images_per_second")  # fmt: skip
 
-    def _recipe(self) -> dict[str, object]:
+    def run(self, on_step: StepReport | None = None, on_epoch: EpochReport | None = None) -> TrainingSummary:
+        """Train to the end, from the present step; see `TrainingRun.run`."""
+        summary = super().run(on_step, on_epoch)
+        return TrainingSummary(**vars(summary), identities=self.identities, frames=len(self.frames))
+
+    def batches(self, epoch: int) -> list[list[tuple[int, int]]]:
+        """(epoch, frame) each."""
+        return frame_batches(self._aspects, self.config.batch_size, seed=self.config.seed, epoch=epoch)
+
+    def load(self, epoch: int, batches: Sequence[list[tuple[int, int]]]) -> Iterator[Batch]:
+        """Decoded and augmented ahead of the network."""
+        return load_batches(self.frames, batches, workers=self.config.workers)
+
+    def size(self, batch: Batch) -> int:
+        """Its frames."""
+        return len(batch.images)
+
+    def losses(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor], tuple[Tensor, ...]]:
+        """The detector's losses over this process's frames, the criterion over the people of all processes."""
+        device = self.model.device
+        pictures = [image.to(device, non_blocking=True).float() / 255 for image in batch.images]
+        moved = [{name: value.to(device) for name, value in target.items()} for target in batch.targets]
+        found = cast(PersonSearchRCNN, network).losses(pictures, moved)
+        rows = best_boxes(found) if self.config.anchors == "one" else torch.arange(len(found.overlap), device=device)
+        own = (found.embeddings[rows], found.person_index[rows], found.camera_index[rows], found.overlap[rows])
+        embeddings, person_index, camera_index = gather_rows_with_gradient(*own[:3])
+        parts = self.criterion(CropFeatures(embeddings, embeddings), person_index, camera_index)
+        identity = parts.pop("loss")
+        total = sum(found.detection.values(), start=identity)
+        named = {**found.detection, **parts, "loss": total, "loss_identity": identity}
+        named["people"] = torch.tensor(float(len(person_index)), device=device)
+        return total, named, (own[0].detach(), *own[1:])
+
+    def remember(self, rows: Sequence[Tensor]) -> None:
+        """Tables, with the people of all parts and processes."""
+        embeddings, person_index, camera_index, overlap = rows
+        confidence = overlap if self.config.sure_updates else None
+        self.criterion.update(CropFeatures(embeddings, embeddings), person_index, camera_index, confidence)
+
+    def save(self, model: nn.Module, path: Path) -> None:
+        """The model file, without tables."""
+        save_model(path, cast(PersonSearchRCNN, model), notes=self.notes | {"steps": self.step})
+
+    def recipe(self) -> Mapping[str, object]:
         """What must be the same when a run goes on; the number of loader threads changes nothing."""
         recipe: dict[str, object] = dataclasses.asdict(self.config)
         parts = {
             "detector": self.model.detector_config,
             "embedding": self.model.embedding_config,
+            "losses": self.loss_config,
             "augmentation": self.augmentation,
         }
         for name, part in parts.items():
             recipe |= {f"{name}.{key}": str(value) for key, value in vars(part).items()}
-        recipe |= {"frames": len(self.frames), "identities": self.identities, "data": self._data_digest()}
+        recipe |= {"frames": len(self.frames), "identities": self.identities}
+        recipe["data"] = digest_of(
+            [s.name.encode() + s.boxes.tobytes() + s.person_ids.tobytes() for s in self.frames.samples]
+        )
         for name in ("workers", "checkpoint_steps"):
             recipe.pop(name)
         return recipe
 
-    def _data_digest(self) -> str:
-        """Tells data sets apart that have as many frames and people."""
-        digest = hashlib.sha256()
-        for sample in self.frames.samples:
-            digest.update(sample.name.encode())
-            digest.update(sample.boxes.tobytes() + sample.person_ids.tobytes())
-        return digest.hexdigest()[:16]
 
-    def _write(self) -> None:
-        save_model(self.directory / MODEL_FILE, self.model, notes=self.notes | {"steps": self.step})
-        state = {
-            "recipe": self._recipe(),
-            "model": self.model.state_dict(),
-            "criterion": self.criterion.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "step": self.step,
-        }
-        write_resume_point(self.directory, state)
+def best_boxes(found: JointLosses) -> Tensor:
+    """Of every person of every frame the row whose box fits it best, the first of several.
 
+    Args:
+        found: of one batch, R rows.
 
-def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    Returns:
+        (K,) int64 rows, in their order.
+    """
+    if not len(found.overlap):
+        return found.truth_index
+    people = found.image_index * (1 + found.truth_index.max())
+    order = torch.argsort(found.overlap, descending=True, stable=True)
+    first = occurrence_rank((people + found.truth_index)[order]) == 0
+    return order[first].sort().values
 
 
 def _learning_rate_factor(step: int, warmup: int, total: int) -> float:

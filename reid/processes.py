@@ -30,11 +30,6 @@ def join_processes() -> "Fabric":
     return fabric
 
 
-def is_first_process() -> bool:
-    """Whether this is the process that writes files and prints."""
-    return int(os.environ.get("RANK", "0")) == 0
-
-
 def synchronized_norms(model: nn.Module) -> nn.Module:
     """BatchNorm over the batches of all processes. PyTorch has it for GPUs alone: elsewhere each keeps its own."""
     on_processor = next(model.parameters()).device.type == "cpu"
@@ -42,6 +37,15 @@ def synchronized_norms(model: nn.Module) -> nn.Module:
         return model
     synchronized: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return synchronized
+
+
+def gather_failures(failures: dict[str, str]) -> dict[str, str]:
+    """What could not be read by any process; every process must call it."""
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+        return failures
+    everywhere: list[dict[str, str]] = [{} for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(everywhere, failures)
+    return {name: reason for one in everywhere for name, reason in one.items()}
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
-from reid.processes import average, join_processes, synchronized_norms
+from reid.processes import average, gather_failures, join_processes, synchronized_norms
 from reid.run_files import MODEL_FILE, DivergedError, MetricLog, read_resume_point, write_resume_point
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             float(np.median(speeds)) if speeds else 0.0,
             {name: value for name, value in figures.items() if name.startswith("loss")},
             self.directory / MODEL_FILE,
-            tuple(failures.items()),
+            tuple(gather_failures(failures).items()),
         )
 
     def _log(self) -> MetricLog | None:
@@ -297,7 +297,8 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             # Gradients of all but the last part stay in their process.
             with self._fabric.no_backward_sync(network, enabled=number < len(parts) - 1):
                 loss, named, rows = self.losses(network, part)
-                sums = {name: sums.get(name, 0.0) + value.detach().float() / len(parts) for name, value in named.items()}
+                for name, value in named.items():
+                    sums[name] = sums.get(name, value.new_zeros(())) + value.detach().float() / len(parts)
                 if number == len(parts) - 1:
                     figures = self._checked(sums)
                 self._fabric.backward(loss / len(parts))

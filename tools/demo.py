@@ -110,14 +110,17 @@ def _train(output: Path, *, seed: int, epochs: int, from_scratch: bool) -> Path:
     recipe = joint_recipe("plaza")
     rate = recipe.training.learning_rate
     # The shipped checkpoint knows people apart already; what a short fine-tuning sharpens most is the boxes.
-    brief: dict[str, Any] = {"epochs": epochs or 1, "learning_rate": rate / 5, "identity_weight": 0.2}
+    brief: dict[str, Any] = {"epochs": epochs or 1, "learning_rate": rate / 5}
     changes: dict[str, Any] = {"epochs": epochs or 30} if from_scratch else brief
     training = dataclasses.replace(recipe.training, seed=seed, **changes)
     samples = load_frames("custom", output / "plaza", "train")
     weights = "none" if from_scratch else str(SHIPPED)
     model = start_model(weights, recipe.detector, recipe.embedding, seed=seed)
     write_config(output / "run", {"weights": Path(weights).name, "training": dataclasses.asdict(training)})
-    trainer = JointTrainer(model, samples, output / "run", config=training, augmentation=recipe.augmentation)
+    losses = recipe.losses if from_scratch else dataclasses.replace(recipe.losses, oim=0.2)
+    trainer = JointTrainer(
+        model, samples, output / "run", config=training, losses=losses, augmentation=recipe.augmentation
+    )
     with Progress("2/4 training the joint model", unit="step") as progress:
         summary = trainer.run(lambda done, total, figures: progress(done, total, loss=figures["loss"]))
     return summary.model_file

@@ -32,6 +32,8 @@ class Outcome:
 
     def report(self, command: str, json_file: Path | None) -> int:
         """Print the text and the failures, write the figures, and give the exit status."""
+        if not is_first_process():
+            return 1 if self.failures or self.failed else 0
         if json_file is not None:
             write_json(json_file, {"command": command, **self.figures, "failures": list(self.failures)})
         if self.text:
@@ -39,6 +41,11 @@ class Outcome:
         for failure in self.failures:
             print(f"personsearch: {failure}", file=sys.stderr)
         return 1 if self.failures or self.failed else 0
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes files and prints, of those that torchrun started together."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

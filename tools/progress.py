@@ -6,6 +6,8 @@ from typing import ClassVar, Literal, Self
 
 from tqdm import tqdm
 
+from tools.outcome import is_first_process
+
 When = Literal["auto", "always", "never"]
 
 
@@ -22,6 +24,7 @@ class Progress:
 
     def __init__(self, label: str, unit: str = "frame") -> None:
         shown = self.when == "always" or (self.when == "auto" and sys.stderr.isatty())
+        shown = shown and is_first_process()
         self._bar: tqdm[None] = tqdm(
             desc=label, unit=f" {unit}", disable=not shown, file=sys.stderr, dynamic_ncols=True, leave=True
         )

@@ -1,5 +1,6 @@
 """The shipped presets as the values that the library takes."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import yaml
@@ -7,7 +8,8 @@ import yaml
 from datasets.transforms import FrameAugmentation
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
-from detection.training import JointTrainingConfig
+from detection.training import JOINT_LOSSES, JointTrainingConfig
+from reid.criteria import LossConfig
 from tools.parsing import PRESETS
 
 
@@ -17,6 +19,7 @@ class JointRecipe:
 
     detector: DetectorConfig
     embedding: EmbeddingConfig
+    losses: LossConfig
     training: JointTrainingConfig
     augmentation: FrameAugmentation
 
@@ -27,6 +30,7 @@ def joint_recipe(name: str) -> JointRecipe:
     return JointRecipe(
         DetectorConfig(**values.get("detector", {})),
         EmbeddingConfig(**values.get("embedding", {})),
+        dataclasses.replace(JOINT_LOSSES, **values.get("losses", {})),
         JointTrainingConfig(**values.get("training", {})),
         FrameAugmentation(**values.get("augmentation", {})),
     )

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from datasets.transforms import FrameAugmentation
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
-from detection.training import JointTrainingConfig
-from tools.outcome import Outcome, table
+from detection.training import JOINT_LOSSES, JointTrainingConfig
+from reid.criteria import LossConfig
+from tools.outcome import Outcome, is_first_process, table
 from tools.progress import Progress
 
 FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
@@ -25,6 +26,7 @@ def joint(
     resume: bool = False,
     detector: DetectorConfig = DetectorConfig(),  # noqa: B008 - frozen
     embedding: EmbeddingConfig = EmbeddingConfig(),  # noqa: B008
+    losses: LossConfig = JOINT_LOSSES,
     training: JointTrainingConfig = JointTrainingConfig(),  # noqa: B008
     augmentation: FrameAugmentation = FrameAugmentation(),  # noqa: B008
 ) -> Outcome:
@@ -43,6 +45,7 @@ def joint(
         resume: go on from the last resume point of the output folder.
         detector: structure of the detector.
         embedding: structure of the embedding head.
+        losses: the identity losses, added to those of the detector by their weights; the Sphere loss is off here.
         training: the recipe.
         augmentation: how far training frames depart from the recorded ones.
     """
@@ -50,8 +53,10 @@ def joint(
     from datasets.joined import join_training_frames
     from detection.start import resumed_model, start_model
     from detection.training import JointTrainer
+    from reid.processes import join_processes
     from reid.run_files import write_config
 
+    fabric = join_processes()
     roots = [root, *(also or [])]
     read = {str(part): read_frames(format, part, "train") for part in roots}
     samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
@@ -60,10 +65,19 @@ def joint(
     else:
         model = start_model(weights, detector, embedding, seed=training.seed)
     notes = {"data": [f"{format} {part.name}" for part in roots], "weights": Path(weights).name, "seed": training.seed}
-    trainer = JointTrainer(model, samples, output, config=training, augmentation=augmentation, notes=notes)
+    trainer = JointTrainer(
+        model,
+        samples,
+        output,
+        config=training,
+        losses=losses,
+        augmentation=augmentation,
+        notes=notes,
+        fabric=fabric,
+    )
     if resume:
         trainer.resume()
-    else:
+    elif is_first_process():
         settings = {
             "command": sys.argv[1:],
             "roots": [str(part) for part in roots],
@@ -71,7 +85,7 @@ def joint(
             "weights": weights,
         }
         parts: dict[str, Any] = {"detector": model.detector_config, "embedding": model.embedding_config}
-        parts |= {"training": training, "augmentation": augmentation}
+        parts |= {"losses": losses, "training": training, "augmentation": augmentation}
         write_config(output, settings | {name: dataclasses.asdict(part) for name, part in parts.items()})
     with Progress("Training", unit="step") as progress:
         summary = trainer.run(

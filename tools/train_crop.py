@@ -10,7 +10,7 @@ from reid.criteria import LossConfig
 from reid.sphere_reid import SphereReIDConfig
 from reid.training import CropTrainingConfig
 from tools.crop_options import CropFormat, CropOptions
-from tools.outcome import Outcome, table
+from tools.outcome import Outcome, is_first_process, table
 from tools.progress import Progress
 
 
@@ -48,19 +48,21 @@ def crop(
     """
     from datasets import read_crops
     from reid.periodic import PeriodicEvaluation
+    from reid.processes import join_processes
     from reid.run_files import write_config
     from reid.start import resumed_crop_model, start_crop_model
     from reid.training import CropTrainer
 
+    fabric = join_processes()
     samples, left_out = read_crops(format, root, "train", **data.of(format))
     model = resumed_crop_model(output, network) if resume else start_crop_model(weights, network, seed=training.seed)
     notes = {"data": f"{format} {root.name}", "weights": Path(weights).name, "seed": training.seed}
     trainer = CropTrainer(
-        model, samples, output, config=training, losses=losses, augmentation=augmentation, notes=notes
+        model, samples, output, config=training, losses=losses, augmentation=augmentation, notes=notes, fabric=fabric
     )
     if resume:
         trainer.resume()
-    else:
+    elif is_first_process():
         parts: dict[str, Any] = {
             "network": model.config,
             "losses": losses,

@@ -10,6 +10,7 @@ from typing import Literal
 from datasets.transforms import CropAugmentation
 from reid.backbones import Backbone
 from reid.criteria import LossConfig
+from reid.settings import departures
 from reid.sphere_reid import SphereReIDConfig
 from reid.training import CropTrainingConfig
 
@@ -72,25 +73,12 @@ class Recipe:
 
         Only what departs from its default counts, so that a setting added later leaves finished trainings valid.
         """
-        return hashlib.sha256(json.dumps(_departures(self), sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(departures(self), sort_keys=True).encode()).hexdigest()[:12]
 
     def with_seed(self, seed: int) -> "Recipe":
         """The same with another seed, in the training it starts from too."""
         start = None if self.start is None else self.start.with_seed(seed)
         return dataclasses.replace(self, training=dataclasses.replace(self.training, seed=seed), start=start)
-
-
-def _departures(settings: object) -> object:
-    """The fields of nested dataclasses that are not at their default, as plain values."""
-    if not dataclasses.is_dataclass(settings):
-        return settings
-    values = {}
-    for entry in dataclasses.fields(settings):
-        value = getattr(settings, entry.name)
-        default = entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
-        if value != default:
-            values[entry.name] = _departures(value)
-    return values
 
 
 @dataclass(frozen=True)

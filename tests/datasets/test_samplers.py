@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from datasets.samplers import balanced_batches, shuffled_batches
+from datasets.samplers import balanced_batches, frame_batches, shuffled_batches
 
 IDS = np.repeat(np.arange(10), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 
@@ -69,3 +69,34 @@ def test_shuffling_shows_every_crop_once() -> None:
 def test_wrong_input_is_named(call) -> None:
     with pytest.raises(ValueError, match="expected"):
         call()
+
+
+@pytest.mark.parametrize(("frames", "batch"), [(9, 3), (10, 4), (3, 8)])
+def test_an_epoch_sees_every_frame_and_only_full_batches(frames: int, batch: int) -> None:
+    for aspects in (np.ones(frames), np.where(np.arange(frames) % 3, 16 / 9, 5 / 4)):
+        batches = frame_batches(aspects, batch, seed=5, epoch=2)
+        assert len(batches) == -(-frames // batch)
+        assert all(len(rows) == batch for rows in batches)
+        assert {row for rows in batches for _, row in rows} == set(range(frames))
+        assert {epoch for rows in batches for epoch, _ in rows} == {2}
+        assert batches == frame_batches(aspects, batch, seed=5, epoch=2)
+        assert batches != frame_batches(aspects, batch, seed=6, epoch=2) or frames < batch
+
+
+def test_batches_hold_frames_of_one_shape_but_for_what_is_left() -> None:
+    """A batch is mixed only where the frames of a shape do not come out even; sizes that differ by a pixel are one."""
+    aspects = np.array([1920 / 1080] * 30 + [1919 / 1080] * 11 + [720 / 576] * 22 + [1080 / 1920] * 3)
+    shape = np.repeat([0, 0, 1, 2], [30, 11, 22, 3])
+    batches = [[row for _, row in rows] for rows in frame_batches(aspects, 4, seed=0, epoch=0)]
+    mixed = [rows for rows in batches if len(set(shape[rows])) > 1]
+    assert len(mixed) <= 2
+    assert len(batches) == 17
+    kinds = [shape[rows[0]] for rows in batches if rows not in mixed]
+    assert kinds != sorted(kinds), "shapes take turns"
+
+
+def test_frames_or_batches_of_nothing_are_named() -> None:
+    with pytest.raises(ValueError, match="0 frames in batches of 4"):
+        frame_batches([], 4, seed=0, epoch=0)
+    with pytest.raises(ValueError, match="2 frames in batches of 0"):
+        frame_batches([1.0, 1.0], 0, seed=0, epoch=0)

@@ -47,7 +47,7 @@ def test_embeddings_carry_the_identity_of_the_box_they_lie_on(
     assert set(first) == {4, UNLABELLED}
     assert set(result.person_index[result.image_index == 1].tolist()) == {2}
     assert set(result.camera_index.tolist()) == {3}
-    torch.testing.assert_close(result.embeddings.norm(dim=1), torch.ones(len(result.embeddings)))
+    assert result.overlap.min() >= 0.5
 
 
 @pytest.mark.parametrize("people", [0, 1])

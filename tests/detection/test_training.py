@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.samplers import frame_batches
 from datasets.samples import FrameSample
 from datasets.transforms import FrameAugmentation, FrameTransform
 from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.loader import GREY, TrainingFrames, epoch_order, load_batches, without_regions
+from detection.loader import GREY, TrainingFrames, load_batches, without_regions
 from detection.start import resumed_model
-from detection.training import COLUMNS, JointTrainer, JointTrainingConfig
+from detection.training import JointTrainer, JointTrainingConfig
+from reid.criteria import LossConfig
 from reid.run_files import DivergedError, MetricLog, write_config
 
-CONFIG = JointTrainingConfig(epochs=3, batch_size=3, learning_rate=2e-3, workers=0, queue_size=5, checkpoint_steps=2)
+CONFIG = JointTrainingConfig(epochs=3, batch_size=3, learning_rate=2e-3, workers=0, checkpoint_steps=2)
+LOSSES = LossConfig(sphere=0, oim=1, oim_queue=5)
 
 
 def trainer(
@@ -27,14 +30,19 @@ def trainer(
     detector: DetectorConfig,
     embedding: EmbeddingConfig,
     config: JointTrainingConfig = CONFIG,
+    losses: LossConfig = LOSSES,
 ) -> JointTrainer:
     torch.manual_seed(config.seed)
-    return JointTrainer(PersonSearchRCNN(detector, embedding, precision="float32"), samples, directory, config=config)
+    model = PersonSearchRCNN(detector, embedding, precision="float32")
+    return JointTrainer(model, samples, directory, config=config, losses=losses)
 
 
 def rows(directory: Path) -> list[dict[str, str]]:
     with (directory / "metrics.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+COLUMNS = ("step", "epoch", "loss", "images_per_second")
 
 
 class Interrupted(Exception):
@@ -66,7 +74,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         assert torch.equal(value, again.model.state_dict()[name]), name
     for name, value in whole.criterion.state_dict().items():
         assert torch.equal(value, again.criterion.state_dict()[name]), name
-    fixed = [name for name in COLUMNS if name != "images_per_second"]
+    fixed = [name for name in whole.columns if name != "images_per_second"]
     assert [[row[name] for name in fixed] for row in rows(tmp_path / "cut")] == [
         [row[name] for name in fixed] for row in rows(tmp_path / "whole")
     ]
@@ -82,8 +90,8 @@ def test_training_lowers_the_detection_loss_and_fills_the_tables(
     run.run()
     loss = [float(row["loss"]) - float(row["loss_identity"]) for row in rows(tmp_path / "run")]
     assert np.mean(loss[-6:]) < 0.7 * np.mean(loss[:6])
-    torch.testing.assert_close(run.criterion.table.norm(dim=1), torch.ones(2))
-    assert run.criterion.queue.norm(dim=1).gt(0).any()
+    torch.testing.assert_close(run.criterion.losses["oim"].table.norm(dim=1), torch.ones(2))
+    assert run.criterion.losses["oim"].queue.norm(dim=1).gt(0).any()
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
 
 
@@ -149,16 +157,6 @@ def test_a_run_directory_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match="holds a run already"):
         write_config(tmp_path / "run", {"seed": 2})
     assert '"seed": 1' in (tmp_path / "run" / "config.json").read_text()
-
-
-@pytest.mark.parametrize(("frames_count", "batch"), [(9, 3), (10, 4), (3, 8)])
-def test_an_epoch_sees_every_frame_and_only_full_batches(frames_count: int, batch: int) -> None:
-    batches = epoch_order(frames_count, batch, seed=5, epoch=2)
-    assert all(len(rows) == batch for rows in batches)
-    assert {row for rows in batches for _, row in rows} == set(range(frames_count))
-    assert {epoch for rows in batches for epoch, _ in rows} == {2}
-    assert batches == epoch_order(frames_count, batch, seed=5, epoch=2)
-    assert batches != epoch_order(frames_count, batch, seed=6, epoch=2) or frames_count < batch
 
 
 @pytest.mark.parametrize("change", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"workers": -1}])
@@ -255,7 +253,7 @@ def test_regions_to_ignore_are_hidden_and_people_in_them_stay() -> None:
 
 def test_threads_load_the_same_batches_in_the_same_order(frames: list[FrameSample]) -> None:
     loaded = TrainingFrames(frames, FrameTransform(FrameAugmentation()), seed=3, cameras={})
-    batches = [batch for epoch in range(3) for batch in epoch_order(len(frames), 2, seed=3, epoch=epoch)]
+    batches = [batch for epoch in range(3) for batch in frame_batches([1.0] * len(frames), 2, seed=3, epoch=epoch)]
     alone = list(load_batches(loaded, batches, workers=0))
     together = list(load_batches(loaded, batches, workers=3))
     assert len(alone) == len(together) == len(batches)

@@ -64,12 +64,13 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path, capsys: pyt
 
 def test_the_training_curve_shows_what_the_losses_were(tmp_path: Path) -> None:
     """Also where the total weighs the identity loss by less than one."""
-    from detection.training import COLUMNS
     from tools.demo_report import training_curve
 
-    values = {name: "0.25" for name in COLUMNS} | {"loss_identity": "4.0", "loss": "1.8"}
-    lines = [",".join(COLUMNS)]
-    lines += [",".join((values | {"step": str(step)})[name] for name in COLUMNS) for step in (1, 2)]
+    detection = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
+    columns = ("step", "epoch", "learning_rate", "loss", *detection, "loss_identity", "people", "images_per_second")
+    values = {name: "0.25" for name in columns} | {"loss_identity": "4.0", "loss": "1.8"}
+    lines = [",".join(columns)]
+    lines += [",".join((values | {"step": str(step)})[name] for name in columns) for step in (1, 2)]
     (tmp_path / "metrics.csv").write_text("\n".join(lines) + "\n")
     series = training_curve(tmp_path / "metrics.csv").series
     assert series["identity (OIM)"] == [(1.0, 4.0), (2.0, 4.0)]

@@ -23,7 +23,8 @@ detector:
   rpn_post_nms: 20
   box_batch: 16
 embedding: {dimension: 16, pool_height: 8, pool_width: 4, channels: 16}
-training: {epochs: 1, batch_size: 4, workers: 0, queue_size: 8}
+training: {epochs: 1, batch_size: 4, workers: 0}
+losses: {oim_queue: 8}
 """
 
 

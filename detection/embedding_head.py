@@ -1,0 +1,80 @@
+"""The embedding head: people in a feature pyramid to vectors."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation, MultiScaleRoIAlign
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig:
+    """The structure of the embedding head, and which boxes it sees.
+
+    Args:
+        dimension: length of an embedding; 256 is what person search uses.
+        pool_height: rows that RoIAlign samples of a person; twice the width, as people stand. Even.
+        pool_width: columns that RoIAlign samples. Even.
+        channels: width of the head's convolutions.
+        refined: a second box head looks at the boxes that the first one made, and people are embedded from those
+            instead of from proposals (sequential, as SeqNet does; Li and Miao, AAAI 2021).
+        norm_aware: the length of the raw embedding says how sure it is that there is a person (norm-aware embedding;
+            Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020), and scores the detections.
+    """
+
+    dimension: int = 256
+    pool_height: int = 16
+    pool_width: int = 8
+    channels: int = 256
+    refined: bool = False
+    norm_aware: bool = False
+
+
+class EmbeddingHead(nn.Module):
+    """RoIs of a feature pyramid to raw embeddings, whose direction tells people apart.
+
+    A person is sampled tall (16 x 8 by default), two convolutions mix the neighbourhood, the columns are averaged and
+    the rows kept apart, so that hair, upper and lower clothes stay in their places; a linear map follows.
+
+    The norm is GroupNorm: a step sees a handful of people, and BatchNorm over so few makes an embedding depend on who
+    else is in the batch (measured: the OIM loss then rises instead of falling).
+    """
+
+    def __init__(self, config: EmbeddingConfig, map_names: Sequence[str], in_channels: int) -> None:
+        super().__init__()
+        size = (config.pool_height, config.pool_width)
+        self.pool = MultiScaleRoIAlign(featmap_names=list(map_names), output_size=size, sampling_ratio=2)
+        norm = partial(nn.GroupNorm, math.gcd(32, config.channels))
+        self.convolutions = nn.Sequential(
+            Conv2dNormActivation(in_channels, config.channels, 3, norm_layer=norm),
+            Conv2dNormActivation(config.channels, config.channels, 3, stride=2, norm_layer=norm),
+        )
+        rows = (config.pool_height + 1) // 2
+        self.project = nn.Linear(rows * config.channels, config.dimension)
+
+    def forward(self, features: dict[str, Tensor], boxes: list[Tensor], image_sizes: list[tuple[int, int]]) -> Tensor:
+        """Raw embeddings (sum of boxes, D), float32, of boxes in the coordinates of the network's input."""
+        pooled = self.pool(features, boxes, image_sizes)  # (R, C, 16, 8)
+        stripes = self.convolutions(pooled).mean(dim=3)  # (R, channels, 8)
+        return self.project(stripes.flatten(1)).float()  # (R, D)
+
+
+class NormScore(nn.Module):
+    """How sure the length of an embedding is that there is a person.
+
+    The length is brought to mean 0 and deviation 1 and scaled by BatchNorm, as in the paper, and is a logit then.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(1)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Raw embeddings (R, D) to logits (R,); in training R has to be 2 or more."""
+        length = torch.linalg.vector_norm(embeddings.float(), dim=1, keepdim=True)  # (R, 1)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            logits: Tensor = self.norm(length).squeeze(1)
+        return logits
