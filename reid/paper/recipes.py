@@ -31,7 +31,7 @@ class Scale:
         height: of the input, pixels; crops are resized to 9/8 of it where the paper resizes to 288 x 144.
         width: likewise.
         epochs: of SphereReID's recipe, 140 in the paper.
-        toim_epochs: of TOIM's recipe, each over all crops, 13 in the paper; the softmax training before takes as many.
+        toim_epochs: of TOIM's recipe, each over all crops, 13 in the paper; the softmax training before takes `epochs`.
         tricks_epochs: of the bag of tricks, 120 in the paper.
         adadelta_rate: learning rate of TOIM's recipe, 0.001 in the paper, which starts from ImageNet's weights.
         weights: what every training starts from: "imagenet" in the papers.
