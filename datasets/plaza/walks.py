@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,10 @@ Array = NDArray[np.float64]
 
 AT_ONCE = 8
 """People on the square at the same time, where there are enough of them."""
+CROSSING = 36.0
+"""Seconds that a walker is about on the square."""
+LEAD = 34.0
+"""Seconds before a recording starts that the first person sets out."""
 
 GATES = np.array(
     [(-22.0, -1.0), (-21.0, 9.5), (22.0, 5.0), (21.5, -6.0), (5.0, 18.0), (-7.5, 17.5), (-9.0, -18.0), (7.5, -17.5)]
@@ -74,16 +79,32 @@ class _Visit:
         elapsed = second - self.start
         if not 0 <= elapsed < self.end - self.start:
             return None
-        before = self.pause_at / self.speed
-        standing = before <= elapsed < before + self.pause
-        way = self.pause_at if standing else self.speed * (elapsed - (self.pause if elapsed >= before else 0.0))
-        step = np.arange(len(self.path)) * 0.25
-        x, y = (float(np.interp(way, step, self.path[:, axis])) for axis in (0, 1))
-        ahead, behind = (
-            np.array([np.interp(way + d, step, self.path[:, axis]) for axis in (0, 1)]) for d in (0.4, -0.4)
-        )
+        way, standing = self._way(np.array([elapsed]))
+        x, y = self._place(way)[0].tolist()
+        ahead, behind = self._place(way + 0.4)[0], self._place(way - 0.4)[0]
         heading = float(np.arctan2(ahead[1] - behind[1], ahead[0] - behind[0]))
-        return Placement(self.person, x, y, heading, way + self.first_step, 0.0 if standing else 1.0)
+        vigour = 0.0 if standing[0] else 1.0
+        return Placement(self.person, x, y, heading, float(way[0]) + self.first_step, vigour)
+
+    @cached_property
+    def whole_seconds(self) -> tuple[int, Array]:
+        """The first whole second > 0 of the visit, and the places (N, 2) at it and at those that follow."""
+        first = int(max(0.0, self.start)) + 1
+        seconds = np.arange(first, int(self.end) + 1)
+        elapsed = seconds - self.start
+        return first, self._place(self._way(elapsed[elapsed < self.end - self.start])[0])
+
+    def _way(self, elapsed: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Metres covered after so many seconds, and whether the person stands then."""
+        before = self.pause_at / self.speed
+        standing = (before <= elapsed) & (elapsed < before + self.pause)
+        walked = self.speed * (elapsed - np.where(elapsed >= before, self.pause, 0.0))
+        return np.where(standing, self.pause_at, walked), standing
+
+    def _place(self, way: Array) -> Array:
+        """(N, 2) where one is after so many metres."""
+        step = np.arange(len(self.path)) * 0.25
+        return np.column_stack([np.interp(way, step, self.path[:, axis]) for axis in (0, 1)])
 
 
 def _avoid(points: Array) -> Array:
@@ -184,13 +205,18 @@ class Timetable:
                 break
         return visit
 
-    def run(self, seconds: int) -> list[list[Placement]]:
-        """One recording: for every second the people on the square. The square is busy from the start."""
+    def run(self, seconds: int, at_once: int = AT_ONCE) -> list[list[Placement]]:
+        """One recording: for every second the people on the square. The square is busy from the start.
+
+        Args:
+            seconds: how long it lasts.
+            at_once: how many people are on the square at a time, at most 0.6 of the members.
+        """
         rng = self._rng
-        wanted = min(AT_ONCE, max(1, round(0.6 * len(self._members))))
+        wanted = min(at_once, max(1, round(0.6 * len(self._members))))
         visits: list[_Visit] = []
         busy_until: dict[int, float] = {}
-        start, pace = -34.0, 36.0 / wanted
+        start, pace = -LEAD, CROSSING / wanted
         while start < seconds:
             person = self._next_person(start, busy_until)
             if person is not None:
@@ -213,12 +239,13 @@ class Timetable:
 
 
 def _collides(visit: _Visit, others: list[_Visit], horizon: float) -> bool:
-    for second in range(int(max(0.0, visit.start)) + 1, int(min(horizon, visit.end)) + 1):
-        own = visit.at(float(second))
-        for other in others:
-            if own is None or other.end < second:
-                continue
-            its = other.at(float(second))
-            if its is not None and np.hypot(own.x - its.x, own.y - its.y) < 0.55:
+    first, places = visit.whole_seconds
+    places = places[: max(0, int(min(horizon, visit.end)) + 1 - first)]
+    for other in others:
+        its_first, its_places = other.whole_seconds
+        start, end = max(first, its_first), min(first + len(places), its_first + len(its_places))
+        if start < end:
+            apart = places[start - first : end - first] - its_places[start - its_first : end - its_first]
+            if (np.hypot(apart[:, 0], apart[:, 1]) < 0.55).any():
                 return True
     return False

@@ -4,26 +4,20 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from datasets.plaza.cameras import PlazaCamera, plaza_cameras
+from datasets.plaza.cameras import plaza_cameras
 from datasets.plaza.light import PERIODS
-from datasets.plaza.looks import Look, draw_looks
-from datasets.plaza.render import FrameRenderer
+from datasets.plaza.looks import draw_looks
+from datasets.plaza.shooting import Shot, Task, check_people, shoot, task_camera, write_jpeg
 from datasets.plaza.truth import FrameRecord, Sighting, choose_queries, query_json, random_mean_ap, split_json
-from datasets.plaza.walks import Placement, Timetable
+from datasets.plaza.walks import Timetable
 from datasets.samples import UNLABELLED
 
-MIN_VISIBLE = 0.35
-"""A person of whom less is seen has no box."""
-MIN_HEIGHT = 22.0
-"""A person lower than this many pixels has no box, in frames 640 wide; in proportion otherwise."""
 PAUSE = 300
 """Seconds between the part of a recording with the training people and the part with the test people."""
 
@@ -56,30 +50,6 @@ class PlazaSummary:
     test_persons: int
     queries: int
     random_map: float
-
-
-@dataclass(frozen=True)
-class _Shot:
-    """One picture to take: seconds since the start of the period, running number in the camera's recording."""
-
-    second: int
-    frame_index: int
-    test: bool
-    placements: tuple[Placement, ...]
-
-
-@dataclass(frozen=True)
-class _Task:
-    """All pictures of one camera in one period; small enough to send to another process."""
-
-    root: Path
-    seed: int
-    frame_width: int
-    camera: int
-    period: int
-    looks: tuple[Look, ...]
-    person_ids: tuple[int, ...]
-    shots: tuple[_Shot, ...]
 
 
 def write_plaza(
@@ -118,7 +88,9 @@ def write_plaza(
         FileExistsError: `root` holds something already.
     """
     plaza_cameras(frame_width)  # refuses a width that is too small, before anything is written
-    _check(seed, persons, minutes, test_fraction, unlabelled_fraction, workers)
+    check_people(seed, persons, minutes, unlabelled_fraction, workers)
+    if not 0 < test_fraction < 1:
+        raise ValueError(f"test_fraction is {test_fraction}, expected between 0 and 1: say 0.5 for half of the people")
     seconds = max(2, round(minutes * 60))
     test_seconds = min(seconds - 1, max(1, round(seconds * test_fraction)))
     root = Path(root)
@@ -163,26 +135,9 @@ def _summarise(
     )
 
 
-def _check(
-    seed: int, persons: int, minutes: float, test_fraction: float, unlabelled_fraction: float, workers: int
-) -> None:
-    if seed < 0:
-        raise ValueError(f"seed is {seed}, expected 0 or more")
-    if persons < 2:
-        raise ValueError(f"persons is {persons}, expected at least 2: one to train on and one to search for")
-    if not 0 < minutes <= 600:
-        raise ValueError(f"minutes is {minutes}, expected more than 0 and at most 600 per camera and period")
-    if not 0 < test_fraction < 1:
-        raise ValueError(f"test_fraction is {test_fraction}, expected between 0 and 1: say 0.5 for half of the people")
-    if not 0 <= unlabelled_fraction <= 1:
-        raise ValueError(f"unlabelled_fraction is {unlabelled_fraction}, expected 0 .. 1: say 0.1 for one in ten")
-    if workers < 1:
-        raise ValueError(f"workers is {workers}, expected at least 1 process")
-
-
 def _plan(
     root: Path, seed: int, persons: int, frame_width: int, length: tuple[int, int], shares: tuple[float, float]
-) -> list[_Task]:
+) -> list[Task]:
     """Who walks when; one task per camera and period."""
     seconds, test_seconds = length
     test_fraction, unlabelled_fraction = shares
@@ -202,19 +157,17 @@ def _plan(
     timetables = [Timetable(np.random.default_rng([seed, 2, part]), looks, parts[part][2]) for part in range(2)]
     tasks = []
     for period in range(len(PERIODS)):
-        shots: list[_Shot] = []
+        shots: list[Shot] = []
         start = 0
         for (test, duration, _), timetable in zip(parts, timetables, strict=True):
             for second, placements in enumerate(timetable.run(duration)):
-                shots.append(_Shot(start + second, period * seconds + len(shots), test, tuple(placements)))
+                shots.append(Shot(start + second, period * seconds + len(shots), test, tuple(placements)))
             start += duration + PAUSE
-        tasks += [
-            _Task(root, seed, frame_width, camera, period, looks, person_ids, tuple(shots)) for camera in range(5)
-        ]
+        tasks += [Task(root, seed, frame_width, camera, period, looks, person_ids, tuple(shots)) for camera in range(5)]
     return tasks
 
 
-def _run(tasks: Sequence[_Task], workers: int) -> Iterator[list[FrameRecord]]:
+def _run(tasks: Sequence[Task], workers: int) -> Iterator[list[FrameRecord]]:
     """Renders the tasks and gives their records back piece by piece, in order."""
     if workers == 1:
         for task in tasks:
@@ -225,65 +178,17 @@ def _run(tasks: Sequence[_Task], workers: int) -> Iterator[list[FrameRecord]]:
         yield from pool.map(_shoot_all, tasks)
 
 
-def _shoot_all(task: _Task) -> list[FrameRecord]:
+def _shoot_all(task: Task) -> list[FrameRecord]:
     cv2.setNumThreads(1)
     return [record for records in _shoot(task) for record in records]
 
 
-def _shoot(task: _Task) -> Iterator[list[FrameRecord]]:
-    """Takes the pictures of one task."""
-    camera, period = plaza_cameras(task.frame_width)[task.camera], PERIODS[task.period]
-    renderer = FrameRenderer(camera, period, task.looks, task.seed)
-    for shot in task.shots:
-        rng = np.random.default_rng([task.seed, 3, task.camera, shot.frame_index])
-        image, silhouettes = renderer.render(shot.placements, rng)
-        timestamp = period.start + shot.second
-        _write_caption(image, camera, timestamp)
-        name = f"frames/c{camera.camera_id}_{shot.frame_index:06d}.jpg"
-        _write_jpeg(task.root / name, image, camera.sensor.jpeg_quality)
-        sightings = []
-        for silhouette in silhouettes:
-            box = _labelled_box(silhouette.box, silhouette.visible, camera)
-            if box is not None:
-                person_id = task.person_ids[silhouette.person]
-                sightings.append(Sighting(person_id, box, silhouette.visible, silhouette.inside))
-        # By place, so that the order tells nothing about who is in front.
-        sightings.sort(key=lambda sighting: sighting.box_xywh)
-        yield [
-            FrameRecord(
-                name, camera.camera_id, task.period, camera.width, camera.height, shot.frame_index, timestamp,
-                shot.test, tuple(sightings),
-            )
-        ]  # fmt: skip
-
-
-def _labelled_box(
-    box: NDArray[np.float64], visible: float, camera: PlazaCamera
-) -> tuple[float, float, float, float] | None:
-    """The silhouette's box clipped to the frame as x, y, w, h with hundredths, None where too little is seen."""
-    x1, y1 = np.clip(box[:2], 0, (camera.width, camera.height))
-    x2, y2 = np.clip(box[2:], 0, (camera.width, camera.height))
-    x, y, right, bottom = (round(float(value), 2) for value in (x1, y1, x2, y2))
-    smallest = MIN_HEIGHT * min(1.0, camera.width / 640)
-    if visible < MIN_VISIBLE or bottom - y < smallest or right - x < smallest / 8:
-        return None
-    return x, y, round(right - x, 2), round(bottom - y, 2)
-
-
-def _write_caption(image: NDArray[np.uint8], camera: PlazaCamera, timestamp: float) -> None:
-    """Camera and clock in the upper left corner, as recorders write them."""
-    scale = max(0.3, 0.42 * camera.width / 640)
-    text = f"CAM {camera.camera_id}  {datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
-    place = (round(10 * scale), round(30 * scale))
-    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 2, cv2.LINE_AA)
-    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (235, 235, 235), 1, cv2.LINE_AA)
-
-
-def _write_jpeg(path: Path, image: NDArray[np.uint8], quality: int) -> None:
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise OSError(f"{path}: the JPEG encoder of OpenCV failed on a {image.shape} picture")
-    path.write_bytes(data.tobytes())
+def _shoot(task: Task) -> Iterator[list[FrameRecord]]:
+    """Takes the pictures of one task and writes them."""
+    quality = task_camera(task).sensor.jpeg_quality
+    for image, record, _ in shoot(task):
+        write_jpeg(task.root / record.file_name, image, quality)
+        yield [record]
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -1,0 +1,273 @@
+"""Renders the square as raw recordings, one per camera and period, for who wants to build a data set by himself.
+
+What a recording system and an annotator would hand over: `c<camera>p<period>.avi` (or a folder of pictures of that
+name), beside it `c<camera>p<period>.txt` with boxes in MOTChallenge's text format, and one `identities.csv` that says
+which track numbers of which recordings are the same person. `personsearch data build` makes a data set of them.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from datasets.plaza.cameras import plaza_cameras
+from datasets.plaza.light import PERIODS
+from datasets.plaza.looks import draw_looks
+from datasets.plaza.shooting import Shot, Task, check_people, shoot, task_camera, write_jpeg
+from datasets.plaza.truth import Sighting
+from datasets.plaza.walks import AT_ONCE, CROSSING, LEAD, Timetable
+from datasets.samples import UNLABELLED
+
+AWAY = 2
+"""An annotator gives a person who was out of sight for more seconds than this a new track number."""
+CROSSINGS = 1.2
+"""The square is as busy as it must be for everybody to cross it so often on average."""
+SETTINGS_FILE = "plaza.json"
+IDENTITIES_FILE = "identities.csv"
+
+
+@dataclass(frozen=True)
+class RecordingsSummary:
+    """What was rendered.
+
+    Args:
+        root: the folder.
+        recordings: cameras times periods.
+        frames: pictures in all recordings.
+        boxes: rows of all box files.
+        tracks: track numbers of all recordings.
+        persons: people who have a box and an identity.
+    """
+
+    root: Path
+    recordings: int
+    frames: int
+    boxes: int
+    tracks: int
+    persons: int
+
+
+def write_recordings(
+    root: Path,
+    *,
+    seed: int,
+    persons: int = 60,
+    minutes: float = 3.0,
+    frame_width: int = 640,
+    unlabelled_fraction: float = 0.1,
+    videos: bool = True,
+    on_progress: Callable[[int, int], None] | None = None,
+    workers: int = 1,
+) -> RecordingsSummary:
+    """Render fifteen recordings of the square, one picture a second, with boxes and identities.
+
+    Everybody crosses the square about once, so that short recordings of many people are crowded. Rendering can be
+    interrupted: called again with the same arguments, it goes on with the recordings that are missing.
+
+    Args:
+        root: folder to fill, made if missing; empty, or of an interrupted call.
+        seed: of everything that is left to chance.
+        persons: people with an identity.
+        minutes: length of each recording.
+        frame_width: pixels, at least 160; four cameras have 16:9 frames, camera 5 half the width and 2:1.
+        unlabelled_fraction: people whose tracks are in no row of identities.csv, as a share of `persons`, 0 .. 1.
+        videos: True writes Motion JPEG in .avi files of one frame a second, False folders of 000001.jpg, 000002.jpg ...
+        on_progress: called in this process with frames done and frames in all.
+        workers: processes to render with, as for `write_plaza`.
+
+    Returns:
+        What the folder holds now.
+
+    Raises:
+        ValueError: an argument makes no world; the text names it.
+        FileExistsError: `root` holds something else.
+    """
+    plaza_cameras(frame_width)  # refuses a width that is too small, before anything is written
+    check_people(seed, persons, minutes, unlabelled_fraction, workers)
+    root = Path(root)
+    seconds = max(2, round(minutes * 60))
+    settings = {
+        "seed": seed, "persons": persons, "seconds": seconds, "frame_width": frame_width,
+        "unlabelled_fraction": unlabelled_fraction, "videos": videos,
+    }  # fmt: skip
+    _claim(root, settings)
+    tasks = _plan(root, seed, persons, frame_width, seconds, unlabelled_fraction)
+    missing = [task for task in tasks if not (root / f"{_name(task)}.txt").is_file()]
+    total = len(tasks) * seconds
+    done = (len(tasks) - len(missing)) * seconds
+    for count in _run(missing, videos, workers):
+        done += count
+        if on_progress is not None:
+            on_progress(done, total)
+    return _finish(root, [_name(task) for task in tasks], total)
+
+
+def _claim(root: Path, settings: dict[str, object]) -> None:
+    """Take an empty folder, or one of an interrupted call with the same settings."""
+    file = root / SETTINGS_FILE
+    if file.is_file():
+        known = json.loads(file.read_text(encoding="utf-8"))
+        if known != settings:
+            changed = ", ".join(f"{name} {known.get(name)}" for name in settings if known.get(name) != settings[name])
+            raise FileExistsError(
+                f"{root} holds recordings of other settings ({changed}): choose another folder, or give the same ones"
+            )
+        return
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise FileExistsError(f"{root} exists and is not an empty folder: choose another folder, or delete it first")
+    root.mkdir(parents=True, exist_ok=True)
+    _write(file, json.dumps(settings) + "\n")
+
+
+def _plan(
+    root: Path, seed: int, persons: int, frame_width: int, seconds: int, unlabelled_fraction: float
+) -> list[Task]:
+    """Who walks when; one task per camera and period."""
+    unknown = round(persons * unlabelled_fraction)
+    people = persons + unknown
+    looks = tuple(draw_looks(np.random.default_rng([seed, 1]), people))
+    person_ids = (*range(persons), *[UNLABELLED] * unknown)
+    timetable = Timetable(np.random.default_rng([seed, 2, 2]), looks, range(people))
+    watched = len(PERIODS) * (seconds + LEAD)
+    at_once = max(AT_ONCE, math.ceil(CROSSINGS * people * CROSSING / watched))
+    tasks = []
+    for period in range(len(PERIODS)):
+        rows = timetable.run(seconds, at_once)
+        shots = tuple(
+            Shot(second, period * seconds + second, False, tuple(placements)) for second, placements in enumerate(rows)
+        )
+        tasks += [
+            Task(root, seed, frame_width, camera, period, looks, person_ids, shots)
+            for camera in range(len(plaza_cameras(frame_width)))
+        ]
+    return tasks
+
+
+def _name(task: Task) -> str:
+    return f"c{task.camera + 1}p{task.period + 1}"
+
+
+def _run(tasks: Sequence[Task], videos: bool, workers: int) -> Iterator[int]:
+    """Renders the recordings and tells how many frames have been added."""
+    if workers == 1 or len(tasks) < 2:
+        for task in tasks:
+            yield from _record(task, videos)
+        return
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_record_all, tasks, [videos] * len(tasks))
+
+
+def _record_all(task: Task, videos: bool) -> int:
+    cv2.setNumThreads(1)
+    return sum(_record(task, videos))
+
+
+def _record(task: Task, videos: bool) -> Iterator[int]:
+    """Render one recording; its box file is written last and says that it is whole."""
+    camera, name = task_camera(task), _name(task)
+    quality = camera.sensor.jpeg_quality
+    partial = task.root / (f".{name}.part.avi" if videos else f".{name}.part")
+    writer = None
+    if videos:
+        # The size of the file is small at these rates, and unlike other codecs this one exists in every OpenCV.
+        fourcc = cv2.VideoWriter.fourcc(*"MJPG")
+        size, options = (camera.width, camera.height), [cv2.VIDEOWRITER_PROP_QUALITY, quality]
+        writer = cv2.VideoWriter(str(partial), cv2.CAP_OPENCV_MJPEG, fourcc, 1.0, size, options)
+        if not writer.isOpened():
+            raise OSError(f"{partial}: OpenCV cannot write Motion JPEG here; render folders of pictures instead")
+    else:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+    seen: list[tuple[tuple[Sighting, ...], list[int]]] = []
+    for number, (image, record, people) in enumerate(shoot(task), start=1):
+        if writer is not None:
+            writer.write(np.ascontiguousarray(image[..., ::-1]))
+        else:
+            write_jpeg(partial / f"{number:06d}.jpg", image, quality)
+        seen.append((record.sightings, people))
+        yield 1
+    if writer is not None:
+        writer.release()
+    final = task.root / (f"{name}.avi" if videos else name)
+    if final.is_dir():  # of a call that ended between the pictures and the boxes
+        shutil.rmtree(final)
+    partial.replace(final)
+    _write_boxes(task.root, name, seen)
+
+
+def _write_boxes(root: Path, name: str, seen: Sequence[tuple[tuple[Sighting, ...], list[int]]]) -> None:
+    tracks = number_tracks([people for _, people in seen])
+    rows, identities = [], {}
+    for frame, ((sightings, _), numbers) in enumerate(zip(seen, tracks, strict=True), start=1):
+        for sighting, track in zip(sightings, numbers, strict=True):
+            x, y, width, height = sighting.box_xywh
+            rows.append(f"{frame},{track},{x + 1:.2f},{y + 1:.2f},{width:.2f},{height:.2f},1,1,{sighting.visible:.3f}")
+            identities[track] = sighting.person_id
+    known = [(name, track, person) for track, person in sorted(identities.items()) if person != UNLABELLED]
+    _write(root / f".{name}.identities", _csv(known))
+    _write(root / f"{name}.txt", "".join(f"{row}\n" for row in rows))
+
+
+def number_tracks(frames: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Track numbers 1, 2, ... as an annotator of one recording gives them, who knows nobody.
+
+    Args:
+        frames: for each second the people in sight.
+
+    Returns:
+        The same with track numbers: whoever was out of sight for more than AWAY seconds is somebody new.
+    """
+    current: dict[int, tuple[int, int]] = {}
+    count = 0
+    numbered = []
+    for second, people in enumerate(frames):
+        row = []
+        for person in people:
+            track, last = current.get(person, (0, second - AWAY - 2))
+            if second - last > AWAY + 1:
+                count += 1
+                track = count
+            current[person] = (track, second)
+            row.append(track)
+        numbered.append(row)
+    return numbered
+
+
+def _finish(root: Path, names: Sequence[str], frames: int) -> RecordingsSummary:
+    """Join the identities of all recordings into one file, and count."""
+    file = root / IDENTITIES_FILE
+    if not file.is_file():
+        parts = [(root / f".{name}.identities").read_text(encoding="utf-8") for name in names]
+        _write(file, _csv([("recording", "track", "person_id")]) + "".join(parts))
+    for name in names:
+        (root / f".{name}.identities").unlink(missing_ok=True)
+    rows = [
+        (name, line.split(",")[1])
+        for name in names
+        for line in (root / f"{name}.txt").read_text(encoding="ascii").splitlines()
+    ]
+    with file.open(newline="", encoding="utf-8") as stream:
+        people = {row["person_id"] for row in csv.DictReader(stream)}
+    return RecordingsSummary(root, len(names), frames, len(rows), len(set(rows)), len(people))
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _write(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
