@@ -122,7 +122,7 @@ def _image_records(path: Path, records: list[Any], problems: list[Problem]) -> d
                 raise ValueError(f"id {image_id} occurs twice")
             if name in names:
                 raise ValueError("file_name occurs twice")
-            camera, time = parse_camera(record.get("camera_id")), _timestamp(record.get("timestamp"))
+            camera, time = parse_camera(record.get("camera_id")), parse_timestamp(record.get("timestamp"))
         except ValueError as error:
             problems.append(Problem(where, str(error), "correct the record or remove it"))
             continue
@@ -217,8 +217,8 @@ def parse_camera(value: Any) -> Camera | None:
     return value
 
 
-def _timestamp(value: Any) -> float | None:
-    """Seconds as they are; ISO 8601 text as seconds since the epoch, UTC where it names no zone."""
+def parse_timestamp(value: Any) -> float | None:
+    """Seconds as they are, ISO 8601 text as seconds since the epoch (UTC where it names no zone); else a ValueError."""
     if value is None:
         return None
     if isinstance(value, str):

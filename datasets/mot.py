@@ -79,7 +79,9 @@ def sequence_folders(root: Path, split: str) -> list[Path]:
 
 
 @dataclass
-class _Truth:
+class Truth:
+    """What is annotated in one frame: xyxy boxes in 0-based pixels, the track of each, regions to ignore."""
+
     boxes: list[list[float]] = field(default_factory=list)
     tracks: list[int] = field(default_factory=list)
     ignore: list[list[float]] = field(default_factory=list)
@@ -91,21 +93,21 @@ def _is_sequence(folder: Path) -> bool:
 
 def _read_sequence(folder: Path, first_identity: int, problems: list[Problem]) -> tuple[list[FrameSample], int]:
     """Frames of one sequence and the number of its identities."""
-    name, image_folder, rate = _sequence_info(folder, problems)
+    name, image_folder, rate = sequence_info(folder, problems)
     pictures = image_folder.iterdir() if image_folder.is_dir() else ()
     images = {int(path.stem): path for path in pictures if path.stem.isdecimal() and path.suffix.lower() in _SUFFIXES}
     if not images:
         problems.append(Problem(str(image_folder), "holds no image like 000001.jpg", "unpack the sequence again"))
-    truths = _read_truth(folder / "gt" / "gt.txt", problems)
+    truths = read_truth(folder / "gt" / "gt.txt", problems)
     for number in sorted(set(truths) - set(images)):
         where = f"{name} frame {number}"
         what = f"has rows in gt.txt, but no image in {image_folder}"
         problems.append(Problem(where, what, "unpack the sequence again", fatal=False))
-    tracks = sorted({track for number in images for track in truths.get(number, _Truth()).tracks})
+    tracks = sorted({track for number in images for track in truths.get(number, Truth()).tracks})
     identity_of = {track: first_identity + index for index, track in enumerate(tracks)}
     samples = []
     for number in sorted(images):
-        truth = truths.get(number, _Truth())
+        truth = truths.get(number, Truth())
         samples.append(
             FrameSample(
                 f"{name}/{images[number].name}",
@@ -121,7 +123,7 @@ def _read_sequence(folder: Path, first_identity: int, problems: list[Problem]) -
     return samples, len(tracks)
 
 
-def _sequence_info(folder: Path, problems: list[Problem]) -> tuple[str, Path, float]:
+def sequence_info(folder: Path, problems: list[Problem]) -> tuple[str, Path, float]:
     """Name, image folder and frame rate (0 where unknown) of seqinfo.ini, which may be absent."""
     path = folder / "seqinfo.ini"
     resolved = folder.resolve().name
@@ -141,9 +143,20 @@ def _sequence_info(folder: Path, problems: list[Problem]) -> tuple[str, Path, fl
         return resolved, folder / "img1", 0.0
 
 
-def _read_truth(path: Path, problems: list[Problem]) -> dict[int, _Truth]:
-    """Frame number -> people and regions to ignore; empty where there is no file."""
-    truths: dict[int, _Truth] = {}
+def read_truth(path: Path, problems: list[Problem]) -> dict[int, Truth]:
+    """The rows of a box file in MOTChallenge's format.
+
+    Args:
+        path: gt.txt, or a file of the same rows.
+        problems: receives every row that cannot be understood, is left out or is doubtful.
+
+    Returns:
+        Frame number -> people and regions to ignore; empty where there is no file.
+
+    Raises:
+        BrokenFileError: the file is not plain text.
+    """
+    truths: dict[int, Truth] = {}
     if not path.is_file():
         return truths
     try:
@@ -167,7 +180,7 @@ def _read_truth(path: Path, problems: list[Problem]) -> dict[int, _Truth]:
     return truths
 
 
-def _add_row(where: str, values: list[float], truths: dict[int, _Truth], problems: list[Problem]) -> None:
+def _add_row(where: str, values: list[float], truths: dict[int, Truth], problems: list[Problem]) -> None:
     frame, track, flag = int(values[0]), int(values[1]), values[6]
     kind = int(values[7]) if len(values) > 7 else -1
     person = kind in (PEDESTRIAN, -1)
@@ -178,7 +191,7 @@ def _add_row(where: str, values: list[float], truths: dict[int, _Truth], problem
         what = f"its box [{left:g}, {top:g}, {width:g}, {height:g}] has no area and is left out"
         problems.append(Problem(where, what, "correct the row or remove it", fatal=False))
         return
-    truth = truths.setdefault(frame, _Truth())
+    truth = truths.setdefault(frame, Truth())
     box = [left - 1, top - 1, left - 1 + width, top - 1 + height]
     if not person or flag == 0:
         truth.ignore.append(box)

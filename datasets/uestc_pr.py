@@ -7,11 +7,18 @@ identities for training, 247 of the queries and 248 of the gallery.
 The data set has no published layout. It is read through this project's own one (see datasets/custom.py): a folder with
 train.json, test.json and queries.json. Frames whose JSON records name no camera or time get them from their file names,
 `c<camera>p<period>_<second>.jpg`: camera 1 to 5, period 1 to 3, second of that period's recording.
+
+`personsearch data build --format uestc-pr` makes such a folder from recordings, boxes and identities. Of the split the
+paper prints the numbers of identities only; what else it takes is decided in `split_identities` and in
+datasets/splitting.py, and is said there.
 """
 
 import re
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from datasets import custom
 from datasets.layout import Problem, Scan, accepted, contiguous_ids
@@ -23,8 +30,55 @@ PERIOD_STARTS = {1: 8 * 3600 + 30 * 60, 2: 11 * 3600, 3: 17 * 3600}
 
 IDENTITIES = {"all": 499, "train": 251, "query": 247, "gallery": 248}
 BOXES = 60_437
+MINUTES = 67
+"""Length of each of the fifteen recordings."""
 
 _NAME = re.compile(r"c([1-5])p([1-3])_(\d+)\.\w+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class IdentitySplit:
+    """Which people are for what.
+
+    Args:
+        train: to train on, ascending.
+        query: to look for, part of `gallery`, ascending.
+        gallery: everybody else than `train`, ascending.
+    """
+
+    train: tuple[int, ...]
+    query: tuple[int, ...]
+    gallery: tuple[int, ...]
+
+
+def split_identities(identities: Iterable[int], *, seed: int, askable: Iterable[int] | None = None) -> IdentitySplit:
+    """Divide people as Table 2 of the paper does: of 499 people 251 train, 248 are searched among, 247 looked for.
+
+    Other numbers of people are divided in the same proportion. The paper says neither who is in which part nor why one
+    person is never looked for. Here chance decides, by the seed alone, whatever the order of `identities`; people who
+    cannot be asked for (nobody else than one camera saw them) are the first that are not looked for.
+
+    Args:
+        identities: numbers >= 0; repeats count once.
+        seed: another one gives another split.
+        askable: the people who can be looked for; None: everybody.
+
+    Raises:
+        ValueError: fewer than two identities, or a negative one.
+    """
+    people = sorted(set(identities))
+    if len(people) < 2 or people[0] < 0:
+        raise ValueError(
+            f"there are {len(people)} identities{f', the lowest {people[0]}' if people else ''}, expected at least two "
+            "numbers >= 0: some people to train on and others to search for"
+        )
+    order = [people[row] for row in np.random.default_rng([seed, IDENTITIES["all"]]).permutation(len(people))]
+    train = min(len(people) - 1, max(1, round(len(people) * IDENTITIES["train"] / IDENTITIES["all"])))
+    gallery = order[train:]
+    can = set(gallery if askable is None else askable)
+    wanted = max(1, round(len(gallery) * IDENTITIES["query"] / IDENTITIES["gallery"]))
+    query = [person for person in gallery if person in can][:wanted]
+    return IdentitySplit(tuple(sorted(order[:train])), tuple(sorted(query)), tuple(sorted(gallery)))
 
 
 def parse_name(name: str) -> tuple[int, int, int] | None:
