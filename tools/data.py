@@ -12,7 +12,7 @@ import datasets
 from datasets import custom
 from datasets.check import check_dataset
 from datasets.images import read_image
-from datasets.plaza import write_plaza
+from datasets.plaza import write_plaza, write_recordings
 from datasets.samples import UNLABELLED, FrameSample
 from tools.errors import UsageError
 from tools.outcome import Outcome, table
@@ -97,6 +97,7 @@ def plaza(
     test_fraction: float = 0.5,
     unlabelled_fraction: float = 0.1,
     workers: int | None = None,
+    recordings: Literal["none", "videos", "pictures"] = "none",
 ) -> Outcome:
     """Render the synthetic square: five cameras, three lights, exact boxes, identities and times.
 
@@ -111,7 +112,27 @@ def plaza(
         test_fraction: the share of the people and of the time that goes to test.json instead of train.json.
         unlabelled_fraction: people whose identity the files do not tell, as a share of persons.
         workers: processes that render; none takes one per core.
+        recordings: instead of a data set, write what `data build` makes one of: fifteen videos or folders of pictures,
+            box files and identities; everybody crosses the square about once, and test_fraction means nothing.
     """
+    cores = len(os.sched_getaffinity(0)) if workers is None else workers
+    if recordings != "none":
+        with Progress("Rendering") as progress:
+            raw = write_recordings(
+                root,
+                seed=seed,
+                persons=persons,
+                minutes=minutes,
+                frame_width=frame_width,
+                unlabelled_fraction=unlabelled_fraction,
+                videos=recordings == "videos",
+                on_progress=progress,
+                workers=cores,
+            )
+        counts = {name: getattr(raw, name) for name in ("recordings", "frames", "boxes", "tracks", "persons")}
+        text = table(["recordings", str(root)], [[name, count] for name, count in counts.items()])
+        command = f"personsearch data build {root} {root}_set --format uestc-pr"
+        return Outcome(f"{text}\n`{command}` makes a data set of them", {"root": root, **counts})
     with Progress("Rendering") as progress:
         write_plaza(
             root,
@@ -122,7 +143,7 @@ def plaza(
             test_fraction=test_fraction,
             unlabelled_fraction=unlabelled_fraction,
             on_progress=progress,
-            workers=len(os.sched_getaffinity(0)) if workers is None else workers,
+            workers=cores,
         )
     written = {split: datasets.load_frames("custom", root, split) for split in SPLITS}
     return _described(root, written, len(datasets.load_queries("custom", root)), [])

@@ -1,0 +1,119 @@
+"""personsearch data build: recordings, boxes and identities become a data set."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from datasets.build import BuildSummary, build_dataset
+from datasets.recorded_boxes import read_identities
+from datasets.recordings import IDENTITIES, RecordingFormat, find_recordings
+from datasets.splitting import FrameSharing
+from tools.outcome import Outcome, table
+from tools.progress import Progress
+
+MOST_LINES = 40
+
+
+def build(
+    root: Path,
+    out: Path,
+    *,
+    format: RecordingFormat = "custom",  # noqa: A002 - the option is called --format
+    identities: Path | None = None,
+    same_numbers: bool = False,
+    frames: FrameSharing = "disjoint",
+    seed: int = 0,
+    rate: float = 1.0,
+    quality: int = 95,
+    workers: int | None = None,
+) -> Outcome:
+    """Make a data set of camera recordings: one frame a second, people divided into training and test.
+
+    ROOT holds recordings called c<camera>p<period> (c1p1.mp4, or a folder of pictures c1p1/), beside each its boxes
+    (c1p1.txt in MOTChallenge's format, .csv or .json), and identities.csv with recording,track,person_id. Others can be
+    listed in ROOT/recordings.csv: recording,source,boxes,camera,start,rate.
+
+    OUT receives frames/, train.json, test.json and queries.json in the custom layout, recordings/ with every box and
+    identity, and split.json. People are divided as UESTC-PR's paper does: of 499 people 251 train, 248 are searched
+    among, 247 looked for. A recording that cannot be used is named and the rest is done; the same command goes on after
+    an interruption, and nothing that is there is written over.
+
+    Args:
+        root: the folder of recordings.
+        out: the data set's folder.
+        format: uestc-pr asks for the names c1p1 to c5p3 and knows when its periods start.
+        identities: which tracks are the same person, when not ROOT/identities.csv.
+        same_numbers: there is no such file; a track number is the same person in all recordings.
+        frames: disjoint gives a frame to the half that has more people in it and hides the identities of the others;
+            shared gives it to both halves, for crops only.
+        seed: of the division of the people and the choice of queries.
+        rate: frames a second of folders of pictures.
+        quality: of the JPEG files made from videos, 1 to 100.
+        workers: recordings that are read at the same time; none takes one per core.
+    """
+    if same_numbers and identities is not None:
+        raise ValueError(f"--identities {identities} and --same-numbers are given, expected one of them")
+    recordings, unusable = find_recordings(root, format, rate=rate)
+    person_of = None if same_numbers else read_identities(identities or root / IDENTITIES)
+    with Progress("Reading recordings") as progress:
+        summary = build_dataset(
+            recordings,
+            out,
+            person_of=person_of,
+            seed=seed,
+            sharing=frames,
+            quality=quality,
+            workers=len(os.sched_getaffinity(0)) if workers is None else workers,
+            on_progress=progress,
+        )
+    failures = [f"{name}: {reason}" for name, reason in [*unusable, *summary.failures]]
+    if summary.unused_tracks:
+        failures.append(
+            f"{identities or root / IDENTITIES}: {summary.unused_tracks} rows name recordings that are not there; "
+            "write the recordings' names in them, c1p1 for c1p1.mp4"
+        )
+    if len(failures) > MOST_LINES:
+        failures[MOST_LINES:] = [f"and {len(failures) - MOST_LINES} more lines like these"]
+    return Outcome(_text(summary, format), _figures(summary, format, frames, seed), failures)
+
+
+def _text(summary: BuildSummary, layout: RecordingFormat) -> str:
+    rows = [[one.name, one.frames, one.boxes, one.labelled, one.annotated] for one in summary.recordings]
+    total = [sum(row[column] for row in rows if not isinstance(row[column], str)) for column in range(1, 5)]
+    text = table(["recording", "frames", "boxes", "with identity", "in the box file"], [*rows, ["together", *total]])
+    split = summary.identities
+    halves = [
+        ["train.json", len(summary.train), _labelled(summary.train), len(split.train)],
+        ["test.json", len(summary.gallery), _labelled(summary.gallery), len(split.gallery)],
+        ["queries.json", None, summary.queries, len(split.query)],
+    ]
+    text += "\n\n" + table(["file", "frames", "boxes with identity", "people"], halves)
+    if summary.hidden:
+        text += f"\n{summary.hidden} boxes lost their identity: most people in their frame are of the other half"
+    check = f"personsearch data check {summary.root} --format {layout}"
+    return f"{text}\n{summary.root} is written; `{check}` reads it all again"
+
+
+def _labelled(samples: Any) -> int:
+    return sum(int((sample.person_ids >= 0).sum()) for sample in samples)
+
+
+def _figures(summary: BuildSummary, layout: RecordingFormat, frames: FrameSharing, seed: int) -> dict[str, Any]:
+    split = summary.identities
+    return {
+        "root": summary.root,
+        "format": layout,
+        "frames": frames,
+        "seed": seed,
+        "recordings": summary.recordings,
+        "train": {
+            "frames": len(summary.train), "labelled": _labelled(summary.train), "identities": len(split.train)
+        },
+        "test": {
+            "frames": len(summary.gallery), "labelled": _labelled(summary.gallery), "identities": len(split.gallery)
+        },
+        "queries": summary.queries,
+        "query_identities": len(split.query),
+        "hidden": summary.hidden,
+        "unused_tracks": summary.unused_tracks,
+    }  # fmt: skip
