@@ -14,9 +14,11 @@ from typing import Any
 
 from reid.calibration import VerdictThresholds
 from reid.weight_files import model_file
-from search.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy, chosen
+from search.results import RankedSightings
+from search.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy
 
 FORMAT = "personsearch-calibration-1"
+_COUNTED = ("false_positive", "found", "found_first")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class StoredCalibrations:
 
     def of(self, ranked_by: RankedBy) -> Calibration | None:
         """The calibration of exactly this similarity, None where there is none."""
-        return chosen(self.calibrations, ranked_by)
+        return next((one for one in self.calibrations if one.ranked_by == ranked_by), None)
 
     def missing(self, ranked_by: RankedBy) -> str:
         """One line: why there is no calibration of this similarity."""
@@ -45,6 +47,34 @@ class StoredCalibrations:
             return f"{ranked_by} has no calibration ({self.file.name} is not there)"
         there = "; ".join(str(one.ranked_by) for one in self.calibrations)
         return f"{self.file} is of {there}; this search is by {ranked_by}"
+
+    def judged(
+        self,
+        answer: RankedSightings,
+        ranked_by: RankedBy,
+        *,
+        probe_kind: str | None = None,
+        pictures: int = 1,
+        combine: str = "mean",
+    ) -> RankedSightings:
+        """An answer with its verdict, or with the reason why there is none; as it is where nobody was compared.
+
+        Args:
+            answer: of a search.
+            ranked_by: whose similarity it has.
+            probe_kind: "box" in a frame, "crop", or None where it makes no difference.
+            pictures: how many pictures of the person made the probe.
+            combine: "mean" or "max", see `Gallery.search`.
+        """
+        if answer.best_similarity is None:
+            return answer
+        calibration = self.of(ranked_by)
+        if calibration is None:
+            return dataclasses.replace(answer, no_verdict=self.missing(ranked_by))
+        # Where the best of several pictures counts, each of them is compared with everybody.
+        size = answer.searched * (pictures if combine == "max" else 1)
+        verdict = calibration.judge(answer.best_similarity, size, probe_kind=probe_kind, pictures=pictures)
+        return dataclasses.replace(answer, verdict=verdict)
 
 
 def calibration_file(model: Path | str) -> Path:
@@ -137,14 +167,10 @@ def _calibration(content: dict[str, Any]) -> Calibration:
 
 
 def _measured(content: dict[str, Any]) -> MeasuredSize:
-    levels = [
-        LevelRates(**{name: _rate(name, value) for name, value in content[level].items()})
-        for level in ("match", "possible")
-    ]
-    return MeasuredSize(int(content["size"]), *levels)
+    return MeasuredSize(int(content["size"]), _rates(content["match"]), _rates(content["possible"]))
 
 
-def _rate(name: str, value: Any) -> float | None:
-    if value is None:
-        return None if name == "false_match" else float("nan")
-    return float(value)
+def _rates(content: dict[str, Any]) -> LevelRates:
+    counted = [float("nan" if content[name] is None else content[name]) for name in _COUNTED]
+    pairs = content["false_match"]
+    return LevelRates(*counted, None if pairs is None else float(pairs))

@@ -8,8 +8,6 @@ for sighting in search.find(gallery, crop=picture):
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -19,39 +17,32 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from datasets.samples import Camera
-from datasets.sources import frames_from_source, prefetched
 from detection.checkpoints import fingerprint, load_model
 from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
 from reid.precision import default_device
 from reid.sphere_reid import SphereReID
-from search.cascade import Cascade, embed_boxes, with_mirrored
+from search.calibration_files import StoredCalibrations, stored_calibrations
+from search.cascade import Cascade, embed_boxes
 from search.crop_search import CropPersonSearch
 from search.gallery import Gallery
-from search.gallery_description import MIRROR_MARK, SecondStage, require_model, require_second_stage, unmirrored
+from search.gallery_description import (
+    MIRROR_MARK,
+    SecondStage,
+    require_model,
+    require_second_stage,
+    require_tracklets,
+    unmirrored,
+)
+from search.indexing import IndexSummary, index_source
 from search.inference import SearchModel, batches, picture_view
-from search.originals import source_place
+from search.mirrored import MirroredModel
 from search.probes import as_tensor, box_probe
 from search.results import RankedSightings
+from search.tracklet_averaging import TrackletAveraging
+from search.verdict import RankedBy
 
 Image = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class IndexSummary:
-    """What indexing did, so far or in the end.
-
-    Args:
-        frames: frames searched for people in this run.
-        sightings: people found in them.
-        skipped: frames that were in the gallery already.
-        failures: (name, reason) of what could not be read.
-    """
-
-    frames: int = 0
-    sightings: int = 0
-    skipped: int = 0
-    failures: tuple[tuple[str, str], ...] = ()
 
 
 class PersonSearch:
@@ -67,6 +58,9 @@ class PersonSearch:
         mirrored: average every embedding, of sightings and of probes, with that of the mirrored frame
             (`search.cascade`): it then matters less which way a person walks, and takes about half as long again.
             Galleries made so are marked, as their embeddings are not comparable with others.
+        tracklets: how `index` averages the embeddings of one person's sightings by one camera before they are stored;
+            None stores each as it is. Probes are never averaged so. Galleries say it.
+        calibrations: what `find` judges by (`search.calibration_files`); None gives no verdicts.
 
     Raises:
         ValueError: the batch size is not positive, or a model of another class comes without a fingerprint.
@@ -81,6 +75,8 @@ class PersonSearch:
         device: str | torch.device = "auto",
         model_fingerprint: str | None = None,
         mirrored: bool = False,
+        tracklets: TrackletAveraging | None = None,
+        calibrations: StoredCalibrations | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch size {batch_size}, expected at least 1")
@@ -93,6 +89,9 @@ class PersonSearch:
         self.second_stage = second_stage
         self.batch_size = batch_size
         self.mirrored = mirrored
+        self.tracklets = tracklets
+        self.seen_by: SearchModel = MirroredModel(model) if mirrored else model
+        self.calibrations = calibrations
         self.model_fingerprint = unmirrored(model_fingerprint or _fingerprint(model)) + (
             MIRROR_MARK if mirrored else ""
         )
@@ -110,7 +109,7 @@ class PersonSearch:
         device: str | torch.device = "auto",
         mirrored: bool = False,
     ) -> Self:
-        """The predictor of a model file (`detection.checkpoints.load_model`), and of a crop model's file beside.
+        """The predictor of a model file, of a crop model's file, and of the calibrations beside the model.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -119,12 +118,15 @@ class PersonSearch:
         where = None if device == "auto" else device
         crops = None if second_stage is None else SphereReID.from_checkpoint(second_stage, device=where)
         model = load_model(path, device=where)
-        return cls(model, second_stage=crops, batch_size=batch_size, device=device, mirrored=mirrored)
+        near = stored_calibrations(path)
+        return cls(
+            model, second_stage=crops, batch_size=batch_size, device=device, mirrored=mirrored, calibrations=near
+        )
 
     def open_gallery(self, path: str | Path, *, create: bool = False) -> Gallery:
         """The gallery at a path, checked to be of these models; with `create` it is made where there is none.
 
-        With `create`, for indexing, the second stage must be the gallery's; without it may be left out.
+        With `create`, for indexing, second stage and averaging must be the gallery's; without they may be left out.
 
         Raises:
             FileNotFoundError: no gallery there, and `create` is off.
@@ -132,7 +134,10 @@ class PersonSearch:
         """
         dim, made_by = self.model.embedding_dim, self.model_fingerprint
         if create:
-            return Gallery.open_or_create(path, embedding_dim=dim, model_fingerprint=made_by, second_stage=self._second)
+            blend = self._tracklet_blend
+            return Gallery.open_or_create(
+                path, embedding_dim=dim, model_fingerprint=made_by, second_stage=self._second, tracklet_blend=blend
+            )
         gallery = Gallery.open(path, embedding_dim=dim, model_fingerprint=made_by)
         self._require_own(gallery, reading=True)
         return gallery
@@ -145,13 +150,8 @@ class PersonSearch:
             images: (H, W, 3) uint8 RGB each.
             refined: False leaves out what `mirrored` adds, for who does it by himself (`search.cascade.refine`).
         """
-        tensors = [as_tensor(image) for image in images]
-        found = [one.to("cpu") for one in self.model.detect(tensors)]
-        if not (self.mirrored and refined):
-            return found
-        plain = [one.embeddings for one in found if one.embeddings is not None]
-        both = with_mirrored(self.model, tensors, [one.boxes for one in found], plain)
-        return [one.with_embeddings(rows) for one, rows in zip(found, both, strict=True)]
+        model = self.seen_by if refined else self.model
+        return [one.to("cpu") for one in model.detect([as_tensor(image) for image in images])]
 
     def index(
         self,
@@ -167,7 +167,8 @@ class PersonSearch:
         """Find everybody in footage and add them to a gallery; what is in it already is passed over.
 
         Frames are decoded in the background. Whatever ends this early (an error, Ctrl-C), what was found until then
-        is written; running it again goes on from there.
+        is written; running it again goes on from there. With `tracklets` frames wait for later sightings of the same
+        people before they are written (`search.tracklet_averaging`); then, too, an interruption loses none.
 
         Args:
             source: as for `datasets.sources.frames_from_source`: an image, folder, JSON of the custom layout, video or
@@ -185,48 +186,33 @@ class PersonSearch:
 
         Raises:
             FileNotFoundError: the source does not exist.
-            ValueError: not a single frame could be read, the gallery is of another model or second stage, or the
-                threshold is not in [0, 1].
+            ValueError: not a single frame could be read, the gallery is of another model or second stage or averaged
+                otherwise, or the threshold is not in [0, 1].
             OSError: the gallery cannot be written.
         """
         if not 0 <= detection_threshold <= 1:
             raise ValueError(f"detection threshold {detection_threshold}, expected a confidence from 0 to 1")
         self._require_own(gallery, reading=False)
-        gallery.refresh()
-        place = source_place(source)
-        failures: list[tuple[str, str]] = []
-        skipped = 0
 
-        def known(name: str) -> bool:
-            nonlocal skipped
-            done = gallery.is_done(name, source=place.name)
-            skipped += done
-            return done
+        def look(images: Sequence[Image]) -> list[tuple[Detections, Tensor | None]]:
+            seen = [found[found.scores >= detection_threshold] for found in self.detect(images)]
+            return list(zip(seen, self._look_again(images, seen), strict=True))
 
-        frames = sightings = 0
-        decoded = frames_from_source(
+        return index_source(
             source,
+            gallery,
+            look,
+            batch_size=self.batch_size,
+            averaging=self.tracklets,
             every_seconds=every_seconds,
             camera=camera,
             start_time=start_time,
-            failures=failures,
-            skip=known,
+            on_progress=on_progress,
         )
-        try:
-            with closing(prefetched(decoded, depth=2 * self.batch_size)) as ready:  # type: ignore[type-var]
-                for batch in batches(ready, self.batch_size):
-                    images = [frame.image for frame in batch]
-                    seen = [found[found.scores >= detection_threshold] for found in self.detect(images)]
-                    second = self._look_again(images, seen)
-                    for frame, found, rows in zip(batch, seen, second, strict=True):
-                        where = place.location(frame.name)
-                        gallery.add(frame, found, second_embeddings=rows, source=place.name, location=where)
-                        frames, sightings = frames + 1, sightings + len(found)
-                    if on_progress is not None:
-                        on_progress(IndexSummary(frames, sightings, skipped, tuple(failures)))
-        finally:
-            gallery.flush()
-        return IndexSummary(frames, sightings, skipped, tuple(failures))
+
+    @property
+    def _tracklet_blend(self) -> float | None:
+        return None if self.tracklets is None else self.tracklets.blend
 
     def _look_again(self, images: Sequence[Image], found: Sequence[Detections]) -> Sequence[Tensor | None]:
         """(N_i, E) embeddings of the second stage for each image; None without one."""
@@ -279,10 +265,7 @@ class PersonSearch:
 
     def _embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
         """(N_i, D) of boxes (N_i, 4) on the processor, as `detect` embeds them."""
-        rows = self.model.embed(images, boxes)
-        if self.mirrored:
-            rows = with_mirrored(self.model, images, boxes, rows)
-        return [row.cpu() for row in rows]
+        return [row.cpu() for row in self.seen_by.embed(images, boxes)]
 
     def find(
         self,
@@ -303,7 +286,8 @@ class PersonSearch:
     ) -> RankedSightings:
         """Look for a person: by one or several pictures of the person, or by a box in a frame.
 
-        With a second stage the best candidates of the model are ranked anew by both.
+        With a second stage the best candidates of the model are ranked anew by both. Where this similarity is
+        calibrated, the answer says whether the person is there (`RankedSightings.verdict`).
 
         Args:
             gallery: made with this model, and with its second stage where there is one.
@@ -337,7 +321,8 @@ class PersonSearch:
             probe = self.embed_crops(crops)
             if self.second_stage is not None:
                 second = self.second_stage.embed(crops)
-        return gallery.search(
+        cascade = cascade or Cascade()
+        answer = gallery.search(
             probe,
             second_embeddings=second,
             cascade=cascade,
@@ -350,11 +335,29 @@ class PersonSearch:
             exclude_file=exclude_file,
             combine=combine,
         )
+        if self.calibrations is None:
+            return answer
+        by = self.ranked_by(cascade.second_weight, gallery.model_fingerprint)
+        # A crop model sees a box in a frame and its crop alike.
+        kind = None if isinstance(self.model, CropPersonSearch) else "box" if crop is None else "crop"
+        return self.calibrations.judged(answer, by, probe_kind=kind, pictures=len(probe), combine=combine)
+
+    def ranked_by(self, second_weight: float | None = None, gallery_fingerprint: str | None = None) -> RankedBy:
+        """Whose similarity `find` ranks by: what a calibration must be of.
+
+        Args:
+            second_weight: share of the second stage, which takes part where there is one.
+            gallery_fingerprint: of the gallery's embeddings; None for those of this model.
+        """
+        made_by = gallery_fingerprint or self.model_fingerprint
+        return RankedBy(made_by) if self._second is None else RankedBy(made_by, self._second.fingerprint, second_weight)
 
     def _require_own(self, gallery: Gallery, *, reading: bool) -> None:
         """Refuse a gallery of other models; the second stage may be left out where a gallery is only read."""
         require_model(gallery.path, gallery.description, self.model.embedding_dim, self.model_fingerprint)
         require_second_stage(gallery.path, gallery.description, self._second, optional=reading)
+        if not reading:
+            require_tracklets(gallery.path, gallery.description, self._tracklet_blend)
 
 
 def _fingerprint(model: SearchModel) -> str:

@@ -1,9 +1,11 @@
 """Exact nearest rows of a table, in an order that does not depend on how the table lies on disk.
 
 A score is the cosine similarity of probe and sighting; with a second stage the weighted sum of both stages'
-similarities; after re-ranking one minus the k-reciprocal distance, from 0 to 1.
+similarities; after re-ranking one minus the k-reciprocal distance, from 0 to 1. The similarity before re-ranking is
+kept beside it: that is what verdicts are calibrated for.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,21 +72,25 @@ def ranked(
     """
     twice = second_probes is not None or cascade.rerank
     vectors = [EMBEDDING] if second_probes is None else [EMBEDDING, SECOND_EMBEDDING]
-    rows, scores, searched = _nearest(table, probes, max(limit, cascade.candidates) if twice else limit, where, vectors)
+    rows, similarities, searched = _nearest(
+        table, probes, max(limit, cascade.candidates) if twice else limit, where, vectors
+    )
+    scores = similarities
     if twice and len(rows):
         query, gallery = torch.from_numpy(probes), torch.from_numpy(as_matrix(rows[EMBEDDING]))
         if second_probes is not None:
             second = torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING]))
             query = fused(query, torch.from_numpy(second_probes), cascade.second_weight)
             gallery = fused(gallery, second, cascade.second_weight)
-        scores = reranked(query, gallery) if cascade.rerank else _scores(gallery.numpy(), query.numpy())
+        similarities = _scores(gallery.numpy(), query.numpy())
+        scores = reranked(query, gallery) if cascade.rerank else similarities
     order = _order(rows, scores)[:limit]
     if minimum_score is not None:
         order = order[scores[order] >= minimum_score]
     chosen = rows.drop_columns(vectors).take(pa.array(order)).to_pylist()
-    return RankedSightings(
-        tuple(sighting_of(row, float(score)) for row, score in zip(chosen, scores[order], strict=True)), searched
-    )
+    values = zip(chosen, scores[order].tolist(), similarities[order].tolist(), strict=True)
+    sightings = tuple(replace(sighting_of(row, score), similarity=similarity) for row, score, similarity in values)
+    return RankedSightings(sightings, searched, float(similarities.max()) if len(similarities) else None)
 
 
 def _nearest(

@@ -162,7 +162,7 @@ def write_find_page(
     frames_in_context: int = FRAMES_IN_CONTEXT,
     read_frame: Callable[[Sighting], Image | None] = read_original,
 ) -> None:
-    """Write the answer of a search as a page: the probe, a timeline, and the sightings as cards.
+    """Write the answer of a search as a page: the verdict, the probe, a timeline, and the sightings as cards.
 
     Args:
         path: the HTML file; its folder is made.
@@ -184,6 +184,7 @@ def write_find_page(
         {
             "rank": rank,
             "sighting": sighting,
+            "level": results.level_of(sighting),
             "camera": NO_CAMERA if sighting.camera is None else sighting.camera,
             "time": display_time(sighting.timestamp),
             "box": ", ".join(f"{value:.0f}" for value in sighting.box),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import overload
 
+from search.verdict import Level, Verdict
+
 EPOCH_BEGINS = 1.0e8
 """Timestamps from here on (March 1973) are seconds since the epoch; smaller ones count from the start of a recording,
 which would have to run for three years to be mistaken."""
@@ -73,12 +75,13 @@ class Sighting:
         timestamp: as in `Frame`; None where unknown.
         box: xyxy pixels of the frame.
         detection_score: the detector's confidence in [0, 1].
-        score: cosine similarity with the probe in [-1, 1].
+        score: what it is ranked by: the cosine similarity with the probe in [-1, 1], or, re-ranked, a value in [0, 1].
         frame_width: pixels.
         frame_height: pixels.
         location: the image file, or "clip.mp4#t=000012.000" for the frame of a video at that second; None where the
             frame cannot be read again (a live stream).
         cutout: the stored picture of the box.
+        similarity: with the probe, also where re-ranking gave another score; None where nobody compared.
     """
 
     frame: str
@@ -93,6 +96,7 @@ class Sighting:
     frame_height: int
     location: str | None = None
     cutout: Cutout | None = None
+    similarity: float | None = None
 
     @property
     def id(self) -> str:
@@ -104,6 +108,7 @@ class Sighting:
         return {
             "id": self.id,
             "score": self.score,
+            "similarity": self.similarity,
             "camera": self.camera,
             "timestamp": self.timestamp,
             "time": None if self.timestamp is None else display_time(self.timestamp),
@@ -124,10 +129,16 @@ class RankedSightings(Sequence[Sighting]):
     Args:
         sightings: in falling score; equal scores in the order of source, frame and row.
         searched: how many sightings passed the filters and were compared.
+        best_similarity: of all that were compared, whatever the limit and the least score; None without any.
+        verdict: whether the person is there, by a calibration; None without one.
+        no_verdict: one line why there is none; empty where nobody asked.
     """
 
     sightings: tuple[Sighting, ...]
     searched: int
+    best_similarity: float | None = None
+    verdict: Verdict | None = None
+    no_verdict: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sightings", tuple(self.sightings))
@@ -145,9 +156,22 @@ class RankedSightings(Sequence[Sighting]):
     def __iter__(self) -> Iterator[Sighting]:
         return iter(self.sightings)
 
+    def level_of(self, sighting: Sighting) -> Level | None:
+        """The verdict on one sighting, by its similarity; None without a calibration."""
+        if self.verdict is None or sighting.similarity is None:
+            return None
+        return self.verdict.level_of(sighting.similarity)
+
     def to_table(self) -> str:
-        """Aligned text for a terminal: rank, camera, time, frame, box, score; one row a sighting."""
-        header = ("rank", "camera", "time", "frame", "box x1,y1,x2,y2", "score")
+        """Aligned text for a terminal, one row a sighting: rank, camera, time, frame, box, score, and the verdict.
+
+        Where re-ranking gave the scores, the similarities, which verdicts follow, stand beside them.
+        """
+        reranked = any(one.similarity is not None and one.similarity != one.score for one in self.sightings)
+        further = [("similarity", self._similarity)] if reranked else []
+        if self.verdict is not None:
+            further.append(("verdict", lambda sighting: self.level_of(sighting) or "-"))
+        header = ("rank", "camera", "time", "frame", "box x1,y1,x2,y2", "score", *(name for name, _ in further))
         rows = [
             (
                 str(rank),
@@ -156,13 +180,14 @@ class RankedSightings(Sequence[Sighting]):
                 printable(sighting.frame),
                 ",".join(f"{value:.0f}" for value in sighting.box),
                 f"{sighting.score:.3f}",
+                *(value(sighting) for _, value in further),
             )
             for rank, sighting in enumerate(self.sightings, start=1)
         ]
         if not rows:
             return f"no sighting found ({self.searched} compared)"
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-        right = (True, False, False, False, False, True)
+        right = [name in ("rank", "score", "similarity") for name in header]
         lines = [
             "  ".join(
                 cell.rjust(width) if flush_right else cell.ljust(width)
@@ -174,8 +199,18 @@ class RankedSightings(Sequence[Sighting]):
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:
-        """JSON-able: {"searched": n, "sightings": [{"rank": 1, "id": ..., "score": ..., ...}, ...]}."""
+        """JSON-able: {"searched": n, "verdict": {...} | None, "sightings": [{"rank": 1, "verdict": ..., ...}, ...]}."""
         return {
             "searched": self.searched,
-            "sightings": [{"rank": rank, **sighting.to_dict()} for rank, sighting in enumerate(self.sightings, 1)],
+            "best_similarity": self.best_similarity,
+            "verdict": None if self.verdict is None else self.verdict.to_dict(),
+            "no_verdict": self.no_verdict or None,
+            "sightings": [
+                {"rank": rank, "verdict": self.level_of(sighting), **sighting.to_dict()}
+                for rank, sighting in enumerate(self.sightings, 1)
+            ],
         }
+
+    @staticmethod
+    def _similarity(sighting: Sighting) -> str:
+        return "-" if sighting.similarity is None else f"{sighting.similarity:.3f}"

@@ -1,6 +1,5 @@
 """match, possible, not present: what a calibrated similarity says about a probe and about each sighting."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -204,11 +203,6 @@ class Verdict:
             "calibrated_on": self.calibration.data.name,
             "doubts": self.doubts(),
         }
-
-
-def chosen(calibrations: Sequence[Calibration], ranked_by: RankedBy) -> Calibration | None:
-    """The calibration of exactly this similarity, None where there is none."""
-    return next((one for one in calibrations if one.ranked_by == ranked_by), None)
 
 
 def _percent(share: float) -> str:

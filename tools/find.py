@@ -9,6 +9,7 @@ from tools.times import parse_time
 
 if TYPE_CHECKING:
     from search.pipeline import PersonSearch
+    from search.results import RankedSightings
 
 
 def find(
@@ -35,7 +36,8 @@ def find(
 
     The score is the cosine similarity of the embeddings, from -1 to 1; with --second-stage the weighted sum of both
     stages' similarities, with --rerank one minus a distance, from 0 to 1. It orders sightings; no value of it says
-    alone that two people are the same.
+    alone that two people are the same. What does is `personsearch calibrate`: the answer then begins with a verdict,
+    match, possible or not present, and so does every sighting. It follows the similarity, also with --rerank.
 
     Args:
         gallery: the gallery's folder, made by `personsearch index`.
@@ -86,7 +88,7 @@ def find(
             pictures = [read_image(path) for path in crop or []]
             answer = search.find(store, crop=pictures, combine=combine, cascade=cascade, **filters)
             origin = None
-        text = answer.to_table()
+        text = "\n".join([*_verdict(answer, model, second_stage), answer.to_table()])
         if html is not None:
             used = [f"{name} {value}" for name, value in filters.items() if value is not None]
             write_find_page(html, answer, store, pictures, note="; ".join(used), probe_frame=origin)
@@ -99,9 +101,23 @@ def find(
     return Outcome(text, figures)
 
 
+def _verdict(answer: "RankedSightings", model: Path | None, second_stage: Path | None) -> list[str]:
+    """Whether the person is there, or how to get to know it."""
+    if answer.verdict is not None:
+        verdict = answer.verdict
+        return [verdict.headline(), verdict.meaning(), *(f"but {doubt}" for doubt in verdict.doubts()), ""]
+    if not answer.no_verdict:
+        return []
+    given = {"--model": model, "--second-stage": second_stage}
+    options = " ".join(f"{name} {path}" for name, path in given.items() if path is not None)
+    remedy = f"`personsearch calibrate LABELLED_DATA {options}`"
+    return [f"no verdict, scores only order the sightings: {answer.no_verdict}; {remedy} makes one", ""]
+
+
 def _search(gallery: Path, model: Path | None, second_stage: Path | None) -> "PersonSearch":
     """The models that the gallery was made with, as they were used then."""
     from reid.sphere_reid import SphereReID
+    from search.calibration_files import stored_calibrations
     from search.crop_search import CropPersonSearch
     from search.gallery_description import is_mirrored, read_description
     from search.pipeline import PersonSearch
@@ -117,4 +133,5 @@ def _search(gallery: Path, model: Path | None, second_stage: Path | None) -> "Pe
         )
     if described.second_stage is not None:
         raise ValueError(f"gallery {gallery} was made with a joint model too; give --model beside --second-stage")
-    return PersonSearch(CropPersonSearch(None, SphereReID.from_checkpoint(second_stage)))
+    crops = CropPersonSearch(None, SphereReID.from_checkpoint(second_stage))
+    return PersonSearch(crops, calibrations=stored_calibrations(second_stage))

@@ -69,10 +69,10 @@ def test_names_cannot_break_a_table() -> None:
 def test_json_round_trip_with_stable_keys() -> None:
     answer = RankedSightings((sighting(), sighting(camera=None, timestamp=None)), searched=5)
     content = json.loads(json.dumps(answer.to_dict()))
-    assert list(content) == ["searched", "sightings"]
+    assert list(content) == ["searched", "best_similarity", "verdict", "no_verdict", "sightings"]
     assert list(content["sightings"][0]) == [
-        "rank", "id", "score", "camera", "timestamp", "time", "source", "frame", "box", "detection_score",
-        "frame_width", "frame_height", "location",
+        "rank", "verdict", "id", "score", "similarity", "camera", "timestamp", "time", "source", "frame", "box",
+        "detection_score", "frame_width", "frame_height", "location",
     ]  # fmt: skip
     assert content["sightings"][0]["id"] == "a/1.jpg#2"
     assert content["sightings"][1]["time"] is None
