@@ -9,9 +9,8 @@ A frame whose sightings arrived but which is not yet marked done is indexed agai
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike
@@ -30,6 +29,7 @@ from search.gallery_description import (
     read_description,
     require_model,
     require_second_stage,
+    require_tracklets,
     write_description,
 )
 from search.gallery_filters import (
@@ -42,20 +42,19 @@ from search.gallery_filters import (
 )
 from search.gallery_tables import (
     EMBEDDING,
-    FRAMES_SCHEMA,
     FrameKey,
     FrameRows,
     box_embeddings,
     detections_by_frame,
     frame_rows,
     frames_table,
+    open_tables,
     replace_frames,
     retried,
     sightings_schema,
     sightings_table,
     upsert,
 )
-from search.lance import lancedb
 from search.ranking import combined, ranked
 from search.results import Cutout, RankedSightings
 
@@ -80,16 +79,7 @@ class Gallery:
         self._cutouts = CutoutStore(path / "cutouts")
         second_dim = None if self.second_stage is None else self.second_stage.embedding_dim
         self._schema = sightings_schema(self.embedding_dim, second_dim)
-        # Interval zero: every read looks for versions that other processes have committed meanwhile.
-        database = lancedb.connect(str(path / "tables"), read_consistency_interval=timedelta(0))
-        if create:
-            self._sightings = database.create_table("sightings", schema=self._schema, exist_ok=True)
-            self._frames = database.create_table("frames", schema=FRAMES_SCHEMA, exist_ok=True)
-            if self._sightings.schema != self._schema or self._frames.count_rows() or self._sightings.count_rows():
-                raise FileExistsError(f"{path} holds tables but no {DESCRIPTION_FILE}; choose another folder")
-        else:
-            self._sightings = database.open_table("sightings")
-            self._frames = database.open_table("frames")
+        self._sightings, self._frames = open_tables(path, self._schema, create=create)
         self._pending: dict[FrameKey, FrameRows] = {}
         self._pending_rows = 0
         self._done: set[FrameKey] | None = None
@@ -104,6 +94,7 @@ class Gallery:
         embedding_dim: int,
         model_fingerprint: str,
         second_stage: SecondStage | None = None,
+        tracklet_blend: float | None = None,
     ) -> Self:
         """Make an empty gallery.
 
@@ -114,6 +105,7 @@ class Gallery:
                 comparable, so `open` refuses them.
             second_stage: width and fingerprint of the second stage, whose embeddings are then stored beside; None for
                 a gallery without.
+            tracklet_blend: of the sightings that will be added, see `GalleryDescription`.
 
         Raises:
             ValueError: the width is not positive.
@@ -128,7 +120,7 @@ class Gallery:
         if path.exists() and not path.is_dir():
             raise FileExistsError(f"{path} is a file, expected a folder for the gallery; choose another path")
         path.mkdir(parents=True, exist_ok=True)
-        description = GalleryDescription(embedding_dim, model_fingerprint, second_stage)
+        description = GalleryDescription(embedding_dim, model_fingerprint, second_stage, tracklet_blend)
         gallery = cls(path, description, create=True)
         # Last: a folder without its description is not a gallery yet.
         write_description(path, description)
@@ -160,17 +152,27 @@ class Gallery:
         embedding_dim: int,
         model_fingerprint: str,
         second_stage: SecondStage | None = None,
+        tracklet_blend: float | None = None,
     ) -> Self:
-        """`open` with all checks where there is a gallery, also of the second stage, `create` where there is none."""
+        """`open` with the checks of who adds to a gallery where there is one, `create` where there is none."""
         if not (Path(path) / DESCRIPTION_FILE).exists():
             return cls.create(
-                path, embedding_dim=embedding_dim, model_fingerprint=model_fingerprint, second_stage=second_stage
+                path,
+                embedding_dim=embedding_dim,
+                model_fingerprint=model_fingerprint,
+                second_stage=second_stage,
+                tracklet_blend=tracklet_blend,
             )
         gallery = cls.open(path, embedding_dim=embedding_dim, model_fingerprint=model_fingerprint)
         require_second_stage(gallery.path, gallery.description, second_stage)
+        require_tracklets(gallery.path, gallery.description, tracklet_blend)
         return gallery
 
-    def add(
+    def add(self, frame: Frame, detections: Detections, **options: Any) -> None:
+        """Take the sightings of one frame now: `prepare`, with its keyword arguments, and `put`."""
+        self.put(self.prepare(frame, detections, **options))
+
+    def prepare(
         self,
         frame: Frame,
         detections: Detections,
@@ -178,8 +180,8 @@ class Gallery:
         second_embeddings: ArrayLike | Tensor | None = None,
         source: str = "",
         location: str | None = None,
-    ) -> None:
-        """Take the sightings of one frame; a frame taken before (same source and name) is replaced.
+    ) -> FrameRows:
+        """What will be stored of one frame, for `put`; it takes far less memory than the frame.
 
         Args:
             frame: the picture the boxes refer to; cut-outs are taken from it now.
@@ -192,7 +194,6 @@ class Gallery:
         Raises:
             ValueError: embeddings are missing, of another width or number, not finite, or of length zero; or the
                 gallery has no second stage.
-            OSError: a flush that was due failed; nothing is dropped, the next flush tries again.
         """
         if self.second_stage is None and second_embeddings is not None:
             raise ValueError(f"frame {frame.name}: second_embeddings given, gallery {self.path} has no second stage")
@@ -201,9 +202,16 @@ class Gallery:
         if self.second_stage is not None:
             owner = f"frame {frame.name}, second stage"
             second = box_embeddings(owner, len(detections), second_embeddings, self.second_stage.embedding_dim)
-        rows = frame_rows(frame, detections, embeddings, second, source=source, location=location)
-        replaced = self._pending.pop((source, frame.name), ())
-        self._pending[source, frame.name] = rows
+        return frame_rows(frame, detections, embeddings, second, source=source, location=location)
+
+    def put(self, rows: FrameRows) -> None:
+        """Take what `prepare` made of a frame; a frame taken before (same source and name) is replaced.
+
+        Raises:
+            OSError: a flush that was due failed; nothing is dropped, the next flush tries again.
+        """
+        replaced = self._pending.pop(rows.key, ())
+        self._pending[rows.key] = rows
         self._pending_rows += len(rows) - len(replaced)
         late = time.monotonic() - self._last_flush > FLUSH_SECONDS
         if max(self._pending_rows, len(self._pending)) >= FLUSH_ROWS or late:
@@ -382,5 +390,5 @@ class Gallery:
         """Counts, cameras and times of what is on disk."""
         first, last = self.time_span() or (None, None)
         frames = int(self._frames.count_rows())
-        made_by = (self.embedding_dim, self.model_fingerprint, self.second_stage)
+        made_by = (self.embedding_dim, self.model_fingerprint, self.second_stage, self.description.tracklet_blend)
         return GallerySummary(len(self), frames, self.cameras(), first, last, *made_by)

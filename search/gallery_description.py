@@ -38,11 +38,14 @@ class GalleryDescription:
         embedding_dim: width D of the embeddings.
         model_fingerprint: names the weights they come from.
         second_stage: None where there is none.
+        tracklet_blend: share of its tracklet's mean in each sighting's embedding (`search.tracklet_averaging`), None
+            where each is its own.
     """
 
     embedding_dim: int
     model_fingerprint: str
     second_stage: SecondStage | None = None
+    tracklet_blend: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class GallerySummary:
     embedding_dim: int
     model_fingerprint: str
     second_stage: SecondStage | None = None
+    tracklet_blend: float | None = None
 
 
 def is_mirrored(model_fingerprint: str) -> bool:
@@ -125,6 +129,19 @@ def require_second_stage(
     )
 
 
+def require_tracklets(path: Path, described: GalleryDescription, tracklet_blend: float | None) -> None:
+    """Refuse to add sightings that are averaged otherwise than those of a gallery: its description would be wrong.
+
+    Raises:
+        ValueError: only one of both is averaged over tracklets, or by another share.
+    """
+    own = described.tracklet_blend
+    if own == tracklet_blend:
+        return
+    did = "without --tracklets" if own is None else f"with --tracklets and --tracklet-blend {own:g}"
+    raise ValueError(f"gallery {path} was indexed {did}: do so again, or index into a new folder")
+
+
 def write_description(path: Path, description: GalleryDescription) -> None:
     """Make a folder with tables a gallery; a reader sees the whole file or none."""
     second = description.second_stage
@@ -135,6 +152,8 @@ def write_description(path: Path, description: GalleryDescription) -> None:
     }
     if second is not None:
         content["second_stage"] = {"embedding_dim": second.embedding_dim, "fingerprint": second.fingerprint}
+    if description.tracklet_blend is not None:
+        content["tracklet_blend"] = float(description.tracklet_blend)
     content["created"] = datetime.now(UTC).isoformat(timespec="seconds")
     partial = path / f".{DESCRIPTION_FILE}.{os.getpid()}"
     partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -168,7 +187,10 @@ def read_description(path: Path) -> GalleryDescription:
         stored = content.get("second_stage")
         _require_keys(file, stored, {"embedding_dim": int, "fingerprint": str})
         second = SecondStage(stored["embedding_dim"], stored["fingerprint"])
-    return GalleryDescription(content["embedding_dim"], content["model_fingerprint"], second)
+    if "tracklet_blend" in content:
+        _require_keys(file, content, {"tracklet_blend": float})
+    blend = content.get("tracklet_blend")
+    return GalleryDescription(content["embedding_dim"], content["model_fingerprint"], second, blend)
 
 
 def _require_keys(file: Path, content: Any, expected: dict[str, type]) -> None:

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,9 @@ from torch import Tensor
 from datasets.samples import Frame
 from detection.detections import Detections
 from search.cutouts import CUTOUT_SIDE, cut_out, encode_jpeg
+from search.gallery_description import DESCRIPTION_FILE
 from search.gallery_filters import frames_sql
+from search.lance import lancedb
 from search.results import Cutout, Sighting
 
 WRITE_ATTEMPTS = 5
@@ -72,6 +75,28 @@ def sightings_schema(embedding_dim: int, second_dim: int | None = None) -> pa.Sc
     )
 
 
+def open_tables(path: Path, schema: pa.Schema, *, create: bool) -> tuple[Any, Any]:
+    """The tables of sightings and of frames of the gallery at a path.
+
+    Args:
+        path: the gallery's folder.
+        schema: of the table of sightings.
+        create: make the tables; such as are there already must be empty and of this schema.
+
+    Raises:
+        FileExistsError: the tables that are to be made are there and hold something.
+    """
+    # Interval zero: every read looks for versions that other processes have committed meanwhile.
+    database = lancedb.connect(str(path / "tables"), read_consistency_interval=timedelta(0))
+    if not create:
+        return database.open_table("sightings"), database.open_table("frames")
+    sightings = database.create_table("sightings", schema=schema, exist_ok=True)
+    frames = database.create_table("frames", schema=FRAMES_SCHEMA, exist_ok=True)
+    if sightings.schema != schema or frames.count_rows() or sightings.count_rows():
+        raise FileExistsError(f"{path} holds tables but no {DESCRIPTION_FILE}; choose another folder")
+    return sightings, frames
+
+
 @dataclass(frozen=True)
 class FrameRows:
     """What is stored of one frame.
@@ -91,6 +116,11 @@ class FrameRows:
     embeddings: NDArray[np.float32]
     jpegs: Sequence[bytes]
     second_embeddings: NDArray[np.float32] | None = None
+
+    @property
+    def key(self) -> FrameKey:
+        """Source and name: what makes it one frame."""
+        return str(self.frame["source"]), str(self.frame["frame"])
 
     def __len__(self) -> int:
         return len(self.scores)

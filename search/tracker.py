@@ -85,6 +85,11 @@ class Tracker:
         self._seen: NDArray[np.float64] = np.zeros(0)
         self._embeddings: NDArray[np.float64] | None = None  # (K, D), None before any frame and without embeddings
 
+    @property
+    def alive(self) -> TrackIds:
+        """(K,) numbers of the tracks that the next frame may go on with, if it comes soon enough."""
+        return self._ids
+
     def update(self, timestamp: float, detections: Detections) -> TrackIds:
         """Assign the detections of the next frame.
 

@@ -196,8 +196,7 @@ def averaged(
     Raises:
         ValueError: the blend is no share, embeddings are missing, or a frame has another number of track numbers.
     """
-    if not 0 <= blend <= 1:
-        raise ValueError(f"blend {blend}, expected a share from 0 (each sighting's own) to 1 (the tracklet's mean)")
+    require_blend(blend)
     names = [name for name in detections if name in tracks]
     ids, _, embeddings = _stacked(names, detections, tracks)
     if embeddings is None:
@@ -205,14 +204,35 @@ def averaged(
             return dict(detections)
         raise ValueError("detections have no embeddings to average; run a model that embeds on them first")
     numbers, track = np.unique(ids, return_inverse=True)
-    own = functional.normalize(embeddings, dim=1)
-    mixed = (1 - blend) * own + blend * _track_means(own, track, len(numbers))[torch.from_numpy(track)]
-    # Views that cancel out have no mean direction.
-    alone = torch.from_numpy(ids == UNTRACKED) | (mixed.norm(dim=1) < 1e-6)
-    mixed = torch.where(alone[:, None], embeddings, functional.normalize(mixed, dim=1))
+    means = _track_means(embeddings, track, len(numbers))[torch.from_numpy(track)]
+    alone = torch.from_numpy(ids == UNTRACKED)
+    mixed = torch.where(alone[:, None], embeddings, blended(embeddings, means, blend))
     parts = mixed.split([len(detections[name]) for name in names])
     changed = {name: detections[name].with_embeddings(part) for name, part in zip(names, parts, strict=True)}
     return {**detections, **changed}
+
+
+def blended(embeddings: Tensor, means: Tensor, blend: float) -> Tensor:
+    """Embeddings (N, D) moved towards the mean directions (N, D) of their tracklets, of unit length.
+
+    Args:
+        embeddings: of sightings; where they and their mean cancel out, they stay.
+        means: of unit length.
+        blend: share of the mean, see `averaged`.
+    """
+    mixed = (1 - blend) * functional.normalize(embeddings, dim=1) + blend * means
+    nowhere = mixed.norm(dim=1) < 1e-6
+    return torch.where(nowhere[:, None], embeddings, functional.normalize(mixed, dim=1))
+
+
+def require_blend(blend: float) -> None:
+    """Refuse what is no share of a tracklet's mean.
+
+    Raises:
+        ValueError: it is not in [0, 1].
+    """
+    if not 0 <= blend <= 1:
+        raise ValueError(f"blend {blend}, expected a share from 0 (each sighting's own) to 1 (the tracklet's mean)")
 
 
 def _stacked(

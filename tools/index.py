@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from search.tracker import TrackerSettings
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 from tools.search_models import load_search_models
@@ -21,6 +22,10 @@ def index(
     start_time: str | None = None,
     detection_threshold: float = 0.5,
     mirrored: bool = False,
+    tracklets: bool = False,
+    tracklet_blend: float = 0.5,
+    tracklet_lookahead: int = 60,
+    tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
     batch_size: int = 4,
 ) -> Outcome:
     """Find everybody in frames or a video and add them to a gallery; interrupted, it goes on where it was.
@@ -42,15 +47,24 @@ def index(
         detection_threshold: people found with less confidence are not kept, from 0 to 1.
         mirrored: average each embedding with that of the mirrored frame: it matters less which way a person walks, and
             takes longer.
+        tracklets: link one person's sightings by one camera into a tracklet, and average each embedding with the mean
+            of its tracklet before it is stored: one bad view weighs less. Frames should be a second or two apart and
+            come in time order. The probes of `find` are not averaged.
+        tracklet_blend: share of the tracklet's mean in the embedding of each of its sightings, from 0 to 1.
+        tracklet_lookahead: a sighting is averaged with all earlier ones of its tracklet and with those of so many later
+            frames of its camera; it is stored when these are there, or when indexing stops, which cuts tracklets.
+        tracker: how sightings are linked.
         batch_size: frames a forward pass.
     """
     from datasets.sources import count_frames
     from datasets.videos import is_stream, public_name
     from search.pipeline import IndexSummary, PersonSearch
+    from search.tracklet_averaging import TrackletAveraging
 
+    averaging = TrackletAveraging(tracklet_blend, tracklet_lookahead, tracker) if tracklets else None
     begins = None if start_time is None else parse_time(start_time, "--start-time")
     network, crops = load_search_models(model, detector, second_stage, score_threshold=detection_threshold)
-    search = PersonSearch(network, second_stage=crops, batch_size=batch_size, mirrored=mirrored)
+    search = PersonSearch(network, second_stage=crops, batch_size=batch_size, mirrored=mirrored, tracklets=averaging)
     total = count_frames(source, every_seconds=every_seconds)
     with search.open_gallery(gallery, create=True) as store, Progress("Indexing") as progress:
 
@@ -76,8 +90,11 @@ def index(
         ["sightings in the gallery", whole.sightings],
         ["cameras in the gallery", ", ".join(whole.cameras) or "unknown"],
     ]
+    if tracklets:
+        rows.insert(2, ["tracklets they make", summary.tracklets])
     failures = [f"{name}: {reason}" for name, reason in summary.failures]
     # The address of a stream may hold a password, and figures are passed on.
     shown = public_name(source) if is_stream(source) else source
     figures = {"source": shown, "gallery": gallery, "run": summary, "summary": dataclasses.asdict(whole)}
+    figures["tracklets"] = averaging
     return Outcome(table(["index", str(gallery)], rows), figures, failures)

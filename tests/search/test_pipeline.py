@@ -15,8 +15,8 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from search.cascade import refine
 from search.gallery import Gallery
-from search.originals import read_original
-from search.pipeline import IndexSummary, PersonSearch, source_place
+from search.originals import read_original, source_place
+from search.pipeline import IndexSummary, PersonSearch
 from search.probes import box_probe, crop_probe
 
 
