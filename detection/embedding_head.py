@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation, MultiScaleRoIAlign
 
+from reid.precision import at_least_float32
+
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
@@ -56,10 +58,10 @@ class EmbeddingHead(nn.Module):
         self.project = nn.Linear(rows * config.channels, config.dimension)
 
     def forward(self, features: dict[str, Tensor], boxes: list[Tensor], image_sizes: list[tuple[int, int]]) -> Tensor:
-        """Raw embeddings (sum of boxes, D), float32, of boxes in the coordinates of the network's input."""
+        """Raw embeddings (sum of boxes, D), of at least float32, of boxes in the coordinates of the network's input."""
         pooled = self.pool(features, boxes, image_sizes)  # (R, C, 16, 8)
         stripes = self.convolutions(pooled).mean(dim=3)  # (R, channels, 8)
-        return self.project(stripes.flatten(1)).float()  # (R, D)
+        return at_least_float32(self.project(stripes.flatten(1)))  # (R, D)
 
 
 class NormScore(nn.Module):
@@ -74,7 +76,7 @@ class NormScore(nn.Module):
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Raw embeddings (R, D) to logits (R,); in training R has to be 2 or more."""
-        length = torch.linalg.vector_norm(embeddings.float(), dim=1, keepdim=True)  # (R, 1)
+        length = torch.linalg.vector_norm(embeddings, dim=1, keepdim=True)  # (R, 1)
         with torch.autocast(embeddings.device.type, enabled=False):
             logits: Tensor = self.norm(length).squeeze(1)
         return logits

@@ -17,6 +17,7 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from detection.backbones import BACKBONES, BackboneName, build_pyramid, stage_range
 from detection.sampling import OneSizePerBatch
+from reid.precision import at_least_float32
 
 
 @dataclass(frozen=True)
@@ -165,4 +166,4 @@ class _Float32RPNHead(RPNHead):
     def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Objectness and box regression of each pyramid level, float32."""
         logits, regression = super().forward(x)
-        return [one.float() for one in logits], [one.float() for one in regression]
+        return [at_least_float32(one) for one in logits], [at_least_float32(one) for one in regression]

@@ -20,7 +20,7 @@ from detection.detections import Detections
 from detection.embedding_head import EmbeddingConfig, EmbeddingHead, NormScore
 from detection.faster_rcnn import DetectorConfig, build_box_heads, build_detector
 from detection.sampling import frame_sampler
-from reid.precision import Precision, autocast
+from reid.precision import Precision, at_least_float32, autocast
 
 Target = dict[str, Tensor]
 """boxes (N, 4) xyxy pixels, labels (N,) ones, person_index (N,) >= 0 or UNLABELLED, camera_index (N,); frame_seed, an
@@ -134,7 +134,7 @@ class PersonSearchRCNN(nn.Module):
                 everything = self.embedding_head(features, sampled, sizes)
                 is_person = torch.cat(people)
                 losses["loss_norm"] = functional.binary_cross_entropy_with_logits(
-                    self.norm_score(everything), is_person.float()
+                    self.norm_score(everything), is_person.to(everything)
                 )
                 embeddings = everything[is_person]
         rows = [index[mask] for index, mask in zip(matched, people, strict=True)]
@@ -231,12 +231,12 @@ class PersonSearchRCNN(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Logits (R, 2) and box regression (R, 8) of boxes, float32."""
         logits, regression = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, boxes, sizes)))
-        return logits.float(), regression.float()
+        return at_least_float32(logits), at_least_float32(regression)
 
     def _features(self, image_list: ImageList) -> dict[str, Tensor]:
         """The pyramid in float32: anchors take its precision, and RoIAlign computes in float32 anyway."""
         features = self.detector.backbone(image_list.tensors.contiguous(memory_format=torch.channels_last))
-        return {name: one.float() for name, one in features.items()}
+        return {name: at_least_float32(one) for name, one in features.items()}
 
     def _require_evaluation(self, method: str) -> None:
         if self.training:

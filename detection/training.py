@@ -203,7 +203,8 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
     def losses(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor], tuple[Tensor, ...]]:
         """The detector's losses over this process's frames, the criterion over the people of all processes."""
         device = self.model.device
-        pictures = [image.to(device, non_blocking=True).float() / 255 for image in batch.images]
+        dtype = self.model.embedding_head.project.weight.dtype
+        pictures = [image.to(device, non_blocking=True).to(dtype) / 255 for image in batch.images]
         moved = [{name: value.to(device) for name, value in target.items()} for target in batch.targets]
         found = cast(PersonSearchRCNN, network).losses(pictures, moved)
         rows = best_boxes(found) if self.config.anchors == "one" else torch.arange(len(found.overlap), device=device)

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 Precision = Literal["auto", "float32"]
 
@@ -24,3 +25,8 @@ def has_bfloat16(device: torch.device) -> bool:
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     """bf16 autocast under "auto" where the device has it, and no change elsewhere."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "auto" and has_bfloat16(device))
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Half precision as float32, anything else as it is."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

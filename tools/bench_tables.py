@@ -14,8 +14,6 @@ from tools.crop_options import CropFormat, CropOptions
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
-CURVE_POINTS = 120
-
 
 def tables(
     root: Path,
@@ -175,7 +173,8 @@ def _write_page(
 ) -> None:
     from importlib.metadata import version
 
-    from search.report import Curve, Headline, Section, Table, write_demo_page
+    from search.report import Headline, Section, Table, write_demo_page
+    from tools.loss_curves import loss_curve
 
     sections = []
     answers = []
@@ -192,7 +191,7 @@ def _write_page(
             note = f"Decided by {FIGURES[paper_table.decided_by]}; a difference within the seeds' spread, or within a "
             note += "point with one seed, decides nothing."
             parts.append(Table("The paper's claims", ["claim", "points", "our figures"], claims, note))
-        curve = Curve("Training loss, its first value as 1", {row.label: _curve(row.directory) for row in rows}, "step")
+        curve = loss_curve({row.label: row.directory for row in rows}, "loss")
         sections.append(Section(f"{paper_table.source}: {paper_table.title}", tables=parts, curves=[curve]))
     scale_rows = [[name, str(value)] for name, value in dataclasses.asdict(scale).items()]
     machine = [
@@ -214,17 +213,3 @@ def _write_page(
         headlines=[Headline(str(count), label) for count, label in zip(counted, labels)],
         sections=sections,
     )
-
-
-def _curve(directory: Path) -> list[tuple[float, float]]:
-    """The loss over the steps, in means of equal stretches, as shares of the first."""
-    import csv
-
-    import numpy as np
-
-    with (directory / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        losses = np.array([float(row["loss"]) for row in csv.DictReader(file)])
-    stretches = [part for part in np.array_split(losses, CURVE_POINTS) if len(part)]
-    means = np.array([part.mean() for part in stretches])
-    ends = np.cumsum([len(part) for part in stretches])
-    return [(float(step), float(value)) for step, value in zip(ends, means / max(means[0], 1e-12))]

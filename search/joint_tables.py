@@ -1,0 +1,310 @@
+"""Tables of joint models: identity losses, and parts of the model, trained at equal budget and measured over seeds."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from datasets.samples import FrameSample, Query
+from datasets.transforms import FrameAugmentation
+from detection.checkpoints import load_model
+from detection.detections import Detections
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig
+from detection.metrics import recall_and_ap
+from detection.start import resumed_model, start_model
+from detection.training import JOINT_LOSSES, JointTrainer, JointTrainingConfig
+from reid.criteria import LossConfig
+from reid.run_files import RESUME_FILE
+from reid.settings import departures
+from search.inference import detect_split, embed_queries
+from search.protocols import evaluate_search
+
+JointFigure = Literal["detection_ap", "mean_ap", "top1"]
+JOINT_FIGURES: dict[JointFigure, str] = {
+    "detection_ap": "detection AP@0.5",
+    "mean_ap": "search mAP",
+    "top1": "search top-1",
+}
+JointFigures = dict[JointFigure, float]
+OnProgress = Callable[[int, int, str], None]
+
+UNIT_TOIM = LossConfig(sphere=0.0, toim=1.0, toim_scale=10.0)
+"""TOIM over embeddings of unit length, as they are searched; without a scale its gradient would be nearly constant."""
+
+
+@dataclass(frozen=True)
+class JointRecipe:
+    """One training of the joint model.
+
+    Args:
+        detector: structure of the detector.
+        embedding: structure of the embedding head.
+        losses: the identity losses.
+        training: how.
+        augmentation: of the frames.
+        weights: "none", "imagenet", "coco" or a file.
+    """
+
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    losses: LossConfig = JOINT_LOSSES
+    training: JointTrainingConfig = field(default_factory=JointTrainingConfig)
+    augmentation: FrameAugmentation = field(default_factory=FrameAugmentation)
+    weights: str = "none"
+
+    def key(self) -> str:
+        """12 hexadecimal digits of all that decides the trained model and departs from the defaults."""
+        return hashlib.sha256(json.dumps(departures(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    def with_seed(self, seed: int) -> "JointRecipe":
+        """The same with another seed."""
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, seed=seed))
+
+
+@dataclass(frozen=True)
+class JointRow:
+    """One line of a table.
+
+    Args:
+        label: what it is called.
+        recipe: what is trained.
+        class_weighted: similarities are multiplied by the detections' confidence.
+    """
+
+    label: str
+    recipe: JointRecipe
+    class_weighted: bool = False
+
+
+@dataclass(frozen=True)
+class JointTable:
+    """Lines that are compared with their first.
+
+    Args:
+        key: how the command line calls it.
+        title: what it compares.
+        rows: its lines.
+    """
+
+    key: str
+    title: str
+    rows: tuple[JointRow, ...]
+
+
+@dataclass(frozen=True)
+class JointRowResult:
+    """What a line came to.
+
+    Args:
+        label: of the line.
+        figures: one dict for each seed, in percent.
+        seconds: of the training, for each seed.
+        directory: of the training with the first seed.
+    """
+
+    label: str
+    figures: Sequence[JointFigures]
+    seconds: Sequence[float]
+    directory: Path
+
+
+def loss_table(base: JointRecipe) -> JointTable:
+    """The TOIM paper's Table 3 for full frames: each identity loss on the sampled boxes of a detector."""
+    oim = dataclasses.replace(base.losses, toim=0.0)
+    toim = dataclasses.replace(UNIT_TOIM, toim_queue=0)
+    losses = {
+        "OIM": oim,
+        "TOIM": toim,
+        "OIM + TOIM": dataclasses.replace(oim, toim=1.0, toim_scale=toim.toim_scale),
+        "Softmax": LossConfig(sphere=0.0, softmax=1.0),
+        "Triplet": LossConfig(sphere=0.0, triplet=1.0, triplet_unit_length=True),
+    }
+    rows = [JointRow(label, dataclasses.replace(base, losses=one)) for label, one in losses.items()]
+    return JointTable("losses", "Identity losses on the boxes of full frames", tuple(rows))
+
+
+def toim_table(base: JointRecipe) -> JointTable:
+    """What the TOIM paper leaves open for full frames, beside OIM + TOIM."""
+    both = dataclasses.replace(base.losses, toim=1.0, toim_scale=UNIT_TOIM.toim_scale)
+    whole = dataclasses.replace(base, losses=both)
+    one = dataclasses.replace(whole, training=dataclasses.replace(base.training, anchors="one"))
+    rows = (
+        JointRow("OIM + TOIM, every box of a person", whole),
+        JointRow("the best box of a person alone", one),
+        JointRow("unlabelled people as negatives", _with(whole, losses={"toim_queue": 20})),
+        JointRow("negatives from the Pooled Table", _with(whole, losses={"toim_negatives": "pooled"})),
+        JointRow("every negative in the denominator", _with(whole, losses={"toim_denominator": "table"})),
+    )
+    return JointTable("toim", "TOIM on boxes", rows)
+
+
+def parts_table(base: JointRecipe) -> JointTable:
+    """Each part of the stronger joint model alone, beside the plain one, and together."""
+    larger = {"min_size": base.detector.min_size * 4 // 3, "max_size": base.detector.max_size * 4 // 3}
+    sizes = tuple(base.detector.min_size * share // 8 for share in (6, 7, 9, 10))
+    largest = max(base.detector.max_size, 2 * sizes[-1])
+    refined = _with(base, embedding={"refined": True})
+    norm_aware = _with(base, embedding={"norm_aware": True})
+    both = _with(base, embedding={"refined": True, "norm_aware": True})
+    rows = (
+        JointRow("plain", base),
+        JointRow("refined boxes", refined),
+        JointRow("norm-aware embedding", norm_aware),
+        JointRow("refined boxes, norm-aware", both),
+        JointRow("refined, norm-aware, class-weighted similarity", both, class_weighted=True),
+        JointRow("class-weighted similarity", base, class_weighted=True),
+        JointRow("sure boxes count more in the table", _with(base, training={"sure_updates": True})),
+        JointRow("moving average of the weights", _with(base, training={"ema_decay": 0.99})),
+        JointRow("several sizes", _with(base, detector={"train_sizes": sizes, "max_size": largest})),
+        JointRow("larger input", _with(base, detector=larger)),
+    )
+    return JointTable("parts", "Parts of the joint model", rows)
+
+
+def joint_tables(base: JointRecipe) -> list[JointTable]:
+    """All tables around one recipe."""
+    return [loss_table(base), toim_table(base), parts_table(base)]
+
+
+def class_weighted(detections: Mapping[str, Detections]) -> dict[str, Detections]:
+    """Detections whose similarity to anything is multiplied by their confidence.
+
+    Source: class-weighted similarity of Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020.
+
+    Args:
+        detections: frame name -> Detections with unit embeddings.
+    """
+    weighted = {}
+    for name, found in detections.items():
+        assert found.embeddings is not None, f"the detections of {name} have no embeddings"
+        weighted[name] = dataclasses.replace(found, embeddings=found.embeddings * found.scores[:, None])
+    return weighted
+
+
+class JointTableRun:
+    """Trainings and figures in one folder; whatever is finished there is not done again.
+
+    Args:
+        output: the folder; trainings lie in trainings/.
+        train: the split "train".
+        gallery: the split "gallery".
+        queries: of the gallery.
+        seeds: every training is done with each.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        train: Sequence[FrameSample],
+        gallery: Sequence[FrameSample],
+        queries: Sequence[Query],
+        *,
+        seeds: Sequence[int],
+    ) -> None:
+        if not seeds:
+            raise ValueError("no seed is given, expected one or more")
+        self.output = output
+        self.train = train
+        self.gallery = gallery
+        self.queries = queries
+        self.seeds = seeds
+
+    def run(self, tables: Sequence[JointTable], on_progress: OnProgress | None = None) -> list[list[JointRowResult]]:
+        """Train and measure the lines of some tables; lines of one recipe share their training.
+
+        Args:
+            tables: what to run.
+            on_progress: called with (steps done, steps in all, what is done).
+
+        Returns:
+            For each table a result for each line.
+        """
+        recipes = {
+            one.key(): (one, row.label)
+            for seed in self.seeds
+            for table in tables
+            for row in table.rows
+            for one in [row.recipe.with_seed(seed)]
+        }
+        per_training = [
+            one.training.epochs * -(-len(self.train) // one.training.batch_size) for one, _ in recipes.values()
+        ]
+        begun = 0
+        for (recipe, label), steps in zip(recipes.values(), per_training):
+
+            def report(step: int, first: int = begun, what: str = label) -> None:
+                if on_progress is not None:
+                    on_progress(first + step, sum(per_training), what)
+
+            self._train(recipe, report)
+            begun += steps
+            report(begun, 0)
+        return [[self._measure(row) for row in table.rows] for table in tables]
+
+    def directory(self, recipe: JointRecipe) -> Path:
+        """Where a training lies."""
+        return self.output / "trainings" / recipe.key()
+
+    def _train(self, recipe: JointRecipe, report: Callable[[int], None]) -> None:
+        directory = self.directory(recipe)
+        done = directory / "training.json"
+        if done.is_file():
+            return
+        resume = (directory / RESUME_FILE).is_file()
+        structure = (recipe.detector, recipe.embedding)
+        if resume:
+            model = resumed_model(directory, recipe.weights, *structure)
+        else:
+            model = start_model(recipe.weights, *structure, seed=recipe.training.seed)
+        trainer = JointTrainer(
+            model,
+            self.train,
+            directory,
+            config=recipe.training,
+            losses=recipe.losses,
+            augmentation=recipe.augmentation,
+            notes={"recipe": dataclasses.asdict(recipe)},
+        )
+        if resume:
+            trainer.resume()
+        summary = trainer.run(lambda step, _total, _figures: report(step))
+        done.write_text(json.dumps({"seconds": summary.seconds}) + "\n", encoding="utf-8")
+
+    def _measure(self, row: JointRow) -> JointRowResult:
+        recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
+        directories = [self.directory(recipe) for recipe in recipes]
+        seconds = [
+            float(json.loads((directory / "training.json").read_text(encoding="utf-8"))["seconds"])
+            for directory in directories
+        ]
+        figures = [self._figures(row, directory) for directory in directories]
+        return JointRowResult(row.label, figures, seconds, directories[0])
+
+    def _figures(self, row: JointRow, directory: Path) -> JointFigures:
+        path = directory / f"figures{'-class-weighted' if row.class_weighted else ''}.json"
+        if path.is_file():
+            stored: JointFigures = json.loads(path.read_text(encoding="utf-8"))
+            return stored
+        model = load_model(directory)
+        found = detect_split(model, self.gallery).by_frame
+        seen = embed_queries(model, self.queries, self.gallery)
+        readable = [sample for sample in self.gallery if sample.name in found]
+        _, ap = recall_and_ap([found[sample.name] for sample in readable], [sample.boxes for sample in readable])
+        metrics = evaluate_search(class_weighted(found) if row.class_weighted else found, seen.queries, seen.embeddings)
+        figures: JointFigures = {
+            "detection_ap": 100 * ap,
+            "mean_ap": 100 * metrics.mean_ap,
+            "top1": 100 * metrics.top1,
+        }
+        path.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+        return figures
+
+
+def _with(base: JointRecipe, **changes: Mapping[str, object]) -> JointRecipe:
+    """The recipe with some settings of its parts changed: training={"ema_decay": 0.99}."""
+    parts = {name: dataclasses.replace(getattr(base, name), **values) for name, values in changes.items()}
+    return dataclasses.replace(base, **parts)

@@ -1,0 +1,71 @@
+"""A short training of a tiny joint model as a program of its own, to be started by torchrun or killed.
+
+python joint_run.py SAMPLES RUN [--resume] [--accumulate N] [--pause SECONDS]
+"""
+
+import argparse
+import pickle
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from datasets.samples import FrameSample
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from detection.training import JointTrainer, JointTrainingConfig
+from reid.criteria import LossConfig
+
+DETECTOR = DetectorConfig(
+    backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, pyramid_norm=False, frozen_norm=True,
+    anchor_sizes=((16,), (32,), (64,)), anchor_ratios=(2.0, 3.0), box_features=32, min_size=96, max_size=160,
+    rpn_post_nms=30, box_batch=16,
+)  # fmt: skip
+EMBEDDING = EmbeddingConfig(dimension=24, pool_height=8, pool_width=4, channels=16)
+LOSSES = LossConfig(
+    sphere=0, oim=1, oim_queue=5, toim=1, toim_queue=3, toim_scale=10, triplet=0.5, triplet_unit_length=True,
+    softmax=0.5,
+)  # fmt: skip
+
+
+def trainer(samples: list[FrameSample], run: Path, *, accumulate: int = 1, epochs: int = 10) -> JointTrainer:
+    """The same weights and the same order whatever the number of processes."""
+    torch.manual_seed(0)
+    model = PersonSearchRCNN(DETECTOR, EMBEDDING, precision="float32").double()
+    config = JointTrainingConfig(
+        epochs=epochs, batch_size=4, learning_rate=1e-4, workers=0, checkpoint_steps=3, accumulate=accumulate,
+        warmup_steps=2, ema_decay=0.9, sure_updates=True,
+    )  # fmt: skip
+    return JointTrainer(model, samples, run, config=config, losses=LOSSES)
+
+
+def main() -> None:
+    """Train, and write what came out beside the run's own files."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("samples", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--accumulate", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--pause", type=float, default=0.0)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    run = trainer(
+        pickle.loads(arguments.samples.read_bytes()),
+        arguments.run,
+        accumulate=arguments.accumulate,
+        epochs=arguments.epochs,
+    )
+    if arguments.resume:
+        run.resume()
+    run.run(lambda step, total, figures: time.sleep(arguments.pause))
+    rank = run._fabric.global_rank
+    state = {"model": run.model.state_dict(), "criterion": run.criterion.state_dict()}
+    torch.save(state, arguments.run / f"end{rank}.pt")
+
+
+if __name__ == "__main__":
+    main()

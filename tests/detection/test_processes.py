@@ -1,0 +1,113 @@
+"""Several processes train as one would; a killed run goes on as if nothing had happened."""
+
+import csv
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from datasets.samples import FrameSample
+
+PROGRAM = Path(__file__).with_name("joint_run.py")
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
+
+
+@pytest.fixture
+def samples(tmp_path: Path, frames: list[FrameSample]) -> Path:
+    """The frames in a file, eight of them: two whole batches an epoch."""
+    path = tmp_path / "samples.pickle"
+    path.write_bytes(pickle.dumps(frames[:8]))
+    return path
+
+
+def free_port() -> str:
+    import socket
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1])
+
+
+def start(*words: object) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, *map(str, words)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    output, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, output.decode()[-3000:]
+
+
+def curve(run: Path) -> dict[str, list[float]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in rows[0] if name != "images_per_second"}
+
+
+def end(run: Path, rank: int = 0) -> dict[str, torch.Tensor]:
+    state = torch.load(run / f"end{rank}.pt", weights_only=True)
+    return {f"{part}.{name}": value for part, values in state.items() for name, value in values.items()}
+
+
+def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path: Path, samples: Path) -> None:
+    """Over 20 steps of four frames, with every identity loss that a batch of boxes can have.
+
+    The joint model has no BatchNorm here, whose statistics are each process's own on a processor. In float64, because
+    in float32 a proposal that rounding puts on the other side of a threshold makes another batch after a few steps.
+    """
+    together = start(*TORCHRUN, free_port(), PROGRAM, samples, tmp_path / "two")
+    finish(together)
+    finish(start(PROGRAM, samples, tmp_path / "one"))
+    one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
+    assert one["step"] == two["step"] == [float(step) for step in range(1, 21)]
+    for name in one:
+        if name.startswith("loss"):
+            np.testing.assert_allclose(two[name], one[name], rtol=1e-5, atol=1e-5, err_msg=name)
+    first, second, alone = end(tmp_path / "two", 0), end(tmp_path / "two", 1), end(tmp_path / "one")
+    for name, value in alone.items():
+        if name.startswith("criterion"):
+            assert torch.equal(first[name], second[name]), f"{name} differs between the processes"
+        difference = float((first[name].double() - value.double()).abs().max()) if value.numel() else 0.0
+        assert difference < 1e-5, f"{name} differs by {difference} from one process's"
+    assert alone["criterion.losses.toim.pool.filled"].any()
+
+
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(tmp_path: Path, samples: Path) -> None:
+    """The detector's losses, exactly; identity losses are means over each part's people, tables are written once."""
+    finish(start(PROGRAM, samples, tmp_path / "whole", "--epochs", 1))
+    finish(start(PROGRAM, samples, tmp_path / "parts", "--epochs", 1, "--accumulate", 2))
+    whole, parts = curve(tmp_path / "whole"), curve(tmp_path / "parts")
+    for name in ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg"):
+        np.testing.assert_allclose(parts[name][0], whole[name][0], rtol=1e-5)
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, samples: Path) -> None:
+    """kill -9 in the middle of an epoch, some steps after the last resume point."""
+    finish(start(PROGRAM, samples, tmp_path / "whole"))
+    process = start(PROGRAM, samples, tmp_path / "cut", "--pause", 0.3)
+    until = time.monotonic() + 240
+    while not (tmp_path / "cut" / "resume.pt").is_file():
+        assert process.poll() is None, process.communicate()[0].decode()[-3000:]
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    kept = torch.load(tmp_path / "cut" / "resume.pt", weights_only=True)["step"]
+    assert kept % 3 == 0
+    assert kept < 20
+    finish(start(PROGRAM, samples, tmp_path / "cut", "--resume"))
+    assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
+    whole = end(tmp_path / "whole")
+    for name, value in end(tmp_path / "cut").items():
+        assert torch.equal(value, whole[name]), name

@@ -1,0 +1,211 @@
+"""personsearch bench joint: identity losses and parts of the joint model at equal budget, over seeds."""
+
+import dataclasses
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from datasets.transforms import FrameAugmentation
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig
+from detection.training import JOINT_LOSSES, JointTrainingConfig
+from reid.criteria import LossConfig
+from search.joint_tables import (
+    JOINT_FIGURES,
+    JointRecipe,
+    JointRowResult,
+    JointTable,
+    JointTableRun,
+    joint_tables,
+)
+from tools.outcome import Outcome, table
+from tools.progress import Progress
+
+SEEDS = (0, 1, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Square:
+    """The synthetic square that is rendered where no data set is given.
+
+    Args:
+        seed: which world.
+        persons: how many people with an identity walk there, half of them in the test half.
+        minutes: how long each of five cameras watches in each of three lights, at one frame a second.
+        frame_width: width of the four large cameras' frames in pixels.
+    """
+
+    seed: int = 1
+    persons: int = 60
+    minutes: float = 2.0
+    frame_width: int = 640
+
+
+def joint(
+    *,
+    output: Path,
+    root: Path | None = None,
+    format: str = "custom",  # noqa: A002 - the option is called --format
+    tables: list[str] | None = None,
+    seeds: list[int] | None = None,
+    square: Square = Square(),
+    detector: DetectorConfig = DetectorConfig(),  # noqa: B008
+    embedding: EmbeddingConfig = EmbeddingConfig(),  # noqa: B008
+    losses: LossConfig = JOINT_LOSSES,
+    training: JointTrainingConfig = JointTrainingConfig(),  # noqa: B008
+    augmentation: FrameAugmentation = FrameAugmentation(),  # noqa: B008
+    weights: str = "none",
+) -> Outcome:
+    """Train and measure tables of joint models: each line has the same budget and is trained with every seed.
+
+    losses: OIM, TOIM, OIM + TOIM, Softmax and Triplet on the boxes of full frames. toim: what the TOIM paper leaves
+    open there. parts: refined boxes, norm-aware embedding, class-weighted similarity, and what else an argument of
+    `train joint` switches on. Finished trainings in the output folder are not done again, so a run that was cut short
+    goes on, and more tables or seeds can be added later. `--config plaza_tables` is a scale for machines without a GPU.
+
+    Args:
+        output: the square, trainings, figures and index.html are written there.
+        root: the data set's folder; without it the synthetic square is rendered.
+        format: the data set's layout.
+        tables: which: losses, toim, parts; all by default.
+        seeds: every training is done with each; 0, 1 and 2 by default.
+        square: the synthetic square.
+        detector: structure of the detector of every line, but for what a line changes; so are the following.
+        embedding: structure of the embedding head.
+        losses: the identity losses of the table parts.
+        training: the recipe.
+        augmentation: how far training frames depart from the recorded ones.
+        weights: what every training starts from.
+    """
+    from datasets import load_frames, load_queries
+
+    base = JointRecipe(detector, embedding, losses, training, augmentation, weights)
+    chosen = _chosen(joint_tables(base), tables)
+    data = root or _rendered(output / "square", square)
+    train, gallery = (load_frames(format, data, split) for split in ("train", "gallery"))
+    queries = load_queries(format, data)
+    run = JointTableRun(output, train, gallery, queries, seeds=seeds or SEEDS)
+    with Progress("Tables", unit="step") as progress:
+        results = run.run(chosen, lambda done, total, what: progress(done, total, now=what))
+    page = output / "index.html"
+    facts = [
+        ["training frames", str(len(train))],
+        ["gallery frames", str(len(gallery))],
+        ["queries", str(len(queries))],
+    ]
+    _write_page(page, chosen, results, base, facts, run.seeds)
+    text = "\n\n".join(f"{one.title} [{one.key}]\n{table(*_lines(rows))}" for one, rows in zip(chosen, results))
+    figures = {
+        "seeds": list(run.seeds),
+        "recipe": dataclasses.asdict(base),
+        "tables": {one.key: [dataclasses.asdict(row) for row in rows] for one, rows in zip(chosen, results)},
+        "page": page,
+    }
+    return Outcome(f"{text}\n\npage: {page}", figures)
+
+
+def _rendered(root: Path, square: Square) -> Path:
+    from datasets.plaza import write_plaza
+
+    if not (root / "queries.json").is_file():
+        with Progress("Rendering") as progress:
+            write_plaza(
+                root,
+                seed=square.seed,
+                persons=square.persons,
+                minutes=square.minutes,
+                frame_width=square.frame_width,
+                on_progress=progress,
+                workers=len(os.sched_getaffinity(0)),
+            )
+    return root
+
+
+def _chosen(known: list[JointTable], keys: list[str] | None) -> list[JointTable]:
+    by_key = {one.key: one for one in known}
+    for key in keys or ():
+        if key not in by_key:
+            raise ValueError(f"--tables {key} is not known, expected some of {', '.join(by_key)}")
+    return [by_key[key] for key in keys or by_key]
+
+
+def _lines(results: Sequence[JointRowResult]) -> tuple[list[str], list[list[str]]]:
+    """A line for each result: means with half the range over seeds, differences of search mAP to the first line."""
+    header = ["", *JOINT_FIGURES.values(), "mAP against the first", "minutes"]
+    lines = []
+    for result in results:
+        gains = [
+            own["mean_ap"] - first["mean_ap"] for own, first in zip(result.figures, results[0].figures, strict=True)
+        ]
+        lines.append([
+            result.label,
+            *(_spread([figures[name] for figures in result.figures]) for name in JOINT_FIGURES),
+            "" if result is results[0] else _spread(gains, sign="+"),
+            f"{sum(result.seconds) / len(result.seconds) / 60:.1f}",
+        ])  # fmt: skip
+    return header, lines
+
+
+def _spread(values: Sequence[float], sign: str = "") -> str:
+    mean = f"{sum(values) / len(values):{sign}.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {(max(values) - min(values)) / 2:.1f}"
+
+
+def _write_page(
+    page: Path,
+    chosen: Sequence[JointTable],
+    results: Sequence[Sequence[JointRowResult]],
+    base: JointRecipe,
+    facts: list[list[str]],
+    seeds: Sequence[int],
+) -> None:
+    from importlib.metadata import version
+
+    from reid.settings import departures
+    from search.report import Section, Table, write_demo_page
+    from tools.loss_curves import loss_curve
+
+    sections = []
+    for one, rows in zip(chosen, results):
+        header, lines = _lines(rows)
+        note = "Means over the seeds with half their range; percent. Gains are means of the gains of each seed."
+        by_seed = [
+            [row.label, str(seed), *(f"{figures[name]:.1f}" for name in JOINT_FIGURES)]
+            for row in rows
+            for seed, figures in zip(seeds, row.figures, strict=True)
+        ]
+        columns = ["", "seed", *JOINT_FIGURES.values()]
+        sections.append(
+            Section(
+                one.title,
+                tables=[Table(one.title, header, lines, note), Table("Each seed", columns, by_seed)],
+                curves=[loss_curve({row.label: row.directory for row in rows}, "loss_identity")],
+            )
+        )
+    settings = departures(base)
+    assert isinstance(settings, dict)
+    recipe = [
+        [f"{part}.{name}", str(value)]
+        for part, values in settings.items()
+        for name, value in (values.items() if isinstance(values, dict) else [("", values)])
+    ]
+    machine = [
+        ["processor", f"{os.cpu_count()} x {platform.processor() or platform.machine()}"],
+        ["Python", platform.python_version()],
+        *([name, version(name)] for name in ("torch", "torchvision", "numpy", "albumentations", "personsearch")),
+        ["seeds", ", ".join(map(str, seeds))],
+        *facts,
+    ]
+    command = shlex.join(["personsearch", *sys.argv[1:]])
+    below = [Table("Recipe, where it is not the default", ["", ""], recipe), Table("Machine", ["", ""], machine)]
+    sections.append(Section("How this was made", tables=below, commands=[command]))
+    write_demo_page(
+        page,
+        title="Joint models compared",
+        introduction="Each line was trained with the same budget and measured on people and minutes that no training "
+        "saw. A difference within the seeds' spread says nothing.",
+        sections=sections,
+    )
