@@ -1,0 +1,42 @@
+"""Tables of joint models: what a line changes, what is trained once, and similarities weighted by confidence."""
+
+import dataclasses
+import json
+
+import torch
+
+from datasets.samples import Query
+from detection.detections import Detections
+from search.joint_tables import JointRecipe, class_weighted, joint_tables
+from search.protocols import evaluate_search
+
+
+def test_every_line_differs_from_the_first_and_seeds_differ() -> None:
+    base = JointRecipe()
+    for table in joint_tables(base):
+        lines = {(row.recipe.key(), row.class_weighted) for row in table.rows}
+        assert len(lines) == len(table.rows) == len({row.label for row in table.rows})
+        for row in table.rows:
+            json.dumps(dataclasses.asdict(row.recipe))
+            assert row.recipe.with_seed(1).key() != row.recipe.with_seed(2).key()
+    assert base.key() == JointRecipe().key()
+
+
+def test_lines_have_the_same_budget() -> None:
+    for table in joint_tables(JointRecipe()):
+        assert len({(row.recipe.training.epochs, row.recipe.training.batch_size) for row in table.rows}) == 1
+
+
+def test_a_less_sure_detection_falls_behind() -> None:
+    """Two detections that look the same: the one that is surely a person comes first."""
+    box = torch.tensor([[0.0, 0, 10, 20]])
+    look = torch.tensor([[0.6, 0.8]])
+    found = {
+        "wrong": Detections(box, torch.tensor([0.55]), look),
+        "right": Detections(box, torch.tensor([0.99]), 0.999 * look / look.norm()),
+    }
+    query = Query(1, [("wrong", None), ("right", box[0].numpy())], frame="right", box=box[0].numpy())
+    plain = evaluate_search(found, [query], look)
+    weighted = evaluate_search(class_weighted(found), [query], look)
+    assert (plain.top1, weighted.top1) == (0, 1)
+    assert class_weighted({"empty": Detections(box[:0], torch.zeros(0), look[:0])})["empty"].embeddings.shape == (0, 2)

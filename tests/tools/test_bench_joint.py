@@ -1,0 +1,54 @@
+"""bench joint: the tables' trainings run once, go on, and come out as text, JSON and a page."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.main import main
+
+TINY = """
+detector:
+  backbone: resnet18
+  pyramid_levels: [1, 2]
+  pyramid_channels: 16
+  anchor_sizes: [[24], [48], [96]]
+  anchor_ratios: [2.5]
+  box_features: 16
+  min_size: 96
+  max_size: 200
+  rpn_post_nms: 10
+  box_batch: 16
+embedding: {dimension: 16, pool_height: 8, pool_width: 4, channels: 16}
+training: {epochs: 1, batch_size: 8, workers: 0}
+square: {seed: 300, persons: 8, minutes: 0.1, frame_width: 320}
+"""
+
+
+def test_a_table_is_trained_once_and_more_seeds_can_follow(
+    tmp_path: Path, square: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    words = ["bench", "joint", "--config", str(tmp_path / "tiny.yaml"), "--output", str(tmp_path / "out")]
+    words += ["--root", str(square), "--json", str(tmp_path / "out.json"), "--tables", "[losses]"]
+    assert main([*words, "--seeds", "[0]"]) == 0
+    printed = capsys.readouterr().out
+    assert "OIM + TOIM" in printed
+    trainings = sorted((tmp_path / "out" / "trainings").iterdir())
+    assert len(trainings) == 5
+    stamps = [(run / "model.safetensors").stat().st_mtime_ns for run in trainings]
+    assert main([*words, "--seeds", "[0,1]"]) == 0
+    assert [(run / "model.safetensors").stat().st_mtime_ns for run in trainings] == stamps
+    figures = json.loads((tmp_path / "out.json").read_text())
+    rows = figures["tables"]["losses"]
+    assert [row["label"] for row in rows] == ["OIM", "TOIM", "OIM + TOIM", "Softmax", "Triplet"]
+    assert all(len(row["figures"]) == 2 for row in rows)
+    assert all(0 <= value <= 100 for row in rows for seed in row["figures"] for value in seed.values())
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "Triplet" in page
+    assert "±" in page
+
+
+def test_a_table_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "joint", "--output", str(tmp_path), "--tables", "[loses]"]) == 2
+    assert "--tables loses is not known, expected some of losses, toim, parts" in capsys.readouterr().err
