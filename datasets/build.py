@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from datasets import custom
 from datasets.extraction import Extracted, expected_frames, extract
@@ -22,10 +23,12 @@ from datasets.prefetch import mapped_ahead
 from datasets.recorded_boxes import TrackId
 from datasets.recordings import Recording
 from datasets.samples import FrameSample
-from datasets.splitting import FrameSharing, choose_queries, sightings, split_frames
+from datasets.splitting import FrameSharing, choose_queries, keep_together, sightings, split_frames
 from datasets.uestc_pr import IdentitySplit, split_identities
 
 TRAIN, GALLERY, QUERIES, SPLIT = "train.json", "test.json", "queries.json", "split.json"
+
+Grouping = Literal["chance", "together"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def build_dataset(
     person_of: Mapping[TrackId, int] | None,
     seed: int = 0,
     sharing: FrameSharing = "disjoint",
+    grouping: Grouping = "chance",
     quality: int = 95,
     workers: int = 1,
     on_progress: Callable[[int, int], object] | None = None,
@@ -94,6 +98,7 @@ def build_dataset(
             the same person in every recording.
         seed: of the division of the people and of the choice of queries.
         sharing: whether a frame may be in both halves, see datasets/splitting.py.
+        grouping: whether chance alone divides the people, or who is seen together stays together as far as possible.
         quality: of JPEG files made from other pictures, 1 .. 100.
         workers: recordings that are read at the same time.
         on_progress: called with (frames done, frames in all, about).
@@ -116,13 +121,23 @@ def build_dataset(
     frames = [result.samples for result in extracted.values()]
     everybody = sightings(frame for part in frames for frame in part)
     split = split_identities(everybody, seed=seed)
+    train = keep_together(frames, split.train, split.gallery) if grouping == "together" else split.train
+    split = split_identities(everybody, seed=seed, train=train)
     halves = split_frames(frames, split.train, split.gallery, sharing=sharing)
     seen = sightings(halves.gallery)
     # Who can be looked for is known now; who trains does not depend on it.
-    split = split_identities(everybody, seed=seed, askable=[who for who, cameras in seen.items() if len(cameras) > 1])
+    askable = [person for person, cameras in seen.items() if len(cameras) > 1]
+    split = split_identities(everybody, seed=seed, askable=askable, train=train)
     queries = choose_queries(halves.gallery, split.query, seed=seed)
     sizes = {name: size for result in extracted.values() for name, size in result.sizes.items()}
-    told = {"seed": seed, "frames": sharing, "train": split.train, "query": split.query, "gallery": split.gallery}
+    told = {
+        "seed": seed,
+        "frames": sharing,
+        "people": grouping,
+        "train": split.train,
+        "query": split.query,
+        "gallery": split.gallery,
+    }
     _write_text(out / SPLIT, json.dumps(told | {"recordings": list(extracted)}) + "\n")
     custom.write_queries(out / QUERIES, queries, halves.gallery)
     custom.write_split(out / GALLERY, halves.gallery, sizes)

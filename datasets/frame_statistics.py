@@ -46,7 +46,7 @@ class SplitCounts:
 
 @dataclass(frozen=True, eq=False)
 class FrameStatistics:
-    """A data set of full frames in figures; a frame that both splits share counts once, but in `splits`.
+    """A data set of full frames in figures; a frame that both splits share counts once, except in `splits`.
 
     Args:
         splits: each split by itself.
@@ -93,15 +93,20 @@ class FrameStatistics:
         return np.concatenate([np.zeros(0, np.float32), *self.heights.values()])
 
 
-def measure_frames(splits: Mapping[str, Sequence[FrameSample]], queries: Sequence[Query] = ()) -> FrameStatistics:
+def measure_frames(
+    splits: Mapping[str, Sequence[FrameSample]],
+    queries: Sequence[Query] = (),
+    whole: Sequence[FrameSample] = (),
+) -> FrameStatistics:
     """Count what a data set holds.
 
     Args:
         splits: split -> its frames. Numbers of people are compared within a split only, as most data sets number them
             anew in each.
         queries: of the data set.
+        whole: all frames with all identities, where files tell them; splits may hide identities of one another.
     """
-    frames, people = _united(splits)
+    frames, people = _united({"whole": whole} if whole else splits)
     cameras = sorted({frame.camera for frame in frames}, key=_camera_order)
     row_of = {camera: row for row, camera in enumerate(cameras)}
     periods, column_of = _periods(frames)
@@ -219,7 +224,7 @@ def _periods(frames: Sequence[FrameSample]) -> tuple[tuple[str, ...], list[int]]
 def _period_name(number: int, start: float) -> str:
     if not np.isfinite(start):
         return str(number)
-    return f"{number}, from {datetime.fromtimestamp(start, UTC):%H:%M}"
+    return f"{number}: {datetime.fromtimestamp(start, UTC):%H:%M}"
 
 
 def _longest_minutes(frames: Sequence[FrameSample], column_of: Sequence[int]) -> float | None:

@@ -6,6 +6,8 @@ What the paper of UESTC-PR leaves open is decided here:
   it, so that no test frame has been trained on: the people of the other half stay in it as people of unknown identity.
   `shared` gives it to both halves, and no label is lost: for crops, which the paper measures. Detection and full-frame
   search would then be measured on frames that were trained on.
+- Where many people are in sight at once, a division by chance hides many labels. `keep_together` exchanges people
+  between the halves so that those who are seen in the same frames are in the same half; the numbers stay.
 - A frame with as many people of either half, or of none, goes where the frame before it in its recording went; those
   before the first decided one go with that one, and recordings without any identity into the gallery.
 - Each query person has one query box per camera, as in Market-1501; chance takes it among the boxes of the gallery's
@@ -18,10 +20,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datasets.samples import UNLABELLED, Camera, FloatBoxes, FrameSample, Query
 
 FrameSharing = Literal["disjoint", "shared"]
+_CANDIDATES = 64
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,47 @@ def split_frames(
                     halves[name].append(_only(frame, people))
     kept = sum(int((frame.person_ids >= 0).sum()) for half in halves.values() for frame in half)
     return FrameSplit(halves["train"], halves["gallery"], labelled - kept)
+
+
+def keep_together(
+    recordings: Iterable[Sequence[FrameSample]], train: Iterable[int], gallery: Iterable[int]
+) -> tuple[int, ...]:
+    """Exchange people of two halves one for one as long as that puts more pairs seen in one frame into one half.
+
+    Args:
+        recordings: as in `split_frames`.
+        train: one half, the start of the search.
+        gallery: the other half.
+
+    Returns:
+        The people of the first half then, as many as before, ascending. A local optimum; nothing is left to chance.
+    """
+    from scipy.sparse import csr_array  # 0.2 s that only this should pay
+
+    sides = {**dict.fromkeys(train, 1), **dict.fromkeys(gallery, -1)}
+    people = np.array(sorted(sides), dtype=np.int64)
+    side = np.array([sides[person] for person in people.tolist()], dtype=np.int64)
+    shown = [np.unique(frame.person_ids[frame.person_ids >= 0]) for frames in recordings for frame in frames]
+    columns = np.searchsorted(people, np.concatenate([np.zeros(0, np.int64), *shown]))
+    rows = np.repeat(np.arange(len(shown)), [len(ids) for ids in shown])
+    present = csr_array((np.ones(len(rows), np.int64), (rows, columns)), shape=(len(shown), len(people)))
+    together = csr_array(present.T @ present)
+    together.setdiag(0)
+    pull = together @ side  # how much somebody is drawn to the first half
+    while True:
+        gains = -side * pull
+        first, second = (_best(np.flatnonzero(side == half), gains) for half in (1, -1))
+        both = gains[first][:, None] + gains[second] - 2 * together[first][:, second].toarray()
+        if not both.size or both.max() <= 0:
+            return tuple(people[side == 1].tolist())
+        one, other = np.unravel_index(np.argmax(both), both.shape)
+        for person in (first[one], second[other]):
+            pull = pull - 2 * side[person] * together[[person]].toarray()[0]
+            side[person] = -side[person]
+
+
+def _best(people: NDArray[np.int64], gains: NDArray[np.int64]) -> NDArray[np.int64]:
+    return people[np.argsort(-gains[people], kind="stable")[:_CANDIDATES]]
 
 
 def choose_queries(gallery: Sequence[FrameSample], people: Iterable[int], *, seed: int) -> list[Query]:

@@ -51,7 +51,13 @@ class IdentitySplit:
     gallery: tuple[int, ...]
 
 
-def split_identities(identities: Iterable[int], *, seed: int, askable: Iterable[int] | None = None) -> IdentitySplit:
+def split_identities(
+    identities: Iterable[int],
+    *,
+    seed: int,
+    askable: Iterable[int] | None = None,
+    train: Iterable[int] | None = None,
+) -> IdentitySplit:
     """Divide people as Table 2 of the paper does: of 499 people 251 train, 248 are searched among, 247 looked for.
 
     Other numbers of people are divided in the same proportion. The paper says neither who is in which part nor why one
@@ -62,6 +68,7 @@ def split_identities(identities: Iterable[int], *, seed: int, askable: Iterable[
         identities: numbers >= 0; repeats count once.
         seed: another one gives another split.
         askable: the people who can be looked for; None: everybody.
+        train: who trains, where something else than chance has decided.
 
     Raises:
         ValueError: fewer than two identities, or a negative one.
@@ -73,12 +80,13 @@ def split_identities(identities: Iterable[int], *, seed: int, askable: Iterable[
             "numbers >= 0: some people to train on and others to search for"
         )
     order = [people[row] for row in np.random.default_rng([seed, IDENTITIES["all"]]).permutation(len(people))]
-    train = min(len(people) - 1, max(1, round(len(people) * IDENTITIES["train"] / IDENTITIES["all"])))
-    gallery = order[train:]
+    size = min(len(people) - 1, max(1, round(len(people) * IDENTITIES["train"] / IDENTITIES["all"])))
+    chosen = set(order[:size] if train is None else train)
+    gallery = [person for person in order if person not in chosen]
     can = set(gallery if askable is None else askable)
     wanted = max(1, round(len(gallery) * IDENTITIES["query"] / IDENTITIES["gallery"]))
     query = [person for person in gallery if person in can][:wanted]
-    return IdentitySplit(tuple(sorted(order[:train])), tuple(sorted(query)), tuple(sorted(gallery)))
+    return IdentitySplit(tuple(sorted(chosen)), tuple(sorted(query)), tuple(sorted(gallery)))
 
 
 def parse_name(name: str) -> tuple[int, int, int] | None:

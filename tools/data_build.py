@@ -1,12 +1,16 @@
 """personsearch data build: recordings, boxes and identities become a data set."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets.build import BuildSummary, build_dataset
+import numpy as np
+
+from datasets.build import BuildSummary, Grouping, build_dataset
 from datasets.recorded_boxes import read_identities
 from datasets.recordings import IDENTITIES, RecordingFormat, find_recordings
+from datasets.samples import FrameSample
 from datasets.splitting import FrameSharing
 from tools.outcome import Outcome, table
 from tools.progress import Progress
@@ -22,6 +26,7 @@ def build(
     identities: Path | None = None,
     same_numbers: bool = False,
     frames: FrameSharing = "disjoint",
+    people: Grouping = "chance",
     seed: int = 0,
     rate: float = 1.0,
     quality: int = 95,
@@ -46,6 +51,8 @@ def build(
         same_numbers: there is no such file; a track number is the same person in all recordings.
         frames: disjoint gives a frame to the half that has more people in it and hides the identities of the others;
             shared gives it to both halves, for crops only.
+        people: chance divides them as the paper does; together keeps those who are seen in the same frames in the same
+            half, so that fewer identities are hidden.
         seed: of the division of the people and the choice of queries.
         rate: frames a second of folders of pictures.
         quality: of the JPEG files made from videos, 1 to 100.
@@ -62,6 +69,7 @@ def build(
             person_of=person_of,
             seed=seed,
             sharing=frames,
+            grouping=people,
             quality=quality,
             workers=len(os.sched_getaffinity(0)) if workers is None else workers,
             on_progress=progress,
@@ -74,46 +82,44 @@ def build(
         )
     if len(failures) > MOST_LINES:
         failures[MOST_LINES:] = [f"and {len(failures) - MOST_LINES} more lines like these"]
-    return Outcome(_text(summary, format), _figures(summary, format, frames, seed), failures)
+    return Outcome(
+        _text(summary, format),
+        _figures(summary, {"format": format, "frames": frames, "people": people, "seed": seed}),
+        failures,
+    )
 
 
 def _text(summary: BuildSummary, layout: RecordingFormat) -> str:
     rows = [[one.name, one.frames, one.boxes, one.labelled, one.annotated] for one in summary.recordings]
     total = [sum(row[column] for row in rows if not isinstance(row[column], str)) for column in range(1, 5)]
     text = table(["recording", "frames", "boxes", "with identity", "in the box file"], [*rows, ["together", *total]])
-    split = summary.identities
     halves = [
-        ["train.json", len(summary.train), _labelled(summary.train), len(split.train)],
-        ["test.json", len(summary.gallery), _labelled(summary.gallery), len(split.gallery)],
-        ["queries.json", None, summary.queries, len(split.query)],
+        ["train.json", len(summary.train), *_labelled(summary.train)],
+        ["test.json", len(summary.gallery), *_labelled(summary.gallery)],
+        ["queries.json", None, summary.queries, len(summary.identities.query)],
     ]
     text += "\n\n" + table(["file", "frames", "boxes with identity", "people"], halves)
     if summary.hidden:
-        text += f"\n{summary.hidden} boxes lost their identity: most people in their frame are of the other half"
+        share = summary.hidden / max(sum(one.labelled for one in summary.recordings), 1)
+        text += f"\n{summary.hidden} boxes ({share:.0%}) lost their identity: their frame went to the other half"
     check = f"personsearch data check {summary.root} --format {layout}"
     return f"{text}\n{summary.root} is written; `{check}` reads it all again"
 
 
-def _labelled(samples: Any) -> int:
-    return sum(int((sample.person_ids >= 0).sum()) for sample in samples)
+def _labelled(samples: Sequence[FrameSample]) -> tuple[int, int]:
+    """Boxes with an identity, and how many identities they have."""
+    ids = np.concatenate([np.zeros(0, np.int64), *(sample.person_ids for sample in samples)])
+    return int((ids >= 0).sum()), len(np.unique(ids[ids >= 0]))
 
 
-def _figures(summary: BuildSummary, layout: RecordingFormat, frames: FrameSharing, seed: int) -> dict[str, Any]:
+def _figures(summary: BuildSummary, settings: dict[str, Any]) -> dict[str, Any]:
+    halves = {}
+    for name, samples in (("train", summary.train), ("test", summary.gallery)):
+        boxes, people = _labelled(samples)
+        halves[name] = {"frames": len(samples), "labelled": boxes, "identities": people}
     split = summary.identities
     return {
-        "root": summary.root,
-        "format": layout,
-        "frames": frames,
-        "seed": seed,
-        "recordings": summary.recordings,
-        "train": {
-            "frames": len(summary.train), "labelled": _labelled(summary.train), "identities": len(split.train)
-        },
-        "test": {
-            "frames": len(summary.gallery), "labelled": _labelled(summary.gallery), "identities": len(split.gallery)
-        },
-        "queries": summary.queries,
-        "query_identities": len(split.query),
-        "hidden": summary.hidden,
-        "unused_tracks": summary.unused_tracks,
+        "root": summary.root, **settings, "recordings": summary.recordings, **halves, "queries": summary.queries,
+        "divided": {"train": len(split.train), "query": len(split.query), "gallery": len(split.gallery)},
+        "hidden": summary.hidden, "unused_tracks": summary.unused_tracks,
     }  # fmt: skip

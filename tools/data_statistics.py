@@ -8,6 +8,8 @@ import numpy as np
 
 import datasets
 from datasets import DatasetNotFoundError
+from datasets.custom_records import read_split
+from datasets.extraction import STATE
 from datasets.frame_statistics import FrameStatistics, height_histogram, measure_frames
 from datasets.samples import FrameSample, Query
 from tools.data import FrameFormat
@@ -34,14 +36,15 @@ def statistics(
         report: also write this HTML page, with charts, a frame of each camera, and one person as every camera sees it.
     """
     splits, queries, left_out = _read(root, format)
-    found = measure_frames(splits, queries)
+    whole = _whole(root, format)
+    found = measure_frames(splits, queries, whole)
     text = "\n\n".join(
         table(header, rows) for header, rows in (summary_rows(found, format), *camera_tables(found), seen_rows(found))
     )
     if report is not None:
         from tools.data_statistics_page import write_statistics_page
 
-        write_statistics_page(report, root, format, found, splits)
+        write_statistics_page(report, root, format, found, whole or [one for part in splits.values() for one in part])
         text += f"\n\npage: {report}"
     return Outcome(text, _figures(root, format, found), left_out)
 
@@ -71,6 +74,14 @@ def _read(root: Path, layout: FrameFormat) -> tuple[Splits, list[Query], list[st
         return splits, [], left_out
 
 
+def _whole(root: Path, layout: FrameFormat) -> list[FrameSample]:
+    """The frames of all recordings with all identities, of which `data build` wrote files; none elsewhere."""
+    if layout not in ("custom", "uestc-pr"):
+        return []
+    files = sorted((root / STATE).glob("*.json"))
+    return [sample for file in files for sample in read_split(file).samples]
+
+
 def summary_rows(found: FrameStatistics, layout: str) -> tuple[list[str], list[list[object]]]:
     """The whole in figures; a column of the paper's where the layout is UESTC-PR's."""
     from datasets.uestc_pr import BOXES, CAMERAS, IDENTITIES, MINUTES, PERIOD_STARTS
@@ -84,6 +95,7 @@ def summary_rows(found: FrameStatistics, layout: str) -> tuple[list[str], list[l
         ("frames without people", int(found.people_per_frame[0]), None),
         ("boxes", found.boxes, None),
         ("boxes with an identity", found.labelled, BOXES),
+        ("of these in train and gallery", sum(one.labelled for one in found.splits), None),
         ("identities", found.identities, IDENTITIES["all"]),
         ("identities to train on", train.identities if train else None, IDENTITIES["train"]),
         ("identities in the gallery", gallery.identities if gallery else None, IDENTITIES["gallery"]),
@@ -108,9 +120,8 @@ def camera_tables(found: FrameStatistics) -> list[tuple[list[str], list[list[obj
     each = f"{found.boxes / max(found.frames, 1):.2f}"
     by_period.append(["together", *totals.tolist(), found.boxes, found.frames, each])
     heights.append(["together", *_percentiles(found.all_heights)])
-    periods = [f"period {name}" if name[:1].isdecimal() else name for name in found.periods]
     return [
-        (["boxes of camera", *periods, "together", "frames", "boxes a frame"], by_period),
+        (["boxes of camera", *found.periods, "together", "frames", "a frame"], by_period),
         (["heights of camera", *(f"{share} %" for share in PERCENTILES), "tallest"], heights),
     ]
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from datasets.frame_statistics import FrameStatistics, height_histogram
@@ -11,25 +12,18 @@ from datasets.images import ImageError, read_image
 from datasets.samples import FrameSample
 from datasets.splitting import sightings
 from search.cutouts import cut_out
-from search.report import (
-    Answer,
-    Curve,
-    Headline,
-    MarkedBox,
-    Picture,
-    RankedRow,
-    Section,
-    Table,
-    write_demo_page,
-)
-from tools.data_statistics import Splits, camera_tables, seen_rows, summary_rows
+from search.report import Curve, Headline, Image, MarkedBox, Picture, Section, Table, write_demo_page
+from tools.data_statistics import camera_tables, seen_rows, summary_rows
 
-PEOPLE = 3
+PEOPLE = 4
+VIEW_HEIGHT, VIEW_WIDTH, GAP = 240, 120, 36
 MOST_CAMERAS = 6
 """So many cameras have a line of their own and a picture; a page of hundreds would tell nothing."""
 
 
-def write_statistics_page(path: Path, root: Path, layout: str, found: FrameStatistics, splits: Splits) -> None:
+def write_statistics_page(
+    path: Path, root: Path, layout: str, found: FrameStatistics, frames: Sequence[FrameSample]
+) -> None:
     """Write the page.
 
     Args:
@@ -37,13 +31,12 @@ def write_statistics_page(path: Path, root: Path, layout: str, found: FrameStati
         root: the data set.
         layout: its name.
         found: its figures.
-        splits: its frames, for pictures.
+        frames: for pictures.
 
     Raises:
         OSError: the file cannot be written.
     """
     boxes_table, heights_table = camera_tables(found)
-    frames = [frame for samples in splits.values() for frame in samples]
     write_demo_page(
         path,
         title=f"What {root.resolve().name} holds",
@@ -55,24 +48,29 @@ def write_statistics_page(path: Path, root: Path, layout: str, found: FrameStati
                 tables=[_table("The whole", summary_rows(found, layout), _paper_note(layout)), _splits(found)],
             ),
             Section(
-                "Boxes per camera and period",
-                tables=[_table("Boxes", boxes_table)],
-                curves=[_people_per_frame(found)],
+                "Camera by camera",
+                tables=[
+                    _table("Boxes by camera and period", boxes_table),
+                    _table("Height in pixels: so many per cent of the boxes are lower", heights_table),
+                ],
             ),
             Section(
                 "How tall people are",
-                "The paper shows this as Fig. 5, of its crops." if layout == "uestc-pr" else "",
-                tables=[_table("Height in pixels: so many per cent of the boxes are lower", heights_table)],
+                "The paper shows the heights of its crops as Fig. 5." if layout == "uestc-pr" else "",
                 curves=_height_curves(found),
             ),
             Section(
-                "Who is seen by how many cameras",
+                "Who is seen how often",
                 "Only somebody whom two cameras see can be searched for across cameras.",
                 tables=[_table("People with an identity", seen_rows(found))],
-                curves=[_views(found)],
+                curves=[_cameras_of_people(found), _views(found), _people_per_frame(found)],
             ),
-            Section("The same people under every camera", rankings=_people(splits, found)),
-            Section("The busiest frame of each camera", pictures=_busiest(frames)),
+            Section("The same people under every camera", pictures=_people(frames)),
+            Section(
+                "The busiest frame of each camera",
+                "Green: somebody with an identity, and its number. Yellow: somebody unknown.",
+                pictures=_busiest(frames),
+            ),
             Section("The same by hand", commands=[shlex.join(_command(root, layout, path))]),
         ],
     )
@@ -161,6 +159,11 @@ def _height_curves(found: FrameStatistics) -> list[Curve]:
     return curves
 
 
+def _cameras_of_people(found: FrameStatistics) -> Curve:
+    counts = found.by_cameras.tolist()
+    return Curve("People by the number of cameras that see them", {"people": _whole(counts)}, x_label="cameras")
+
+
 def _views(found: FrameStatistics) -> Curve:
     """People from the most to the least often seen."""
     views = found.boxes_of_person[::-1].tolist()
@@ -168,34 +171,45 @@ def _views(found: FrameStatistics) -> Curve:
     return Curve("Boxes of each person, most often seen first", {"boxes": points}, x_label="person")
 
 
-def _people(splits: Splits, found: FrameStatistics) -> list[RankedRow]:
+def _people(frames: Sequence[FrameSample]) -> list[Picture]:
     """People whom the most cameras see, each by the tallest box of every camera."""
-    rows = []
-    for split, frames in splits.items():
-        seen = sightings(frames)
-        most = sorted(seen, key=lambda person: (-len(seen[person]), -sum(map(len, seen[person].values())), person))
-        rows += [(split, person, seen[person]) for person in most]
-    rows.sort(key=lambda row: (-len(row[2]), -sum(map(len, row[2].values()))))
-    people = []
-    for split, person, cameras in rows[:PEOPLE]:
-        views = []
-        for camera, boxes in sorted(cameras.items(), key=lambda item: str(item[0]))[: 2 * MOST_CAMERAS]:
+    seen = sightings(frames)
+    most = sorted(seen, key=lambda person: (-len(seen[person]), -sum(map(len, seen[person].values())), person))
+    pictures = []
+    for person in most[:PEOPLE]:
+        views: list[tuple[str, Image]] = []
+        for camera, boxes in sorted(seen[person].items(), key=lambda item: str(item[0]))[:MOST_CAMERAS]:
             frame, box = max(boxes, key=lambda pair: float(pair[1][3] - pair[1][1]))
             try:
                 picture = cut_out(read_image(frame.path), box)
             except ImageError:
                 continue
-            height = f"{box[3] - box[1]:.0f} px"
-            views.append(Answer(picture, height if camera is None else f"camera {camera}, {height}"))
-        if views and views[0].image is not None:
-            count = sum(map(len, cameras.values()))
-            title = f"person {person} of {split}: {count} boxes by {len(cameras)} cameras"
-            people.append(RankedRow(title, views[0].image, views[1:]))
-    return people
+            views.append((f"{'' if camera is None else f'{camera}: '}{box[3] - box[1]:.0f} px", picture))
+        if views:
+            count = sum(map(len, seen[person].values()))
+            caption = f"person {person}: {count} boxes by {len(seen[person])} cameras; of each the tallest"
+            pictures.append(_beside_each_other(views, caption))
+    return pictures
+
+
+def _beside_each_other(views: Sequence[tuple[str, Image]], caption: str) -> Picture:
+    """One picture of several, each marked with its label."""
+    width = GAP + MOST_CAMERAS * (VIEW_WIDTH + GAP)
+    board = np.full((VIEW_HEIGHT + 2 * GAP, width, 3), 236, dtype=np.uint8)
+    marks = []
+    for place, (label, view) in enumerate(views):
+        scale = min(VIEW_HEIGHT / view.shape[0], VIEW_WIDTH / view.shape[1])
+        size = (max(1, round(view.shape[1] * scale)), max(1, round(view.shape[0] * scale)))
+        shown = cv2.resize(view, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        left = GAP + place * (VIEW_WIDTH + GAP) + (VIEW_WIDTH - size[0]) // 2
+        top = GAP + (VIEW_HEIGHT - size[1]) // 2
+        board[top : top + size[1], left : left + size[0]] = shown
+        marks.append(MarkedBox((left, top, left + size[0], top + size[1]), label, "right"))
+    return Picture(board, caption, marks)
 
 
 def _busiest(frames: Sequence[FrameSample]) -> list[Picture]:
-    """The frame with the most people of each camera, with its boxes: blue those without an identity."""
+    """The frame with the most people of each camera, with its boxes."""
     best: dict[object, FrameSample] = {}
     for frame in frames:
         if frame.camera not in best or len(frame.boxes) > len(best[frame.camera].boxes):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datasets.samples import UNLABELLED, FrameSample
-from datasets.splitting import choose_queries, split_frames
+from datasets.splitting import choose_queries, keep_together, split_frames
 from datasets.uestc_pr import split_identities
 
 
@@ -115,3 +115,34 @@ def test_one_query_per_person_and_camera_of_who_is_seen_by_two() -> None:
     assert [query.frame for query in again] == [query.frame for query in queries[:3]]
     chosen = {tuple(query.frame for query in choose_queries(gallery, [8, 9], seed=seed)) for seed in range(30)}
     assert len(chosen) > 5
+
+
+def hidden(recordings: list[list[FrameSample]], train: tuple[int, ...], people: range) -> int:
+    return split_frames(recordings, train, set(people) - set(train)).hidden
+
+
+def test_keeping_together_exchanges_people_and_hides_fewer() -> None:
+    random = np.random.default_rng(1)
+    # Forty people cross one after the other, about six at a time.
+    recordings = [
+        [
+            frame(f"{camera}_{k}", [p for p in range(40) if abs(p - k / 5) < 3 and random.random() < 0.7])
+            for k in range(200)
+        ]
+        for camera in range(2)
+    ]
+    split = split_identities(range(40), seed=0)
+    train = keep_together(recordings, split.train, split.gallery)
+    assert len(train) == len(split.train)
+    assert keep_together(recordings, split.train, split.gallery) == train
+    assert hidden(recordings, train, range(40)) < 0.4 * hidden(recordings, split.train, range(40))
+    fixed = split_identities(range(40), seed=0, train=train)
+    assert fixed.train == train
+    assert (len(fixed.query), len(fixed.gallery)) == (len(split.query), len(split.gallery))
+
+
+def test_keeping_together_finds_groups_and_stops_at_no_gain() -> None:
+    groups = [frame(f"{k}", [0, 1, 2] if k % 2 else [3, 4, 5]) for k in range(6)]
+    assert keep_together([groups], [0, 3, 4], [1, 2, 5]) in ((0, 1, 2), (3, 4, 5))
+    assert keep_together([groups], [0, 1, 2], [3, 4, 5]) == (0, 1, 2)
+    assert keep_together([[]], [4, 2], [1]) == (2, 4)
