@@ -9,7 +9,7 @@ from reid.calibration import Identifications
 from reid.verification import THRESHOLDS, PairCounts, binned
 from search.open_set import FittedCalibration
 from search.report import Curve, Headline, Section, Table, write_demo_page
-from search.verdict import Calibration, MeasuredSize
+from search.verdict import Calibration, percent
 
 Points = list[tuple[float, float]]
 
@@ -33,8 +33,8 @@ def write_calibration_page(path: Path, fitted: Sequence[tuple[str, FittedCalibra
         introduction=(
             f"{data.probes:,} probes of {data.people:,} people were compared with {data.sightings:,} sightings: with "
             "those of their person, and without, as people who are not there. A verdict's threshold is the lowest one "
-            f"that calls at most {_percent(last.calibration.match_rate)} of the absent a match and "
-            f"{_percent(last.calibration.possible_rate)} possible; it rises with the gallery."
+            f"that calls at most {percent(last.calibration.match_rate)} of the absent a match and "
+            f"{percent(last.calibration.possible_rate)} possible; it rises with the gallery."
         ),
         headlines=_headlines(name, last.calibration),
         sections=[_section(label, one) for label, one in fitted],
@@ -46,7 +46,7 @@ def _headlines(name: str, calibration: Calibration) -> list[Headline]:
         return []
     whole = calibration.held_out[-1]
     return [
-        Headline(_percent(rate), what, f"{name}, people left out, {whole.size:,} sightings")
+        Headline(percent(rate), what, f"{name}, people left out, {whole.size:,} sightings")
         for rate, what in (
             (whole.match.false_positive, "of absent people called a match"),
             (whole.match.found, "of present people reach a match"),
@@ -60,7 +60,7 @@ def _section(name: str, fitted: FittedCalibration) -> Section:
     calibration, found = fitted.calibration, fitted.found
     tables = [_thresholds(calibration)]
     if calibration.held_out:
-        tables.append(_held_out(calibration.held_out))
+        tables.append(held_out_table(calibration))
     curves = [_distributions(fitted.pairs, found), _growth(calibration), _trade(found)]
     return Section(name[0].upper() + name[1:], tables=tables, curves=curves)
 
@@ -71,27 +71,28 @@ def _thresholds(calibration: Calibration) -> Table:
         at = calibration.thresholds.at(one.size)
         rows.append(
             [
-                f"{one.size:,}", f"{at.match:.3f}", _percent(one.match.false_match), _percent(one.match.found),
-                f"{at.possible:.3f}", _percent(one.possible.false_match), _percent(one.possible.found),
+                f"{one.size:,}", f"{at.match:.3f}", percent(one.match.found), f"{at.possible:.3f}",
+                percent(one.possible.found), percent(one.match.false_match),
             ]
         )  # fmt: skip
     return Table(
         "Thresholds by gallery size",
-        ["sightings", "match from", "pairs above", "found", "possible from", "pairs above", "found"],
+        ["sightings", "match from", "found", "possible from", "found", "pairs"],
         rows,
-        note="Pairs above: single pairs of two persons at least as similar (false match rate). Found: present people "
-        "whose best sighting is.",
+        note="Found: present people whose best sighting is at least so similar. Pairs: single pairs of two persons "
+        "that are as similar as a match (false match rate).",
     )
 
 
-def _held_out(sizes: Sequence[MeasuredSize]) -> Table:
+def held_out_table(calibration: Calibration) -> Table:
+    """How often people who are not there, and people who are, reach each verdict."""
     rows = [
-        [f"{one.size:,}", level, *map(_percent, (rates.false_positive, rates.found, rates.found_first))]
-        for one in sizes
+        [f"{one.size:,}", level, *map(percent, (rates.false_positive, rates.found, rates.found_first))]
+        for one in calibration.held_out
         for level, rates in (("match", one.match), ("possible", one.possible))
     ]
     return Table(
-        "Measured on people left out",
+        "Verdicts on people left out",
         ["sightings", "at least", "absent people", "present people", "and ranked first"],
         rows,
         note="Thresholds of one half of the people, probes and sightings of the other; the mean of several halvings.",
@@ -132,14 +133,10 @@ def _trade(found: Identifications, points: int = 200) -> Curve:
         edges = np.unique(np.searchsorted(-rates, -np.linspace(0, 1, points)))
         edges = edges[edges < len(THRESHOLDS)]
         line = [(float(rates[edge]), found.found_rate(float(THRESHOLDS[edge]))) for edge in edges]
-        series[f"{found.sizes[row]:,} sightings"] = line[::-1]
+        series[f"{found.sizes[row]:,} sighting{'s' * (found.sizes[row] > 1)}"] = line[::-1]
     return Curve(
         "Found against mistaken",
         series if len(found.best) else {},
         x_label="share of absent people with somebody above the threshold",
         note="Upwards: share of present people whose best sighting is above it.",
     )
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None or not np.isfinite(share) else f"{100 * share:.3g} %"

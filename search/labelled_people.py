@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from datasets.samples import BACKGROUND, UNLABELLED, Camera, FrameSample, Query, as_boxes
 from detection.detections import Detections
@@ -88,6 +90,19 @@ def label_detections(
         ids[ids == UNLABELLED] = BACKGROUND
     cameras = tuple(frames[number].camera for number in owner)
     return People(ids, cameras, tuple(frames[number].name for number in owner), pairs)
+
+
+def stacked_embeddings(samples: Sequence[FrameSample], found: Mapping[str, Detections]) -> Tensor:
+    """(N, D) embeddings of all detections in the order of `label_detections`.
+
+    Raises:
+        ValueError: there is no frame, or detections have no embeddings.
+    """
+    rows = [found[sample.name].embeddings for sample in samples if sample.name in found]
+    known = [one for one in rows if one is not None]
+    if not known or len(known) < len(rows):
+        raise ValueError(f"{len(rows) - len(known)} of {len(rows)} frames have no embeddings; run the model on them")
+    return torch.cat(known)
 
 
 def people_of_queries(queries: Sequence[Query]) -> People:

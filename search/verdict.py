@@ -1,5 +1,6 @@
 """match, possible, not present: what a calibrated similarity says about a probe and about each sighting."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,9 +49,9 @@ class LabelledData:
     """
 
     name: str
-    probes: int
-    people: int
-    sightings: int
+    probes: int = 0
+    people: int = 0
+    sightings: int = 0
     probe_kind: str = "box"
     same_camera: bool = False
     unlabelled: str = "ignore"
@@ -163,12 +164,12 @@ class Verdict:
         """One line: how often each level is reached by people who are not there, and by people who are."""
         calibration = self.calibration
         text = (
-            f"set so that of people who are not there {_percent(calibration.match_rate)} are called a match and "
-            f"{_percent(calibration.possible_rate)} possible or more"
+            f"set so that of people who are not there {percent(calibration.match_rate)} are called a match and "
+            f"{percent(calibration.possible_rate)} possible or more"
         )
         known = calibration.rates_near(self.size)
         if known is not None:
-            text += f"; of those who are, {_percent(known.match.found)} and {_percent(known.possible.found)} reach them"
+            text += f"; of those who are, {percent(known.match.found)} and {percent(known.possible.found)} reach them"
         return f"{text} (calibrated on {self.data_text()})"
 
     def data_text(self) -> str:
@@ -205,5 +206,9 @@ class Verdict:
         }
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+def percent(share: float | None) -> str:
+    """A share for people: "12.3 %", "0.0041 %", or "-" where nobody could count."""
+    if share is None or not math.isfinite(share):
+        return "-"
+    value = 100 * share
+    return f"{value:.2g} %" if 0 < value < 0.1 else f"{value:.1f} %".replace(".0 %", " %")

@@ -73,7 +73,7 @@ def calibrate(
     from datasets import read_frames
     from search.calibration_files import calibration_file, read_calibrations, store_calibrations
     from search.inference import detect_split
-    from search.labelled_people import label_detections
+    from search.labelled_people import label_detections, stacked_embeddings
     from search.open_set import calibrate as fit
     from search.pipeline import PersonSearch
     from search.verdict import LabelledData
@@ -103,10 +103,10 @@ def calibrate(
         )
     people = label_detections(samples, found.by_frame, unlabelled=unlabelled)
     looks = [found.by_frame] if crops is None else [found.by_frame, found.second]
-    stacked = [_stacked(samples, look) for look in looks]
+    stacked = [stacked_embeddings(samples, look) for look in looks]
     asked, probe_rows, failures = _probes(search, queries, samples, people, stacked)
     kind = "crop" if queries and queries[0].crop is not None else "box"
-    data = LabelledData(root.resolve().name, 0, 0, 0, kind, same_camera, unlabelled)
+    data = LabelledData(root.resolve().name, probe_kind=kind, unlabelled=unlabelled)
     fitted = []
     for label, by, searches in _searches(search, (asked, probe_rows), (people, stacked), second_weight, same_camera):
         with Progress(f"Calibrating {label}", unit="similarity"):
@@ -135,13 +135,6 @@ def _queries(name: str, root: Path, probes: Probes) -> list[Any]:
         if probes == "queries":
             raise
         return []
-
-
-def _stacked(samples: "Sequence[FrameSample]", found: Any) -> "Tensor":
-    """(N, D) embeddings of all detections in the order of `label_detections`."""
-    import torch
-
-    return torch.cat([found[sample.name].embeddings for sample in samples if sample.name in found])
 
 
 def _probes(
@@ -195,6 +188,8 @@ def _searches(
 
 def _text(label: str, calibration: "Calibration") -> str:
     """Thresholds by gallery size, and what they do to people left out."""
+    from search.verdict import percent
+
     data = calibration.data
     rows: list[list[object]] = []
     for one in calibration.rates:
@@ -203,11 +198,11 @@ def _text(label: str, calibration: "Calibration") -> str:
     header = ["sightings", "match from", "pairs above it", "found", "possible from", "found"]
     text = (
         f"{label}: {data.probes:,} probes ({_kinds(data.probe_kind)}) of {data.people:,} people, {data.sightings:,} "
-        f"sightings; {_percent(calibration.match_rate)} of absent people are called a match, "
-        f"{_percent(calibration.possible_rate)} possible or more\n{table(header, rows)}"
+        f"sightings; {percent(calibration.match_rate)} of absent people are called a match, "
+        f"{percent(calibration.possible_rate)} possible or more\n{table(header, rows)}"
     )
     if data.probes * calibration.match_rate < 3:
-        text += f"\nwith {data.probes:,} probes {_percent(calibration.match_rate)} is a rough figure; label more people"
+        text += f"\nwith {data.probes:,} probes {percent(calibration.match_rate)} is a rough figure; label more people"
     if not calibration.held_out:
         return text + "\ntoo few people to measure the verdict on some who are left out"
     rows = []
@@ -220,10 +215,6 @@ def _text(label: str, calibration: "Calibration") -> str:
 
 def _kinds(kind: str) -> str:
     return "boxes in frames" if kind == "box" else "crops"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _write_report(folder: Path, root: Path, owner: Path, fitted: "list[tuple[str, FittedCalibration]]") -> Path:

@@ -80,6 +80,7 @@ def demo(
         "recall": result.recall,
         "search": result.search,
         "random_ranking": result.chance,
+        "verdicts": result.verdicts,
         "seconds": seconds,
         "report": report,
     }
@@ -94,6 +95,10 @@ def _text(result: DemoResult, seed: int, seconds: dict[str, float]) -> str:
         ["search top-1", result.search.top1, result.chance.top1],
         ["search top-10", result.search.top10, result.chance.top10],
     ]
+    if result.verdicts is not None and result.verdicts.held_out:
+        whole = result.verdicts.held_out[-1]
+        rows.append(["absent people called a match", whole.match.false_positive, None])
+        rows.append(["present people called a match", whole.match.found, None])
     text = table(["on people and minutes never trained on", "figure", "random ranking"], rows)
     text += f"\n{len(result.queries)} queries over {len(result.samples)} frames, seed {seed}; "
     return text + ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
@@ -157,9 +162,29 @@ def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> DemoRe
         recall, ap = recall_and_ap([found[sample.name] for sample in readable], [sample.boxes for sample in readable])
         metrics = evaluate_search(found, queries, probes)
         chance = random_ranking(found, queries)
-    return DemoResult(
-        samples, queries, found, probes, ap, recall, metrics, chance, search, [*summary.failures, *seen.failures]
+        verdicts = _calibrate(search, model_file, (samples, found), (queries, probes))
+    failures = [*summary.failures, *seen.failures]
+    return DemoResult(samples, queries, found, probes, ap, recall, metrics, chance, search, verdicts, failures)
+
+
+def _calibrate(search: Any, model_file: Path, sightings: tuple[Any, Any], probes: tuple[Any, Any]) -> Any:
+    """Store from which similarity on a person is there, for `find`; None where there are too few people for it."""
+    from search.calibration_files import store_calibrations, stored_calibrations
+    from search.labelled_people import label_detections, people_of_queries, stacked_embeddings
+    from search.open_set import Searches, calibrate
+    from search.verdict import LabelledData
+
+    queries, embeddings = probes
+    searches = Searches(
+        people_of_queries(queries), embeddings, label_detections(*sightings), stacked_embeddings(*sightings)
     )
+    try:
+        made = calibrate(searches, search.ranked_by(), LabelledData("the demo's square")).calibration
+    except ValueError:
+        return None
+    store_calibrations(model_file, [made])
+    search.calibrations = stored_calibrations(model_file)
+    return made
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from datasets.plaza import PlazaSummary
 from datasets.samples import FrameSample, Query
 from detection.detections import Detections
 from detection.metrics import box_overlap
+from search.calibration_report import held_out_table
 from search.cutouts import cut_out
 from search.pipeline import PersonSearch
 from search.protocols import SearchMetrics
@@ -30,6 +31,7 @@ from search.report import (
     write_find_page,
 )
 from search.stacking import overlap_threshold
+from search.verdict import Calibration
 
 ANSWERS = 10
 DETECTION_LOSSES = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
@@ -48,6 +50,7 @@ class DemoResult:
         search: figures of the search across cameras.
         chance: those of random ranking.
         predictor: the model as `find` uses it.
+        verdicts: from which similarity on a person is there; None where there were too few people.
         failures: (frame name, reason) of frames that could not be read.
     """
 
@@ -60,6 +63,7 @@ class DemoResult:
     search: SearchMetrics
     chance: SearchMetrics
     predictor: PersonSearch
+    verdicts: Calibration | None
     failures: Sequence[tuple[str, str]]
 
 
@@ -95,7 +99,9 @@ def write_report(
         ],
         sections=[
             Section(
-                "Figures", tables=[_figures(result), times], curves=[training_curve(output / "run" / "metrics.csv")]
+                "Figures",
+                tables=[_figures(result), *_verdicts(result), times],
+                curves=[training_curve(output / "run" / "metrics.csv")],
             ),
             Section(
                 "Who was found",
@@ -131,6 +137,10 @@ def _figures(result: DemoResult) -> Table:
         ],
         note="Search across cameras: frames of the probe's own camera are left out.",
     )
+
+
+def _verdicts(result: DemoResult) -> list[Table]:
+    return [] if result.verdicts is None or not result.verdicts.held_out else [held_out_table(result.verdicts)]
 
 
 def training_curve(metrics_file: Path, points: int = 120) -> Curve:

@@ -1,0 +1,126 @@
+"""calibrate on a small square with the shipped model, and what find then says; wrong and damaged calibrations."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tools.main import main
+
+
+@pytest.fixture(scope="module")
+def model(repository: Path, square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped model in a folder of its own, calibrated."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    shutil.copy(repository / "detection" / "weights" / "plaza.safetensors", folder)
+    words = ["calibrate", str(square), "--model", str(folder / "plaza.safetensors"), "--report", str(folder / "report")]
+    words += ["--match-rate", "0.05", "--possible-rate", "0.25", "--json", str(folder / "calibrate.json")]
+    assert main(words) == 0
+    return folder / "plaza.safetensors"
+
+
+@pytest.fixture(scope="module")
+def gallery(model: Path, square: Path) -> Path:
+    folder = model.parent / "people"
+    assert main(["index", str(square / "test.json"), "--gallery", str(folder), "--model", str(model)]) == 0
+    return folder
+
+
+def probe(square: Path) -> list[str]:
+    query = json.loads((square / "queries.json").read_text())[0]
+    x, y, width, height = query["bbox"]
+    return ["--frame", str(square / query["file_name"]), "--box", f"{x},{y},{x + width},{y + height}"]
+
+
+def test_the_calibration_lies_beside_the_model(model: Path, square: Path, repository: Path) -> None:
+    shipped = repository / "detection" / "weights" / "plaza.safetensors"
+    assert model.read_bytes() == shipped.read_bytes()
+    figures = json.loads((model.parent / "calibrate.json").read_text())
+    assert figures["file"] == str(model.parent / "plaza.calibration.json")
+    (one,) = figures["calibrations"]
+    assert (one["match_rate"], one["possible_rate"]) == (0.05, 0.25)
+    assert one["data"]["name"] == square.name
+    assert one["data"]["probe_kind"] == "box"
+    assert one["data"]["probes"] > 0
+    for size in one["rates"]:
+        assert size["match"]["false_positive"] <= 0.05 + 1e-9
+    assert "Thresholds by gallery size" in (model.parent / "report" / "report.html").read_text(encoding="utf-8")
+
+
+def test_find_gives_a_verdict(
+    model: Path, gallery: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["find", str(gallery), "--model", str(model), *probe(square), "--limit", "3"]
+    capsys.readouterr()
+    assert main([*words, "--json", str(tmp_path / "a.json"), "--html", str(tmp_path / "a.html")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    answer = json.loads((tmp_path / "a.json").read_text())
+    level = answer["verdict"]["level"]
+    assert printed[0].startswith(f"{level}: best similarity {answer['best_similarity']:.3f}; match from ")
+    assert "(calibrated on world: " in printed[1]
+    assert answer["sightings"][0]["verdict"] == level
+    assert f'<p class="level">{level.capitalize()}</p>' in (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert main([*words, "--rerank", "--json", str(tmp_path / "b.json")]) == 0
+    again = json.loads((tmp_path / "b.json").read_text())
+    assert again["verdict"] == answer["verdict"]
+    assert "similarity  verdict" in capsys.readouterr().out
+
+
+def test_without_its_own_calibration_find_says_how_to_get_one(
+    model: Path, gallery: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(model, tmp_path / "plaza.safetensors")
+    words = ["find", str(gallery), "--model", str(tmp_path / "plaza.safetensors"), *probe(square), "--limit", "1"]
+    beside = tmp_path / "plaza.calibration.json"
+    own = (model.parent / beside.name).read_text()
+    other = own.replace(json.loads(own)["calibrations"][0]["ranked_by"]["model"], "0123456789abcdef")
+    for text, reason in ((None, "has no calibration"), ("{", "is damaged"), (other, "is of model 0123456789abcdef;")):
+        if text is not None:
+            beside.write_text(text)
+        capsys.readouterr()
+        assert main(words) == 0
+        line, blank, header = capsys.readouterr().out.splitlines()[:3]
+        assert line.startswith("no verdict, scores only order the sightings: ")
+        assert reason in line
+        assert f"`personsearch calibrate LABELLED_DATA --model {tmp_path / 'plaza.safetensors'}` makes one" in line
+        assert blank == ""
+        assert "verdict" not in header
+    beside.write_text("{")
+    assert main(["calibrate", str(square), "--model", str(tmp_path / "plaza.safetensors")]) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_sightings_are_probes_where_nobody_wrote_queries(
+    model: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from reid.sphere_reid import SphereReID, SphereReIDConfig
+
+    shutil.copy(model, tmp_path)
+    config = SphereReIDConfig(backbone="resnet18", dimension=8, height=32, width=16, resize_height=32, resize_width=16)
+    SphereReID(config).save(tmp_path / "crops.safetensors")
+    words = ["calibrate", str(square / "test.json"), "--model", str(tmp_path / model.name), "--probes", "sightings"]
+    words += ["--second-stage", str(tmp_path / "crops.safetensors"), "--second-weight", "0.3"]
+    assert main([*words, "--json", str(tmp_path / "c.json"), "--same-camera"]) == 0
+    assert "joint model alone: " in capsys.readouterr().out
+    content = json.loads((tmp_path / "plaza.calibration.json").read_text())["calibrations"]
+    assert [one["ranked_by"]["second_weight"] for one in content] == [None, 0.3]
+    assert content[0]["data"]["same_camera"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], "no model is given"),
+        (["--model", "nowhere.safetensors"], "nowhere.safetensors does not exist"),
+        (["--model", "nowhere.safetensors", "--match-rate", "0.2"], "rates 0.2 and 0.1, expected 0 <"),
+        (["--model", "nowhere.safetensors", "--possible-rate", "1"], "rates 0.01 and 1, expected"),
+        (["--model", "nowhere.safetensors", "--probes", "queries", "--format", "mot"], "format"),
+    ],
+)
+def test_what_cannot_work_is_one_line(
+    words: list[str], line: str, square: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", str(square), *words]) == 2
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert line in errors[-1]
