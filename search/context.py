@@ -36,6 +36,21 @@ PRW_CONTEXT = ContextSize(gallery=30, people=4)
 """As published for PRW."""
 
 
+@dataclass(frozen=True, eq=False)
+class Company:
+    """A probe and the people beside it in its frame, for a search of a gallery.
+
+    Args:
+        embeddings: (K, D) of unit length, row 0 the probe.
+        second_embeddings: (K, E) of the same people by the second stage, None without one.
+        gallery: the frames of how many best sightings are matched, see `ContextSize`.
+    """
+
+    embeddings: NDArray[np.float32]
+    second_embeddings: NDArray[np.float32] | None = None
+    gallery: int = ContextSize.gallery
+
+
 def match_context(people: NDArray[np.floating], companions: NDArray[np.floating]) -> tuple[int, float] | None:
     """Assign the people of a query's frame to the people of a gallery frame, with the largest total similarity.
 

@@ -20,6 +20,7 @@ from datasets.samples import Camera, Frame
 from detection.detections import Detections
 from search import gallery_upkeep as upkeep
 from search.cascade import Cascade
+from search.context import Company
 from search.cutouts import CutoutStore
 from search.gallery_description import (
     DESCRIPTION_FILE,
@@ -292,6 +293,7 @@ class Gallery:
         exclude_source: str | None = None,
         exclude_file: str | Path | None = None,
         combine: str = "mean",
+        company: Company | None = None,
     ) -> RankedSightings:
         """The sightings most similar to a probe, compared exactly with every row that passes the filters.
 
@@ -311,6 +313,7 @@ class Gallery:
             exclude_file: leave out the frames that were read from this image file, whatever their names.
             combine: several probes are "mean" (their average direction is the probe: steadier, the usual multi-shot
                 way) or "max" (a sighting counts by the probe most like it: keeps a back view apart from a front view).
+            company: the probe and who is beside it, for context matching; None without.
 
         Returns:
             Scores in falling order, see `search.ranking`; ties in the order of source, frame and row.
@@ -346,6 +349,7 @@ class Gallery:
             limit=limit,
             where=where,
             minimum_score=minimum_score,
+            company=company,
         )
 
     def detections(self, *, source: str | None = None) -> dict[str, Detections]:

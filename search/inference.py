@@ -189,17 +189,13 @@ def query_context(
         overlap: a detection that overlaps the query's box more is the query itself and is left out.
         score_threshold: detections with a lower score are no company; that of `evaluate_search`.
     """
-    from torchvision.ops import box_iou
-
     context: list[Detections | None] = []
     for query, embedding in zip(queries, embeddings, strict=True):
         if query.frame is None or query.frame not in found:
             context.append(None)
             continue
-        others = found[query.frame]
-        assert others.embeddings is not None
         box = torch.as_tensor(query.box).reshape(1, 4)
-        others = others[(box_iou(box, others.boxes)[0] <= overlap) & (others.scores >= score_threshold)]
+        others = people_beside(box, found[query.frame], overlap=overlap, score_threshold=score_threshold)
         assert others.embeddings is not None
         context.append(
             Detections(
@@ -209,6 +205,13 @@ def query_context(
             )
         )
     return context
+
+
+def people_beside(box: Tensor, found: Detections, *, overlap: float = 0.5, score_threshold: float = 0.5) -> Detections:
+    """The detections of a frame that are not the person of a box (1, 4), best first; arguments as `query_context`."""
+    from torchvision.ops import box_iou
+
+    return found[(box_iou(box, found.boxes)[0] <= overlap) & (found.scores >= score_threshold)]
 
 
 def _probe(

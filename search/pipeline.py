@@ -24,6 +24,8 @@ from reid.precision import default_device
 from reid.sphere_reid import SphereReID
 from search.calibration_files import StoredCalibrations, stored_calibrations
 from search.cascade import Cascade, embed_boxes
+from search.company import company_of
+from search.context import ContextSize
 from search.crop_search import CropPersonSearch
 from search.gallery import Gallery
 from search.gallery_description import (
@@ -283,6 +285,7 @@ class PersonSearch:
         exclude_file: str | Path | None = None,
         combine: str = "mean",
         cascade: Cascade | None = None,
+        context: ContextSize | None = None,
     ) -> RankedSightings:
         """Look for a person: by one or several pictures of the person, or by a box in a frame.
 
@@ -303,19 +306,25 @@ class PersonSearch:
             exclude_file: leave out the frames read from this image file, the probe's own, say.
             combine: how several crops count, "mean" or "max".
             cascade: weight and candidates of the second stage, and whether they are re-ranked.
+            context: also match the people beside `box` in `frame` (`search.context`), which re-ranking does without.
 
         Raises:
-            ValueError: not exactly one kind of probe, a box outside the frame, or a gallery of another model or second
-                stage.
+            ValueError: not exactly one kind of probe, context of a crop or with re-ranking, a box outside the frame,
+                or a gallery of another model or second stage.
         """
         self._require_own(gallery, reading=True)
         if (crop is None) == (frame is None) or (frame is None) != (box is None):
             raise ValueError("a probe is either a crop, or a frame and a box in it; give exactly one of the two")
-        second = None
+        if context is not None and frame is None:
+            raise ValueError("nobody is beside a person in a crop; for context matching give a frame and a box in it")
+        second, company = None, None
         if frame is not None and box is not None:
             probe = self.embed_box(frame, box)[None]
             if self.second_stage is not None:
                 second = embed_boxes(self.second_stage, [frame], [torch.from_numpy(box_probe(frame, box))[None]])[0]
+            if context is not None:
+                (found,) = self.detect([frame])
+                company = company_of(frame, box, found, (probe, second), context, self.second_stage)
         else:
             crops = [crop] if isinstance(crop, np.ndarray) else list(crop or [])
             probe = self.embed_crops(crops)
@@ -334,6 +343,7 @@ class PersonSearch:
             exclude_frame=exclude_frame,
             exclude_file=exclude_file,
             combine=combine,
+            company=company,
         )
         if self.calibrations is None:
             return answer

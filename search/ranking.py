@@ -1,8 +1,9 @@
 """Exact nearest rows of a table, in an order that does not depend on how the table lies on disk.
 
 A score is the cosine similarity of probe and sighting; with a second stage the weighted sum of both stages'
-similarities; after re-ranking one minus the k-reciprocal distance, from 0 to 1. The similarity before re-ranking is
-kept beside it: that is what verdicts are calibrated for.
+similarities; after re-ranking one minus the k-reciprocal distance, from 0 to 1; in context, for who is matched, the
+largest similarity of any matched pair. The similarity before is kept beside it: that is what verdicts are calibrated
+for.
 """
 
 from dataclasses import replace
@@ -15,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from search.cascade import Cascade, fused, reranked
+from search.context import Company, match_context
+from search.gallery_filters import frames_sql
 from search.gallery_tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, sighting_of, unit_rows
 from search.results import RankedSightings
 
@@ -58,6 +61,7 @@ def ranked(
     limit: int,
     where: str | None,
     minimum_score: float | None,
+    company: Company | None = None,
 ) -> RankedSightings:
     """The rows most similar to any of the probes; the best of them ranked anew where a second look is asked for.
 
@@ -69,12 +73,18 @@ def ranked(
         limit: at most this many answers.
         where: SQL condition applied before the comparison, or None.
         minimum_score: score that an answer has at least, or None.
+        company: who is beside the one probe in its frame, for context matching (`search.context`), or None.
+
+    Raises:
+        ValueError: company and re-ranking, or company of several probes.
     """
+    if company is not None and (cascade.rerank or len(probes) > 1):
+        raise ValueError("context matching is of one probe in its frame, and not re-ranked; choose one of the two")
     twice = second_probes is not None or cascade.rerank
     vectors = [EMBEDDING] if second_probes is None else [EMBEDDING, SECOND_EMBEDDING]
-    rows, similarities, searched = _nearest(
-        table, probes, max(limit, cascade.candidates) if twice else limit, where, vectors
-    )
+    most = max(limit, cascade.candidates) if twice else limit
+    most = most if company is None else max(most, company.gallery)
+    rows, similarities, searched = _nearest(table, probes, most, where, vectors)
     scores = similarities
     if twice and len(rows):
         query, gallery = torch.from_numpy(probes), torch.from_numpy(as_matrix(rows[EMBEDDING]))
@@ -84,6 +94,10 @@ def ranked(
             gallery = fused(gallery, second, cascade.second_weight)
         similarities = _scores(gallery.numpy(), query.numpy())
         scores = reranked(query, gallery) if cascade.rerank else similarities
+    if company is not None and len(rows):
+        rows, scores, similarities = _in_context(
+            table, rows, similarities, company, cascade, where=where, vectors=vectors
+        )
     order = _order(rows, scores)[:limit]
     if minimum_score is not None:
         order = order[scores[order] >= minimum_score]
@@ -91,6 +105,49 @@ def ranked(
     values = zip(chosen, scores[order].tolist(), similarities[order].tolist(), strict=True)
     sightings = tuple(replace(sighting_of(row, score), similarity=similarity) for row, score, similarity in values)
     return RankedSightings(sightings, searched, float(similarities.max()) if len(similarities) else None)
+
+
+def _in_context(
+    table: Any,
+    rows: pa.Table,
+    similarities: Scores,
+    company: Company,
+    cascade: Cascade,
+    *,
+    where: str | None,
+    vectors: list[str],
+) -> tuple[pa.Table, Scores, Scores]:
+    """The rows and everybody in the frames of the best of them; their scores in context, and their similarities."""
+    best = np.sort(similarities)[::-1][: company.gallery]
+    frames: dict[str, dict[str, None]] = {}
+    for row in rows.filter(pa.array(similarities >= best[-1])).select(["source", "frame"]).to_pylist():
+        frames.setdefault(row["source"], {})[row["frame"]] = None
+    chosen = frames_sql({source: list(names) for source, names in frames.items()})
+    condition = chosen if where is None else f"{chosen} AND ({where})"
+    everybody = table.search().where(condition).select(rows.column_names).to_arrow().select(rows.column_names)
+    known = set(_keys(rows))
+    new = [row for row, key in enumerate(_keys(everybody)) if key not in known]
+    rows = pa.concat_tables([rows, everybody.take(pa.array(new, pa.int64())).cast(rows.schema)])
+    people, gallery = torch.from_numpy(company.embeddings), torch.from_numpy(as_matrix(rows[EMBEDDING]))
+    if SECOND_EMBEDDING in vectors and company.second_embeddings is not None:
+        people = fused(people, torch.from_numpy(company.second_embeddings), cascade.second_weight)
+        gallery = fused(gallery, torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING])), cascade.second_weight)
+    similarities = _scores(gallery.numpy(), people[:1].numpy())
+    scores = similarities.copy()
+    members: dict[tuple[str, str], list[int]] = {}
+    for number, (source, frame, _) in enumerate(_keys(rows)):
+        if frame in frames.get(source, {}):
+            members.setdefault((source, frame), []).append(number)
+    for numbers in members.values():
+        matched = match_context(people.numpy(), gallery.numpy()[numbers])
+        if matched is not None:
+            scores[numbers[matched[0]]] = matched[1]
+    return rows, scores, similarities
+
+
+def _keys(rows: pa.Table) -> list[tuple[str, str, int]]:
+    """What makes each row one sighting."""
+    return list(zip(*(rows[name].to_pylist() for name in ("source", "frame", "index")), strict=True))
 
 
 def _nearest(
@@ -143,8 +200,7 @@ def _candidates(
             floors.append(1.0 - float(distances.max()))
     found = found.drop_columns([name for name in ("_distance", "query_index") if name in found.column_names])
     if len(probes) > 1:
-        keys = list(zip(*(found[name].to_pylist() for name in ("source", "frame", "index")), strict=True))
-        first = {key: row for row, key in reversed(list(enumerate(keys)))}
+        first = {key: row for row, key in reversed(list(enumerate(_keys(found))))}
         found = found.take(pa.array(sorted(first.values()), pa.int64()))
     return found, max(floors, default=None)
 

@@ -29,15 +29,17 @@ def find(
     second_weight: float = 0.8,
     candidates: int = 1000,
     rerank: bool = False,
+    context: bool = False,
     include_own_frame: bool = False,
     html: Path | None = None,
 ) -> Outcome:
     """Rank the sightings of a gallery by similarity to a person: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
 
     The score is the cosine similarity of the embeddings, from -1 to 1; with --second-stage the weighted sum of both
-    stages' similarities, with --rerank one minus a distance, from 0 to 1. It orders sightings; no value of it says
-    alone that two people are the same. What does is `personsearch calibrate`: the answer then begins with a verdict,
-    match, possible or not present, and so does every sighting. It follows the similarity, also with --rerank.
+    stages' similarities, with --rerank one minus a distance, from 0 to 1, with --context, for some, the similarity of
+    their company. It orders sightings; no value of it says alone that two people are the same. What does is
+    `personsearch calibrate`: the answer then begins with a verdict, match, possible or not present, and so does every
+    sighting. It follows the similarity, also with --rerank and --context.
 
     Args:
         gallery: the gallery's folder, made by `personsearch index`.
@@ -56,16 +58,22 @@ def find(
         second_weight: share of the second stage in the score, from 0 to 1.
         candidates: so many best sightings are looked at again by --second-stage and --rerank.
         rerank: rank the candidates by the neighbours that they share with the probe (k-reciprocal re-ranking).
+        context: with --frame also match the people beside the box with those of the best sightings' frames (CBGM): who
+            walks with the same company is ranked by the most similar of the company. Not with --rerank.
         include_own_frame: rank the sightings of --frame itself too, where it was indexed; its person comes first then.
         html: also write a page with the cut-outs to this file.
     """
     from datasets.images import read_image
     from search.cascade import Cascade
+    from search.context import ContextSize
     from search.cutouts import cut_out
     from search.report import MarkedBox, Picture, write_find_page
 
     if (crop is None) == (frame is None) or (frame is None) != (box is None):
         raise ValueError("the probe is unclear, expected either --crop PICTURE or --frame PICTURE --box x1,y1,x2,y2")
+    if context and (rerank or crop is not None):
+        other = "--rerank" if rerank else "--crop, which shows nobody else"
+        raise ValueError(f"--context does not go with {other}; leave one of the two out")
     if html is not None and html.is_dir():
         raise ValueError(f"--html {html} is a folder, expected a file; give a file name in it")
     filters: dict[str, Any] = {
@@ -81,7 +89,10 @@ def find(
         if frame is not None and box is not None:
             picture = read_image(frame)
             own = None if include_own_frame else frame
-            answer = search.find(store, frame=picture, box=box, exclude_file=own, cascade=cascade, **filters)
+            beside = ContextSize() if context else None
+            answer = search.find(
+                store, frame=picture, box=box, exclude_file=own, cascade=cascade, context=beside, **filters
+            )
             pictures = [cut_out(picture, box)]
             origin = Picture(picture, frame.name, [MarkedBox(box, "probe")])
         else:
@@ -96,7 +107,7 @@ def find(
         if store.second_stage is not None and second_stage is None:
             text += "\nby the joint model alone; the gallery has a second stage too: --second-stage CROP_MODEL"
     probe = {"crop": [str(path) for path in crop or []], "frame": frame, "box": box}
-    stages = {"second_stage": second_stage, **dataclasses.asdict(cascade)}
+    stages = {"second_stage": second_stage, **dataclasses.asdict(cascade), "context": context}
     figures = {"gallery": gallery, "probe": probe, "filters": filters, "cascade": stages, **answer.to_dict()}
     return Outcome(text, figures)
 

@@ -1,0 +1,19 @@
+"""find --context: what it does not go with, in one line."""
+
+import pytest
+
+from tools.main import main
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--crop", "a.png", "--context"], "--context does not go with --crop, which shows nobody else"),
+        (["--frame", "a.png", "--box", "1,2,30,40", "--context", "--rerank"], "--context does not go with --rerank"),
+    ],
+)
+def test_context_that_cannot_be(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["find", "people", *words]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in line
+    assert "leave one of the two out" in line
