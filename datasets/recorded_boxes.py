@@ -47,7 +47,7 @@ class BoxTable:
 
     def at(self, number: int, second: int, name: str) -> Truth:
         """What is annotated in a frame; nothing where the file has no row for it."""
-        key: int | str = {"frame": number, "second": second, "name": name}[self.by]
+        key = name if self.by == "name" else number if self.by == "frame" else second
         return self.truths.get(key, Truth())
 
     @property
@@ -74,7 +74,7 @@ def read_boxes(path: Path, *, video: bool) -> tuple[BoxTable, list[Problem]]:
     problems: list[Problem] = []
     try:
         if path.suffix.lower() == ".txt":
-            table = BoxTable("frame", dict(read_truth(path, problems)))
+            table = BoxTable("frame", {number: truth for number, truth in read_truth(path, problems).items()})
         elif path.suffix.lower() == ".csv":
             table = _read_csv(path, problems)
         elif path.suffix.lower() == ".json":

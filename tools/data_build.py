@@ -90,10 +90,13 @@ def build(
 
 
 def _text(summary: BuildSummary, layout: RecordingFormat) -> str:
-    rows = [[one.name, one.frames, one.boxes, one.labelled, one.annotated] for one in summary.recordings]
-    total = [sum(row[column] for row in rows if not isinstance(row[column], str)) for column in range(1, 5)]
-    text = table(["recording", "frames", "boxes", "with identity", "in the box file"], [*rows, ["together", *total]])
-    halves = [
+    rows: list[list[object]] = [
+        [one.name, one.frames, one.boxes, one.labelled, one.annotated] for one in summary.recordings
+    ]
+    counts = np.array([[one.frames, one.boxes, one.labelled, one.annotated] for one in summary.recordings])
+    rows.append(["together", *counts.sum(axis=0).tolist()])
+    text = table(["recording", "frames", "boxes", "with identity", "in the box file"], rows)
+    halves: list[list[object]] = [
         ["train.json", len(summary.train), *_labelled(summary.train)],
         ["test.json", len(summary.gallery), *_labelled(summary.gallery)],
         ["queries.json", None, summary.queries, len(summary.identities.query)],

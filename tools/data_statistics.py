@@ -38,8 +38,12 @@ def statistics(
     splits, queries, left_out = _read(root, format)
     whole = _whole(root, format)
     found = measure_frames(splits, queries, whole)
+    boxes, heights = camera_tables(found)
+    titles = ("", "boxes by camera and period", "heights in pixels: so many per cent of the boxes are lower", "")
+    contents = (summary_rows(found, format), boxes, heights, seen_rows(found))
     text = "\n\n".join(
-        table(header, rows) for header, rows in (summary_rows(found, format), *camera_tables(found), seen_rows(found))
+        "\n".join([*([title] if title else []), table(header, rows)])
+        for title, (header, rows) in zip(titles, contents, strict=True)
     )
     if report is not None:
         from tools.data_statistics_page import write_statistics_page
@@ -121,8 +125,8 @@ def camera_tables(found: FrameStatistics) -> list[tuple[list[str], list[list[obj
     by_period.append(["together", *totals.tolist(), found.boxes, found.frames, each])
     heights.append(["together", *_percentiles(found.all_heights)])
     return [
-        (["boxes of camera", *found.periods, "together", "frames", "a frame"], by_period),
-        (["heights of camera", *(f"{share} %" for share in PERCENTILES), "tallest"], heights),
+        (["camera", *found.periods, "together", "frames", "a frame"], by_period),
+        (["camera", *(f"{share} %" for share in PERCENTILES), "tallest"], heights),
     ]
 
 

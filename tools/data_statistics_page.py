@@ -121,7 +121,11 @@ def _splits(found: FrameStatistics) -> Table:
     rows: list[list[object]] = [
         [one.name, one.frames, one.empty, one.boxes, one.labelled, one.identities] for one in found.splits
     ]
-    return _table("Train and gallery", (header, rows))
+    hidden = found.labelled - sum(one.labelled for one in found.splits)
+    note = (
+        f"{hidden:,} boxes have an identity that neither split tells: their frame is the other's." if hidden > 0 else ""
+    )
+    return _table("Train and gallery", (header, rows), note)
 
 
 def _steps(edges: Sequence[float], counts: Sequence[float]) -> list[tuple[float, float]]:
@@ -176,6 +180,7 @@ def _people(frames: Sequence[FrameSample]) -> list[Picture]:
     seen = sightings(frames)
     most = sorted(seen, key=lambda person: (-len(seen[person]), -sum(map(len, seen[person].values())), person))
     pictures = []
+    slots = max((min(len(seen[person]), MOST_CAMERAS) for person in most[:PEOPLE]), default=0)
     for person in most[:PEOPLE]:
         views: list[tuple[str, Image]] = []
         for camera, boxes in sorted(seen[person].items(), key=lambda item: str(item[0]))[:MOST_CAMERAS]:
@@ -188,13 +193,13 @@ def _people(frames: Sequence[FrameSample]) -> list[Picture]:
         if views:
             count = sum(map(len, seen[person].values()))
             caption = f"person {person}: {count} boxes by {len(seen[person])} cameras; of each the tallest"
-            pictures.append(_beside_each_other(views, caption))
+            pictures.append(_beside_each_other(views, slots, caption))
     return pictures
 
 
-def _beside_each_other(views: Sequence[tuple[str, Image]], caption: str) -> Picture:
-    """One picture of several, each marked with its label."""
-    width = GAP + MOST_CAMERAS * (VIEW_WIDTH + GAP)
+def _beside_each_other(views: Sequence[tuple[str, Image]], slots: int, caption: str) -> Picture:
+    """One picture of several, each marked with its label, with room for `slots`."""
+    width = GAP + slots * (VIEW_WIDTH + GAP)
     board = np.full((VIEW_HEIGHT + 2 * GAP, width, 3), 236, dtype=np.uint8)
     marks = []
     for place, (label, view) in enumerate(views):
@@ -225,7 +230,7 @@ def _busiest(frames: Sequence[FrameSample]) -> list[Picture]:
             MarkedBox(box, str(person) if person >= 0 else "", "right" if person >= 0 else "plain")
             for box, person in zip(frame.boxes.tolist(), ids, strict=True)
         ]
-        where = frame.name if camera is None else f"camera {camera}: {frame.name}"
+        where = frame.path.name if camera is None else f"camera {camera}: {frame.path.name}"
         pictures.append(Picture(image, f"{where}, {len(boxes)} people", boxes))
     return pictures
 

@@ -96,7 +96,7 @@ def write_recordings(
     check_people(seed, persons, minutes, unlabelled_fraction, workers)
     root = Path(root)
     seconds = max(2, round(minutes * 60))
-    settings = {
+    settings: dict[str, object] = {
         "seed": seed, "persons": persons, "seconds": seconds, "frame_width": frame_width,
         "unlabelled_fraction": unlabelled_fraction, "videos": videos,
     }  # fmt: skip

@@ -79,7 +79,7 @@ class _Visit:
         elapsed = second - self.start
         if not 0 <= elapsed < self.end - self.start:
             return None
-        way, standing = self._way(np.array([elapsed]))
+        way, standing = self._way(np.array([elapsed], dtype=np.float64))
         x, y = self._place(way)[0].tolist()
         ahead, behind = self._place(way + 0.4)[0], self._place(way - 0.4)[0]
         heading = float(np.arctan2(ahead[1] - behind[1], ahead[0] - behind[0]))
@@ -90,8 +90,7 @@ class _Visit:
     def whole_seconds(self) -> tuple[int, Array]:
         """The first whole second > 0 of the visit, and the places (N, 2) at it and at those that follow."""
         first = int(max(0.0, self.start)) + 1
-        seconds = np.arange(first, int(self.end) + 1)
-        elapsed = seconds - self.start
+        elapsed = np.arange(first, int(self.end) + 1, dtype=np.float64) - self.start
         return first, self._place(self._way(elapsed[elapsed < self.end - self.start])[0])
 
     def _way(self, elapsed: Array) -> tuple[Array, NDArray[np.bool_]]:
