@@ -58,7 +58,7 @@ weights: $(INSTALLED)
 	$(BIN)/personsearch train joint runs/squares/1 --also $(OTHER_SQUARES) --config plaza --output runs/plaza
 	$(BIN)/personsearch train joint runs/squares/1 --also $(OTHER_SQUARES) --config plaza --output runs/plaza2 \
 		--weights runs/plaza/model.safetensors --training.epochs 1 --training.learning-rate 0.0005 \
-		--training.identity-weight 0.2
+		--losses.oim 0.2
 	$(BIN)/personsearch export runs/plaza2 runs/plaza.safetensors --half
 
 format: $(INSTALLED)

@@ -18,7 +18,7 @@ from reid.criteria import LossConfig
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
-PUBLISHED = "SeqNet's reference at the same size and batch takes 28 GB on a GPU, as its README says."
+PUBLISHED = "published for comparison: SeqNet's reference, ResNet-50 at 900 x 1500 with five frames, 28 GB of a GPU"
 
 
 def training(

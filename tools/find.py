@@ -74,6 +74,8 @@ def find(
     if context and (rerank or crop is not None):
         other = "--rerank" if rerank else "--crop, which shows nobody else"
         raise ValueError(f"--context does not go with {other}; leave one of the two out")
+    if context and model is None:
+        raise ValueError("--context needs the people beside the box, and a crop model finds nobody; leave it out")
     if html is not None and html.is_dir():
         raise ValueError(f"--html {html} is a folder, expected a file; give a file name in it")
     filters: dict[str, Any] = {

@@ -66,7 +66,11 @@ def test_the_papers_scale_is_the_papers_recipe() -> None:
 def test_imbalanced_training_has_as_many_steps() -> None:
     """On Market-1501: 47 balanced batches of 751 persons, 203 batches of all crops."""
     scale = dataclasses.replace(TINY, epochs=140)
-    balanced, shuffled = (sphere_recipe(scale, balanced=kind).training for kind in (True, False))
+    balanced, shuffled = (sphere_recipe(scale, images=images).training for images in (4, 0))
+    for images, steps in ((2, 24), (1, 12)):
+        other = sphere_recipe(scale, images=images).training
+        assert other.persons * other.images == balanced.persons * balanced.images == 64
+        assert other.epochs * steps == pytest.approx(balanced.epochs * 47, rel=0.02)
     assert shuffled.sampler == "shuffled"
     assert shuffled.epochs * 203 == pytest.approx(balanced.epochs * 47, rel=0.02)
     assert shuffled.warmup_epochs * 203 == pytest.approx(balanced.warmup_epochs * 47, rel=0.02)

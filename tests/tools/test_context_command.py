@@ -8,12 +8,12 @@ from tools.main import main
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--crop", "a.png", "--context"], "--context does not go with --crop, which shows nobody else"),
-        (["--frame", "a.png", "--box", "1,2,30,40", "--context", "--rerank"], "--context does not go with --rerank"),
+        (["--crop", "a.png"], "--context does not go with --crop, which shows nobody else; leave one of the two out"),
+        (["--frame", "a.png", "--box", "1,2,30,40", "--rerank"], "--context does not go with --rerank; leave one"),
+        (["--frame", "a.png", "--box", "1,2,30,40"], "--context needs the people beside the box"),
     ],
 )
 def test_context_that_cannot_be(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["find", "people", *words]) == 2
+    assert main(["find", "people", "--second-stage", "crops", "--context", *words]) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert message in line
-    assert "leave one of the two out" in line
