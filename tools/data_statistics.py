@@ -1,5 +1,6 @@
 """personsearch data statistics: what a data set of full frames holds, as tables, figures and a page."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 import datasets
 from datasets import DatasetNotFoundError
+from datasets.build import SPLIT
 from datasets.custom_records import read_split
 from datasets.extraction import STATE
 from datasets.frame_statistics import FrameStatistics, height_histogram, measure_frames
@@ -80,10 +82,11 @@ def _read(root: Path, layout: FrameFormat) -> tuple[Splits, list[Query], list[st
 
 def _whole(root: Path, layout: FrameFormat) -> list[FrameSample]:
     """The frames of all recordings with all identities, of which `data build` wrote files; none elsewhere."""
-    if layout not in ("custom", "uestc-pr"):
+    split = root / SPLIT
+    if layout not in ("custom", "uestc-pr") or not split.is_file():
         return []
-    files = sorted((root / STATE).glob("*.json"))
-    return [sample for file in files for sample in read_split(file).samples]
+    files = [root / STATE / f"{name}.json" for name in json.loads(split.read_text(encoding="utf-8"))["recordings"]]
+    return [sample for file in files if file.is_file() for sample in read_split(file).samples]
 
 
 def summary_rows(found: FrameStatistics, layout: str) -> tuple[list[str], list[list[object]]]:

@@ -245,6 +245,32 @@ def test_csv_and_json_say_the_same_as_text(root: Path, tmp_path: Path) -> None:
             assert (tmp_path / kind / name).read_bytes() == (tmp_path / "txt" / name).read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_boxes_of_a_video_by_seconds(root: Path, tmp_path: Path, kind: str) -> None:
+    (root / "c1p1.txt").unlink()
+    if kind == "csv":
+        lines = [f"{second}.4,{track},{second},{track},10,20" for second in range(SECONDS) for track in (1, 2)]
+        (root / "c1p1.csv").write_text("\n".join(["second,track,left,top,width,height", *lines]))
+    else:
+        images = [
+            {"id": k, "file_name": f"{k}", "timestamp": k + 0.4, "width": 96, "height": 64} for k in range(SECONDS)
+        ]
+        people = [
+            {"image_id": k, "bbox": [k, track, 10, 20], "person_id": track} for k in range(SECONDS) for track in (1, 2)
+        ]
+        (root / "c1p1.json").write_text(json.dumps({"images": images, "annotations": people}))
+    assert build(root, tmp_path / "set").failures == ()
+    for second, sample in enumerate(read_split(tmp_path / "set" / "recordings" / "c1p1.json").samples):
+        assert sample.boxes.tolist() == [[second, track, second + 10, track + 20] for track in (1, 2)]
+        assert sample.person_ids.tolist() == [100, 101]
+
+
+def test_images_of_a_video_need_times(root: Path, tmp_path: Path) -> None:
+    (root / "c1p1.txt").unlink()
+    (root / "c1p1.json").write_text(json.dumps({"images": [{"id": 1, "file_name": "1", "width": 9, "height": 9}]}))
+    assert any("has no timestamp" in reason for _, reason in build(root, tmp_path / "set").failures)
+
+
 def test_sequences_of_motchallenge_are_recordings(root: Path, tmp_path: Path) -> None:
     folder = root / "c2p1"
     shutil.rmtree(folder)
