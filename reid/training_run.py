@@ -10,7 +10,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -36,17 +36,28 @@ class RunConfig(Protocol):
     """What `TrainingRun` asks of a recipe."""
 
     @property
-    def epochs(self) -> int: ...  # noqa: D102
+    def epochs(self) -> int:
+        """Of `TrainingRun.batches`."""
+
     @property
-    def seed(self) -> int: ...  # noqa: D102
+    def seed(self) -> int:
+        """Of everything that is drawn."""
+
     @property
-    def clip_norm(self) -> float: ...  # noqa: D102
+    def clip_norm(self) -> float:
+        """Gradients are scaled down to this norm; 0 leaves them."""
+
     @property
-    def accumulate(self) -> int: ...  # noqa: D102
+    def accumulate(self) -> int:
+        """In how many parts a batch is computed."""
+
     @property
-    def ema_decay(self) -> float: ...  # noqa: D102
+    def ema_decay(self) -> float:
+        """Share of its old value that the moving average of the weights keeps at a step; 0 for none."""
+
     @property
-    def checkpoint_steps(self) -> int: ...  # noqa: D102
+    def checkpoint_steps(self) -> int:
+        """A resume point is written this often."""
 
 
 class LoadedBatch(Protocol):
@@ -83,6 +94,15 @@ class RunSummary:
     losses: dict[str, float]
     model_file: Path
     failures: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class _Course:
+    """What a call of `TrainingRun.run` has met so far: figures of the last step, what could not be read, speeds."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    speeds: list[float] = field(default_factory=list)
 
 
 class TrainingRun(ABC, Generic[Rows, Loaded]):
@@ -203,39 +223,20 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         if self.step == 0:
             self._seed(0)
             self.begin()
-        figures: dict[str, float] = {}
-        failures: dict[str, str] = {}
-        speeds: list[float] = []
+        course = _Course()
         log = self._log()
         try:
             for epoch in range(self.step // self.steps_per_epoch, config.epochs):
-                network.train()
-                rows = self._own_parts(self.batches(epoch)[self.step % self.steps_per_epoch :])
-                loaded = iter(self.load(epoch, rows))
-                while parts := list(itertools.islice(loaded, config.accumulate)):
-                    failures |= dict(failure for part in parts for failure in part.failures)
-                    done = self._train_step(network, [part for part in parts if self._usable(part)])
-                    if done:
-                        figures = done
-                        speeds.append(figures["images_per_second"])
-                        if log is not None:
-                            log.add({"step": self.step + 1, "epoch": epoch, **figures})
-                    self.step += 1
-                    if not figures:
-                        continue  # nothing is trained yet, so there is nothing to keep or to show
-                    if self.step % config.checkpoint_steps == 0 or self.step == self.total_steps:
-                        self._write(log)
-                    if on_step is not None:
-                        on_step(self.step, self.total_steps, figures)
-                if not figures:
-                    name, reason = next(iter(failures.items()))
-                    raise ValueError(f"none of the {len(failures)} training pictures could be read; {name}: {reason}")
+                self._run_epoch(network, epoch, course, log, on_step)
+                if not course.figures:
+                    count, (name, reason) = len(course.failures), next(iter(course.failures.items()))
+                    raise ValueError(f"none of the {count} training pictures could be read; {name}: {reason}")
                 if on_epoch is not None and self._fabric.is_global_zero:
                     on_epoch(epoch + 1)
         finally:
             if log is not None:
                 log.close()
-        if not (self.directory / MODEL_FILE).is_file() and self._fabric.is_global_zero:
+        if not (self.directory / MODEL_FILE).is_file():
             self._write(None)
         if self._averaged is not None:
             self.model.load_state_dict(self._averaged.module.state_dict())
@@ -244,11 +245,35 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             self.step,
             config.epochs,
             time.perf_counter() - started,
-            float(np.median(speeds)) if speeds else 0.0,
-            {name: value for name, value in figures.items() if name.startswith("loss")},
+            float(np.median(course.speeds)) if course.speeds else 0.0,
+            {name: value for name, value in course.figures.items() if name.startswith("loss")},
             self.directory / MODEL_FILE,
-            tuple(gather_failures(failures).items()),
+            tuple(gather_failures(course.failures).items()),
         )
+
+    def _run_epoch(
+        self, network: "_FabricModule", epoch: int, course: "_Course", log: MetricLog | None, on_step: StepReport | None
+    ) -> None:
+        """The steps of an epoch from the present one on."""
+        config = self._run_config
+        network.train()
+        rows = self._own_parts(self.batches(epoch)[self.step % self.steps_per_epoch :])
+        loaded = iter(self.load(epoch, rows))
+        while parts := list(itertools.islice(loaded, config.accumulate)):
+            course.failures |= dict(failure for part in parts for failure in part.failures)
+            figures = self._train_step(network, [part for part in parts if self._usable(part)])
+            if figures:
+                course.figures = figures
+                course.speeds.append(figures["images_per_second"])
+                if log is not None:
+                    log.add({"step": self.step + 1, "epoch": epoch, **figures})
+            self.step += 1
+            if not course.figures:
+                continue  # nothing is trained yet, so there is nothing to keep or to show
+            if self.step % config.checkpoint_steps == 0 or self.step == self.total_steps:
+                self._write(log)
+            if on_step is not None:
+                on_step(self.step, self.total_steps, course.figures)
 
     def _log(self) -> MetricLog | None:
         if not self._fabric.is_global_zero:

@@ -84,9 +84,9 @@ def crop(
     with _timed(seconds, "protocols"):
         task = CropTask.of(asked.samples, among.samples)
         evaluation = evaluate_crops(task, asked.embeddings, among.embeddings, seed=seed)
-    further = _further(task, asked, among, _part(found, groups), rerank, expand, seconds)
+    further = _further(task, asked, among, _part(found, groups), rerank=rerank, expand=expand, seconds=seconds)
     text = _text(evaluation, further, seconds)
-    facts = _facts(model, network, root, format, data, mirrored, seed)
+    facts = _facts(model, network, root, format=format, data=data, mirrored=mirrored, seed=seed)
     command = _command(
         model, root, format, data, rerank=rerank, expand=expand, multi_query=multi_query, mirrored=mirrored, seed=seed
     )
@@ -171,6 +171,7 @@ def _further(
     asked: "CropEmbeddings",
     among: "CropEmbeddings",
     grouped: "CropEmbeddings",
+    *,
     rerank: bool,
     expand: bool,
     seconds: dict[str, float],
@@ -256,6 +257,7 @@ def _facts(
     model: Path,
     network: "SphereReID",
     root: Path,
+    *,
     format: str,  # noqa: A002
     data: CropOptions,
     mirrored: bool,
