@@ -57,7 +57,7 @@ class FrameStatistics:
         queries: how many queries there are.
         query_identities: whom they look for.
         cameras: names, C of them; "no camera" where frames have none.
-        periods: names, T of them.
+        periods: T of them, called by their first frames' time (UTC).
         frames_of: (C, T) pictures.
         boxes_of: (C, T) boxes.
         heights: camera -> (N,) heights of its boxes in pixels.
@@ -216,15 +216,11 @@ def _periods(frames: Sequence[FrameSample]) -> tuple[tuple[str, ...], list[int]]
     else:
         return ("all",), [0] * len(frames)
     known = np.unique(numbers)
-    starts = [np.min(times[numbers == number]) for number in known]
-    names = tuple(_period_name(int(number), float(start)) for number, start in zip(known, starts, strict=True))
-    return names, np.searchsorted(known, numbers).tolist()
-
-
-def _period_name(number: int, start: float) -> str:
-    if not np.isfinite(start):
-        return str(number)
-    return f"{number}: {datetime.fromtimestamp(start, UTC):%H:%M}"
+    starts = [float(np.min(times[numbers == number])) for number in known]
+    names = [datetime.fromtimestamp(start, UTC).strftime("%H:%M") if np.isfinite(start) else "" for start in starts]
+    if len(set(names)) < len(names) or "" in names:  # the same hour of two days, or no time at all
+        names = [f"{number}: {name}".rstrip(": ") for number, name in zip(known.tolist(), names, strict=True)]
+    return tuple(names), np.searchsorted(known, numbers).tolist()
 
 
 def _longest_minutes(frames: Sequence[FrameSample], column_of: Sequence[int]) -> float | None:

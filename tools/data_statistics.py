@@ -121,10 +121,10 @@ def camera_tables(found: FrameStatistics) -> list[tuple[list[str], list[list[obj
     heights: list[list[object]] = []
     for row, camera in enumerate(found.cameras):
         boxes, frames = found.boxes_of[row], int(found.frames_of[row].sum())
-        by_period.append([camera, *boxes.tolist(), int(boxes.sum()), frames, f"{boxes.sum() / max(frames, 1):.2f}"])
+        by_period.append([camera, *boxes.tolist(), int(boxes.sum()), frames, f"{boxes.sum() / max(frames, 1):.1f}"])
         heights.append([camera, *_percentiles(found.heights[camera])])
     totals = found.boxes_of.sum(axis=0)
-    each = f"{found.boxes / max(found.frames, 1):.2f}"
+    each = f"{found.boxes / max(found.frames, 1):.1f}"
     by_period.append(["together", *totals.tolist(), found.boxes, found.frames, each])
     heights.append(["together", *_percentiles(found.all_heights)])
     return [

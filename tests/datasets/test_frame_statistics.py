@@ -25,7 +25,7 @@ def test_counts_by_camera_and_period() -> None:
         {"train": train, "gallery": gallery}, [Query(0, (), frame="c5p3_000002.jpg", box=[0, 5, 4, 14])]
     )
     assert found.cameras == ("1", "2", "5")
-    assert found.periods == ("1: 08:30", "3: 17:00")
+    assert found.periods == ("08:30", "17:00")
     assert found.frames_of.tolist() == [[2, 1], [0, 1], [0, 1]]
     assert found.boxes_of.tolist() == [[3, 0], [0, 2], [0, 1]]
     assert (found.frames, found.boxes, found.labelled, found.identities) == (5, 6, 5, 3)
@@ -63,8 +63,15 @@ def test_a_pause_of_all_cameras_divides_periods() -> None:
     times = [0.0, 5.0, 300.0, 2000.0, 2001.0]
     frames = [frame(f"{k}", [8], [k], k % 2, time) for k, time in enumerate(times)]
     found = measure_frames({"gallery": frames})
-    assert found.periods == ("1: 00:00", "2: 00:33")
+    assert found.periods == ("00:00", "00:33")
     assert found.frames_of.sum(axis=0).tolist() == [3, 2]
+
+
+def test_periods_at_the_same_hour_are_numbered() -> None:
+    frames = [frame(f"{day}", [8], [day], 1, day * 86400.0 + 30600) for day in range(3)]
+    assert measure_frames({"gallery": frames}).periods == ("1: 08:30", "2: 08:30", "3: 08:30")
+    nameless = [frame(f"c1p{period}_000000.jpg", [], [], 1) for period in (1, 3)]
+    assert measure_frames({"gallery": nameless}).periods == ("1", "3")
 
 
 def test_frames_without_cameras_times_or_people() -> None:
