@@ -82,7 +82,8 @@ class Identifications:
         """(S,) for each size the lowest threshold at which no larger share of absent probes is a false alarm.
 
         Args:
-            false_positive_rate: in (0, 1). With Q probes a rate below 1 / Q means that none of them may be one.
+            false_positive_rate: in (0, 1). With Q probes a rate below 1 / Q means that none of them may be one. The
+                rate holds for these probes; of new ones about 1 / Q more exceed the threshold.
 
         Raises:
             ValueError: the rate is outside (0, 1).

@@ -1,7 +1,7 @@
 """Losses by weight: what a recipe minimizes, as one module with one update."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -202,6 +202,15 @@ class IdentityCriterion(nn.Module):
         loss = self.losses["toim"]
         assert isinstance(loss, TOIMLoss)
         loss.initialise(self._rows("toim", features), person_index, camera_index)
+
+    def continue_from(self, state: Mapping[str, Tensor]) -> None:
+        """Take over classifiers and tables of those losses that another criterion had too.
+
+        Args:
+            state: `state_dict()` of a criterion over the same identities and dimensions.
+        """
+        own = self.state_dict()
+        self.load_state_dict(own | {name: value for name, value in state.items() if name in own})
 
     def _named_losses(self) -> Iterator[tuple[LossName, nn.Module]]:
         return ((name, self.losses[name]) for name in LOSSES if name in self.losses)

@@ -1,9 +1,11 @@
 """The files of a training's run directory: what it was started with, its figures of each step, its resume point."""
 
 import csv
+import fcntl
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 MODEL_FILE = "model.safetensors"
 RESUME_FILE = "resume.pt"
 METRICS_FILE = "metrics.csv"
+LOCK_FILE = ".lock"
 
 
 class DivergedError(ValueError):
@@ -62,6 +65,19 @@ class MetricLog:
         """End both files."""
         self._file.close()
         self._events.close()
+
+
+@contextmanager
+def claimed(directory: Path) -> Iterator[bool]:
+    """Whether no other process works on a run directory; within, none else can claim it. A killed process lets go."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / LOCK_FILE).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def write_config(run_directory: Path, config: Mapping[str, object]) -> None:
@@ -133,3 +149,14 @@ def read_resume_point(run_directory: Path, recipe: Mapping[str, object]) -> dict
     if len(state["gpu_random_states"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["gpu_random_states"])
     return state
+
+
+def read_criterion(run_directory: Path) -> dict[str, torch.Tensor]:
+    """The criterion's state at the end of a finished run: classifiers and tables.
+
+    Raises:
+        FileNotFoundError: the run has no resume point.
+    """
+    state = torch.load(run_directory / RESUME_FILE, map_location="cpu", weights_only=True)
+    criterion: dict[str, torch.Tensor] = state["criterion"]
+    return criterion

@@ -133,7 +133,8 @@ def _trade(found: Identifications, points: int = 200) -> Curve:
         edges = np.unique(np.searchsorted(-rates, -np.linspace(0, 1, points)))
         edges = edges[edges < len(THRESHOLDS)]
         line = [(float(rates[edge]), found.found_rate(float(THRESHOLDS[edge]))) for edge in edges]
-        series[f"{found.sizes[row]:,} sighting{'s' * (found.sizes[row] > 1)}"] = line[::-1]
+        size = int(found.sizes[row])
+        series[f"{size:,} sighting{'s' if size > 1 else ''}"] = line[::-1]
     return Curve(
         "Found against mistaken",
         series if len(found.best) else {},

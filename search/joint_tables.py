@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from detection.metrics import recall_and_ap
 from detection.start import resumed_model, start_model
 from detection.training import JOINT_LOSSES, JointTrainer, JointTrainingConfig
 from reid.criteria import LossConfig
-from reid.run_files import RESUME_FILE
+from reid.run_files import RESUME_FILE, claimed
 from reid.settings import departures
 from search.inference import detect_split, embed_queries
 from search.protocols import evaluate_search
@@ -30,6 +31,7 @@ JOINT_FIGURES: dict[JointFigure, str] = {
     "top1": "search top-1",
 }
 JointFigures = dict[JointFigure, float]
+WAIT_SECONDS = 1.0
 OnProgress = Callable[[int, int, str], None]
 
 UNIT_TOIM = LossConfig(sphere=0.0, toim=1.0, toim_scale=10.0)
@@ -188,6 +190,8 @@ def class_weighted(detections: Mapping[str, Detections]) -> dict[str, Detections
 class JointTableRun:
     """Trainings and figures in one folder; whatever is finished there is not done again.
 
+    Several processes may work in one folder, each on a training of its own (one for each GPU, say).
+
     Args:
         output: the folder; trainings lie in trainings/.
         train: the split "train".
@@ -223,26 +227,35 @@ class JointTableRun:
         Returns:
             For each table a result for each line.
         """
-        recipes = {
-            one.key(): (one, row.label)
+        pending = {
+            one.key(): (one, row)
             for seed in self.seeds
             for table in tables
             for row in table.rows
             for one in [row.recipe.with_seed(seed)]
         }
-        per_training = [
-            one.training.epochs * -(-len(self.train) // one.training.batch_size) for one, _ in recipes.values()
-        ]
-        begun = 0
-        for (recipe, label), steps in zip(recipes.values(), per_training):
+        steps = {
+            key: one.training.epochs * -(-len(self.train) // one.training.batch_size)
+            for key, (one, _) in pending.items()
+        }
+        done = 0
+        while pending:
+            before = len(pending)
+            for key, (recipe, row) in list(pending.items()):
 
-            def report(step: int, first: int = begun, what: str = label) -> None:
-                if on_progress is not None:
-                    on_progress(first + step, sum(per_training), what)
+                def report(step: int, first: int = done, what: str = row.label) -> None:
+                    if on_progress is not None:
+                        on_progress(first + step, sum(steps.values()), what)
 
-            self._train(recipe, report)
-            begun += steps
-            report(begun, 0)
+                with claimed(self.directory(recipe)) as mine:
+                    if mine:
+                        self._train(recipe, report)
+                        self._figures(row, self.directory(recipe))
+                        del pending[key]
+                        done += steps[key]
+                        report(steps[key])
+            if len(pending) == before:
+                time.sleep(WAIT_SECONDS)  # others work on all that is left
         return [[self._measure(row) for row in table.rows] for table in tables]
 
     def directory(self, recipe: JointRecipe) -> Path:

@@ -167,6 +167,10 @@ class Verdict:
             f"set so that of people who are not there {percent(calibration.match_rate)} are called a match and "
             f"{percent(calibration.possible_rate)} possible or more"
         )
+        if calibration.held_out:
+            whole = calibration.held_out[-1]
+            absent = percent(whole.match.false_positive), percent(whole.possible.false_positive)
+            text += f" ({absent[0]} and {absent[1]} were, of people left out)"
         known = calibration.rates_near(self.size)
         if known is not None:
             text += f"; of those who are, {percent(known.match.found)} and {percent(known.possible.found)} reach them"

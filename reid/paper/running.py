@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,12 @@ from reid.embedding import CropEmbeddings, embed_crops
 from reid.paper.recipes import Figure, PaperTable, Recipe, Row
 from reid.protocols import CUHK03, MARKET, CropTask
 from reid.rerank import k_reciprocal
-from reid.run_files import RESUME_FILE
+from reid.run_files import RESUME_FILE, claimed, read_criterion
 from reid.sphere_reid import SphereReID
 from reid.start import resumed_crop_model, start_crop_model
 from reid.training import CropTrainer
 
+WAIT_SECONDS = 1.0
 Figures = dict[Figure, float]
 OnProgress = Callable[[int, int, str], None]
 
@@ -57,6 +59,8 @@ class RowResult:
 class TableRun:
     """Trainings and figures in one folder; whatever is finished there is not done again.
 
+    Several processes may work in one folder, each on a training of its own (one for each GPU, say).
+
     Args:
         output: the folder; trainings lie in trainings/.
         train: the split "train".
@@ -84,11 +88,26 @@ class TableRun:
         Returns:
             For each table a result for each row.
         """
-        recipes = [row.recipe.with_seed(seed) for seed in self.seeds for table in tables for row in table.rows]
-        chain = {recipe.key(): recipe for last in recipes for recipe in _with_starts(last)}
-        counter = _Counter(on_progress, sum(self._trainer_steps(recipe) for recipe in chain.values()))
-        for recipe in chain.values():
-            self._train(recipe, counter)
+        rows: dict[str, list[Row]] = {}
+        pending: dict[str, Recipe] = {}
+        for seed, row in ((seed, row) for seed in self.seeds for table in tables for row in table.rows):
+            last = row.recipe.with_seed(seed)
+            rows.setdefault(last.key(), []).append(row)
+            pending |= {recipe.key(): recipe for recipe in _with_starts(last)}
+        counter = _Counter(on_progress, sum(self._trainer_steps(recipe) for recipe in pending.values()))
+        while pending:
+            before = len(pending)
+            for key, recipe in list(pending.items()):
+                if recipe.start is not None and recipe.start.key() in pending:
+                    continue
+                with claimed(self.directory(recipe)) as mine:
+                    if mine:
+                        self._train(recipe, counter)
+                        for row in rows.get(key, ()):
+                            self._all_figures(row, recipe)
+                        del pending[key]
+            if len(pending) == before:
+                time.sleep(WAIT_SECONDS)  # others work on all that is left
         return [[self._measure(row) for row in table.rows] for table in tables]
 
     def directory(self, recipe: Recipe) -> Path:
@@ -126,6 +145,8 @@ class TableRun:
         )
         if resume:
             trainer.resume()
+        elif recipe.start is not None:
+            trainer.criterion.continue_from(read_criterion(self.directory(recipe.start)))
         name = " + ".join(name.removeprefix("loss_") for name in trainer.criterion.names[1:])
         begun = counter.done
         losses: list[float] = []
@@ -140,11 +161,9 @@ class TableRun:
         done.write_text(json.dumps({"seconds": summary.seconds, "loss": mean_loss}) + "\n", encoding="utf-8")
 
     def _measure(self, row: Row) -> RowResult:
-        figures: dict[str, list[Figures]] = {test.name: [] for test in self.tests}
         recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
-        for recipe in recipes:
-            for test in self.tests:
-                figures[test.name].append(self._figures(row, recipe, test))
+        each = [self._all_figures(row, recipe) for recipe in recipes]
+        figures = {test.name: [one[test.name] for one in each] for test in self.tests}
         done = [
             json.loads((self.directory(recipe) / "training.json").read_text(encoding="utf-8")) for recipe in recipes
         ]
@@ -155,6 +174,9 @@ class TableRun:
             [entry["loss"] for entry in done],
             self.directory(recipes[0]),
         )
+
+    def _all_figures(self, row: Row, recipe: Recipe) -> dict[str, Figures]:
+        return {test.name: self._figures(row, recipe, test) for test in self.tests}
 
     def _figures(self, row: Row, recipe: Recipe, test: Benchmark) -> Figures:
         suffix = f"{test.name}-{row.view}{'-rerank' if row.rerank else ''}"

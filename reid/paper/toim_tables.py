@@ -27,8 +27,9 @@ def toim_recipe(scale: Scale, losses: LossConfig = TOIM, *, dimension: int = 512
     """A training of section V.A: batches of 15, AdaDelta, from the softmax training.
 
     The paper says of the softmax training only that its output fills the Pooled Table. Here it has the schedule of
-    SphereReID (Adam, 16 persons x 4 pictures), and every loss, softmax too, starts from that model and has the same
-    budget after it. Batches are 5 persons x 3 pictures, since batch-hard triplets need pairs; the paper prints only 15.
+    SphereReID (Adam, 16 persons x 4 pictures), and every loss starts from that model and has the same budget after it;
+    softmax goes on with its classifier. Batches are 5 persons x 3 pictures, since batch-hard triplets need pairs; the
+    paper prints only 15.
     """
     network = SphereReIDConfig(
         network="B",
