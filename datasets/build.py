@@ -13,7 +13,6 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +22,7 @@ from datasets.prefetch import mapped_ahead
 from datasets.recorded_boxes import TrackId
 from datasets.recordings import Recording
 from datasets.samples import FrameSample
-from datasets.splitting import FrameSharing, choose_queries, keep_together, sightings, split_frames
+from datasets.splitting import FrameSharing, FrameSplit, choose_queries, keep_together, sightings, split_frames
 from datasets.uestc_pr import IdentitySplit, split_identities
 
 TRAIN, GALLERY, QUERIES, SPLIT = "train.json", "test.json", "queries.json", "split.json"
@@ -62,7 +61,6 @@ class BuildSummary:
         gallery: the gallery's frames.
         queries: entries of queries.json.
         hidden: boxes with an identity that neither half tells, because their frame went to the other one.
-        unused_tracks: rows of the identities whose track is in no recording that was used.
         failures: (recording, reason) of what could not be used.
     """
 
@@ -73,7 +71,6 @@ class BuildSummary:
     gallery: Sequence[FrameSample]
     queries: int
     hidden: int
-    unused_tracks: int
     failures: tuple[tuple[str, str], ...]
 
 
@@ -107,53 +104,49 @@ def build_dataset(
         FileExistsError: `out` holds a finished data set.
         ValueError: no recording could be used, the first reason is told; too few people with an identity.
     """
+    _refuse_finished(out)
+    if not 1 <= quality <= 100:
+        raise ValueError(f"quality is {quality}, expected 1 .. 100: say 95 for JPEG files that look like the recording")
+    extracted, failures = _extract_all(recordings, out, person_of, quality, workers, on_progress)
+    if not extracted:
+        reason = failures[0][1] if failures else "there is none"
+        raise ValueError(f"none of {len(recordings)} recordings can be used: {reason}")
+    frames = [result.samples for result in extracted.values()]
+    split, halves = _divide(frames, seed, sharing, grouping)
+    queries = choose_queries(halves.gallery, split.query, seed=seed)
+    sizes = {name: size for result in extracted.values() for name, size in result.sizes.items()}
+    told = {"seed": seed, "frames": sharing, "people": grouping, "recordings": list(extracted)}
+    people = {"train": split.train, "query": split.query, "gallery": split.gallery}
+    _write_text(out / SPLIT, json.dumps(told | people) + "\n")
+    custom.write_queries(out / QUERIES, queries, halves.gallery)
+    custom.write_split(out / GALLERY, halves.gallery, sizes)
+    custom.write_split(out / TRAIN, halves.train, sizes)
+    failures += [(name, line) for name, result in extracted.items() for line in result.failures]
+    counts = tuple(_counts(name, result) for name, result in extracted.items())
+    return BuildSummary(out, counts, split, halves.train, halves.gallery, len(queries), halves.hidden, tuple(failures))
+
+
+def _refuse_finished(out: Path) -> None:
     for name in (TRAIN, GALLERY, QUERIES, SPLIT):
         if (out / name).exists():
             raise FileExistsError(
                 f"{out / name} exists, expected a folder without it; choose another folder, or remove {TRAIN}, "
                 f"{GALLERY}, {QUERIES} and {SPLIT} to divide its recordings again"
             )
-    if not 1 <= quality <= 100:
-        raise ValueError(f"quality is {quality}, expected 1 .. 100: say 95 for JPEG files that look like the recording")
-    extracted, failures = _extract_all(recordings, out, person_of, quality, workers, on_progress)
-    if not extracted:
-        raise ValueError(f"none of {len(recordings)} recordings can be used, the first: {failures[0][1]}")
-    frames = [result.samples for result in extracted.values()]
+
+
+def _divide(
+    frames: Sequence[Sequence[FrameSample]], seed: int, sharing: FrameSharing, grouping: Grouping
+) -> tuple[IdentitySplit, FrameSplit]:
+    """The people of both halves, and their frames."""
     everybody = sightings(frame for part in frames for frame in part)
     split = split_identities(everybody, seed=seed)
     train = keep_together(frames, split.train, split.gallery) if grouping == "together" else split.train
-    split = split_identities(everybody, seed=seed, train=train)
-    halves = split_frames(frames, split.train, split.gallery, sharing=sharing)
-    seen = sightings(halves.gallery)
-    # Who can be looked for is known now; who trains does not depend on it.
-    askable = [person for person, cameras in seen.items() if len(cameras) > 1]
-    split = split_identities(everybody, seed=seed, askable=askable, train=train)
-    queries = choose_queries(halves.gallery, split.query, seed=seed)
-    sizes = {name: size for result in extracted.values() for name, size in result.sizes.items()}
-    told = {
-        "seed": seed,
-        "frames": sharing,
-        "people": grouping,
-        "train": split.train,
-        "query": split.query,
-        "gallery": split.gallery,
-    }
-    _write_text(out / SPLIT, json.dumps(told | {"recordings": list(extracted)}) + "\n")
-    custom.write_queries(out / QUERIES, queries, halves.gallery)
-    custom.write_split(out / GALLERY, halves.gallery, sizes)
-    custom.write_split(out / TRAIN, halves.train, sizes)
-    failures += [(name, line) for name, result in extracted.items() for line in result.failures]
-    return BuildSummary(
-        out,
-        tuple(_counts(name, result) for name, result in extracted.items()),
-        split,
-        halves.train,
-        halves.gallery,
-        len(queries),
-        halves.hidden,
-        _unused(person_of, recordings, extracted),
-        tuple(failures),
-    )
+    gallery = set(everybody) - set(train)
+    halves = split_frames(frames, train, gallery, sharing=sharing)
+    # Whether two cameras see somebody is known only now; who trains does not depend on it.
+    askable = [person for person, cameras in sightings(halves.gallery).items() if len(cameras) > 1]
+    return split_identities(everybody, seed=seed, askable=askable, train=train), halves
 
 
 def _extract_all(
@@ -183,7 +176,7 @@ def _extract_all(
 
     found: dict[str, Extracted] = {}
     failures = []
-    results = mapped_ahead(partial(take), recordings, workers=0 if workers < 2 else workers, ahead=len(recordings))
+    results = mapped_ahead(take, recordings, workers=0 if workers < 2 else workers, ahead=len(recordings))
     for recording, result in zip(recordings, results, strict=True):
         if isinstance(result, Extracted):
             found[recording.name] = result
@@ -196,14 +189,6 @@ def _counts(name: str, result: Extracted) -> RecordingCounts:
     boxes = sum(len(frame.boxes) for frame in result.samples)
     labelled = sum(int((frame.person_ids >= 0).sum()) for frame in result.samples)
     return RecordingCounts(name, len(result.samples), boxes, labelled, result.boxes)
-
-
-def _unused(
-    person_of: Mapping[TrackId, int] | None, recordings: Sequence[Recording], extracted: Mapping[str, Extracted]
-) -> int:
-    """Rows of the identities that name no recording of the folder: most likely written otherwise than its name."""
-    known = {recording.name for recording in recordings} | set(extracted)
-    return sum(name not in known for name, _ in person_of or {})
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -1,14 +1,14 @@
 """personsearch data build: recordings, boxes and identities become a data set."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from datasets.build import BuildSummary, Grouping, build_dataset
-from datasets.recorded_boxes import read_identities
+from datasets.recorded_boxes import TrackId, read_identities
 from datasets.recordings import IDENTITIES, RecordingFormat, find_recordings
 from datasets.samples import FrameSample
 from datasets.splitting import FrameSharing
@@ -35,24 +35,21 @@ def build(
     """Make a data set of camera recordings: one frame a second, people divided into training and test.
 
     ROOT holds recordings called c<camera>p<period> (c1p1.mp4, or a folder of pictures c1p1/), beside each its boxes
-    (c1p1.txt in MOTChallenge's format, .csv or .json), and identities.csv with recording,track,person_id. Others can be
-    listed in ROOT/recordings.csv: recording,source,boxes,camera,start,rate.
-
-    OUT receives frames/, train.json, test.json and queries.json in the custom layout, recordings/ with every box and
-    identity, and split.json. People are divided as UESTC-PR's paper does: of 499 people 251 train, 248 are searched
-    among, 247 looked for. A recording that cannot be used is named and the rest is done; the same command goes on after
-    an interruption, and nothing that is there is written over.
+    (c1p1.txt as MOTChallenge's, .csv or .json), and identities.csv: recording,track,person_id. Other names stand in
+    ROOT/recordings.csv: recording,source,boxes,camera,start,rate.
+    OUT receives frames/, train.json, test.json and queries.json in the custom layout, recordings/ with every identity.
+    People are divided as in UESTC-PR's paper: of 499 people 251 train, 248 are searched among, 247 looked for. A bad
+    recording is named and the rest is done; after an interruption the same command goes on; nothing is overwritten.
 
     Args:
         root: the folder of recordings.
         out: the data set's folder.
         format: uestc-pr asks for the names c1p1 to c5p3 and knows when its periods start.
-        identities: which tracks are the same person, when not ROOT/identities.csv.
+        identities: which tracks are the same person, if not ROOT/identities.csv.
         same_numbers: there is no such file; a track number is the same person in all recordings.
         frames: disjoint gives a frame to the half that has more people in it and hides the identities of the others;
             shared gives it to both halves, for crops only.
-        people: chance divides them as the paper does; together keeps those who are seen in the same frames in the same
-            half, so that fewer identities are hidden.
+        people: chance divides them; together keeps who is seen together in one half, and hides fewer identities.
         seed: of the division of the people and the choice of queries.
         rate: frames a second of folders of pictures.
         quality: of the JPEG files made from videos, 1 to 100.
@@ -61,6 +58,8 @@ def build(
     if same_numbers and identities is not None:
         raise ValueError(f"--identities {identities} and --same-numbers are given, expected one of them")
     recordings, unusable = find_recordings(root, format, rate=rate)
+    if not recordings:
+        raise ValueError(f"no recording of {root} can be used, the first: {unusable[0][1]}")
     person_of = None if same_numbers else read_identities(identities or root / IDENTITIES)
     with Progress("Reading recordings") as progress:
         summary = build_dataset(
@@ -74,19 +73,29 @@ def build(
             workers=len(os.sched_getaffinity(0)) if workers is None else workers,
             on_progress=progress,
         )
-    failures = [f"{name}: {reason}" for name, reason in [*unusable, *summary.failures]]
-    if summary.unused_tracks:
-        failures.append(
-            f"{identities or root / IDENTITIES}: {summary.unused_tracks} rows name recordings that are not there; "
-            "write the recordings' names in them, c1p1 for c1p1.mp4"
-        )
-    if len(failures) > MOST_LINES:
-        failures[MOST_LINES:] = [f"and {len(failures) - MOST_LINES} more lines like these"]
-    return Outcome(
-        _text(summary, format),
-        _figures(summary, {"format": format, "frames": frames, "people": people, "seed": seed}),
-        failures,
-    )
+    settings = {"format": format, "frames": frames, "people": people, "seed": seed}
+    known = {*(recording.name for recording in recordings), *(name for name, _ in unusable)}
+    failures = _failures([*unusable, *summary.failures])
+    failures += _unused(identities or root / IDENTITIES, person_of, known)
+    return Outcome(_text(summary, format), _figures(summary, settings), failures)
+
+
+def _failures(found: Sequence[tuple[str, str]]) -> list[str]:
+    """A line for each recording, picture and row that could not be used; of many the first."""
+    lines = [f"{name}: {reason}" for name, reason in found]
+    return [
+        *lines[:MOST_LINES],
+        *([f"and {len(lines) - MOST_LINES} more lines like these"] if lines[MOST_LINES:] else []),
+    ]
+
+
+def _unused(file: Path, person_of: Mapping[TrackId, int] | None, known: Collection[str]) -> list[str]:
+    """A line for rows of the identities that name no recording: most likely written otherwise than its file."""
+    strange = sorted({name for name, _ in person_of or {}} - set(known))
+    if not strange:
+        return []
+    named = ", ".join(strange[:3])
+    return [f"{file} names recordings that are not there ({named}); write their names, c1p1 for c1p1.mp4"]
 
 
 def _text(summary: BuildSummary, layout: RecordingFormat) -> str:
@@ -124,5 +133,5 @@ def _figures(summary: BuildSummary, settings: dict[str, Any]) -> dict[str, Any]:
     return {
         "root": summary.root, **settings, "recordings": summary.recordings, **halves, "queries": summary.queries,
         "divided": {"train": len(split.train), "query": len(split.query), "gallery": len(split.gallery)},
-        "hidden": summary.hidden, "unused_tracks": summary.unused_tracks,
+        "hidden": summary.hidden,
     }  # fmt: skip

@@ -71,13 +71,13 @@ def test_build_names_bad_recordings_and_does_the_rest(
     (footage / "c3p1.txt").write_text("1,1,1,1,5,5,1,1,1\n")
     (footage / "c4p1").mkdir()
     with (footage / "identities.csv").open("a") as file:
-        file.write("camera 1,1,3\n")
+        file.write("camera 1,1,3\nc4p1,1,3\n")
     assert build(footage, tmp_path / "set") == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert any("c3p1" in line and "no readable video" in line for line in lines)
     assert any("c4p1: its boxes are nothing" in line for line in lines)
-    assert any("1 rows name recordings that are not there" in line for line in lines)
+    assert any("names recordings that are not there (camera 1)" in line for line in lines)
     assert len(load_frames("custom", tmp_path / "set", "gallery")) > 0
 
 
@@ -90,6 +90,19 @@ def test_build_asks_who_the_tracks_are(footage: Path, tmp_path: Path, capsys: py
     assert build(footage, tmp_path / "set", "--identities", str(tmp_path / "names.csv")) == 0
     assert build(footage, tmp_path / "same", "--same-numbers") == 0
     assert build(footage, tmp_path / "x", "--same-numbers", "--identities", str(tmp_path / "names.csv")) == 2
+
+
+def test_build_of_nothing_but_bad_recordings(footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for camera in (1, 2):
+        (footage / f"c{camera}p1.txt").write_text("900,1,1,1,5,5,1,1,1\n")
+    assert build(footage, tmp_path / "set") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "none of 2 recordings" in line
+    for camera in (1, 2):
+        (footage / f"c{camera}p1.txt").unlink()
+    assert build(footage, tmp_path / "set") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "its boxes are nothing" in line
 
 
 @pytest.mark.parametrize(
