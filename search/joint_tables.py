@@ -12,7 +12,6 @@ from typing import Literal
 from datasets.samples import FrameSample, Query
 from datasets.transforms import FrameAugmentation
 from detection.checkpoints import load_model
-from detection.detections import Detections
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
 from detection.metrics import recall_and_ap
@@ -23,6 +22,7 @@ from reid.run_files import RESUME_FILE, claimed
 from reid.settings import departures
 from search.inference import detect_split, embed_queries
 from search.protocols import evaluate_search
+from search.stages import class_weighted
 
 JointFigure = Literal["detection_ap", "mean_ap", "top1"]
 JOINT_FIGURES: dict[JointFigure, str] = {
@@ -170,21 +170,6 @@ def parts_table(base: JointRecipe) -> JointTable:
 def joint_tables(base: JointRecipe) -> list[JointTable]:
     """All tables around one recipe."""
     return [loss_table(base), toim_table(base), parts_table(base)]
-
-
-def class_weighted(detections: Mapping[str, Detections]) -> dict[str, Detections]:
-    """Detections whose similarity to anything is multiplied by their confidence.
-
-    Source: class-weighted similarity of Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020.
-
-    Args:
-        detections: frame name -> Detections with unit embeddings.
-    """
-    weighted = {}
-    for name, found in detections.items():
-        assert found.embeddings is not None, f"the detections of {name} have no embeddings"
-        weighted[name] = dataclasses.replace(found, embeddings=found.embeddings * found.scores[:, None])
-    return weighted
 
 
 class JointTableRun:

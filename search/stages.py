@@ -19,6 +19,7 @@ from search.tracking import averaged
 
 PLAIN = "joint alone"
 CONTEXT = "context"
+WEIGHTED = "class-weighted"
 SECOND = "SphereReID alone"
 CASCADE = "cascade"
 TRACKLETS = "tracklets"
@@ -50,6 +51,7 @@ def compare_stages(
     ignore: Mapping[str, NDArray[np.float32]] | None = None,
     context: ContextSize | None = None,
     tracklets: TrackletMeans | None = None,
+    weighted: bool = False,
 ) -> dict[str, SearchMetrics]:
     """The figures of every stage by its name, in the order in which a search goes through them.
 
@@ -66,10 +68,12 @@ def compare_stages(
         context: also match the people beside each query (`search.context`): over the first stage, and over all
             that comes before re-ranking; None does not.
         tracklets: also average the sightings over their tracklets; None does not.
+        weighted: also multiply similarities by the detections' confidence, see `class_weighted`: those of the first
+            stage, and those of all that comes before re-ranking.
 
     Returns:
-        PLAIN; with context CONTEXT; with two stages SECOND and CASCADE; then rows whose names say what they include,
-        joined by " + ": CASCADE, TRACKLETS, and CONTEXT or RERANKED over them.
+        PLAIN; WEIGHTED; with context CONTEXT; with two stages SECOND and CASCADE; then rows whose names say what they
+        include, joined by " + ": CASCADE, TRACKLETS, and WEIGHTED, CONTEXT or RERANKED over them.
 
     Raises:
         ValueError: as evaluate_search, or the boxes of the two looks are not the same.
@@ -92,6 +96,8 @@ def compare_stages(
 
     searched, probes = beside, _ = looks[0]
     stages = {PLAIN: evaluate(searched, queries, probes)}
+    if weighted:
+        stages[WEIGHTED] = evaluate(class_weighted(searched), queries, probes)
     if context is not None:
         stages[CONTEXT] = in_context(searched, probes, beside)
     included: list[str] = []
@@ -107,6 +113,8 @@ def compare_stages(
         searched = steady[0] if len(looks) == 1 else fused_detections(steady[0], steady[1], cascade.second_weight)
         included.append(TRACKLETS)
         stages[" + ".join(included)] = evaluate(searched, queries, probes)
+    if weighted and included:
+        stages[" + ".join([*included, WEIGHTED])] = evaluate(class_weighted(searched), queries, probes)
     if context is not None and included:
         stages[" + ".join([*included, CONTEXT])] = in_context(searched, probes, beside)
     if cascade.rerank:
@@ -114,6 +122,21 @@ def compare_stages(
             searched, queries, probes, score_threshold=score_threshold, ignore=ignore, candidates=cascade.candidates
         )
     return stages
+
+
+def class_weighted(detections: Mapping[str, Detections]) -> dict[str, Detections]:
+    """Detections whose similarity to anything is multiplied by their confidence.
+
+    Source: class-weighted similarity of Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020.
+
+    Args:
+        detections: frame name -> Detections with unit embeddings.
+    """
+    weighted = {}
+    for name, found in detections.items():
+        assert found.embeddings is not None, f"the detections of {name} have no embeddings"
+        weighted[name] = found.with_embeddings(found.embeddings * found.scores[:, None])
+    return weighted
 
 
 def fused_detections(

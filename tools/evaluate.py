@@ -78,6 +78,7 @@ def search(
     gallery_size: list[int] | None = None,
     same_camera: bool | None = None,
     context: bool = False,
+    class_weighted: bool = False,
     second_weight: float = 0.8,
     tracklets: bool = False,
     tracklet_blend: float = 0.5,
@@ -95,9 +96,9 @@ def search(
     picture cannot be read is named and leaves every protocol: the means are over the others.
 
     Each protocol has a row for every stage that is asked for, over the same detections, so that the rows tell what each
-    gains: the joint model alone, with --context, the crop model alone and both weighted (--second-stage), averaged over
-    tracklets (--tracklets), with context again, and re-ranked (--rerank). Both models are weighted over all detections,
-    where `find` looks at --candidates of them.
+    gains: the joint model alone, with --class-weighted, with --context, the crop model alone and both weighted
+    (--second-stage), averaged over tracklets (--tracklets), weighted and with context again, and re-ranked (--rerank).
+    Both models are weighted over all detections, where `find` looks at --candidates of them.
 
     Args:
         root: the data set's folder.
@@ -109,6 +110,7 @@ def search(
         gallery_size: sizes of CUHK-SYSU's protocol; all six by default, as far as their files are there.
         same_camera: true or false gives one row of PRW or custom data instead of the default.
         context: also with context matching (CBGM) over the people beside the query, where that is a box in a frame.
+        class_weighted: also with similarities multiplied by the detections' confidence.
         second_weight: share of the second stage in the weighted sum, from 0 to 1.
         tracklets: also with the sightings of each camera linked into tracklets, whose mean embedding they share. Frames
             should be a second or two apart; without times those of a camera count as one second apart, in the data
@@ -143,7 +145,7 @@ def search(
             on_progress=progress,
         )
     ignore = {s.name: s.boxes[s.person_ids < 0] for s in samples} if unlabelled == "ignore" else None
-    shared: dict[str, Any] = {"score_threshold": score_threshold, "ignore": ignore}
+    shared: dict[str, Any] = {"score_threshold": score_threshold, "ignore": ignore, "weighted": class_weighted}
     if context:
         shared["context"] = PRW_CONTEXT if format == "prw" else ContextSize()
     looks = [found.by_frame] if crops is None else [found.by_frame, found.second]

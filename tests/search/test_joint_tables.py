@@ -7,8 +7,9 @@ import torch
 
 from datasets.samples import Query
 from detection.detections import Detections
-from search.joint_tables import JointRecipe, class_weighted, joint_tables
+from search.joint_tables import JointRecipe, joint_tables
 from search.protocols import evaluate_search
+from search.stages import class_weighted
 
 
 def test_every_line_differs_from_the_first_and_seeds_differ() -> None:
