@@ -171,6 +171,6 @@ def _measured(content: dict[str, Any]) -> MeasuredSize:
 
 
 def _rates(content: dict[str, Any]) -> LevelRates:
-    counted = [float("nan" if content[name] is None else content[name]) for name in _COUNTED]
+    absent, found, first = (float("nan" if content[name] is None else content[name]) for name in _COUNTED)
     pairs = content["false_match"]
-    return LevelRates(*counted, None if pairs is None else float(pairs))
+    return LevelRates(absent, found, first, None if pairs is None else float(pairs))

@@ -179,7 +179,7 @@ def _searches(
     first = Searches(asked, rows[0], people, stacked[0], same_camera)
     if len(stacked) == 1:
         return [("one stage", search.ranked_by(), first)]
-    both = [fused(*looks, second_weight) for looks in (rows, stacked)]
+    both = [fused(first_look, second_look, second_weight) for first_look, second_look in (rows, stacked)]
     return [
         ("joint model alone", RankedBy(search.model_fingerprint), first),
         ("both stages", search.ranked_by(second_weight), Searches(asked, both[0], people, both[1], same_camera)),

@@ -150,7 +150,8 @@ def test_thresholds_keep_their_rates_and_people_left_out_feel_them() -> None:
     assert [one.size for one in made.held_out][:3] == [1, 10, 100]
     whole = made.held_out[-1]
     assert 700 < whole.size < 800
-    assert whole.match.false_positive == pytest.approx(0.02, abs=0.015)
+    # A threshold just above the fourth best of 150 strangers is exceeded by 4 of 151 new ones, and by chance.
+    assert 0.005 < whole.match.false_positive < 0.05
     assert whole.possible.false_positive == pytest.approx(0.2, abs=0.06)
     assert whole.match.found > 0.3
     again = calibrate(searches, BY, DATA, match_rate=0.02, possible_rate=0.2).calibration

@@ -64,8 +64,9 @@ def test_the_same_similarity_is_less_in_a_larger_gallery() -> None:
 def test_what_a_verdict_is_worth_is_said() -> None:
     verdict = calibration().judge(0.9, 100)
     assert verdict.meaning() == (
-        "set so that of people who are not there 1 % are called a match and 10 % possible or more; of those who are, "
-        "50 % and 80 % reach them (calibrated on square: 1,480 probes of 37 people, 2,066 sightings)"
+        "set so that of people who are not there 1 % are called a match and 10 % possible or more (1 % and 10 % "
+        "were, of people left out); of those who are, 50 % and 80 % reach them (calibrated on square: 1,480 probes of "
+        "37 people, 2,066 sightings)"
     )
     assert verdict.doubts() == []
     assert "of those who are" not in calibration(rates=()).judge(0.9, 100).meaning()
