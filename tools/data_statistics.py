@@ -69,7 +69,11 @@ def _read(root: Path, layout: FrameFormat) -> tuple[Splits, list[Query], list[st
             left_out += lines
     if not splits:
         raise absent[0]
-    if len(splits) == 2 and [s.path for s in splits["train"]] == [s.path for s in splits["gallery"]]:
+    if (
+        layout == "mot"
+        and len(splits) == 2
+        and [s.path for s in splits["train"]] == [s.path for s in splits["gallery"]]
+    ):
         del splits["train"]  # sequences of MOTChallenge serve as both
     if layout == "mot" or "gallery" not in splits:
         return splits, [], left_out
