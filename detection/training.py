@@ -23,8 +23,10 @@ from detection.joint import JointLosses, PersonSearchRCNN
 from detection.loader import Batch, TrainingFrames, load_batches
 from reid.batch_rows import gather_rows_with_gradient, occurrence_rank
 from reid.criteria import IdentityCriterion, LossConfig
+from reid.optimizing import parameter_groups
+from reid.run_files import digest_of
 from reid.sphere_reid import CropFeatures
-from reid.training_run import EpochReport, RunSummary, StepReport, TrainingRun, digest_of, parameter_groups
+from reid.training_run import EpochReport, RunSummary, StepReport, TrainingRun
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

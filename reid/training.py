@@ -24,8 +24,10 @@ from reid.batch_rows import gather_rows_with_gradient
 from reid.criteria import IdentityCriterion, LossConfig
 from reid.embedding import crop_features
 from reid.loader import CropBatch, TrainingCrops, load_crop_batches
+from reid.optimizing import parameter_groups
+from reid.run_files import digest_of
 from reid.sphere_reid import CropFeatures, SphereReID
-from reid.training_run import EpochReport, RunSummary, StepReport, TrainingRun, digest_of, parameter_groups
+from reid.training_run import EpochReport, RunSummary, StepReport, TrainingRun
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

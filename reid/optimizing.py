@@ -1,0 +1,31 @@
+"""How weights are optimized: which of them decay, and their moving average."""
+
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+
+def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
+    """An exponential moving average of weights and of BatchNorm's statistics, which is what is kept in the end.
+
+    Args:
+        model: the model in training.
+        decay: share of the old average that a step keeps, in (0, 1). It rises from a tenth with the steps,
+            (1 + n) / (10 + n), so that the weights of the start are soon forgotten.
+    """
+    if not 0 < decay < 1:
+        raise ValueError(f"ema_decay is {decay}, expected more than 0 and less than 1, or 0 for none")
+
+    def blend(old: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
+        share = min(decay, (1 + int(updates)) / (10 + int(updates)))
+        return old.lerp(new, 1 - share) if old.is_floating_point() else new
+
+    return AveragedModel(model, avg_fn=blend, use_buffers=True)
+
+
+def parameter_groups(trained: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """The weights that learn, with weight decay on all but biases, norms and what scales whole channels."""
+    parameters = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.squeeze().ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.squeeze().ndim <= 1], "weight_decay": 0.0},
+    ]
