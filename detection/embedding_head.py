@@ -22,9 +22,11 @@ class EmbeddingConfig:
         pool_width: columns that RoIAlign samples. Even.
         channels: width of the head's convolutions.
         refined: a second box head looks at the boxes that the first one made, and people are embedded from those
-            instead of from proposals (sequential, as SeqNet does; Li and Miao, AAAI 2021).
+            instead of from proposals (sequential, as SeqNet does; Li and Miao, AAAI 2021). Here the second head has a
+            classifier of its own, which scores the detections.
         norm_aware: the length of the raw embedding says how sure it is that there is a person (norm-aware embedding;
-            Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020), and scores the detections.
+            Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020), and scores the detections. The
+            box head's classifier, which the paper does without, stays as a further loss.
     """
 
     dimension: int = 256

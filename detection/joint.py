@@ -19,7 +19,7 @@ from datasets.samples import BACKGROUND
 from detection.detections import Detections
 from detection.embedding_head import EmbeddingConfig, EmbeddingHead, NormScore
 from detection.faster_rcnn import DetectorConfig, build_box_heads, build_detector
-from detection.sampling import frame_sampler
+from detection.sampling import OneSizePerBatch, frame_sampler
 from reid.precision import Precision, at_least_float32, autocast
 
 Target = dict[str, Tensor]
@@ -87,6 +87,13 @@ class PersonSearchRCNN(nn.Module):
     def embedding_dim(self) -> int:
         """Length of an embedding."""
         return self.embedding_config.dimension
+
+    @property
+    def transform(self) -> OneSizePerBatch:
+        """What resizes frames to the network's input."""
+        transform = self.detector.transform
+        assert isinstance(transform, OneSizePerBatch)
+        return transform
 
     @property
     def box_loss_names(self) -> tuple[str, ...]:

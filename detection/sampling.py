@@ -1,5 +1,8 @@
 """Which anchors and proposals of a training frame count: drawn by the frame's own seed."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
@@ -56,13 +59,20 @@ def frame_sampler(part: RegionProposalNetwork | RoIHeads, stage: int) -> FrameSa
 
 
 class OneSizePerBatch(GeneralizedRCNNTransform):
-    """torchvision's resizing, with one size drawn for a batch instead of one for each frame: nothing is padded."""
+    """torchvision's resizing, with one size drawn for a batch instead of one for each frame: nothing is padded.
+
+    Attributes:
+        size_seed: decides which; the same in all processes and parts of a batch. None draws anew each time.
+    """
+
+    size_seed: Sequence[int] | None = None
 
     def forward(
         self, images: list[Tensor], targets: list[dict[str, Tensor]] | None = None
     ) -> tuple[ImageList, list[dict[str, Tensor]] | None]:
         """As torchvision's."""
-        self._drawn = super().torch_choice(list(self.min_size)) if self.training else self.min_size[-1]
+        generator = np.random.default_rng(self.size_seed)
+        self._drawn = int(generator.choice(self.min_size)) if self.training else self.min_size[-1]
         result: tuple[ImageList, list[dict[str, Tensor]] | None] = super().forward(images, targets)
         return result
 

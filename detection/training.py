@@ -46,7 +46,8 @@ class JointTrainingConfig:
         weight_decay: of AdamW, on every weight but biases and norms.
         warmup_steps: steps of linear warm-up; at most a tenth of all steps are used.
         clip_norm: gradients are scaled down to this norm; a guard against single bad batches.
-        accumulate: a batch is computed in so many parts, for less memory; BatchNorm then sees a part at a time.
+        accumulate: a batch is computed in so many parts, for less memory; BatchNorm and the identity losses then see a
+            part at a time, so triplets are found within it.
         ema_decay: share of its old value that the moving average of the weights keeps at a step, which is what is kept
             in the end; 0 keeps the weights of the last step.
         anchors: which sampled boxes of a person the identity losses count and the tables remember: "all", or "one", the
@@ -77,7 +78,7 @@ class JointTrainingConfig:
         for name in ("epochs", "batch_size", "accumulate", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("workers", "warmup_steps"):
+        for name in ("workers", "warmup_steps", "weight_decay", "clip_norm"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not self.learning_rate > 0:
@@ -208,6 +209,7 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         dtype = self.model.embedding_head.project.weight.dtype
         pictures = [image.to(device, non_blocking=True).to(dtype) / 255 for image in batch.images]
         moved = [{name: value.to(device) for name, value in target.items()} for target in batch.targets]
+        self.model.transform.size_seed = [self.config.seed, self.step]
         found = cast(PersonSearchRCNN, network).losses(pictures, moved)
         rows = best_boxes(found) if self.config.anchors == "one" else torch.arange(len(found.overlap), device=device)
         own = (found.embeddings[rows], found.person_index[rows], found.camera_index[rows], found.overlap[rows])
@@ -241,12 +243,15 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         for name, part in parts.items():
             recipe |= {f"{name}.{key}": str(value) for key, value in vars(part).items()}
         recipe |= {"frames": len(self.frames), "identities": self.identities}
-        recipe["data"] = digest_of(
-            [s.name.encode() + s.boxes.tobytes() + s.person_ids.tobytes() for s in self.frames.samples]
-        )
+        recipe["data"] = digest_of([described(sample) for sample in self.frames.samples])
         for name in ("workers", "checkpoint_steps"):
             recipe.pop(name)
         return recipe
+
+
+def described(sample: FrameSample) -> bytes:
+    """What tells a frame and its labels apart from others."""
+    return f"{sample.name} {sample.camera}\n".encode() + sample.boxes.tobytes() + sample.person_ids.tobytes()
 
 
 def best_boxes(found: JointLosses) -> Tensor:

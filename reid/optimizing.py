@@ -1,7 +1,10 @@
 """How weights are optimized: which of them decay, and their moving average."""
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
@@ -15,11 +18,15 @@ def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
     if not 0 < decay < 1:
         raise ValueError(f"ema_decay is {decay}, expected more than 0 and less than 1, or 0 for none")
 
-    def blend(old: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
-        share = min(decay, (1 + int(updates)) / (10 + int(updates)))
-        return old.lerp(new, 1 - share) if old.is_floating_point() else new
+    def blend(old: Tensors, new: Tensors, updates: Tensor | int) -> None:
+        done = int(updates)
+        share = min(decay, (1 + done) / (10 + done))
+        if old[0].is_floating_point():
+            torch._foreach_lerp_(old, new, 1 - share)
+        else:
+            torch._foreach_copy_(old, new)
 
-    return AveragedModel(model, avg_fn=blend, use_buffers=True)
+    return AveragedModel(model, multi_avg_fn=blend, use_buffers=True)
 
 
 def parameter_groups(trained: nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -24,10 +24,29 @@ def join_processes() -> "Fabric":
     processes, here = (int(os.environ.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     accelerator = default_device().type
     if processes == 1:
-        return Fabric(accelerator=accelerator, devices=1)
+        return this_process()
+    if accelerator == "cuda" and here > torch.cuda.device_count():
+        raise ValueError(f"{here} processes here but {torch.cuda.device_count()} GPUs, expected one GPU for each")
     fabric = Fabric(accelerator=accelerator, devices=here, num_nodes=processes // here, strategy="ddp")
     fabric.launch()
     return fabric
+
+
+def this_process() -> "Fabric":
+    """This process alone."""
+    from lightning_fabric import Fabric
+
+    return Fabric(accelerator=default_device().type, devices=1)
+
+
+def require_one_process(command: str) -> None:
+    """Refuse to be started by torchrun.
+
+    Raises:
+        ValueError: it was.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError(f"{command} was started by torchrun; start it as separate processes, which share the output")
 
 
 def synchronized_norms(model: nn.Module) -> nn.Module:

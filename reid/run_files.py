@@ -1,12 +1,10 @@
 """The files of a training's run directory: what it was started with, its figures of each step, its resume point."""
 
 import csv
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ import torch
 MODEL_FILE = "model.safetensors"
 RESUME_FILE = "resume.pt"
 METRICS_FILE = "metrics.csv"
-LOCK_FILE = ".lock"
 
 
 class DivergedError(ValueError):
@@ -66,19 +63,6 @@ class MetricLog:
         """End both files."""
         self._file.close()
         self._events.close()
-
-
-@contextmanager
-def claimed(directory: Path) -> Iterator[bool]:
-    """Whether no other process works on a run directory; within, none else can claim it. A killed process lets go."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / LOCK_FILE).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 def write_config(run_directory: Path, config: Mapping[str, object]) -> None:
@@ -169,3 +153,11 @@ def digest_of(descriptions: Sequence[bytes]) -> str:
     for description in descriptions:
         digest.update(description)
     return digest.hexdigest()[:16]
+
+
+def mean_of_end(run_directory: Path, column: str, share: float = 0.1) -> float:
+    """The mean of a column of metrics.csv over the last share of the steps."""
+    with (run_directory / METRICS_FILE).open(newline="", encoding="utf-8") as file:
+        values = [float(row[column]) for row in csv.DictReader(file)]
+    last = values[-max(1, round(share * len(values))) :]
+    return sum(last) / len(last)

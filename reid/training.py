@@ -51,7 +51,8 @@ class CropTrainingConfig:
             cosine.
         milestones: epochs.
         clip_norm: gradients are scaled down to this norm; 0 leaves them.
-        accumulate: a batch is computed in so many parts, for less memory; BatchNorm then sees a part at a time.
+        accumulate: a batch is computed in so many parts, for less memory; BatchNorm and the losses then see a part at a
+            time, so triplets are found within it.
         ema_decay: share of its old value that the moving average of the weights keeps at a step, which is what is kept
             in the end; 0 keeps the weights of the last step.
         initialize_tables: TOIM's Pooled Table starts from what the starting weights make of the training crops; those
@@ -95,8 +96,8 @@ class CropTrainingConfig:
             raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
         if not 0 < self.warmup_start <= 1:
             raise ValueError(f"warmup_start is {self.warmup_start}, expected more than 0 and at most 1")
-        if self.persons * self.images < 2:
-            raise ValueError("a batch of one crop has nothing to compare with; raise persons or images")
+        if self.persons * self.images // self.accumulate < 2:
+            raise ValueError("a batch or part of one crop has nothing to compare with; raise persons or images")
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,11 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
                 f"identity; check the folder and the split"
             )
         self.model = model
+        if losses.triplet and config.persons // config.accumulate < 2:
+            raise ValueError(
+                f"{config.persons} persons in {config.accumulate} parts leave no two in a part for triplets; lower "
+                f"accumulate"
+            )
         self.config = config
         self.loss_config = losses
         self.augmentation = augmentation or CropAugmentation()
@@ -255,9 +261,7 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
             ("augmentation", self.augmentation),
         ):
             recipe |= {f"{name}.{key}": str(value) for key, value in dataclasses.asdict(part).items()}
-        recipe["data"] = digest_of(
-            [f"{Path(s.name).name} {s.person_id} {s.camera}\n".encode() for s in self.crops.samples]
-        )
+        recipe["data"] = digest_of([described(sample) for sample in self.crops.samples])
         for name in ("workers", "cache_megabytes", "checkpoint_steps", "evaluate_epochs"):
             recipe.pop(name)
         return recipe
@@ -280,6 +284,11 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
         begun = time.perf_counter()
         self.crops.batch(0, rows)
         return len(rows) / (time.perf_counter() - begun)
+
+
+def described(sample: CropSample) -> bytes:
+    """What tells a crop and its labels apart from others."""
+    return f"{Path(sample.name).name} {sample.person_id} {sample.camera}\n".encode()
 
 
 def _optimizer(config: CropTrainingConfig, trained: nn.Module) -> torch.optim.Optimizer:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from reid.optimizing import averaged_model
-from reid.processes import average, gather_failures, join_processes, synchronized_norms
+from reid.processes import average, gather_failures, synchronized_norms, this_process
 from reid.run_files import MODEL_FILE, DivergedError, MetricLog, read_resume_point, write_resume_point
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class RunSummary:
     Args:
         steps: in all, those before a resume too.
         epochs: in all.
-        seconds: of this call.
+        seconds: in all, as far as resume points know.
         images_per_second: of the network alone, median over the steps of this call, of all processes together.
         losses: of the last step.
         model_file: where the trained model is.
@@ -116,7 +116,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         optimizer: over the weights of both.
         rate_factor: the learning rate's share at a time given in epochs.
         steps_per_epoch: optimizer steps.
-        fabric: the processes that train together, of `join_processes`, which is called where none is given.
+        fabric: the processes that train together, of `join_processes`; this process alone where none is given.
 
     Attributes:
         step: optimizer steps done.
@@ -147,7 +147,9 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         self.schedule = LambdaLR(optimizer, lambda step: rate_factor(step / steps_per_epoch))
         self.step = 0
         self._run_config = config
-        self._fabric = fabric or join_processes()
+        self._seconds = 0.0
+        self._started = time.perf_counter()
+        self._fabric = fabric or this_process()
         self._averaged = averaged_model(model, config.ema_decay) if config.ema_decay else None
 
     @property
@@ -173,7 +175,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
 
     @abstractmethod
     def remember(self, rows: Sequence[Tensor]) -> None:
-        """Let the criterion's tables remember the rows of a whole step."""
+        """Let the criterion's tables remember the rows of a part of a batch, after the step."""
 
     @abstractmethod
     def save(self, model: nn.Module, path: Path) -> None:
@@ -182,6 +184,11 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
     @abstractmethod
     def recipe(self) -> Mapping[str, object]:
         """What must be the same when a run goes on."""
+
+    @property
+    def kept(self) -> nn.Module:
+        """The model that is written to the model file: the moving average where there is one."""
+        return self.model if self._averaged is None else self._averaged.module
 
     def begin(self) -> None:
         """Before the first step of all."""
@@ -203,6 +210,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         if self._averaged is not None:
             self._averaged.load_state_dict(state["averaged"])
         self.step = int(state["step"])
+        self._seconds = float(state["seconds"])
 
     def run(self, on_step: StepReport | None = None, on_epoch: EpochReport | None = None) -> RunSummary:
         """Train to the end, from the present step.
@@ -215,7 +223,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             DivergedError: a loss is not finite any more.
             ValueError: not a single picture could be read, or a batch cannot be divided among the processes.
         """
-        started = time.perf_counter()
+        self._started = time.perf_counter()
         config = self._run_config
         network = self._fabric.setup_module(synchronized_norms(self.model), move_to_device=False)
         for method in self.forward_methods:
@@ -224,19 +232,21 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             self._seed(0)
             self.begin()
         course = _Course()
+        first_step = self.step
         log = self._log()
         try:
             for epoch in range(self.step // self.steps_per_epoch, config.epochs):
                 self._run_epoch(network, epoch, course, log, on_step)
-                if not course.figures:
-                    count, (name, reason) = len(course.failures), next(iter(course.failures.items()))
-                    raise ValueError(f"none of the {count} training pictures could be read; {name}: {reason}")
+                if not course.figures and first_step == 0:
+                    failures = gather_failures(course.failures)  # figures are absent in all processes or in none
+                    name, reason = next(iter(failures.items()))
+                    raise ValueError(f"none of the {len(failures)} training pictures could be read; {name}: {reason}")
                 if on_epoch is not None and self._fabric.is_global_zero:
                     on_epoch(epoch + 1)
         finally:
             if log is not None:
                 log.close()
-        if not (self.directory / MODEL_FILE).is_file():
+        if not (self.directory / MODEL_FILE).is_file() or not course.figures:
             self._write(None)
         if self._averaged is not None:
             self.model.load_state_dict(self._averaged.module.state_dict())
@@ -244,7 +254,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         return RunSummary(
             self.step,
             config.epochs,
-            time.perf_counter() - started,
+            self._seconds + time.perf_counter() - self._started,
             float(np.median(course.speeds)) if course.speeds else 0.0,
             {name: value for name, value in course.figures.items() if name.startswith("loss")},
             self.directory / MODEL_FILE,
@@ -336,7 +346,8 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         self.schedule.step()
         if self._averaged is not None:
             self._averaged.update_parameters(self.model)
-        self.remember([torch.cat(rows) for rows in zip(*remembered, strict=True)])
+        for rows in remembered:  # part by part, as the frames of a batch that is computed at once stand in it
+            self.remember(rows)
         pictures = self._fabric.world_size * sum(self.size(part) for part in parts)
         return {
             **figures, "learning_rate": rate, "images_per_second": pictures / (time.perf_counter() - begun)
@@ -363,7 +374,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             return
         if log is not None:
             log.flush()
-        self.save(self.model if self._averaged is None else self._averaged.module, self.directory / MODEL_FILE)
+        self.save(self.kept, self.directory / MODEL_FILE)
         state = {
             "recipe": dict(self.recipe()),
             "model": self.model.state_dict(),
@@ -371,6 +382,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "step": self.step,
+            "seconds": self._seconds + time.perf_counter() - self._started,
         }
         if self._averaged is not None:
             state["averaged"] = self._averaged.state_dict()

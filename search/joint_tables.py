@@ -3,11 +3,10 @@
 import dataclasses
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from datasets.samples import FrameSample, Query
 from datasets.transforms import FrameAugmentation
@@ -16,10 +15,11 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
 from detection.metrics import recall_and_ap
 from detection.start import resumed_model, start_model
-from detection.training import JOINT_LOSSES, JointTrainer, JointTrainingConfig
-from reid.criteria import LossConfig
-from reid.run_files import RESUME_FILE, claimed
+from detection.training import JOINT_LOSSES, JointTrainer, JointTrainingConfig, described
+from reid.criteria import LOSSES, LossConfig
+from reid.run_files import RESUME_FILE, digest_of
 from reid.settings import departures
+from reid.shared_work import require_same_data, work_through, write_whole
 from search.inference import detect_split, embed_queries
 from search.protocols import evaluate_search
 from search.stages import class_weighted
@@ -31,11 +31,10 @@ JOINT_FIGURES: dict[JointFigure, str] = {
     "top1": "search top-1",
 }
 JointFigures = dict[JointFigure, float]
-WAIT_SECONDS = 1.0
 OnProgress = Callable[[int, int, str], None]
 
-UNIT_TOIM = LossConfig(sphere=0.0, toim=1.0, toim_scale=10.0)
-"""TOIM over embeddings of unit length, as they are searched; without a scale its gradient would be nearly constant."""
+TOIM_SCALE = 10.0
+"""Embeddings have unit length, as they are searched; without a scale TOIM's gradient would be nearly constant."""
 
 
 @dataclass(frozen=True)
@@ -115,15 +114,16 @@ class JointRowResult:
 
 
 def loss_table(base: JointRecipe) -> JointTable:
-    """The TOIM paper's Table 3 for full frames: each identity loss on the sampled boxes of a detector."""
-    oim = dataclasses.replace(base.losses, toim=0.0)
-    toim = dataclasses.replace(UNIT_TOIM, toim_queue=0)
+    """The TOIM paper's Table 3 for full frames: each identity loss on the sampled boxes of a detector.
+
+    TOIM's Pooled Table starts empty here: there is no softmax model whose output could fill it, as in the paper.
+    """
     losses = {
-        "OIM": oim,
-        "TOIM": toim,
-        "OIM + TOIM": dataclasses.replace(oim, toim=1.0, toim_scale=toim.toim_scale),
-        "Softmax": LossConfig(sphere=0.0, softmax=1.0),
-        "Triplet": LossConfig(sphere=0.0, triplet=1.0, triplet_unit_length=True),
+        "OIM": _only(base.losses, oim=1.0),
+        "TOIM": _only(base.losses, toim=1.0),
+        "OIM + TOIM": _only(base.losses, oim=1.0, toim=1.0),
+        "Softmax": _only(base.losses, softmax=1.0),
+        "Triplet": _only(base.losses, triplet=1.0),
     }
     rows = [JointRow(label, dataclasses.replace(base, losses=one)) for label, one in losses.items()]
     return JointTable("losses", "Identity losses on the boxes of full frames", tuple(rows))
@@ -131,8 +131,7 @@ def loss_table(base: JointRecipe) -> JointTable:
 
 def toim_table(base: JointRecipe) -> JointTable:
     """What the TOIM paper leaves open for full frames, beside OIM + TOIM."""
-    both = dataclasses.replace(base.losses, toim=1.0, toim_scale=UNIT_TOIM.toim_scale)
-    whole = dataclasses.replace(base, losses=both)
+    whole = dataclasses.replace(base, losses=_only(base.losses, oim=1.0, toim=1.0))
     one = dataclasses.replace(whole, training=dataclasses.replace(base.training, anchors="one"))
     rows = (
         JointRow("OIM + TOIM, every box of a person", whole),
@@ -147,8 +146,8 @@ def toim_table(base: JointRecipe) -> JointTable:
 def parts_table(base: JointRecipe) -> JointTable:
     """Each part of the stronger joint model alone, beside the plain one, and together."""
     larger = {"min_size": base.detector.min_size * 4 // 3, "max_size": base.detector.max_size * 4 // 3}
-    sizes = tuple(base.detector.min_size * share // 8 for share in (6, 7, 9, 10))
-    largest = max(base.detector.max_size, 2 * sizes[-1])
+    # None above the size that detection has, which max_size was chosen for.
+    sizes = tuple(base.detector.min_size * share // 8 for share in (5, 6, 7))
     refined = _with(base, embedding={"refined": True})
     norm_aware = _with(base, embedding={"norm_aware": True})
     both = _with(base, embedding={"refined": True, "norm_aware": True})
@@ -161,7 +160,7 @@ def parts_table(base: JointRecipe) -> JointTable:
         JointRow("class-weighted similarity", base, class_weighted=True),
         JointRow("sure boxes count more in the table", _with(base, training={"sure_updates": True})),
         JointRow("moving average of the weights", _with(base, training={"ema_decay": 0.99})),
-        JointRow("several sizes", _with(base, detector={"train_sizes": sizes, "max_size": largest})),
+        JointRow("several sizes", _with(base, detector={"train_sizes": sizes})),
         JointRow("larger input", _with(base, detector=larger)),
     )
     return JointTable("parts", "Parts of the joint model", rows)
@@ -212,6 +211,7 @@ class JointTableRun:
         Returns:
             For each table a result for each line.
         """
+        require_same_data(self.output, self._digests())
         pending = {
             one.key(): (one, row)
             for seed in self.seeds
@@ -223,25 +223,29 @@ class JointTableRun:
             key: one.training.epochs * -(-len(self.train) // one.training.batch_size)
             for key, (one, _) in pending.items()
         }
-        done = 0
-        while pending:
-            before = len(pending)
-            for key, (recipe, row) in list(pending.items()):
+        done: list[str] = []
 
-                def report(step: int, first: int = done, what: str = row.label) -> None:
-                    if on_progress is not None:
-                        on_progress(first + step, sum(steps.values()), what)
+        def do(key: str, item: tuple[JointRecipe, JointRow]) -> None:
+            recipe, row = item
+            begun = sum(steps[one] for one in done)
 
-                with claimed(self.directory(recipe)) as mine:
-                    if mine:
-                        self._train(recipe, report)
-                        self._figures(row, self.directory(recipe))
-                        del pending[key]
-                        done += steps[key]
-                        report(steps[key])
-            if len(pending) == before:
-                time.sleep(WAIT_SECONDS)  # others work on all that is left
+            def report(step: int) -> None:
+                if on_progress is not None:
+                    on_progress(begun + step, sum(steps.values()), row.label)
+
+            self._train(recipe, report)
+            self._figures(row, self.directory(recipe))
+            done.append(key)
+            report(steps[key])
+
+        work_through(pending, directory=lambda item: self.directory(item[0]), do=do)
         return [[self._measure(row) for row in table.rows] for table in tables]
+
+    def _digests(self) -> dict[str, str]:
+        splits = {"train": self.train, "gallery": self.gallery}
+        digests = {name: digest_of([described(sample) for sample in part]) for name, part in splits.items()}
+        asked = [f"{query.frame} {query.crop} {query.person_id} {query.camera}\n".encode() for query in self.queries]
+        return digests | {"queries": digest_of(asked)}
 
     def directory(self, recipe: JointRecipe) -> Path:
         """Where a training lies."""
@@ -270,7 +274,7 @@ class JointTableRun:
         if resume:
             trainer.resume()
         summary = trainer.run(lambda step, _total, _figures: report(step))
-        done.write_text(json.dumps({"seconds": summary.seconds}) + "\n", encoding="utf-8")
+        write_whole(done, {"seconds": summary.seconds})
 
     def _measure(self, row: JointRow) -> JointRowResult:
         recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
@@ -298,8 +302,15 @@ class JointTableRun:
             "mean_ap": 100 * metrics.mean_ap,
             "top1": 100 * metrics.top1,
         }
-        path.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+        write_whole(path, figures)
         return figures
+
+
+def _only(losses: LossConfig, **weights: float) -> LossConfig:
+    """Other losses by weight, their settings as they are, at unit length where a loss can be told to."""
+    settings: dict[str, Any] = dict.fromkeys(LOSSES, 0.0) | weights
+    settings |= {"toim_scale": TOIM_SCALE, "triplet_unit_length": True}
+    return dataclasses.replace(losses, **settings)
 
 
 def _with(base: JointRecipe, **changes: Mapping[str, object]) -> JointRecipe:

@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,7 +82,9 @@ def joint(
         weights: what every training starts from.
     """
     from datasets import load_frames, load_queries
+    from reid.processes import require_one_process
 
+    require_one_process("bench joint")
     base = JointRecipe(detector, embedding, losses, training, augmentation, weights)
     chosen = _chosen(joint_tables(base), tables)
     data = root or _rendered(output / "square", square)
@@ -109,19 +112,19 @@ def joint(
 
 def _rendered(root: Path, square: Square) -> Path:
     from datasets.plaza import write_plaza
+    from reid.shared_work import WAIT_SECONDS, claimed, require_same_data
 
-    if not (root / "queries.json").is_file():
-        with Progress("Rendering") as progress:
-            write_plaza(
-                root,
-                seed=square.seed,
-                persons=square.persons,
-                minutes=square.minutes,
-                frame_width=square.frame_width,
-                on_progress=progress,
-                workers=len(os.sched_getaffinity(0)),
-            )
-    return root
+    claim = root.with_name(f"{root.name}.made")
+    while True:
+        with claimed(claim) as mine:
+            if mine:
+                require_same_data(claim, {"square": str(square)})
+                if not (root / "queries.json").is_file():
+                    with Progress("Rendering") as progress:
+                        workers = len(os.sched_getaffinity(0))
+                        write_plaza(root, **dataclasses.asdict(square), on_progress=progress, workers=workers)
+                return root
+        time.sleep(WAIT_SECONDS)  # another process renders it
 
 
 def _chosen(known: list[JointTable], keys: list[str] | None) -> list[JointTable]:

@@ -43,12 +43,16 @@ def tables(
         cross: other data sets that the models are measured on too: dukemtmc=/data/DukeMTMC-reID
     """
     from datasets import read_crops
+    from reid.paper.recipes import SplitSize
     from reid.paper.running import Benchmark, TableRun
     from reid.paper.sphere_tables import sphere_tables
     from reid.paper.toim_tables import toim_tables
+    from reid.processes import require_one_process
 
-    chosen = _chosen([*sphere_tables(scale), *toim_tables(scale)], tables)
+    require_one_process("bench tables")
     train, left_out = read_crops(format, root, "train", **data.of(format))
+    size = SplitSize(len(train), len({sample.person_id for sample in train}))
+    chosen = _chosen([*sphere_tables(scale, size), *toim_tables(scale, size)], tables)
     tests, problems = [], list(left_out)
     for name, folder in [(format, root), *map(_other, cross or [])]:
         options = data.of(name) if name == format else {}

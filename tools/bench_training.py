@@ -46,7 +46,7 @@ def training(
         people: in each frame.
         frame_width: pixels.
         frame_height: pixels.
-        identities: that the tables hold.
+        identities: at most so many in the tables.
         detector: structure of the detector.
         embedding: structure of the embedding head.
         losses: the identity losses.
@@ -58,12 +58,15 @@ def training(
     import torch
 
     from detection.start import start_model
+    from reid.processes import require_one_process
 
     if steps < 1 or warmup_steps < 1 or people < 1:
         raise ValueError(f"{steps} steps, {warmup_steps} before them, {people} people; expected 1 or more of each")
+    require_one_process("bench training")
     model = start_model("none", detector, embedding, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        count = training.batch_size * (steps + warmup_steps)
+        # One step more: after the last one the model is written.
+        count = training.batch_size * (steps + warmup_steps + 1)
         samples = _frames(Path(folder), count, (frame_height, frame_width), people, identities, seed)
         config = dataclasses.replace(training, epochs=1, seed=seed, checkpoint_steps=count + 1)
         trainer = JointTrainer(model, samples, Path(folder) / "run", config=config, losses=losses)
@@ -77,11 +80,11 @@ def training(
                 progress(step, total, loss=figures["loss"])
 
             trainer.run(after)
-    whole = training.batch_size * steps / (ends[-1] - ends[warmup_steps - 1])
+    whole = training.batch_size * steps / (ends[-2] - ends[warmup_steps - 1])
     on_gpu = model.device.type == "cuda"
     # ru_maxrss is in kilobytes, on macOS in bytes.
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    peak = torch.cuda.max_memory_allocated() if on_gpu else resident
+    peak = torch.cuda.max_memory_reserved() if on_gpu else resident
     figures: dict[str, Any] = {
         "device": torch.cuda.get_device_name() if on_gpu else platform.processor() or platform.machine(),
         "backbone": detector.backbone,
@@ -89,7 +92,7 @@ def training(
         "batch_size": training.batch_size,
         "steps": steps,
         "frames_per_second": whole,
-        "frames_per_second_network": float(np.median(speeds[warmup_steps:])),
+        "frames_per_second_network": float(np.median(speeds[warmup_steps:-1])),
         "peak_memory_gigabytes": peak / 1e9,
         "torch": torch.__version__,
     }

@@ -13,7 +13,9 @@ POINTS = 120
 
 
 def loss_curve(runs: Mapping[str, Path], column: str) -> Curve:
-    """A loss over the steps of several runs, in means of equal stretches, as shares of its first.
+    """A loss over the steps of several runs, in means of equal stretches, as shares of the first that is not zero.
+
+    TOIM's first step is zero: its tables are still empty.
 
     Args:
         runs: label -> run directory.
@@ -28,6 +30,7 @@ def _shares(directory: Path, column: str) -> list[tuple[float, float]]:
     with (directory / METRICS_FILE).open(newline="", encoding="utf-8") as file:
         losses = np.array([float(row[column]) for row in csv.DictReader(file)])
     stretches = [part for part in np.array_split(losses, POINTS) if len(part)]
-    means = np.array([part.mean() for part in stretches])
+    means = np.array([part[part > 0].mean() if (part > 0).any() else 0.0 for part in stretches])
+    first = means[means > 0][0] if (means > 0).any() else 1.0
     ends = np.cumsum([len(part) for part in stretches])
-    return [(float(step), float(value)) for step, value in zip(ends, means / max(means[0], 1e-12))]
+    return [(float(step), float(value)) for step, value in zip(ends, means / first)]

@@ -51,9 +51,7 @@ COMMANDS = {
     "evaluate crop": Command("tools.evaluate_crop", "crop", "every crop protocol of a crop model, thresholds, a page"),
     "evaluate tracking": Command("tools.evaluate_tracking", "tracking", "MOTA, IDF1, HOTA within and across cameras"),
     "bench evaluation": Command("tools.bench", "evaluation", "seconds and memory of evaluating and re-ranking crops"),
-    "bench training": Command(
-        "tools.bench_training", "training", "frames a second and memory of joint training"
-    ),
+    "bench training": Command("tools.bench_training", "training", "frames a second and memory of joint training"),
     "bench joint": Command("tools.bench_joint", "joint", "identity losses and parts of the joint model, over seeds"),
     "bench tables": Command("tools.bench_tables", "tables", "train and measure the papers' tables again"),
     "index": Command("tools.index", "index", "put the people of frames or a video into a gallery"),

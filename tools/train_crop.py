@@ -3,11 +3,11 @@
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from datasets.transforms import CropAugmentation
 from reid.criteria import LossConfig
-from reid.sphere_reid import SphereReIDConfig
+from reid.sphere_reid import SphereReID, SphereReIDConfig
 from reid.training import CropTrainingConfig
 from tools.crop_options import CropFormat, CropOptions
 from tools.outcome import Outcome, is_first_process, table
@@ -74,7 +74,7 @@ def crop(
     evaluation = None
     if training.evaluate_epochs:
         query, gallery = (read_crops(format, root, part, **data.of(format))[0] for part in ("query", "gallery"))
-        evaluation = PeriodicEvaluation(model, output, query, gallery)
+        evaluation = PeriodicEvaluation(cast(SphereReID, trainer.kept), output, query, gallery)
     with Progress("Training", unit="step") as progress:
         summary = trainer.run(
             lambda done, total, figures: progress(done, total, loss=figures["loss"]), on_epoch=evaluation

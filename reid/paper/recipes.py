@@ -49,6 +49,27 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class SplitSize:
+    """What decides how many steps an epoch has; the defaults are Market-1501's.
+
+    Args:
+        crops: of the split "train".
+        persons: of the split "train".
+    """
+
+    crops: int = 12_936
+    persons: int = 751
+
+    def drawn_steps(self, persons: int) -> int:
+        """Steps of an epoch that draws every person once, so many in a batch."""
+        return -(-self.persons // min(persons, self.persons))
+
+    def shuffled_steps(self, batch_size: int) -> int:
+        """Steps of an epoch over all crops."""
+        return -(-self.crops // batch_size)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training; rows of several tables may share it.
 

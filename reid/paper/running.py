@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,12 @@ from reid.embedding import CropEmbeddings, embed_crops
 from reid.paper.recipes import Figure, PaperTable, Recipe, Row
 from reid.protocols import CUHK03, MARKET, CropTask
 from reid.rerank import k_reciprocal
-from reid.run_files import RESUME_FILE, claimed, read_criterion
+from reid.run_files import RESUME_FILE, digest_of, mean_of_end, read_criterion
+from reid.shared_work import require_same_data, work_through, write_whole
 from reid.sphere_reid import SphereReID
 from reid.start import resumed_crop_model, start_crop_model
-from reid.training import CropTrainer
+from reid.training import CropTrainer, described
 
-WAIT_SECONDS = 1.0
 Figures = dict[Figure, float]
 OnProgress = Callable[[int, int, str], None]
 
@@ -88,6 +87,7 @@ class TableRun:
         Returns:
             For each table a result for each row.
         """
+        require_same_data(self.output, self._digests())
         rows: dict[str, list[Row]] = {}
         pending: dict[str, Recipe] = {}
         for seed, row in ((seed, row) for seed in self.seeds for table in tables for row in table.rows):
@@ -95,20 +95,26 @@ class TableRun:
             rows.setdefault(last.key(), []).append(row)
             pending |= {recipe.key(): recipe for recipe in _with_starts(last)}
         counter = _Counter(on_progress, sum(self._trainer_steps(recipe) for recipe in pending.values()))
-        while pending:
-            before = len(pending)
-            for key, recipe in list(pending.items()):
-                if recipe.start is not None and recipe.start.key() in pending:
-                    continue
-                with claimed(self.directory(recipe)) as mine:
-                    if mine:
-                        self._train(recipe, counter)
-                        for row in rows.get(key, ()):
-                            self._all_figures(row, recipe)
-                        del pending[key]
-            if len(pending) == before:
-                time.sleep(WAIT_SECONDS)  # others work on all that is left
+
+        def do(key: str, recipe: Recipe) -> None:
+            self._train(recipe, counter)
+            for row in rows.get(key, ()):
+                self._all_figures(row, recipe)
+
+        work_through(
+            pending,
+            directory=self.directory,
+            do=do,
+            first=lambda recipe: None if recipe.start is None else recipe.start.key(),
+        )
         return [[self._measure(row) for row in table.rows] for table in tables]
+
+    def _digests(self) -> dict[str, str]:
+        """What tells the data apart: the training split, and each test set by its name."""
+        splits = {"train": [self.train]} | {test.name: [test.query, test.gallery] for test in self.tests}
+        return {
+            name: digest_of([described(sample) for part in parts for sample in part]) for name, parts in splits.items()
+        }
 
     def directory(self, recipe: Recipe) -> Path:
         """Where a training lies."""
@@ -149,16 +155,12 @@ class TableRun:
             trainer.criterion.continue_from(read_criterion(self.directory(recipe.start)))
         name = " + ".join(name.removeprefix("loss_") for name in trainer.criterion.names[1:])
         begun = counter.done
-        losses: list[float] = []
 
         def report(step: int, total: int, figures: dict[str, float]) -> None:
-            if step > 0.9 * total:
-                losses.append(figures["loss"])
             counter.at(begun + step, f"network {recipe.network.network}, {name}")
 
         summary = trainer.run(report)
-        mean_loss = sum(losses) / max(1, len(losses))
-        done.write_text(json.dumps({"seconds": summary.seconds, "loss": mean_loss}) + "\n", encoding="utf-8")
+        write_whole(done, {"seconds": summary.seconds, "loss": mean_of_end(directory, "loss")})
 
     def _measure(self, row: Row) -> RowResult:
         recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
@@ -192,7 +194,7 @@ class TableRun:
         query = embed_crops(model, test.query, mirrored=False)
         gallery = embed_crops(model, test.gallery, mirrored=False)
         figures = crop_figures(query, gallery, rerank=row.rerank)
-        path.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+        write_whole(path, figures)
         return figures
 
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from reid.criteria import LossConfig
-from reid.paper.recipes import PAPER_EPOCHS, Figure, PaperTable, Recipe, Row, Scale
+from reid.paper.recipes import PAPER_EPOCHS, Figure, PaperTable, Recipe, Row, Scale, SplitSize
 from reid.sphere_reid import SphereReIDConfig
 from reid.training import CropTrainingConfig
 
@@ -11,23 +11,22 @@ SOURCE = "SphereReID"
 DATASETS = ("market1501", "dukemtmc", "cuhk03", "cuhk-sysu")
 Network = Literal["A", "B", "C", "D"]
 
-# Market-1501, by which other ways of sampling have as many steps as batches of 16 persons x 4 pictures.
-CROPS, PERSONS, BATCH = 12_936, 751, 64
+BATCH = 64
 
 
-def sphere_tables(scale: Scale) -> list[PaperTable]:
+def sphere_tables(scale: Scale, size: SplitSize = SplitSize()) -> list[PaperTable]:  # noqa: B008 - frozen
     """The ablations of SphereReID.
 
     Tables 1 to 3 are of networks without the last layer's bias as far as their numbers agree with Table 4 (its row
     without bias is Table 3's row of 0.25), and Table 1's dropout is not printed: 0.25 is taken throughout.
     """
     final = sphere_recipe(scale)
-    return [_networks(scale), _sampling(scale), _dropout(scale), _bias(scale), _test_size(final)]
+    return [_networks(scale), _sampling(scale, size), _dropout(scale), _bias(scale), _test_size(final)]
 
 
 def sphere_recipe(
     scale: Scale, *, network: Network = "D", loss: Literal["sphere", "softmax"] = "sphere", dropout: float = 0.25,
-    bias: bool = True, images: int = 4, warmup: bool = True,
+    bias: bool = True, images: int = 4, warmup: bool = True, size: SplitSize = SplitSize(),  # noqa: B008
 ) -> Recipe:  # fmt: skip
     """A training of the paper, with warm-up and milestones in proportion to the scale's epochs.
 
@@ -38,6 +37,7 @@ def sphere_recipe(
         dropout: of network D.
         bias: of the fully connected layer.
         images: of each person in a batch of 64, 4 in the paper; 0 for 64 pictures of whomever; for as many steps.
+        size: of the training split, by which there are as many steps.
         warmup: of the learning rate over a seventh of the training; else it starts at its full height.
     """
     structure = SphereReIDConfig(
@@ -52,8 +52,8 @@ def sphere_recipe(
         resize_width=scale.width * 9 // 8,
     )
     persons = BATCH // max(1, images)
-    steps = -(-PERSONS // persons) if images else -(-CROPS // BATCH)
-    epochs = max(1, round(scale.epochs * -(-PERSONS // 16) / steps))
+    steps = size.drawn_steps(persons) if images else size.shuffled_steps(BATCH)
+    epochs = max(1, round(scale.epochs * size.drawn_steps(16) / steps))
     factor = epochs / PAPER_EPOCHS
     training = CropTrainingConfig(
         epochs=epochs,
@@ -88,17 +88,17 @@ def _networks(scale: Scale) -> PaperTable:
     return PaperTable("sphere-1", "Network structures and losses", f"{SOURCE}, Table 1", tuple(rows), tuple(claims))
 
 
-def _sampling(scale: Scale) -> PaperTable:
+def _sampling(scale: Scale, size: SplitSize) -> PaperTable:
     """The paper's three rows, and two that tell being balanced from having few persons in a batch."""
     full, shuffled, cold = "balanced, warm-up", "imbalanced, warm-up", "balanced, no warm-up"
     rows = (
         Row(full, sphere_recipe(scale), _published(93.1, 81.9, 92.8, 94.3)),
-        Row(shuffled, sphere_recipe(scale, images=0), _published(79.3, 56.5, 79.2, 89.9)),
+        Row(shuffled, sphere_recipe(scale, images=0, size=size), _published(79.3, 56.5, 79.2, 89.9)),
         Row(cold, sphere_recipe(scale, warmup=False), _published(77.1, 64.4, 80.6, 88.9)),
-        Row("balanced, 32 persons x 2", sphere_recipe(scale, images=2)),
-        Row("balanced, 64 persons x 1", sphere_recipe(scale, images=1)),
+        Row("balanced, 32 persons x 2", sphere_recipe(scale, images=2, size=size)),
+        Row("balanced, 64 persons x 1", sphere_recipe(scale, images=1, size=size)),
     )
-    title = "Balanced sampling and warm-up, at as many steps"
+    title = "Balanced sampling and warm-up, at as many steps to half an epoch"
     return PaperTable("sphere-2", title, f"{SOURCE}, Table 2", rows, ((full, shuffled), (full, cold)))
 
 

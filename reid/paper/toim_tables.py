@@ -1,10 +1,12 @@
 """Tables 3 to 5 and figure 7 of the TOIM paper, and the two readings of its equation 1."""
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 
 from datasets.transforms import CropAugmentation
 from reid.criteria import LossConfig
-from reid.paper.recipes import Figure, PaperTable, Recipe, Row, Scale
+from reid.paper.recipes import Figure, PaperTable, Recipe, Row, Scale, SplitSize
 from reid.paper.sphere_tables import sphere_recipe
 from reid.sphere_reid import SphereReIDConfig
 from reid.training import CropTrainingConfig
@@ -14,16 +16,24 @@ TOIM = LossConfig(sphere=0.0, toim=1.0, toim_unit_length=False)
 """The paper does not bring features to unit length, and lets empty slots push them away from the origin."""
 
 LABELS = {"softmax": "Softmax", "oim": "OIM", "triplet": "Triplet", "toim": "TOIM"}
+MakeRecipe = Callable[..., Recipe]
 Printed = tuple[tuple[float, float, float], ...]
 """mAP, rank-1 of the CUHK03 protocol and of Market-1501's, for DukeMTMC-reID, Market-1501 and UESTC-PR."""
 
 
-def toim_tables(scale: Scale) -> list[PaperTable]:
+def toim_tables(scale: Scale, size: SplitSize = SplitSize()) -> list[PaperTable]:  # noqa: B008 - frozen
     """What the paper compares on crops; every training goes on from one softmax training that also fills the tables."""
-    return [_losses(scale), _tricks(scale), _dimension(scale), _gamma(scale), _negatives(scale), _readings(scale)]
+    make = partial(toim_recipe, scale, size=size)
+    return [_losses(make), _tricks(scale), _dimension(make), _gamma(make), _negatives(make), _readings(make)]
 
 
-def toim_recipe(scale: Scale, losses: LossConfig = TOIM, *, dimension: int = 512) -> Recipe:
+def toim_recipe(
+    scale: Scale,
+    losses: LossConfig = TOIM,
+    *,
+    dimension: int = 512,
+    size: SplitSize = SplitSize(),  # noqa: B008
+) -> Recipe:
     """A training of section V.A: batches of 15, AdaDelta, from the softmax training.
 
     The paper says of the softmax training only that its output fills the Pooled Table. Here it has the schedule of
@@ -43,8 +53,8 @@ def toim_recipe(scale: Scale, losses: LossConfig = TOIM, *, dimension: int = 512
     )
     before = LossConfig(sphere=0.0, softmax=1.0)
     start = Recipe(network, before, sphere_recipe(scale).training, weights=scale.weights)
-    # A balanced epoch of Market-1501 draws 2,265 of its 12,936 crops.
-    epochs = max(1, round(scale.toim_epochs * 12936 / 2265))
+    # An epoch of the sampler draws every person once, three pictures each: 2,265 of Market-1501's 12,936 crops.
+    epochs = max(1, round(scale.toim_epochs * size.crops / (15 * size.drawn_steps(5))))
     training = CropTrainingConfig(
         epochs=epochs,
         persons=5,
@@ -66,7 +76,7 @@ def _published(printed: Printed) -> dict[str, dict[Figure, float]]:
     }
 
 
-def _losses(scale: Scale) -> PaperTable:
+def _losses(make: MakeRecipe) -> PaperTable:
     losses = {
         "softmax": LossConfig(sphere=0.0, softmax=1.0),
         "oim": LossConfig(sphere=0.0, oim=1.0),
@@ -79,9 +89,7 @@ def _losses(scale: Scale) -> PaperTable:
         "triplet": ((54.6, 57.5, 73.1), (67.9, 70.5, 81.1), (54.1, 65.8, 70.2)),
         "toim": ((62.4, 64.2, 78.4), (69.2, 74.3, 83.3), (62.3, 71.7, 77.7)),
     }
-    rows = tuple(
-        Row(LABELS[name], toim_recipe(scale, losses[name]), _published(values)) for name, values in printed.items()
-    )
+    rows = tuple(Row(LABELS[name], make(losses[name]), _published(values)) for name, values in printed.items())
     claims = (("TOIM", "Triplet"), ("Triplet", "OIM"), ("OIM", "Softmax"))
     return PaperTable("toim-3", "Four losses", f"{SOURCE}, Table 3", rows, claims, decided_by="mean_ap")
 
@@ -107,7 +115,10 @@ def _tricks(scale: Scale) -> PaperTable:
 
 
 def tricks_recipe(scale: Scale, *, toim: bool = False) -> Recipe:
-    """Equation 2, or with `toim` equation 3, whose Pooled Table starts from a training of equation 2."""
+    """Equation 2, or with `toim` equation 3.
+
+    Both go on from a training of equation 2, which fills TOIM's Pooled Table.
+    """
     network = SphereReIDConfig(
         network="bnneck", backbone=scale.backbone, last_stride=1, height=scale.height, width=scale.width,
         resize_height=scale.height, resize_width=scale.width,
@@ -124,13 +135,13 @@ def tricks_recipe(scale: Scale, *, toim: bool = False) -> Recipe:
     augmentation = CropAugmentation(pad=10 * scale.height // 256, erase=0.5)
     recipe = Recipe(network, losses, training, augmentation, weights=scale.weights)
     if not toim:
-        return recipe
+        return dataclasses.replace(recipe, start=recipe)
     losses = dataclasses.replace(losses, triplet=0.0, toim=1.0, toim_unit_length=False)
     training = dataclasses.replace(training, initialize_tables=True)
     return Recipe(network, losses, training, augmentation, weights=scale.weights, start=recipe)
 
 
-def _dimension(scale: Scale) -> PaperTable:
+def _dimension(make: MakeRecipe) -> PaperTable:
     printed: dict[int, Printed] = {
         128: ((62.7, 64.2, 78.8), (68.1, 73.4, 81.7), (59.3, 68.4, 75.4)),
         256: ((63.1, 64.3, 79.7), (69.8, 75.0, 83.5), (60.6, 68.1, 73.9)),
@@ -138,31 +149,31 @@ def _dimension(scale: Scale) -> PaperTable:
         1024: ((63.9, 65.4, 79.8), (70.3, 75.2, 84.6), (62.3, 71.7, 77.7)),
         2048: ((63.5, 65.1, 79.9), (69.3, 74.7, 83.7), (61.0, 70.3, 78.7)),
     }
-    rows = tuple(Row(str(d), toim_recipe(scale, dimension=d), _published(values)) for d, values in printed.items())
+    rows = tuple(Row(str(d), make(dimension=d), _published(values)) for d, values in printed.items())
     claims = tuple(("1024", str(d)) for d in printed if d != 1024)
     return PaperTable("toim-5", "Dimension of the embedding", f"{SOURCE}, Table 5", rows, claims, decided_by="mean_ap")
 
 
-def _gamma(scale: Scale) -> PaperTable:
+def _gamma(make: MakeRecipe) -> PaperTable:
     shares = (0.0, 0.2, 0.4, 0.6, 0.8)
-    rows = tuple(Row(str(gamma), toim_recipe(scale, dataclasses.replace(TOIM, toim_gamma=gamma))) for gamma in shares)
+    rows = tuple(Row(str(gamma), make(dataclasses.replace(TOIM, toim_gamma=gamma))) for gamma in shares)
     claims = tuple(("0.4", str(gamma)) for gamma in shares if gamma != 0.4)
     title = "Share of a slot's old row that an update keeps (printed as a curve only)"
     return PaperTable("toim-7a", title, f"{SOURCE}, Figure 7a", rows, claims, decided_by="mean_ap")
 
 
-def _negatives(scale: Scale) -> PaperTable:
+def _negatives(make: MakeRecipe) -> PaperTable:
     update = "Update Table"
     pooled = "Pooled Table"
     rows = (
-        Row(update, toim_recipe(scale)),
-        Row(pooled, toim_recipe(scale, dataclasses.replace(TOIM, toim_negatives="pooled"))),
+        Row(update, make()),
+        Row(pooled, make(dataclasses.replace(TOIM, toim_negatives="pooled"))),
     )
     title = "Where negatives come from (printed as loss curves only)"
     return PaperTable("toim-7c", title, f"{SOURCE}, Figure 7c", rows, ((update, pooled),), decided_by="mean_ap")
 
 
-def _readings(scale: Scale) -> PaperTable:
+def _readings(make: MakeRecipe) -> PaperTable:
     unit = dataclasses.replace(TOIM, toim_unit_length=True)
     variants = {
         "hardest negative alone": TOIM,
@@ -170,6 +181,6 @@ def _readings(scale: Scale) -> PaperTable:
         "hardest, unit length": unit,
         "hardest, unit length, scale 10": dataclasses.replace(unit, toim_scale=10.0),
     }
-    rows = tuple(Row(label, toim_recipe(scale, losses)) for label, losses in variants.items())
+    rows = tuple(Row(label, make(losses)) for label, losses in variants.items())
     title = "Readings of equation 1, and of what the paper leaves open"
     return PaperTable("toim-eq1", title, f"{SOURCE}, equation 1", rows, decided_by="mean_ap")

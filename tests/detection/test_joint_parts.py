@@ -15,7 +15,7 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import JointLosses, PersonSearchRCNN, Target, paired_overlap
 from detection.sampling import FrameSampler
 from detection.training import JointTrainer, JointTrainingConfig, best_boxes
-from reid.criteria import LOSSES, LossConfig
+from reid.criteria import LossConfig
 
 BOXES = torch.tensor([[10.0, 12, 40, 84], [60, 8, 90, 80]])
 PARTS = [{"refined": True}, {"norm_aware": True}, {"refined": True, "norm_aware": True}]

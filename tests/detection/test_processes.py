@@ -59,14 +59,13 @@ def end(run: Path, rank: int = 0) -> dict[str, torch.Tensor]:
 
 
 def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path: Path, samples: Path) -> None:
-    """Over 20 steps of four frames, with every identity loss that a batch of boxes can have.
+    """Over 20 steps of four frames in two parts, of sizes that change, with every loss that a batch of boxes can have.
 
     The joint model has no BatchNorm here, whose statistics are each process's own on a processor. In float64, because
     in float32 a proposal that rounding puts on the other side of a threshold makes another batch after a few steps.
     """
-    together = start(*TORCHRUN, free_port(), PROGRAM, samples, tmp_path / "two")
-    finish(together)
-    finish(start(PROGRAM, samples, tmp_path / "one"))
+    finish(start(*TORCHRUN, free_port(), PROGRAM, samples, tmp_path / "two", "--accumulate", 2))
+    finish(start(PROGRAM, samples, tmp_path / "one", "--accumulate", 2))
     one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
     assert one["step"] == two["step"] == [float(step) for step in range(1, 21)]
     for name in one:

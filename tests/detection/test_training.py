@@ -159,7 +159,9 @@ def test_a_run_directory_is_never_overwritten(tmp_path: Path) -> None:
     assert '"seed": 1' in (tmp_path / "run" / "config.json").read_text()
 
 
-@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"workers": -1}])
+@pytest.mark.parametrize(
+    "change", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"workers": -1}, {"clip_norm": -1.0}]
+)
 def test_a_recipe_that_cannot_train_is_named(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
         JointTrainingConfig(**change)

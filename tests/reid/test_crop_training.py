@@ -247,3 +247,28 @@ def test_wrong_recipes_are_named(changes: dict[str, float]) -> None:
 def test_identical_crops_are_pairs_of_one_name(samples: list[CropSample]) -> None:
     pairs = identical_crops(samples[3:5], [samples[4], samples[0], samples[4], samples[3]])
     assert pairs.tolist() == [[0, 3], [1, 0], [1, 2]]
+
+
+def test_parts_without_anything_to_compare_are_named(tmp_path: Path, samples: list[CropSample]) -> None:
+    with pytest.raises(ValueError, match="a batch or part of one crop"):
+        dataclasses.replace(CONFIG, accumulate=4)
+    parts = dataclasses.replace(CONFIG, accumulate=2)
+    with pytest.raises(ValueError, match="leave no two in a part for triplets"):
+        trainer(tmp_path / "run", samples, parts)
+    assert trainer(tmp_path / "run", samples, parts, LossConfig()).run().steps == 6
+
+
+def test_the_last_evaluation_is_of_the_weights_that_are_kept(tmp_path: Path, samples: list[CropSample]) -> None:
+    config = dataclasses.replace(CONFIG, ema_decay=0.9, evaluate_epochs=3, learning_rate=0.05)
+    run = trainer(tmp_path / "run", samples, config)
+    kept = run.kept
+    assert isinstance(kept, SphereReID)
+    evaluation = PeriodicEvaluation(kept, tmp_path / "run", samples[::3], samples)
+    figures: list[dict[str, float]] = []
+    run.run(on_epoch=lambda epoch: figures.append(evaluation(epoch)))
+    model = SphereReID.from_checkpoint(tmp_path / "run", device="cpu")
+    model.precision = "float32"
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, kept.state_dict()[name]), name
+    again = PeriodicEvaluation(model, tmp_path / "run", samples[::3], samples)(3)
+    assert again == figures[-1]
