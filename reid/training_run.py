@@ -246,7 +246,8 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         finally:
             if log is not None:
                 log.close()
-        if not (self.directory / MODEL_FILE).is_file() or not course.figures:
+        passed_over = self.step > first_step and not course.figures
+        if passed_over or not (self.directory / MODEL_FILE).is_file():
             self._write(None)
         if self._averaged is not None:
             self.model.load_state_dict(self._averaged.module.state_dict())
