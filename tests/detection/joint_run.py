@@ -18,6 +18,7 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.training import JointTrainer, JointTrainingConfig
 from reid.criteria import LossConfig
+from reid.processes import join_processes
 
 DETECTOR = DetectorConfig(
     backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, pyramid_norm=False, frozen_norm=True,
@@ -39,7 +40,7 @@ def trainer(samples: list[FrameSample], run: Path, *, accumulate: int = 1, epoch
         epochs=epochs, batch_size=4, learning_rate=1e-4, workers=0, checkpoint_steps=3, accumulate=accumulate,
         warmup_steps=2, ema_decay=0.9, sure_updates=True,
     )  # fmt: skip
-    return JointTrainer(model, samples, run, config=config, losses=LOSSES)
+    return JointTrainer(model, samples, run, config=config, losses=LOSSES, fabric=join_processes())
 
 
 def main() -> None:
