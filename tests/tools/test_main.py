@@ -97,7 +97,7 @@ def test_help_explains_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "expected"),
     [
         (["dat", "check"], "did you mean `personsearch data check`?"),
-        (["data"], "data check, data convert, data plaza"),
+        (["data"], "data check, data convert"),
         (["data", "chek", "x"], "data chek is no command"),
         (["try", "it"], "required: root"),
         (["try", "it", ".", "more"], "unrecognized arguments: more"),
