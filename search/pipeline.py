@@ -347,20 +347,30 @@ class PersonSearch:
         )
         if self.calibrations is None:
             return answer
-        by = self.ranked_by(cascade.second_weight, gallery.model_fingerprint)
+        blend = gallery.description.tracklet_blend
+        by = self.ranked_by(cascade.second_weight, gallery.model_fingerprint, tracklet_blend=blend)
         # A crop model sees a box in a frame and its crop alike.
         kind = None if isinstance(self.model, CropPersonSearch) else "box" if crop is None else "crop"
         return self.calibrations.judged(answer, by, probe_kind=kind, pictures=len(probe), combine=combine)
 
-    def ranked_by(self, second_weight: float | None = None, gallery_fingerprint: str | None = None) -> RankedBy:
+    def ranked_by(
+        self,
+        second_weight: float | None = None,
+        gallery_fingerprint: str | None = None,
+        *,
+        tracklet_blend: float | None = None,
+    ) -> RankedBy:
         """Whose similarity `find` ranks by: what a calibration must be of.
 
         Args:
             second_weight: share of the second stage, which takes part where there is one.
             gallery_fingerprint: of the gallery's embeddings; None for those of this model.
+            tracklet_blend: of the gallery's embeddings, see `GalleryDescription`.
         """
         made_by = gallery_fingerprint or self.model_fingerprint
-        return RankedBy(made_by) if self._second is None else RankedBy(made_by, self._second.fingerprint, second_weight)
+        if self._second is None:
+            return RankedBy(made_by, tracklet_blend=tracklet_blend)
+        return RankedBy(made_by, self._second.fingerprint, second_weight, tracklet_blend)
 
     def _require_own(self, gallery: Gallery, *, reading: bool) -> None:
         """Refuse a gallery of other models; the second stage may be left out where a gallery is only read."""

@@ -1,6 +1,6 @@
 """What each stage of a search gains: the same detections and queries, ranked by one stage, by more, and re-ranked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.samples import Query
+from datasets.samples import FrameSample, Query
 from detection.detections import Detections
-from search.cascade import Cascade, fused
+from search.cascade import SECOND_WEIGHT, Cascade, fused
 from search.context import ContextSize
 from search.inference import query_context
 from search.protocols import SearchMetrics, evaluate_reranked, evaluate_search
-from search.tracker import TrackIds
-from search.tracking import averaged
+from search.tracker import TrackerSettings, TrackIds
+from search.tracking import averaged, track_frames
 
 PLAIN = "joint alone"
 CONTEXT = "context"
@@ -40,6 +40,29 @@ class TrackletMeans:
 
     tracks: Mapping[str, TrackIds]
     blend: float = 0.5
+
+
+def link_sightings(
+    samples: Sequence[FrameSample],
+    looks: Sequence[Mapping[str, Detections]],
+    settings: TrackerSettings,
+    *,
+    blend: float = 0.5,
+    second_weight: float = SECOND_WEIGHT,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> TrackletMeans:
+    """The tracklets of detections, linked by what a search ranks by.
+
+    Args:
+        samples: the frames, with cameras and times.
+        looks: frame name -> Detections of the joint model, and of the crop model where there is one.
+        settings: of the tracker.
+        blend: see `TrackletMeans`.
+        second_weight: share of the crop model.
+        on_progress: called with (frames done, all frames).
+    """
+    found = looks[0] if len(looks) == 1 else fused_detections(looks[0], looks[1], second_weight)
+    return TrackletMeans(track_frames(samples, found, settings, on_progress=on_progress), blend)
 
 
 def compare_stages(

@@ -18,15 +18,19 @@ class RankedBy:
         model: fingerprint of the model that made the gallery's embeddings.
         second_stage: fingerprint of the crop model, None where it takes no part.
         second_weight: its share in the similarity, None without one.
+        tracklet_blend: share of their tracklet's mean in the gallery's embeddings, None where they are as they were
+            seen: means are nearer to one another, so the same similarity says less.
     """
 
     model: str
     second_stage: str | None = None
     second_weight: float | None = None
+    tracklet_blend: float | None = None
 
     def __str__(self) -> str:
-        alone = self.second_stage is None
-        return f"model {self.model}" + ("" if alone else f" with second stage {self.second_stage} at {self.share}")
+        second = "" if self.second_stage is None else f" with second stage {self.second_stage} at {self.share}"
+        averaged = "" if self.tracklet_blend is None else f" over --tracklets at {self.tracklet_blend:g}"
+        return f"model {self.model}{second}{averaged}"
 
     @property
     def share(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from search.tracker import TrackerSettings
 from tools.evaluate import SearchFormat
 from tools.outcome import Outcome, table
 from tools.progress import Progress
@@ -31,6 +32,9 @@ def calibrate(
     possible_rate: float = 0.1,
     second_weight: float = 0.8,
     mirrored: bool = False,
+    tracklets: bool = False,
+    tracklet_blend: float = 0.5,
+    tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
     probes: Probes = "auto",
     same_camera: bool = False,
     unlabelled: Literal["ignore", "negative"] = "ignore",
@@ -48,7 +52,8 @@ def calibrate(
 
     The thresholds are stored in a JSON beside the model (model.calibration.json), which itself is not touched; they
     belong to these weights and, with --second-stage, to this crop model and its share. With both stages the joint model
-    alone is calibrated too. Use people and footage like those that will be searched, and none that trained the model.
+    alone is calibrated too. Galleries with and without --tracklets want a calibration each.
+    Use people and footage like those that will be searched, and none that trained the model.
 
     Args:
         root: the data set's folder; its split "gallery" is used.
@@ -61,6 +66,9 @@ def calibrate(
         possible_rate: share of them that may be called possible or a match.
         second_weight: share of the second stage, as it will be given to `find`.
         mirrored: for galleries indexed with --mirrored.
+        tracklets: for galleries indexed with --tracklets; the whole of each tracklet is averaged.
+        tracklet_blend: as for `index`; so is `tracker`.
+        tracker: how sightings are linked.
         probes: whom to look for: the data set's queries, or one sighting of each person in each camera; by default the
             queries where it has any.
         same_camera: a person's sightings by the probe's own camera count as found too.
@@ -105,10 +113,14 @@ def calibrate(
     looks = [found.by_frame] if crops is None else [found.by_frame, found.second]
     stacked = [stacked_embeddings(samples, look) for look in looks]
     asked, probe_rows, failures = _probes(search, queries, samples, people, stacked)
+    blend = tracklet_blend if tracklets else None
+    if tracklets:
+        stacked = _averaged(samples, looks, tracker, tracklet_blend, second_weight)
     kind = "crop" if queries and queries[0].crop is not None else "box"
     data = LabelledData(root.resolve().name, probe_kind=kind, unlabelled=unlabelled)
     fitted = []
-    for label, by, searches in _searches(search, (asked, probe_rows), (people, stacked), second_weight, same_camera):
+    seen = (people, stacked)
+    for label, by, searches in _searches(search, (asked, probe_rows), seen, second_weight, same_camera, blend):
         with Progress(f"Calibrating {label}", unit="similarity"):
             fitted.append(
                 (label, fit(searches, by, data, match_rate=match_rate, possible_rate=possible_rate, seed=seed))
@@ -169,6 +181,7 @@ def _searches(
     sightings: "tuple[People, list[Tensor]]",
     second_weight: float,
     same_camera: bool,
+    blend: float | None,
 ) -> "list[tuple[str, Any, Searches]]":
     """(name, whose similarity, searches) of the first stage, and of both together."""
     from search.cascade import fused
@@ -178,12 +191,27 @@ def _searches(
     (asked, rows), (people, stacked) = probes, sightings
     first = Searches(asked, rows[0], people, stacked[0], same_camera)
     if len(stacked) == 1:
-        return [("one stage", search.ranked_by(), first)]
+        return [("one stage", search.ranked_by(tracklet_blend=blend), first)]
     both = [fused(first_look, second_look, second_weight) for first_look, second_look in (rows, stacked)]
+    alone = RankedBy(search.model_fingerprint, tracklet_blend=blend)
+    together = search.ranked_by(second_weight, tracklet_blend=blend)
     return [
-        ("joint model alone", RankedBy(search.model_fingerprint), first),
-        ("both stages", search.ranked_by(second_weight), Searches(asked, both[0], people, both[1], same_camera)),
+        ("joint model alone", alone, first),
+        ("both stages", together, Searches(asked, both[0], people, both[1], same_camera)),
     ]
+
+
+def _averaged(
+    samples: "Sequence[FrameSample]", looks: list[Any], tracker: TrackerSettings, blend: float, second_weight: float
+) -> "list[Tensor]":
+    """What each stage saw, with a share of the tracklets' means."""
+    from search.labelled_people import stacked_embeddings
+    from search.stages import link_sightings
+    from search.tracking import averaged
+
+    with Progress("Linking") as progress:
+        linked = link_sightings(samples, looks, tracker, blend=blend, second_weight=second_weight, on_progress=progress)
+    return [stacked_embeddings(samples, averaged(look, linked.tracks, blend=linked.blend)) for look in looks]
 
 
 def _text(label: str, calibration: "Calibration") -> str:

@@ -226,12 +226,10 @@ def _rankings(name: str, looks: Any, queries: Any, cascade: Any, shared: dict[st
 
 def _linked(samples: Any, looks: Sequence[Any], tracker: TrackerSettings, blend: float, second_weight: float) -> Any:
     """The detections' tracklets, linked by what the search ranks by."""
-    from search.stages import TrackletMeans, fused_detections
-    from search.tracking import track_frames
+    from search.stages import link_sightings
 
-    found = looks[0] if len(looks) == 1 else fused_detections(looks[0], looks[1], second_weight)
     with Progress("Linking") as progress:
-        return TrackletMeans(track_frames(samples, found, tracker, on_progress=progress), blend)
+        return link_sightings(samples, looks, tracker, blend=blend, second_weight=second_weight, on_progress=progress)
 
 
 def _summary(tracks: Mapping[str, Any]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from tools.outcome import Outcome
 from tools.times import parse_time
 
 if TYPE_CHECKING:
+    from search.gallery_description import GalleryDescription
     from search.pipeline import PersonSearch
     from search.results import RankedSightings
 
@@ -101,7 +102,7 @@ def find(
             pictures = [read_image(path) for path in crop or []]
             answer = search.find(store, crop=pictures, combine=combine, cascade=cascade, **filters)
             origin = None
-        text = "\n".join([*_verdict(answer, model, second_stage), answer.to_table()])
+        text = "\n".join([*_verdict(answer, store.description, model, second_stage), answer.to_table()])
         if html is not None:
             used = [f"{name} {value}" for name, value in filters.items() if value is not None]
             write_find_page(html, answer, store, pictures, note="; ".join(used), probe_frame=origin)
@@ -114,16 +115,22 @@ def find(
     return Outcome(text, figures)
 
 
-def _verdict(answer: "RankedSightings", model: Path | None, second_stage: Path | None) -> list[str]:
+def _verdict(
+    answer: "RankedSightings", gallery: "GalleryDescription", model: Path | None, second_stage: Path | None
+) -> list[str]:
     """Whether the person is there, or how to get to know it."""
     if answer.verdict is not None:
         verdict = answer.verdict
         return [verdict.headline(), verdict.meaning(), *(f"but {doubt}" for doubt in verdict.doubts()), ""]
     if not answer.no_verdict:
         return []
+    from search.gallery_description import is_mirrored
+
     given = {"--model": model, "--second-stage": second_stage}
-    options = " ".join(f"{name} {path}" for name, path in given.items() if path is not None)
-    remedy = f"`personsearch calibrate LABELLED_DATA {options}`"
+    options = [f"{name} {path}" for name, path in given.items() if path is not None]
+    options += ["--mirrored"] if is_mirrored(gallery.model_fingerprint) else []
+    options += ["--tracklets"] if gallery.tracklet_blend is not None else []
+    remedy = f"`personsearch calibrate LABELLED_DATA {' '.join(options)}`"
     return [f"no verdict, scores only order the sightings: {answer.no_verdict}; {remedy} makes one", ""]
 
 

@@ -91,6 +91,33 @@ def test_without_its_own_calibration_find_says_how_to_get_one(
     assert "is damaged" in capsys.readouterr().err
 
 
+def test_averaged_galleries_have_thresholds_of_their_own(
+    model: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / model.name
+    shutil.copy(model, own)
+    shutil.copy(model.with_name("plaza.calibration.json"), tmp_path)
+    words = ["index", str(square / "test.json"), "--gallery", str(tmp_path / "people"), "--model", str(own)]
+    assert main([*words, "--tracklets"]) == 0
+    find = ["find", str(tmp_path / "people"), "--model", str(own), *probe(square), "--limit", "1"]
+    capsys.readouterr()
+    assert main(find) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("no verdict, ")
+    assert "over --tracklets at 0.5" in first
+    assert f"`personsearch calibrate LABELLED_DATA --model {own} --tracklets` makes one" in first
+    words = ["calibrate", str(square), "--model", str(own), "--tracklets", "--json", str(tmp_path / "c.json")]
+    assert main([*words, "--match-rate", "0.05", "--possible-rate", "0.25"]) == 0
+    blends = [
+        one["ranked_by"]["tracklet_blend"]
+        for one in json.loads((tmp_path / "plaza.calibration.json").read_text())["calibrations"]
+    ]
+    assert blends == [None, 0.5]
+    capsys.readouterr()
+    assert main(find) == 0
+    assert ": best similarity " in capsys.readouterr().out.splitlines()[0]
+
+
 def test_sightings_are_probes_where_nobody_wrote_queries(
     model: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
