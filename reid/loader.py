@@ -65,18 +65,23 @@ class TrainingCrops:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def batch(self, epoch: int, rows: NDArray[np.int64]) -> CropBatch:
-        """The batch of these rows; a row that stands twice is augmented twice, each in its own way."""
+    def batch(self, epoch: int, draws: NDArray[np.int64]) -> CropBatch:
+        """A batch, or a part of one: the same crops whatever the parts are.
+
+        Args:
+            epoch: of the augmentation.
+            draws: (B, 2) of `placed`; a row that stands twice is augmented twice, each in its own way.
+        """
         pictures: list[NDArray[np.uint8]] = []
         kept: list[int] = []
         failures: list[tuple[str, str]] = []
-        for position, row in enumerate(rows.tolist()):
+        for row, place in draws.tolist():
             try:
                 crop = self._crop(row)
             except ImageError as error:
                 failures.append((self.samples[row].name, error.reason))
                 continue
-            seed = np.random.SeedSequence([self._seed, epoch, row, position]).generate_state(1)[0]
+            seed = np.random.SeedSequence([self._seed, epoch, row, place]).generate_state(1)[0]
             pictures.append(self._transform(crop, int(seed)))
             kept.append(row)
         images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) if pictures else torch.empty(0, 3, 0, 0)
@@ -92,6 +97,11 @@ class TrainingCrops:
         return crop
 
 
+def placed(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(B, 2) of a whole batch's (B,) rows: each with its place in the batch."""
+    return np.stack([rows, np.arange(len(rows))], axis=1)
+
+
 def load_crop_batches(
     crops: TrainingCrops, batches: Sequence[NDArray[np.int64]], *, epoch: int, workers: int
 ) -> Iterator[CropBatch]:
@@ -99,8 +109,8 @@ def load_crop_batches(
 
     Args:
         crops: what the batches index.
-        batches: rows of `crops`, in the order to yield them.
+        batches: (B, 2) rows of `crops` and places (`placed`), in the order to yield them.
         epoch: of the augmentation.
         workers: threads that work ahead, two batches each; 0 loads in the calling thread.
     """
-    return mapped_ahead(lambda rows: crops.batch(epoch, rows), batches, workers=workers, ahead=2 * workers)
+    return mapped_ahead(lambda draws: crops.batch(epoch, draws), batches, workers=workers, ahead=2 * workers)

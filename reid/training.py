@@ -23,7 +23,7 @@ from datasets.transforms import CropAugmentation, CropTransform
 from reid.batch_rows import gather_rows_with_gradient
 from reid.criteria import IdentityCriterion, LossConfig
 from reid.embedding import crop_features
-from reid.loader import CropBatch, TrainingCrops, load_crop_batches
+from reid.loader import CropBatch, TrainingCrops, load_crop_batches, placed
 from reid.optimizing import parameter_groups
 from reid.run_files import digest_of
 from reid.sphere_reid import CropFeatures, SphereReID
@@ -214,13 +214,15 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
             self.criterion.initialise(found.features, torch.from_numpy(self.ids[found.rows]), camera_index)
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        """Rows of the crops, P x K a batch."""
+        """(P x K, 2) rows of the crops and their places in the batch."""
         config = self.config
         if config.sampler == "balanced":
-            return balanced_batches(
+            drawn = balanced_batches(
                 self.ids, persons=config.persons, images=config.images, seed=config.seed, epoch=epoch
             )
-        return shuffled_batches(len(self.ids), config.persons * config.images, seed=config.seed, epoch=epoch)
+        else:
+            drawn = shuffled_batches(len(self.ids), config.persons * config.images, seed=config.seed, epoch=epoch)
+        return [placed(rows) for rows in drawn]
 
     def load(self, epoch: int, batches: Sequence[NDArray[np.int64]]) -> Iterator[CropBatch]:
         """Decoded and augmented ahead of the network."""
@@ -279,11 +281,11 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
         )
 
     def _loader_speed(self) -> float:
-        rows = self.batches(0)[0]
-        self.crops.batch(0, rows)
+        draws = self.batches(0)[0]
+        self.crops.batch(0, draws)
         begun = time.perf_counter()
-        self.crops.batch(0, rows)
-        return len(rows) / (time.perf_counter() - begun)
+        self.crops.batch(0, draws)
+        return len(draws) / (time.perf_counter() - begun)
 
 
 def described(sample: CropSample) -> bytes:

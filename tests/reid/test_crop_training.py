@@ -15,7 +15,7 @@ from datasets.samples import CropSample
 from datasets.transforms import CropAugmentation, CropTransform
 from reid.criteria import LossConfig
 from reid.embedding import crop_features, embed_crops, identical_crops
-from reid.loader import TrainingCrops, load_crop_batches
+from reid.loader import TrainingCrops, load_crop_batches, placed
 from reid.periodic import PeriodicEvaluation
 from reid.run_files import DivergedError
 from reid.sphere_reid import SphereReID, SphereReIDConfig
@@ -146,7 +146,7 @@ def test_rates_along_a_cosine(tmp_path: Path, samples: list[CropSample]) -> None
 
 def test_threads_change_nothing(samples: list[CropSample]) -> None:
     transform = CropTransform(CropAugmentation(erase=0.5, color=0.2, pad=2), resize=(36, 18), window=(32, 16))
-    batches = [np.array([0, 0, 5, 11]), np.array([3, 2, 1, 0])] * 3
+    batches = [placed(np.array(rows)) for rows in ([0, 0, 5, 11], [3, 2, 1, 0])] * 3
 
     def loaded(workers: int) -> list[torch.Tensor]:
         crops = TrainingCrops(samples, transform, seed=4, cameras={0: 0, 1: 1}, cache_megabytes=workers)
