@@ -62,10 +62,12 @@ def main() -> None:
     )
     if arguments.resume:
         run.resume()
-    run.run(lambda step, total, figures: time.sleep(arguments.pause))
+    summary = run.run(lambda step, total, figures: time.sleep(arguments.pause))
     rank = run._fabric.global_rank
     state = {"model": run.model.state_dict(), "criterion": run.criterion.state_dict()}
     torch.save(state, arguments.run / f"end{rank}.pt")
+    names = sorted(name for name, _ in summary.failures)
+    (arguments.run / f"failures{rank}.txt").write_text("\n".join(names), encoding="utf-8")
 
 
 if __name__ == "__main__":

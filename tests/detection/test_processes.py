@@ -1,6 +1,7 @@
 """Several processes train as one would; a killed run goes on as if nothing had happened."""
 
 import csv
+import dataclasses
 import os
 import pickle
 import signal
@@ -78,6 +79,19 @@ def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path:
         difference = float((first[name].double() - value.double()).abs().max()) if value.numel() else 0.0
         assert difference < 1e-5, f"{name} differs by {difference} from one process's"
     assert alone["criterion.losses.toim.pool.filled"].any()
+
+
+def test_a_frame_that_one_process_cannot_read_holds_up_none(tmp_path: Path, samples: Path) -> None:
+    """The part of a batch whose frames one process lacks is left out by both, and both name the frames."""
+    frames = pickle.loads(samples.read_bytes())
+    broken = [dataclasses.replace(frame, path=tmp_path / f"gone{number}.png") for number, frame in enumerate(frames)]
+    samples.write_bytes(pickle.dumps([*broken[:2], *frames[2:]]))
+    finish(start(*TORCHRUN, free_port(), PROGRAM, samples, tmp_path / "two", "--accumulate", 2, "--epochs", 2))
+    assert 1 <= len(curve(tmp_path / "two")["step"]) <= 4
+    first, second = end(tmp_path / "two", 0), end(tmp_path / "two", 1)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    named = [(tmp_path / "two" / f"failures{rank}.txt").read_text().splitlines() for rank in (0, 1)]
+    assert named == [[frame.name for frame in frames[:2]]] * 2
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(tmp_path: Path, samples: Path) -> None:
