@@ -91,6 +91,26 @@ def test_without_its_own_calibration_find_says_how_to_get_one(
     assert "is damaged" in capsys.readouterr().err
 
 
+def test_an_exported_model_takes_its_calibration_along(
+    model: Path, gallery: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "passed_on.safetensors"
+    assert main(["export", str(model), str(file)]) == 0
+    capsys.readouterr()
+    assert main(["find", str(gallery), "--model", str(file), *probe(square), "--limit", "1"]) == 0
+    assert ": best similarity " in capsys.readouterr().out.splitlines()[0]
+    file.unlink()
+    assert main(["export", str(model), str(file)]) == 2
+    assert "passed_on.calibration.json exists; remove it" in capsys.readouterr().err
+    assert not file.exists()
+    shutil.copy(model, tmp_path / "damaged.safetensors")
+    (tmp_path / "damaged.calibration.json").write_text("{", encoding="utf-8")
+    words = ["export", str(tmp_path / "damaged.safetensors"), str(tmp_path / "other.safetensors"), "--half"]
+    assert main(words) == 1
+    assert "is damaged" in capsys.readouterr().err
+    assert (tmp_path / "other.safetensors").is_file()
+
+
 def test_averaged_galleries_have_thresholds_of_their_own(
     model: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
