@@ -31,8 +31,11 @@ from reid.training_run import EpochReport, RunSummary, StepReport, TrainingRun
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-JOINT_LOSSES = LossConfig(sphere=0.0, oim=1.0, oim_queue=500)
-"""Online instance matching alone, as the joint model was published; the queue has PRW's length, CUHK-SYSU's is 5000."""
+JOINT_LOSSES = LossConfig(sphere=0.0, oim=1.0, oim_queue=500, toim_scale=10.0, triplet_unit_length=True)
+"""Online instance matching alone, as the joint model was published; the queue has PRW's length, CUHK-SYSU's is 5000.
+
+Embeddings have unit length here, as they are searched: without a scale TOIM's gradient would be nearly constant.
+"""
 
 
 @dataclass(frozen=True)

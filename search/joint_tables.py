@@ -33,9 +33,6 @@ JOINT_FIGURES: dict[JointFigure, str] = {
 JointFigures = dict[JointFigure, float]
 OnProgress = Callable[[int, int, str], None]
 
-TOIM_SCALE = 10.0
-"""Embeddings have unit length, as they are searched; without a scale TOIM's gradient would be nearly constant."""
-
 
 @dataclass(frozen=True)
 class JointRecipe:
@@ -167,7 +164,7 @@ def parts_table(base: JointRecipe) -> JointTable:
 
 
 def joint_tables(base: JointRecipe) -> list[JointTable]:
-    """All tables around one recipe."""
+    """All tables around one recipe; what is the same line in two of them is trained once."""
     return [loss_table(base), toim_table(base), parts_table(base)]
 
 
@@ -307,9 +304,8 @@ class JointTableRun:
 
 
 def _only(losses: LossConfig, **weights: float) -> LossConfig:
-    """Other losses by weight, their settings as they are, at unit length where a loss can be told to."""
+    """Other losses by weight, their settings as they are."""
     settings: dict[str, Any] = dict.fromkeys(LOSSES, 0.0) | weights
-    settings |= {"toim_scale": TOIM_SCALE, "triplet_unit_length": True}
     return dataclasses.replace(losses, **settings)
 
 

@@ -41,3 +41,9 @@ def test_a_less_sure_detection_falls_behind() -> None:
     weighted = evaluate_search(class_weighted(found), [query], look)
     assert (plain.top1, weighted.top1) == (0, 1)
     assert class_weighted({"empty": Detections(box[:0], torch.zeros(0), look[:0])})["empty"].embeddings.shape == (0, 2)
+
+
+def test_what_stands_in_two_tables_is_trained_once() -> None:
+    losses, toim, parts = joint_tables(JointRecipe())
+    assert losses.rows[0].recipe.key() == parts.rows[0].recipe.key() == JointRecipe().key()
+    assert losses.rows[2].recipe.key() == toim.rows[0].recipe.key()
