@@ -15,7 +15,9 @@ from reid.weight_files import is_model_file
 _log = logging.getLogger(__name__)
 
 
-def start_model(weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, *, seed: int) -> PersonSearchRCNN:
+def start_model(
+    weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, *, seed: int, new_head: bool = False
+) -> PersonSearchRCNN:
     """A joint model to train, on the GPU when there is one.
 
     Args:
@@ -24,8 +26,15 @@ def start_model(weights: str, detector: DetectorConfig, embedding: EmbeddingConf
         detector: structure of the detector, unless the weights bring theirs.
         embedding: structure of the embedding head, likewise.
         seed: of the weights that stay random.
+        new_head: of a model file only the detector is taken, and the structure is the one asked for; the embedding head
+            is random.
+
+    Raises:
+        ValueError: of a model file with `new_head`, another structure.
     """
-    if is_model_file(weights, FORMAT):
+    if new_head:
+        model = _with_detector_of(weights, detector, embedding, seed)
+    elif is_model_file(weights, FORMAT):
         model = load_model(weights, device="cpu")
         if model.detector_config.frozen_norm:
             freeze_early_stages(model)
@@ -38,8 +47,31 @@ def start_model(weights: str, detector: DetectorConfig, embedding: EmbeddingConf
     return _ready(model)
 
 
+def _with_detector_of(
+    weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, seed: int
+) -> PersonSearchRCNN:
+    if not is_model_file(weights, FORMAT):
+        raise ValueError(f"a new head goes on the detector of a joint model's file, weights are {weights}")
+    trained = load_model(weights, device="cpu")
+    torch.manual_seed(seed)
+    model = PersonSearchRCNN(detector, embedding)
+    own, taken = model.detector.state_dict(), trained.detector.state_dict()
+    wrong = [name for name in own.keys() | taken.keys() if name not in own or name not in taken]
+    wrong += [name for name in own.keys() & taken.keys() if own[name].shape != taken[name].shape]
+    if wrong:
+        other = [name for name, value in vars(trained.detector_config).items() if value != getattr(detector, name)]
+        raise ValueError(
+            f"{weights} holds another detector than was asked for ({len(wrong)} parameters differ, {min(wrong)} among "
+            f"them); give its structure, which departs in {', '.join(other) or 'nothing that is an option'}"
+        )
+    model.detector.load_state_dict(taken)
+    if detector.frozen_norm:
+        freeze_early_stages(model)
+    return model
+
+
 def resumed_model(
-    run_directory: Path, weights: str, detector: DetectorConfig, embedding: EmbeddingConfig
+    run_directory: Path, weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, *, new_head: bool = False
 ) -> PersonSearchRCNN:
     """The model of a run to go on with; published weights are not needed again.
 
@@ -48,14 +80,15 @@ def resumed_model(
         weights: as in the run's first call.
         detector: likewise.
         embedding: likewise.
+        new_head: likewise.
 
     Raises:
         FileNotFoundError: there is no model yet.
         ValueError: the structure asked for is not the run's.
     """
     model = load_model(run_directory, device="cpu")
-    if not is_model_file(weights, FORMAT):
-        asked = {"detector": pretrained_structure(detector, weights), "embedding": embedding}
+    if new_head or not is_model_file(weights, FORMAT):
+        asked = {"detector": detector if new_head else pretrained_structure(detector, weights), "embedding": embedding}
         for part, own in (("detector", model.detector_config), ("embedding", model.embedding_config)):
             for name, value in vars(own).items():
                 if getattr(asked[part], name) != value:

@@ -135,10 +135,10 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         fabric: "Fabric | None" = None,
     ) -> None:
         ids = np.concatenate([sample.person_ids for sample in samples]) if samples else np.empty(0, np.int64)
-        if not (ids >= 0).any():
+        if not (len(ids) if losses.none else (ids >= 0).any()):
+            what = "no box of a person" if losses.none else "no person with an identity, expected some person_id >= 0"
             raise ValueError(
-                f"{len(samples)} training frames hold no person with an identity, expected some person_id >= 0; "
-                f"check the split with `personsearch data check`"
+                f"{len(samples)} training frames hold {what}; check the split with `personsearch data check`"
             )
         if losses.metric_on != "embedding":
             raise ValueError(f"metric_on is {losses.metric_on!r}, expected 'embedding': boxes have no pooled features")
@@ -146,7 +146,7 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         self.loss_config = losses
         self.augmentation = augmentation or FrameAugmentation()
         self.notes = notes or {}
-        self.identities = int(ids.max()) + 1
+        self.identities = max(0, int(ids.max()) + 1)
         cameras = sorted({sample.camera for sample in samples if sample.camera is not None}, key=str)
         self.frames = TrainingFrames(
             samples,
@@ -161,7 +161,7 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
             losses,
             embedding_dim=model.embedding_dim,
             feature_dim=model.embedding_dim,
-            identities=self.identities,
+            identities=max(1, self.identities),
             cameras=max(1, len(cameras)),
         ).to(model.device)
         steps_per_epoch = -(-len(samples) // config.batch_size)

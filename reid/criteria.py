@@ -87,10 +87,13 @@ class LossConfig:
             weight = self.weight(name)
             if not (weight >= 0 and math.isfinite(weight)):
                 raise ValueError(f"the weight of {name} is {weight}, expected a number >= 0")
-        if not any(self.weight(name) for name in LOSSES):
-            raise ValueError(f"every loss has the weight 0, expected one of {', '.join(LOSSES)} above 0")
         if self.metric_on not in ("embedding", "pooled"):
             raise ValueError(f"metric_on is {self.metric_on!r}, expected 'embedding' or 'pooled'")
+
+    @property
+    def none(self) -> bool:
+        """Whether every loss is left out."""
+        return not any(self.weight(name) for name in LOSSES)
 
     def weight(self, name: LossName) -> float:
         """The weight of a loss, 0 where it is left out."""
@@ -149,13 +152,14 @@ class IdentityCriterion(nn.Module):
 
         Returns:
             Scalars by `names`: "loss", the sum by weight, and every part before it is weighted. A batch without
-            labelled rows has zeros with their graph.
+            labelled rows, or a criterion without losses, has zeros with their graph.
 
         Raises:
             ValueError: shapes disagree, or an identity is not below the number of identities.
         """
         parts = {name: loss(self._rows(name, features), person_index) for name, loss in self._named_losses()}
-        weighted = torch.stack([self.config.weight(name) * part for name, part in parts.items()])
+        nothing = 0 * features.embedding.sum()
+        weighted = torch.stack([nothing, *(self.config.weight(name) * part for name, part in parts.items())])
         return {"loss": weighted.sum(), **{f"loss_{name}": part for name, part in parts.items()}}
 
     @torch.no_grad()

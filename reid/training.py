@@ -21,7 +21,7 @@ from datasets.samplers import balanced_batches, shuffled_batches
 from datasets.samples import Camera, CropSample
 from datasets.transforms import CropAugmentation, CropTransform
 from reid.batch_rows import gather_rows_with_gradient
-from reid.criteria import IdentityCriterion, LossConfig
+from reid.criteria import LOSSES, IdentityCriterion, LossConfig
 from reid.embedding import crop_features
 from reid.loader import CropBatch, TrainingCrops, load_crop_batches, placed
 from reid.optimizing import parameter_groups
@@ -129,7 +129,7 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
         fabric: the processes that train together.
 
     Raises:
-        ValueError: fewer than two people.
+        ValueError: fewer than two people, or no loss.
     """
 
     model: SphereReID
@@ -155,6 +155,8 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
                 f"identity; check the folder and the split"
             )
         self.model = model
+        if losses.none:
+            raise ValueError(f"every loss has the weight 0, expected one of {', '.join(LOSSES)} above 0")
         if losses.triplet and config.persons // config.accumulate < 2:
             raise ValueError(
                 f"{config.persons} persons in {config.accumulate} parts leave no two in a part for triplets; lower "

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from reid.criteria import LOSSES, LossConfig
 from reid.run_files import RESUME_FILE, digest_of
 from reid.settings import departures
 from reid.shared_work import require_same_data, work_through, write_whole
+from reid.weight_files import model_file
 from search.inference import detect_split, embed_queries
 from search.protocols import evaluate_search
 from search.stages import class_weighted
@@ -44,7 +45,8 @@ class JointRecipe:
         losses: the identity losses.
         training: how.
         augmentation: of the frames.
-        weights: "none", "imagenet", "coco" or a file.
+        weights: "none", "imagenet", "coco" or a file, see `detection.start.start_model`.
+        new_head: of a model's file only the detector is the start.
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -53,6 +55,7 @@ class JointRecipe:
     training: JointTrainingConfig = field(default_factory=JointTrainingConfig)
     augmentation: FrameAugmentation = field(default_factory=FrameAugmentation)
     weights: str = "none"
+    new_head: bool = False
 
     def key(self) -> str:
         """12 hexadecimal digits of all that decides the trained model and departs from the defaults."""
@@ -208,7 +211,8 @@ class JointTableRun:
         Returns:
             For each table a result for each line.
         """
-        require_same_data(self.output, self._digests())
+        starts = {row.recipe.weights for table in tables for row in table.rows}
+        require_same_data(self.output, self._digests() | self._start_digests(starts))
         pending = {
             one.key(): (one, row)
             for seed in self.seeds
@@ -244,6 +248,12 @@ class JointTableRun:
         asked = [f"{query.frame} {query.crop} {query.person_id} {query.camera}\n".encode() for query in self.queries]
         return digests | {"queries": digest_of(asked)}
 
+    @staticmethod
+    def _start_digests(weights: Iterable[str]) -> dict[str, str]:
+        """Of the files that trainings start from, as another file may take the name of one."""
+        files = {one: model_file(one) for one in weights if model_file(one).is_file()}
+        return {f"weights {one}": hashlib.sha256(file.read_bytes()).hexdigest() for one, file in files.items()}
+
     def directory(self, recipe: JointRecipe) -> Path:
         """Where a training lies."""
         return self.output / "trainings" / recipe.key()
@@ -254,11 +264,11 @@ class JointTableRun:
         if done.is_file():
             return
         resume = (directory / RESUME_FILE).is_file()
-        structure = (recipe.detector, recipe.embedding)
+        start = (recipe.weights, recipe.detector, recipe.embedding)
         if resume:
-            model = resumed_model(directory, recipe.weights, *structure)
+            model = resumed_model(directory, *start, new_head=recipe.new_head)
         else:
-            model = start_model(recipe.weights, *structure, seed=recipe.training.seed)
+            model = start_model(*start, seed=recipe.training.seed, new_head=recipe.new_head)
         trainer = JointTrainer(
             model,
             self.train,

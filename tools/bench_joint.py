@@ -59,6 +59,7 @@ def joint(
     training: JointTrainingConfig = JointTrainingConfig(),  # noqa: B008
     augmentation: FrameAugmentation = FrameAugmentation(),  # noqa: B008
     weights: str = "none",
+    new_head: bool = False,
 ) -> Outcome:
     """Train and measure tables of joint models: each line has the same budget and is trained with every seed.
 
@@ -79,13 +80,19 @@ def joint(
         losses: the identity losses of the table parts.
         training: the recipe.
         augmentation: how far training frames depart from the recorded ones.
-        weights: what every training starts from.
+        weights: what every training starts from. A model file of this project goes with --new-head: the lines differ in
+            structure and losses, so its detector alone is their common start.
+        new_head: every embedding head begins anew, with the line's seed.
     """
     from datasets import load_frames, load_queries
+    from detection.checkpoints import FORMAT
     from reid.processes import require_one_process
+    from reid.weight_files import is_model_file
 
     require_one_process("bench joint")
-    base = JointRecipe(detector, embedding, losses, training, augmentation, weights)
+    if is_model_file(weights, FORMAT) and not new_head:
+        raise ValueError(f"--weights {weights} is a joint model, whose structure every line would have; add --new-head")
+    base = JointRecipe(detector, embedding, losses, training, augmentation, weights, new_head)
     chosen = _chosen(joint_tables(base), tables)
     data = root or _rendered(output / "square", square)
     train, gallery = (load_frames(format, data, split) for split in ("train", "gallery"))

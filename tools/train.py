@@ -23,6 +23,7 @@ def joint(
     format: FrameFormat = "custom",  # noqa: A002 - the option is called --format
     also: list[Path] | None = None,
     weights: str = "none",
+    new_head: bool = False,
     resume: bool = False,
     detector: DetectorConfig = DetectorConfig(),  # noqa: B008 - frozen
     embedding: EmbeddingConfig = EmbeddingConfig(),  # noqa: B008
@@ -42,10 +43,13 @@ def joint(
         also: more data sets of the same layout to train on: square2,square3; people and cameras of each are its own.
         weights: none, imagenet, coco, a .pth/.safetensors file of torchvision's structure, or a model.safetensors of
             this project whose weights are the start (the structure is then that file's).
+        new_head: of that model.safetensors take the detector alone; the embedding head begins anew, and the structure
+            is the one asked for, of which the detector's must be the file's.
         resume: go on from the last resume point of the output folder.
         detector: structure of the detector.
         embedding: structure of the embedding head.
-        losses: the identity losses, added to those of the detector by their weights; the Sphere loss is off here.
+        losses: the identity losses, added to those of the detector by their weights; the Sphere loss is off here. With
+            --losses.oim 0 alone there is none, and the detector learns from boxes that need no identities.
         training: the recipe.
         augmentation: how far training frames depart from the recorded ones.
     """
@@ -61,9 +65,9 @@ def joint(
     read = {str(part): read_frames(format, part, "train") for part in roots}
     samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
     if resume:
-        model = resumed_model(output, weights, detector, embedding)
+        model = resumed_model(output, weights, detector, embedding, new_head=new_head)
     else:
-        model = start_model(weights, detector, embedding, seed=training.seed)
+        model = start_model(weights, detector, embedding, seed=training.seed, new_head=new_head)
     notes = {"data": [f"{format} {part.name}" for part in roots], "weights": Path(weights).name, "seed": training.seed}
     trainer = JointTrainer(
         model,
@@ -83,6 +87,7 @@ def joint(
             "roots": [str(part) for part in roots],
             "format": format,
             "weights": weights,
+            "new_head": new_head,
         }
         parts: dict[str, Any] = {"detector": model.detector_config, "embedding": model.embedding_config}
         parts |= {"losses": losses, "training": training, "augmentation": augmentation}

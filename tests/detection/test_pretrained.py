@@ -1,5 +1,6 @@
 """Published weights: the loading path with local files of the same structure, as there is no network in a test."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from torchvision.ops import FrozenBatchNorm2d
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.pretrained import COCO, IMAGENET, load_pretrained, pretrained_structure
-from detection.start import start_model
+from detection.start import resumed_model, start_model
 
 EMBEDDING = EmbeddingConfig(dimension=8, pool_height=4, pool_width=2, channels=8)
 MOBILENET = DetectorConfig(
@@ -190,3 +191,33 @@ def test_a_training_may_start_from_a_model_of_this_project(
     assert started.embedding_config == tiny_embedding
     for name, value in tiny_model.state_dict().items():
         assert torch.equal(value, started.state_dict()[name].cpu()), name
+
+
+def test_a_training_may_take_the_detector_alone_of_a_model(
+    tmp_path: Path, tiny_model: PersonSearchRCNN, tiny_detector: DetectorConfig
+) -> None:
+    """Its head begins anew, in another structure too, and by the seed; the detector's structure must be the file's."""
+    from detection.checkpoints import save_model
+
+    file = str(tmp_path / "model.safetensors")
+    save_model(Path(file), tiny_model)
+    wide = dataclasses.replace(tiny_detector, min_size=tiny_detector.min_size + 16)
+    head = EmbeddingConfig(dimension=12, channels=16, refined=True)
+    one, same, other = (start_model(file, wide, head, seed=seed, new_head=True) for seed in (1, 1, 2))
+    assert (one.detector_config, one.embedding_config) == (wide, head)
+    for name, value in tiny_model.detector.state_dict().items():
+        assert torch.equal(value, one.detector.state_dict()[name].cpu()), name
+    heads = [
+        torch.cat([value.flatten() for value in model.embedding_head.parameters()]) for model in (one, same, other)
+    ]
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+    narrow = dataclasses.replace(tiny_detector, pyramid_channels=8)
+    with pytest.raises(ValueError, match="give its structure, which departs in pyramid_channels"):
+        start_model(file, narrow, head, seed=1, new_head=True)
+    with pytest.raises(ValueError, match="detector of a joint model's file, weights are imagenet"):
+        start_model("imagenet", tiny_detector, head, seed=1, new_head=True)
+    save_model(tmp_path / "run" / "model.safetensors", one)
+    assert resumed_model(tmp_path / "run", file, wide, head, new_head=True).embedding_config == head
+    with pytest.raises(ValueError, match=r"was trained with embedding\.refined = True"):
+        resumed_model(tmp_path / "run", file, wide, dataclasses.replace(head, refined=False), new_head=True)

@@ -203,6 +203,26 @@ def test_resuming_with_other_data_of_the_same_size_is_refused(
         trainer(tmp_path / "run", moved, tiny_detector, tiny_embedding, config).resume()
 
 
+def test_a_detector_learns_from_boxes_without_identities(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    unknown = [dataclasses.replace(one, person_ids=np.full_like(one.person_ids, -1)) for one in frames]
+    arguments = (tiny_detector, tiny_embedding, CONFIG, LossConfig(sphere=0))
+    summary = trainer(tmp_path / "boxes", unknown, *arguments).run()
+    assert summary.identities == 0
+    losses = [float(row["loss"]) for row in rows(tmp_path / "boxes")]
+    assert losses[-1] < losses[0]
+    assert {row["loss_identity"] for row in rows(tmp_path / "boxes")} == {"0"}
+    with pytest.raises(ValueError, match="hold no person with an identity"):
+        trainer(tmp_path / "people", unknown, tiny_detector, tiny_embedding)
+    empty = [
+        dataclasses.replace(one, person_ids=one.person_ids[:0], boxes=one.boxes[:0], original_ids=None)
+        for one in frames
+    ]
+    with pytest.raises(ValueError, match="hold no box of a person"):
+        trainer(tmp_path / "nobody", empty, *arguments)
+
+
 def test_resuming_with_another_structure_is_refused(
     tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
 ) -> None:

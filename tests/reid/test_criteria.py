@@ -189,13 +189,22 @@ def test_config_is_filled_by_a_command_line() -> None:
         ({"sphere": -1.0}, "weight of sphere is -1"),
         ({"center": float("nan")}, "weight of center is nan"),
         ({"toim": float("inf")}, "weight of toim is inf"),
-        ({"sphere": 0.0}, "every loss has the weight 0"),
         ({"metric_on": "neck"}, "'neck', expected 'embedding' or 'pooled'"),
     ],
 )
 def test_impossible_configs_are_refused(arguments: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         LossConfig(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_criterion_without_losses_moves_nothing() -> None:
+    criterion = IdentityCriterion(LossConfig(sphere=0), embedding_dim=4, feature_dim=4, identities=2)
+    embedding = torch.randn(3, 4, requires_grad=True)
+    parts = criterion(CropFeatures(embedding, embedding), torch.tensor([0, 1, -1]))
+    parts["loss"].backward()
+    assert criterion.names == tuple(parts) == ("loss",)
+    assert embedding.grad is not None
+    assert not embedding.grad.any()
 
 
 PROCESS = """
