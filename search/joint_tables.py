@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,6 @@ from reid.criteria import LOSSES, LossConfig
 from reid.run_files import RESUME_FILE, digest_of
 from reid.settings import departures
 from reid.shared_work import require_same_data, work_through, write_whole
-from reid.weight_files import model_file
 from search.inference import detect_split, embed_queries
 from search.protocols import evaluate_search
 from search.stages import class_weighted
@@ -46,7 +45,7 @@ class JointRecipe:
         training: how.
         augmentation: of the frames.
         weights: "none", "imagenet", "coco" or a file, see `detection.start.start_model`.
-        new_head: of a model's file only the detector is the start.
+        start: another training whose detector is the start instead, under a new embedding head.
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -55,7 +54,7 @@ class JointRecipe:
     training: JointTrainingConfig = field(default_factory=JointTrainingConfig)
     augmentation: FrameAugmentation = field(default_factory=FrameAugmentation)
     weights: str = "none"
-    new_head: bool = False
+    start: "JointRecipe | None" = None
 
     def key(self) -> str:
         """12 hexadecimal digits of all that decides the trained model and departs from the defaults."""
@@ -166,6 +165,18 @@ def parts_table(base: JointRecipe) -> JointTable:
     return JointTable("parts", "Parts of the joint model", rows)
 
 
+def on_common_detector(base: JointRecipe, epochs: int) -> JointRecipe:
+    """A recipe that begins on a detector which has learnt from the boxes alone, the same one for every seed.
+
+    Args:
+        base: the recipe; the detector is trained by its seed.
+        epochs: of the detector's training.
+    """
+    training = dataclasses.replace(base.training, epochs=epochs)
+    detector = dataclasses.replace(base, losses=_only(base.losses), training=training)
+    return dataclasses.replace(base, weights="none", start=detector)
+
+
 def joint_tables(base: JointRecipe) -> list[JointTable]:
     """All tables around one recipe; what is the same line in two of them is trained once."""
     return [loss_table(base), toim_table(base), parts_table(base)]
@@ -211,8 +222,7 @@ class JointTableRun:
         Returns:
             For each table a result for each line.
         """
-        starts = {row.recipe.weights for table in tables for row in table.rows}
-        require_same_data(self.output, self._digests() | self._start_digests(starts))
+        require_same_data(self.output, self._digests())
         pending = {
             one.key(): (one, row)
             for seed in self.seeds
@@ -220,10 +230,12 @@ class JointTableRun:
             for row in table.rows
             for one in [row.recipe.with_seed(seed)]
         }
-        steps = {
-            key: one.training.epochs * -(-len(self.train) // one.training.batch_size)
-            for key, (one, _) in pending.items()
+        starts = {
+            one.start.key(): (one.start, JointRow("the common detector", one.start))
+            for one, _ in pending.values()
+            if one.start is not None
         }
+        steps = {key: self._steps(one) for key, (one, _) in (starts | pending).items()}
         done: list[str] = []
 
         def do(key: str, item: tuple[JointRecipe, JointRow]) -> None:
@@ -235,24 +247,23 @@ class JointTableRun:
                     on_progress(begun + step, sum(steps.values()), row.label)
 
             self._train(recipe, report)
-            self._figures(row, self.directory(recipe))
+            if key not in starts:
+                self._figures(row, self.directory(recipe))
             done.append(key)
             report(steps[key])
 
-        work_through(pending, directory=lambda item: self.directory(item[0]), do=do)
+        for part in (starts, pending):
+            work_through(part, directory=lambda item: self.directory(item[0]), do=do)
         return [[self._measure(row) for row in table.rows] for table in tables]
+
+    def _steps(self, recipe: JointRecipe) -> int:
+        return recipe.training.epochs * -(-len(self.train) // recipe.training.batch_size)
 
     def _digests(self) -> dict[str, str]:
         splits = {"train": self.train, "gallery": self.gallery}
         digests = {name: digest_of([described(sample) for sample in part]) for name, part in splits.items()}
         asked = [f"{query.frame} {query.crop} {query.person_id} {query.camera}\n".encode() for query in self.queries]
         return digests | {"queries": digest_of(asked)}
-
-    @staticmethod
-    def _start_digests(weights: Iterable[str]) -> dict[str, str]:
-        """Of the files that trainings start from, as another file may take the name of one."""
-        files = {one: model_file(one) for one in weights if model_file(one).is_file()}
-        return {f"weights {one}": hashlib.sha256(file.read_bytes()).hexdigest() for one, file in files.items()}
 
     def directory(self, recipe: JointRecipe) -> Path:
         """Where a training lies."""
@@ -264,11 +275,13 @@ class JointTableRun:
         if done.is_file():
             return
         resume = (directory / RESUME_FILE).is_file()
-        start = (recipe.weights, recipe.detector, recipe.embedding)
+        new_head = recipe.start is not None
+        weights = recipe.weights if recipe.start is None else str(self.directory(recipe.start))
         if resume:
-            model = resumed_model(directory, *start, new_head=recipe.new_head)
+            model = resumed_model(directory, weights, recipe.detector, recipe.embedding, new_head=new_head)
         else:
-            model = start_model(*start, seed=recipe.training.seed, new_head=recipe.new_head)
+            seed = recipe.training.seed
+            model = start_model(weights, recipe.detector, recipe.embedding, seed=seed, new_head=new_head)
         trainer = JointTrainer(
             model,
             self.train,

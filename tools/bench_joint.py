@@ -21,6 +21,7 @@ from search.joint_tables import (
     JointTable,
     JointTableRun,
     joint_tables,
+    on_common_detector,
 )
 from tools.outcome import Outcome, table
 from tools.progress import Progress
@@ -59,7 +60,7 @@ def joint(
     training: JointTrainingConfig = JointTrainingConfig(),  # noqa: B008
     augmentation: FrameAugmentation = FrameAugmentation(),  # noqa: B008
     weights: str = "none",
-    new_head: bool = False,
+    detector_epochs: int = 0,
 ) -> Outcome:
     """Train and measure tables of joint models: each line has the same budget and is trained with every seed.
 
@@ -80,9 +81,9 @@ def joint(
         losses: the identity losses of the table parts.
         training: the recipe.
         augmentation: how far training frames depart from the recorded ones.
-        weights: what every training starts from. A model file of this project goes with --new-head: the lines differ in
-            structure and losses, so its detector alone is their common start.
-        new_head: every embedding head begins anew, with the line's seed.
+        weights: what every training starts from: none, imagenet, coco or a file of torchvision's structure.
+        detector_epochs: first train a detector on the boxes alone for so many epochs, once, from these weights; every
+            line begins on it, under an embedding head of its own. 0 does not.
     """
     from datasets import load_frames, load_queries
     from detection.checkpoints import FORMAT
@@ -90,9 +91,13 @@ def joint(
     from reid.weight_files import is_model_file
 
     require_one_process("bench joint")
-    if is_model_file(weights, FORMAT) and not new_head:
-        raise ValueError(f"--weights {weights} is a joint model, whose structure every line would have; add --new-head")
-    base = JointRecipe(detector, embedding, losses, training, augmentation, weights, new_head)
+    if is_model_file(weights, FORMAT):
+        raise ValueError(f"--weights {weights} is a joint model, whose structure and losses every line would inherit")
+    if detector_epochs < 0:
+        raise ValueError(f"--detector-epochs {detector_epochs}, expected 0 or more")
+    base = JointRecipe(detector, embedding, losses, training, augmentation, weights)
+    if detector_epochs:
+        base = on_common_detector(base, detector_epochs)
     chosen = _chosen(joint_tables(base), tables)
     data = root or _rendered(output / "square", square)
     train, gallery = (load_frames(format, data, split) for split in ("train", "gallery"))

@@ -7,7 +7,7 @@ import torch
 
 from datasets.samples import Query
 from detection.detections import Detections
-from search.joint_tables import JointRecipe, joint_tables
+from search.joint_tables import JointRecipe, joint_tables, on_common_detector
 from search.protocols import evaluate_search
 from search.stages import class_weighted
 
@@ -47,3 +47,14 @@ def test_what_stands_in_two_tables_is_trained_once() -> None:
     losses, toim, parts = joint_tables(JointRecipe())
     assert losses.rows[0].recipe.key() == parts.rows[0].recipe.key() == JointRecipe().key()
     assert losses.rows[2].recipe.key() == toim.rows[0].recipe.key()
+
+
+def test_a_common_detector_is_one_training() -> None:
+    base = on_common_detector(JointRecipe(), 3)
+    lines = [row.recipe.with_seed(seed) for seed in (0, 1) for table in joint_tables(base) for row in table.rows]
+    assert base.start is not None
+    assert {line.start.key() for line in lines if line.start is not None} == {base.start.key()}
+    assert all(line.start is not None for line in lines)
+    assert base.start.losses.none
+    assert base.start.training.epochs == 3
+    assert base.key() != JointRecipe().key()
