@@ -216,6 +216,7 @@ class _FramePictures:
         self._encoded: dict[tuple[str, str], str | None] = {}
 
     def picture(self, sighting: Sighting) -> dict[str, object] | None:
+        """What the page needs of a sighting's frame, None where it cannot be read any more."""
         key = (sighting.source, sighting.frame)
         if key not in self._encoded:
             image = self._read(sighting)

@@ -70,21 +70,9 @@ def training(
         samples = _frames(Path(folder), count, (frame_height, frame_width), people, identities, seed)
         config = dataclasses.replace(training, epochs=1, seed=seed, checkpoint_steps=count + 1)
         trainer = JointTrainer(model, samples, Path(folder) / "run", config=config, losses=losses)
-        speeds: list[float] = []
-        ends: list[float] = []
-        with Progress("Training", unit="step") as progress:
-
-            def after(step: int, total: int, figures: dict[str, float]) -> None:
-                speeds.append(figures["images_per_second"])
-                ends.append(time.perf_counter())
-                progress(step, total, loss=figures["loss"])
-
-            trainer.run(after)
-    whole = training.batch_size * steps / (ends[-2] - ends[warmup_steps - 1])
+        whole, network = _speeds(trainer, warmup_steps)
     on_gpu = model.device.type == "cuda"
-    # ru_maxrss is in kilobytes, on macOS in bytes.
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    peak = torch.cuda.max_memory_reserved() if on_gpu else resident
+    peak = _peak_memory(on_gpu)
     figures: dict[str, Any] = {
         "device": torch.cuda.get_device_name() if on_gpu else platform.processor() or platform.machine(),
         "backbone": detector.backbone,
@@ -92,7 +80,7 @@ def training(
         "batch_size": training.batch_size,
         "steps": steps,
         "frames_per_second": whole,
-        "frames_per_second_network": float(np.median(speeds[warmup_steps:-1])),
+        "frames_per_second_network": network,
         "peak_memory_gigabytes": peak / 1e9,
         "torch": torch.__version__,
     }
@@ -101,10 +89,37 @@ def training(
         ["backbone", detector.backbone],
         ["input", f"{detector.min_size} x {detector.max_size}, {training.batch_size} frames a step"],
         ["frames/s, with the loader", f"{whole:.2f}"],
-        ["frames/s, network alone", f"{figures['frames_per_second_network']:.2f}"],
+        ["frames/s, network alone", f"{network:.2f}"],
         [f"peak memory, GB ({'of the GPU' if on_gpu else 'of the process'})", f"{peak / 1e9:.2f}"],
     ]
     return Outcome(f"{table(['training', 'joint model'], rows)}\n{PUBLISHED}", figures)
+
+
+def _speeds(trainer: JointTrainer, warmup_steps: int) -> tuple[float, float]:
+    """Frames a second of all but the first steps and the last: with the loader, and of the network alone."""
+    speeds: list[float] = []
+    ends: list[float] = []
+    with Progress("Training", unit="step") as progress:
+
+        def after(step: int, total: int, figures: dict[str, float]) -> None:
+            speeds.append(figures["images_per_second"])
+            ends.append(time.perf_counter())
+            progress(step, total, loss=figures["loss"])
+
+        trainer.run(after)
+    steps = len(ends) - 1 - warmup_steps
+    whole = trainer.config.batch_size * steps / (ends[-2] - ends[warmup_steps - 1])
+    return whole, float(np.median(speeds[warmup_steps:-1]))
+
+
+def _peak_memory(on_gpu: bool) -> float:
+    """Bytes: of the GPU what torch has reserved, elsewhere what the process has had."""
+    import torch
+
+    if on_gpu:
+        return torch.cuda.max_memory_reserved()
+    # ru_maxrss is in kilobytes, on macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _frames(

@@ -261,6 +261,7 @@ class _Facade:
         self.along, self.normal, self.length = _wall_frame(start, end)
 
     def rectangle(self, left: float, right: float, low: float, high: float, colour: Array, out: float = 0.0) -> None:
+        """A flat piece of the wall, metres along it and above the ground, `out` metres before it."""
         corners = [(left, low), (right, low), (right, high), (left, high)]
         vertices = np.array([self.origin + self.along * u + (0, 0, v) + self.normal * out for u, v in corners])
         self.mesh.add(vertices, np.array([[0, 1, 2, 3]]), colour)

@@ -97,12 +97,14 @@ class _Poser:
         self.positions = self.joints.copy()
 
     def set(self, bone: int, rotation: Array, parent: int | None = None) -> None:
+        """Turn a bone (3, 3), and hang it on its parent, whose turn stands already."""
         self.rotations[bone] = rotation
         if parent is not None:
             offset = self.joints[bone] - self.joints[parent]
             self.positions[bone] = self.rotations[parent] @ offset + self.positions[parent]
 
     def pose(self, lift: float = 0.0) -> Pose:
+        """The body as it stands now, `lift` metres higher, the bicycle left on the ground."""
         self.positions[:BICYCLE, 2] += lift
         return Pose(self.rotations, self.positions, self.joints)
 

@@ -72,6 +72,7 @@ class _Visit:
 
     @property
     def end(self) -> float:
+        """The second at which the path is walked to its end, its pause counted."""
         return self.start + (len(self.path) - 1) * 0.25 / self.speed + self.pause
 
     def at(self, second: float) -> Placement | None:
