@@ -115,10 +115,12 @@ class JointRowResult:
 def loss_table(base: JointRecipe) -> JointTable:
     """The TOIM paper's Table 3 for full frames: each identity loss on the sampled boxes of a detector.
 
-    TOIM's Pooled Table starts empty here: there is no softmax model whose output could fill it, as in the paper.
+    TOIM's Pooled Table starts empty here: there is no softmax model whose output could fill it, as in the paper. Two
+    losses weigh twice as much against the detector's as one, so OIM has a line at twice its weight too.
     """
     losses = {
         "OIM": _only(base.losses, oim=1.0),
+        "OIM, weight 2": _only(base.losses, oim=2.0),
         "TOIM": _only(base.losses, toim=1.0),
         "OIM + TOIM": _only(base.losses, oim=1.0, toim=1.0),
         "Softmax": _only(base.losses, softmax=1.0),

@@ -46,7 +46,7 @@ def test_a_less_sure_detection_falls_behind() -> None:
 def test_what_stands_in_two_tables_is_trained_once() -> None:
     losses, toim, parts = joint_tables(JointRecipe())
     assert losses.rows[0].recipe.key() == parts.rows[0].recipe.key() == JointRecipe().key()
-    assert losses.rows[2].recipe.key() == toim.rows[0].recipe.key()
+    assert losses.rows[3].recipe.key() == toim.rows[0].recipe.key()
 
 
 def test_a_common_detector_is_one_training() -> None:
