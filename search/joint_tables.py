@@ -26,9 +26,9 @@ from search.stages import class_weighted
 
 JointFigure = Literal["detection_ap", "mean_ap", "top1"]
 JOINT_FIGURES: dict[JointFigure, str] = {
-    "detection_ap": "detection AP@0.5",
-    "mean_ap": "search mAP",
-    "top1": "search top-1",
+    "detection_ap": "AP@0.5",
+    "mean_ap": "mAP",
+    "top1": "top-1",
 }
 JointFigures = dict[JointFigure, float]
 OnProgress = Callable[[int, int, str], None]

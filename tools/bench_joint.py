@@ -149,7 +149,7 @@ def _chosen(known: list[JointTable], keys: list[str] | None) -> list[JointTable]
 
 def _lines(results: Sequence[JointRowResult]) -> tuple[list[str], list[list[str]]]:
     """A line for each result: means with half the range over seeds, differences of search mAP to the first line."""
-    header = ["", *JOINT_FIGURES.values(), "mAP against the first", "minutes"]
+    header = ["", *JOINT_FIGURES.values(), "mAP gain", "minutes"]
     lines = []
     for result in results:
         gains = [
@@ -186,7 +186,10 @@ def _write_page(
     sections = []
     for one, rows in zip(chosen, results):
         header, lines = _lines(rows)
-        note = "Means over the seeds with half their range; percent. Gains are means of the gains of each seed."
+        note = (
+            "AP@0.5 of detection, mAP and top-1 of search, in percent: means over the seeds with half their range. "
+            "Gains are against the first line, means of the gains of each seed."
+        )
         by_seed = [
             [row.label, str(seed), *(f"{figures[name]:.1f}" for name in JOINT_FIGURES)]
             for row in rows
@@ -200,10 +203,12 @@ def _write_page(
                 curves=[loss_curve({row.label: row.directory for row in rows}, "loss_identity")],
             )
         )
-    settings = departures(base)
+    settings = departures(dataclasses.replace(base, start=None))
     assert isinstance(settings, dict)
+    if base.start is not None:
+        settings["start"] = f"a detector, {base.start.training.epochs} epochs on the boxes alone"
     recipe = [
-        [f"{part}.{name}", str(value)]
+        [f"{part}.{name}".rstrip("."), str(value)]
         for part, values in settings.items()
         for name, value in (values.items() if isinstance(values, dict) else [("", values)])
     ]
