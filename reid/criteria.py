@@ -158,8 +158,9 @@ class IdentityCriterion(nn.Module):
             ValueError: shapes disagree, or an identity is not below the number of identities.
         """
         parts = {name: loss(self._rows(name, features), person_index) for name, loss in self._named_losses()}
-        nothing = 0 * features.embedding.sum()
-        weighted = torch.stack([nothing, *(self.config.weight(name) * part for name, part in parts.items())])
+        if not parts:
+            return {"loss": 0 * features.embedding.sum()}
+        weighted = torch.stack([self.config.weight(name) * part for name, part in parts.items()])
         return {"loss": weighted.sum(), **{f"loss_{name}": part for name, part in parts.items()}}
 
     @torch.no_grad()
