@@ -14,6 +14,7 @@ from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
 from detection.metrics import recall_and_ap
+from detection.pretrained import pretrained_structure
 from detection.start import resumed_model, start_model
 from detection.training import JOINT_LOSSES, JointTrainer, JointTrainingConfig, described
 from reid.criteria import LOSSES, LossConfig
@@ -174,6 +175,8 @@ def on_common_detector(base: JointRecipe, epochs: int) -> JointRecipe:
         base: the recipe; the detector is trained by its seed.
         epochs: of the detector's training.
     """
+    # Published weights freeze BatchNorm, in the common detector and so in every line on it.
+    base = dataclasses.replace(base, detector=pretrained_structure(base.detector, base.weights))
     training = dataclasses.replace(base.training, epochs=epochs)
     detector = dataclasses.replace(base, losses=_only(base.losses), training=training)
     return dataclasses.replace(base, weights="none", start=detector)

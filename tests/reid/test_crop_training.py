@@ -138,6 +138,11 @@ def test_rates_of_the_papers_schedule(tmp_path: Path, samples: list[CropSample])
     np.testing.assert_allclose(rates, [5e-5, 5.25e-4, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5])
 
 
+def test_a_training_of_crops_needs_a_loss(tmp_path: Path, samples: list[CropSample]) -> None:
+    with pytest.raises(ValueError, match="every loss has the weight 0"):
+        trainer(tmp_path, samples, losses=LossConfig(sphere=0.0))
+
+
 def test_rates_along_a_cosine(tmp_path: Path, samples: list[CropSample]) -> None:
     config = CropTrainingConfig(epochs=11, persons=4, workers=0, warmup_epochs=1, schedule="cosine")
     factor = trainer(tmp_path, samples, config).schedule.lr_lambdas[0]

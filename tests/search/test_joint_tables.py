@@ -58,3 +58,8 @@ def test_a_common_detector_is_one_training() -> None:
     assert base.start.losses.none
     assert base.start.training.epochs == 3
     assert base.key() != JointRecipe().key()
+    published = on_common_detector(JointRecipe(weights="imagenet"), 3)
+    assert published.start is not None
+    assert published.start.weights == "imagenet"
+    assert published.detector.frozen_norm
+    assert published.detector == published.start.detector, "else the line could not load it"
