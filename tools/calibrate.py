@@ -66,7 +66,8 @@ def calibrate(
         possible_rate: share of them that may be called possible or a match.
         second_weight: share of the second stage, as it will be given to `find`.
         mirrored: for galleries indexed with --mirrored.
-        tracklets: for galleries indexed with --tracklets; the whole of each tracklet is averaged.
+        tracklets: for galleries indexed with --tracklets; the whole of each tracklet is averaged. With --same-camera a
+            probe that is a sighting has a share in the means it is compared with, which flatters the shares found.
         tracklet_blend: as for `index`; so is `tracker`.
         tracker: how sightings are linked.
         probes: whom to look for: the data set's queries, or one sighting of each person in each camera; by default the
