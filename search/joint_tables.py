@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from datasets.samples import FrameSample, Query
 from datasets.transforms import FrameAugmentation
+from detection.backbones import BackboneName
 from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
@@ -21,9 +22,10 @@ from reid.criteria import LOSSES, LossConfig
 from reid.run_files import RESUME_FILE, digest_of
 from reid.settings import departures
 from reid.shared_work import require_same_data, work_through, write_whole
+from search.cascade import Cascade
+from search.context import ContextSize
 from search.inference import detect_split, embed_queries
-from search.protocols import evaluate_search
-from search.stages import class_weighted
+from search.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED, compare_stages
 
 JointFigure = Literal["detection_ap", "mean_ap", "top1"]
 JOINT_FIGURES: dict[JointFigure, str] = {
@@ -73,12 +75,12 @@ class JointRow:
     Args:
         label: what it is called.
         recipe: what is trained.
-        class_weighted: similarities are multiplied by the detections' confidence.
+        stage: how the trained model searches: `search.stages.PLAIN`, WEIGHTED, CONTEXT or RERANKED.
     """
 
     label: str
     recipe: JointRecipe
-    class_weighted: bool = False
+    stage: str = PLAIN
 
 
 @dataclass(frozen=True)
@@ -158,14 +160,23 @@ def parts_table(base: JointRecipe) -> JointTable:
         JointRow("refined boxes", refined),
         JointRow("norm-aware embedding", norm_aware),
         JointRow("refined boxes, norm-aware", both),
-        JointRow("refined, norm-aware, class-weighted similarity", both, class_weighted=True),
-        JointRow("class-weighted similarity", base, class_weighted=True),
+        JointRow("refined, norm-aware, class-weighted similarity", both, stage=WEIGHTED),
+        JointRow("class-weighted similarity", base, stage=WEIGHTED),
         JointRow("sure boxes count more in the table", _with(base, training={"sure_updates": True})),
         JointRow("moving average of the weights", _with(base, training={"ema_decay": 0.99})),
         JointRow("several sizes", _with(base, detector={"train_sizes": sizes})),
         JointRow("larger input", _with(base, detector=larger)),
+        JointRow("context matching at search", base, stage=CONTEXT),
+        JointRow("k-reciprocal at search", base, stage=RERANKED),
     )
     return JointTable("parts", "Parts of the joint model", rows)
+
+
+def backbone_table(base: JointRecipe) -> JointTable:
+    """Other trunks; one that begins on a detector begins on one of its own, which has learnt as long."""
+    names = dict.fromkeys((base.detector.backbone, "resnet50", "convnext_tiny", "swin_t"))
+    rows = tuple(JointRow(name, _with_backbone(base, name)) for name in names)
+    return JointTable("backbones", "Trunks of the detector", rows)
 
 
 def on_common_detector(base: JointRecipe, epochs: int) -> JointRecipe:
@@ -183,8 +194,13 @@ def on_common_detector(base: JointRecipe, epochs: int) -> JointRecipe:
 
 
 def joint_tables(base: JointRecipe) -> list[JointTable]:
-    """All tables around one recipe; what is the same line in two of them is trained once."""
-    return [loss_table(base), toim_table(base), parts_table(base)]
+    """All tables around one recipe; what is the same line in two of them is trained once.
+
+    Weights of a whole detector ("coco" or a file) fit one trunk, so there is no table of trunks with them.
+    """
+    tables = [loss_table(base), toim_table(base), parts_table(base)]
+    weights = (base.start or base).weights
+    return [*tables, backbone_table(base)] if weights in ("none", "imagenet") else tables
 
 
 class JointTableRun:
@@ -228,38 +244,33 @@ class JointTableRun:
             For each table a result for each line.
         """
         require_same_data(self.output, self._digests())
-        pending = {
-            one.key(): (one, row)
-            for seed in self.seeds
-            for table in tables
-            for row in table.rows
-            for one in [row.recipe.with_seed(seed)]
-        }
-        starts = {
-            one.start.key(): (one.start, JointRow("the common detector", one.start))
-            for one, _ in pending.values()
-            if one.start is not None
+        pending: dict[str, tuple[JointRecipe, list[JointRow]]] = {}
+        for seed in self.seeds:
+            for row in (row for table in tables for row in table.rows):
+                one = row.recipe.with_seed(seed)
+                pending.setdefault(one.key(), (one, []))[1].append(row)
+        starts: dict[str, tuple[JointRecipe, list[JointRow]]] = {
+            one.start.key(): (one.start, []) for one, _ in pending.values() if one.start is not None
         }
         steps = {key: self._steps(one) for key, (one, _) in (starts | pending).items()}
         done: list[str] = []
 
-        def do(key: str, item: tuple[JointRecipe, JointRow]) -> None:
-            recipe, row = item
+        def do(key: str, item: tuple[JointRecipe, list[JointRow]]) -> None:
+            recipe, rows = item
             begun = sum(steps[one] for one in done)
 
             def report(step: int) -> None:
                 if on_progress is not None:
-                    on_progress(begun + step, sum(steps.values()), row.label)
+                    on_progress(begun + step, sum(steps.values()), rows[0].label if rows else "a detector to begin on")
 
             self._train(recipe, report)
-            if key not in starts:
-                self._figures(row, self.directory(recipe))
+            self._measure(self.directory(recipe), [row.stage for row in rows])
             done.append(key)
             report(steps[key])
 
         for part in (starts, pending):
             work_through(part, directory=lambda item: self.directory(item[0]), do=do)
-        return [[self._measure(row) for row in table.rows] for table in tables]
+        return [[self._result(row) for row in table.rows] for table in tables]
 
     def _steps(self, recipe: JointRecipe) -> int:
         return recipe.training.epochs * -(-len(self.train) // recipe.training.batch_size)
@@ -301,34 +312,48 @@ class JointTableRun:
         summary = trainer.run(lambda step, _total, _figures: report(step))
         write_whole(done, {"seconds": summary.seconds})
 
-    def _measure(self, row: JointRow) -> JointRowResult:
-        recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
-        directories = [self.directory(recipe) for recipe in recipes]
-        seconds = [
-            float(json.loads((directory / "training.json").read_text(encoding="utf-8"))["seconds"])
-            for directory in directories
-        ]
-        figures = [self._figures(row, directory) for directory in directories]
-        return JointRowResult(row.label, figures, seconds, directories[0])
-
-    def _figures(self, row: JointRow, directory: Path) -> JointFigures:
-        path = directory / f"figures{'-class-weighted' if row.class_weighted else ''}.json"
-        if path.is_file():
-            stored: JointFigures = json.loads(path.read_text(encoding="utf-8"))
-            return stored
+    def _measure(self, directory: Path, stages: Sequence[str]) -> None:
+        """Write the figures of a trained model that are not there yet: one detection for all ways to search."""
+        missing = {stage for stage in stages if not _figures_file(directory, stage).is_file()}
+        if not missing:
+            return
         model = load_model(directory)
         found = detect_split(model, self.gallery).by_frame
         seen = embed_queries(model, self.queries, self.gallery)
         readable = [sample for sample in self.gallery if sample.name in found]
         _, ap = recall_and_ap([found[sample.name] for sample in readable], [sample.boxes for sample in readable])
-        metrics = evaluate_search(class_weighted(found) if row.class_weighted else found, seen.queries, seen.embeddings)
-        figures: JointFigures = {
-            "detection_ap": 100 * ap,
-            "mean_ap": 100 * metrics.mean_ap,
-            "top1": 100 * metrics.top1,
-        }
-        write_whole(path, figures)
-        return figures
+        searches = compare_stages(
+            [(found, seen.embeddings)],
+            seen.queries,
+            Cascade(rerank=RERANKED in missing),
+            weighted=WEIGHTED in missing,
+            context=ContextSize() if CONTEXT in missing else None,
+        )
+        for stage in missing:
+            metrics = searches[stage]
+            figures: JointFigures = {
+                "detection_ap": 100 * ap,
+                "mean_ap": 100 * metrics.mean_ap,
+                "top1": 100 * metrics.top1,
+            }
+            write_whole(_figures_file(directory, stage), figures)
+
+    def _result(self, row: JointRow) -> JointRowResult:
+        directories = [self.directory(row.recipe.with_seed(seed)) for seed in self.seeds]
+        seconds = [float(_read_json(directory / "training.json")["seconds"]) for directory in directories]
+        figures: list[JointFigures] = []
+        for directory in directories:
+            self._measure(directory, [row.stage])
+            figures.append(_read_json(_figures_file(directory, row.stage)))
+        return JointRowResult(row.label, figures, seconds, directories[0])
+
+
+def _figures_file(directory: Path, stage: str) -> Path:
+    return directory / ("figures.json" if stage == PLAIN else f"figures-{stage}.json")
+
+
+def _read_json(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _only(losses: LossConfig, **weights: float) -> LossConfig:
@@ -341,3 +366,9 @@ def _with(base: JointRecipe, **changes: Mapping[str, object]) -> JointRecipe:
     """The recipe with some settings of its parts changed: training={"ema_decay": 0.99}."""
     parts = {name: dataclasses.replace(getattr(base, name), **values) for name, values in changes.items()}
     return dataclasses.replace(base, **parts)
+
+
+def _with_backbone(base: JointRecipe, name: BackboneName) -> JointRecipe:
+    start = None if base.start is None else _with_backbone(base.start, name)
+    other = dataclasses.replace(_with(base, detector={"backbone": name}), start=start)
+    return dataclasses.replace(other, detector=pretrained_structure(other.detector, (start or other).weights))

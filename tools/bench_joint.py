@@ -66,14 +66,15 @@ def joint(
 
     losses: OIM, TOIM, OIM + TOIM, Softmax and Triplet on the boxes of full frames. toim: what the TOIM paper leaves
     open there. parts: refined boxes, norm-aware embedding, class-weighted similarity, and what else an argument of
-    `train joint` switches on. Finished trainings in the output folder are not done again, so a run that was cut short
-    goes on, and more tables or seeds can be added later. `--config plaza_tables` is a scale for machines without a GPU.
+    `train joint` or `evaluate search` switches on. backbones: other trunks, with weights none or imagenet. Finished
+    trainings in the output folder are not done again, so a run that was cut short goes on, and more tables or seeds can
+    be added later. `--config plaza_tables` is a scale for machines without a GPU.
 
     Args:
         output: the square, trainings, figures and index.html are written there.
         root: the data set's folder; without it the synthetic square is rendered.
         format: the data set's layout.
-        tables: which: losses, toim, parts; all by default.
+        tables: which: losses, toim, parts, backbones; all by default.
         seeds: every training is done with each; 0, 1 and 2 by default.
         square: the synthetic square.
         detector: structure of the detector of every line, but for what a line changes; so are the following.

@@ -15,7 +15,7 @@ from search.stages import class_weighted
 def test_every_line_differs_from_the_first_and_seeds_differ() -> None:
     base = JointRecipe()
     for table in joint_tables(base):
-        lines = {(row.recipe.key(), row.class_weighted) for row in table.rows}
+        lines = {(row.recipe.key(), row.stage) for row in table.rows}
         assert len(lines) == len(table.rows) == len({row.label for row in table.rows})
         for row in table.rows:
             json.dumps(dataclasses.asdict(row.recipe))
@@ -44,20 +44,24 @@ def test_a_less_sure_detection_falls_behind() -> None:
 
 
 def test_what_stands_in_two_tables_is_trained_once() -> None:
-    losses, toim, parts = joint_tables(JointRecipe())
+    losses, toim, parts, backbones = joint_tables(JointRecipe())
     assert losses.rows[0].recipe.key() == parts.rows[0].recipe.key() == JointRecipe().key()
     assert losses.rows[3].recipe.key() == toim.rows[0].recipe.key()
+    assert backbones.rows[0].recipe.key() == JointRecipe().key()
 
 
 def test_a_common_detector_is_one_training() -> None:
     base = on_common_detector(JointRecipe(), 3)
-    lines = [row.recipe.with_seed(seed) for seed in (0, 1) for table in joint_tables(base) for row in table.rows]
+    *tables, trunks = joint_tables(base)
+    lines = [row.recipe.with_seed(seed) for seed in (0, 1) for table in tables for row in table.rows]
     assert base.start is not None
     assert {line.start.key() for line in lines if line.start is not None} == {base.start.key()}
     assert all(line.start is not None for line in lines)
     assert base.start.losses.none
     assert base.start.training.epochs == 3
     assert base.key() != JointRecipe().key()
+    starts = {row.recipe.start.key() for row in trunks.rows if row.recipe.start is not None}
+    assert len(starts) == len(trunks.rows) == 3, "a trunk begins on a detector of its own"
     published = on_common_detector(JointRecipe(weights="imagenet"), 3)
     assert published.start is not None
     assert published.start.weights == "imagenet"

@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from datasets import load_frames, load_queries
+from detection.checkpoints import load_model
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig
+from detection.training import JointTrainingConfig
+from search.joint_tables import JointRecipe, JointTable, JointTableRun, joint_tables, on_common_detector
 from tools.main import main
 
 TINY = """
@@ -52,4 +58,30 @@ def test_a_table_is_trained_once_and_more_seeds_can_follow(
 
 def test_a_table_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "joint", "--output", str(tmp_path), "--tables", "[loses]"]) == 2
-    assert "--tables loses is not known, expected some of losses, toim, parts" in capsys.readouterr().err
+    assert "--tables loses is not known, expected some of losses, toim, parts, backbones" in capsys.readouterr().err
+
+
+def test_ways_to_search_share_a_training_and_a_trunk_begins_on_a_detector_of_its_own(
+    tmp_path: Path, square: Path
+) -> None:
+    detector = DetectorConfig(
+        backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, anchor_sizes=((24,), (48,), (96,)),
+        anchor_ratios=(2.5,), box_features=16, min_size=96, max_size=200, rpn_post_nms=10, box_batch=16,
+    )  # fmt: skip
+    embedding = EmbeddingConfig(dimension=16, pool_height=8, pool_width=4, channels=16)
+    training = JointTrainingConfig(epochs=1, batch_size=8, workers=0)
+    base = on_common_detector(JointRecipe(detector, embedding, training=training), 1)
+    parts, trunks = (table for table in joint_tables(base) if table.key in ("parts", "backbones"))
+    stages = [row for row in parts.rows if row.recipe == base]
+    swin = [row for row in trunks.rows if row.label == "swin_t"]
+    train, gallery = (load_frames("custom", square, split) for split in ("train", "gallery"))
+    run = JointTableRun(tmp_path, train[:16], gallery, load_queries("custom", square), seeds=[0])
+    results = run.run([JointTable("few", "Some lines", (*stages, *swin))])[0]
+    assert [row.stage for row in stages] == ["joint alone", "class-weighted", "context", "k-reciprocal"]
+    assert len({result.directory for result in results[:-1]}) == 1
+    assert len({result.figures[0]["detection_ap"] for result in results[:-1]}) == 1
+    assert len(list((tmp_path / "trainings").iterdir())) == 4, "two trunks, each a detector and a model on it"
+    trunk = load_model(results[-1].directory).detector_config.backbone
+    assert trunk == swin[0].recipe.detector.backbone == "swin_t"
+    assert swin[0].recipe.start is not None
+    assert load_model(run.directory(swin[0].recipe.start)).detector_config.backbone == "swin_t"
