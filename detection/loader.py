@@ -1,6 +1,6 @@
 """Frames for training, in an order and with an augmentation that depend on seed and epoch alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +44,16 @@ class TrainingFrames(Dataset[Item]):
         samples: the split "train".
         transform: the augmentation.
         seed: of the augmentation.
-        cameras: camera -> camera_index; cameras that are not listed get 0.
+        cameras: camera -> camera_index, None for frames without one; cameras that are not listed get 0.
     """
 
     def __init__(
-        self, samples: Sequence[FrameSample], transform: FrameTransform, *, seed: int, cameras: dict[Camera, int]
+        self,
+        samples: Sequence[FrameSample],
+        transform: FrameTransform,
+        *,
+        seed: int,
+        cameras: Mapping[Camera | None, int],
     ) -> None:
         self.samples = samples
         self.transform = transform
@@ -68,7 +73,7 @@ class TrainingFrames(Dataset[Item]):
         picture = without_regions(picture, sample.ignore, sample.boxes)
         seed = int(np.random.SeedSequence([self.seed, epoch, row]).generate_state(1)[0])
         image, boxes, kept = self.transform(picture, sample.boxes, seed)
-        camera = 0 if sample.camera is None else self.cameras.get(sample.camera, 0)
+        camera = self.cameras.get(sample.camera, 0)
         target = {
             "boxes": torch.from_numpy(boxes),
             "labels": torch.ones(len(boxes), dtype=torch.int64),

@@ -1,7 +1,9 @@
 """The model that a training starts from."""
 
+import dataclasses
 import logging
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,21 +25,20 @@ def start_model(
     Args:
         weights: "none", "imagenet", "coco", a file of torchvision's structure (see `load_pretrained`), or a model file
             of this project, which brings its own structure.
-        detector: structure of the detector, unless the weights bring theirs.
-        embedding: structure of the embedding head, likewise.
+        detector: structure of the detector. Of a model file, what is not at its default here replaces the file's: other
+            sizes of the input, another number of proposals.
+        embedding: structure of the embedding head, likewise: parts that the file has not begin at random.
         seed: of the weights that stay random.
         new_head: of a model file only the detector is taken, and the structure is the one asked for; the embedding head
             is random.
 
     Raises:
-        ValueError: of a model file with `new_head`, another structure.
+        ValueError: of a model file, a structure that its weights do not fit.
     """
     if new_head:
         model = _with_detector_of(weights, detector, embedding, seed)
     elif is_model_file(weights, FORMAT):
-        model = load_model(weights, device="cpu")
-        if model.detector_config.frozen_norm:
-            freeze_early_stages(model)
+        model = _continued(weights, detector, embedding, seed)
     else:
         torch.manual_seed(seed)
         model = PersonSearchRCNN(pretrained_structure(detector, weights), embedding)
@@ -45,6 +46,40 @@ def start_model(
         if random and weights != "none":
             _log.info("weights %s: %d parameters are not in them and start at random", weights, len(random))
     return _ready(model)
+
+
+def _continued(weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, seed: int) -> PersonSearchRCNN:
+    """The model of a file, with what the call asks for and its weights can serve."""
+    trained = load_model(weights, device="cpu")
+    torch.manual_seed(seed)
+    model = PersonSearchRCNN(
+        dataclasses.replace(trained.detector_config, **_asked(detector)),
+        dataclasses.replace(trained.embedding_config, **_asked(embedding)),
+    )
+    own, taken = model.state_dict(), trained.state_dict()
+    if any(name not in own or own[name].shape != value.shape for name, value in taken.items()):
+        parts = (("detector", trained.detector_config, detector), ("embedding", trained.embedding_config, embedding))
+        other = ", ".join(
+            f"{part}.{name} = {getattr(has, name)}, not {value}"
+            for part, has, wanted in parts
+            for name, value in _asked(wanted).items()
+            if getattr(has, name) != value
+        )
+        raise ValueError(
+            f"{weights} has {other}; its weights do not fit that: leave it out, or take its detector alone (--new-head)"
+        )
+    result = model.load_state_dict(taken, strict=False)
+    if result.missing_keys:
+        _log.info("weights %s: %d parameters are not in them and start at random", weights, len(result.missing_keys))
+    if model.detector_config.frozen_norm:
+        freeze_early_stages(model)
+    return model
+
+
+def _asked(config: DetectorConfig | EmbeddingConfig) -> dict[str, Any]:
+    """The fields that are not at their default."""
+    default = type(config)()
+    return {name: value for name, value in vars(config).items() if value != getattr(default, name)}
 
 
 def _with_detector_of(
@@ -87,15 +122,18 @@ def resumed_model(
         ValueError: the structure asked for is not the run's.
     """
     model = load_model(run_directory, device="cpu")
-    if new_head or not is_model_file(weights, FORMAT):
-        asked = {"detector": detector if new_head else pretrained_structure(detector, weights), "embedding": embedding}
-        for part, own in (("detector", model.detector_config), ("embedding", model.embedding_config)):
-            for name, value in vars(own).items():
-                if getattr(asked[part], name) != value:
-                    raise ValueError(
-                        f"{run_directory} was trained with {part}.{name} = {value}, this call has "
-                        f"{getattr(asked[part], name)}; resume with the arguments of the first call"
-                    )
+    if is_model_file(weights, FORMAT) and not new_head:
+        asked = {"detector": _asked(detector), "embedding": _asked(embedding)}
+    else:
+        structure = detector if new_head else pretrained_structure(detector, weights)
+        asked = {"detector": vars(structure), "embedding": vars(embedding)}
+    for part, own in (("detector", model.detector_config), ("embedding", model.embedding_config)):
+        for name, value in asked[part].items():
+            if getattr(own, name) != value:
+                raise ValueError(
+                    f"{run_directory} was trained with {part}.{name} = {getattr(own, name)}, this call has {value}; "
+                    "resume with the arguments of the first call"
+                )
     if model.detector_config.frozen_norm:
         freeze_early_stages(model)
     return _ready(model)

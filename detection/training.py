@@ -20,6 +20,7 @@ from datasets.samples import FrameSample
 from datasets.transforms import FrameAugmentation, FrameTransform
 from detection.checkpoints import save_model
 from detection.joint import JointLosses, PersonSearchRCNN
+from detection.labelled import embed_people
 from detection.loader import Batch, TrainingFrames, load_batches
 from reid.batch_rows import gather_rows_with_gradient, occurrence_rank
 from reid.criteria import IdentityCriterion, LossConfig
@@ -31,10 +32,14 @@ from reid.training_run import EpochReport, RunSummary, StepReport, TrainingRun
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-JOINT_LOSSES = LossConfig(sphere=0.0, oim=1.0, oim_queue=500, toim_scale=10.0, triplet_unit_length=True)
+JOINT_LOSSES = LossConfig(
+    sphere=0.0, oim=1.0, oim_queue=500, toim_scale=10.0, toim_update_length=200, triplet_unit_length=True
+)
 """Online instance matching alone, as the joint model was published; the queue has PRW's length, CUHK-SYSU's is 5000.
 
-Embeddings have unit length here, as they are searched: without a scale TOIM's gradient would be nearly constant.
+Embeddings have unit length here, as they are searched: without a scale TOIM's gradient would be nearly constant. A step
+writes every sampled box of everybody in its frames, some sixty of them, one frame after another: the paper's 20 entries
+would be boxes of the last frame alone, 200 are the people of about three steps.
 """
 
 
@@ -56,6 +61,8 @@ class JointTrainingConfig:
         anchors: which sampled boxes of a person the identity losses count and the tables remember: "all", or "one", the
             box that fits it best.
         sure_updates: tables take less of an embedding whose box fits its person less (by their overlap).
+        initialize_tables: TOIM's Pooled Table starts from what the starting weights make of everybody's true box, as in
+            the paper, and not empty; those weights should tell people apart already.
         group_aspects: batches hold frames of one shape as far as that goes, so that little is padded.
         seed: of weights, order, augmentation and RoI sampling.
         workers: threads that decode and augment ahead of the network; 0 does it between the steps.
@@ -72,6 +79,7 @@ class JointTrainingConfig:
     ema_decay: float = 0.0
     anchors: Literal["all", "one"] = "all"
     sure_updates: bool = False
+    initialize_tables: bool = False
     group_aspects: bool = True
     seed: int = 0
     workers: int = 2
@@ -115,7 +123,7 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         fabric: the processes that train together.
 
     Raises:
-        ValueError: no frames, or no identity is labelled.
+        ValueError: no frames, no identity is labelled, or tables are to be initialized that the losses do not have.
     """
 
     model: PersonSearchRCNN
@@ -142,12 +150,15 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
             )
         if losses.metric_on != "embedding":
             raise ValueError(f"metric_on is {losses.metric_on!r}, expected 'embedding': boxes have no pooled features")
+        if config.initialize_tables and not losses.toim:
+            raise ValueError("initialize_tables is set, but the weight of toim is 0: there is no Pooled Table to fill")
         self.config = config
         self.loss_config = losses
         self.augmentation = augmentation or FrameAugmentation()
         self.notes = notes or {}
         self.identities = max(0, int(ids.max()) + 1)
-        cameras = sorted({sample.camera for sample in samples if sample.camera is not None}, key=str)
+        # Frames without a camera, where others have one, are a camera of their own.
+        cameras = sorted({sample.camera for sample in samples}, key=str)
         self.frames = TrainingFrames(
             samples,
             FrameTransform(self.augmentation),
@@ -162,7 +173,7 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
             embedding_dim=model.embedding_dim,
             feature_dim=model.embedding_dim,
             identities=max(1, self.identities),
-            cameras=max(1, len(cameras)),
+            cameras=len(cameras),
         ).to(model.device)
         steps_per_epoch = -(-len(samples) // config.batch_size)
         total = config.epochs * steps_per_epoch
@@ -193,6 +204,14 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         """Train to the end, from the present step; see `TrainingRun.run`."""
         summary = super().run(on_step, on_epoch)
         return TrainingSummary(**vars(summary), identities=self.identities, frames=len(self.frames))
+
+    def begin(self) -> None:
+        """TOIM's Pooled Table starts from what the starting weights make of the people, where the recipe wants it."""
+        if self.config.initialize_tables:
+            people = embed_people(self.model, self.frames.samples)
+            camera_index = torch.tensor([self.frames.cameras[camera] for camera in people.cameras], dtype=torch.int64)
+            features = CropFeatures(people.embeddings, people.embeddings)
+            self.criterion.initialise(features, people.person_index, camera_index)
 
     def batches(self, epoch: int) -> list[list[tuple[int, int]]]:
         """(epoch, frame) each."""

@@ -341,7 +341,8 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             remembered.append(rows)
         self._average_criterion_gradients()
         if self._run_config.clip_norm:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self._run_config.clip_norm)
+            trained = itertools.chain(self.model.parameters(), self.criterion.parameters())
+            nn.utils.clip_grad_norm_(trained, self._run_config.clip_norm)
         rate = self.optimizer.param_groups[0]["lr"]
         self.optimizer.step()
         self.schedule.step()

@@ -48,7 +48,8 @@ class JointRecipe:
         training: how.
         augmentation: of the frames.
         weights: "none", "imagenet", "coco" or a file, see `detection.start.start_model`.
-        start: another training whose detector is the start instead, under a new embedding head.
+        start: another training whose model is the start instead.
+        new_head: of that model the detector alone, under a new embedding head.
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -58,14 +59,20 @@ class JointRecipe:
     augmentation: FrameAugmentation = field(default_factory=FrameAugmentation)
     weights: str = "none"
     start: "JointRecipe | None" = None
+    new_head: bool = True
 
     def key(self) -> str:
         """12 hexadecimal digits of all that decides the trained model and departs from the defaults."""
         return hashlib.sha256(json.dumps(departures(self), sort_keys=True).encode()).hexdigest()[:12]
 
     def with_seed(self, seed: int) -> "JointRecipe":
-        """The same with another seed."""
-        return dataclasses.replace(self, training=dataclasses.replace(self.training, seed=seed))
+        """The same with another seed; a detector that it only begins on stays the same one."""
+        start = self.start if self.start is None or self.new_head else self.start.with_seed(seed)
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, seed=seed), start=start)
+
+    def starts(self) -> list["JointRecipe"]:
+        """The trainings that have to be done before, in their order."""
+        return [] if self.start is None else [*self.start.starts(), self.start]
 
 
 @dataclass(frozen=True)
@@ -118,8 +125,8 @@ class JointRowResult:
 def loss_table(base: JointRecipe) -> JointTable:
     """The TOIM paper's Table 3 for full frames: each identity loss on the sampled boxes of a detector.
 
-    TOIM's Pooled Table starts empty here: there is no softmax model whose output could fill it, as in the paper. Two
-    losses weigh twice as much against the detector's as one, so OIM has a line at twice its weight too.
+    TOIM's Pooled Table starts empty here, see `toim_table` for the paper's start from softmax. Two losses weigh
+    twice as much against the detector's as one, so OIM has a line at twice its weight too.
     """
     losses = {
         "OIM": _only(base.losses, oim=1.0),
@@ -134,17 +141,21 @@ def loss_table(base: JointRecipe) -> JointTable:
 
 
 def toim_table(base: JointRecipe) -> JointTable:
-    """What the TOIM paper leaves open for full frames, beside OIM + TOIM."""
+    """What the TOIM paper leaves open for full frames, beside OIM + TOIM, and its own way from softmax to TOIM."""
     whole = dataclasses.replace(base, losses=_only(base.losses, oim=1.0, toim=1.0))
     one = dataclasses.replace(whole, training=dataclasses.replace(base.training, anchors="one"))
-    rows = (
+    rows = [
         JointRow("OIM + TOIM, every box of a person", whole),
         JointRow("the best box of a person alone", one),
+        JointRow("Update Table of 20, as for crops", _with(whole, losses={"toim_update_length": 20})),
+        JointRow("Update Table of 1000", _with(whole, losses={"toim_update_length": 1000})),
         JointRow("unlabelled people as negatives", _with(whole, losses={"toim_queue": 20})),
         JointRow("negatives from the Pooled Table", _with(whole, losses={"toim_negatives": "pooled"})),
         JointRow("every negative in the denominator", _with(whole, losses={"toim_denominator": "table"})),
-    )
-    return JointTable("toim", "TOIM on boxes", rows)
+    ]
+    if base.training.epochs > 1:
+        rows.append(JointRow("half Softmax, then TOIM on its filled table", _from_softmax(base)))
+    return JointTable("toim", "TOIM on boxes", tuple(rows))
 
 
 def parts_table(base: JointRecipe) -> JointTable:
@@ -250,7 +261,7 @@ class JointTableRun:
                 one = row.recipe.with_seed(seed)
                 pending.setdefault(one.key(), (one, []))[1].append(row)
         starts: dict[str, tuple[JointRecipe, list[JointRow]]] = {
-            one.start.key(): (one.start, []) for one, _ in pending.values() if one.start is not None
+            start.key(): (start, []) for one, _ in pending.values() for start in one.starts()
         }
         steps = {key: self._steps(one) for key, (one, _) in (starts | pending).items()}
         done: list[str] = []
@@ -269,7 +280,12 @@ class JointTableRun:
             report(steps[key])
 
         for part in (starts, pending):
-            work_through(part, directory=lambda item: self.directory(item[0]), do=do)
+            work_through(
+                part,
+                directory=lambda item: self.directory(item[0]),
+                do=do,
+                first=lambda item: None if item[0].start is None else item[0].start.key(),
+            )
         return [[self._result(row) for row in table.rows] for table in tables]
 
     def _steps(self, recipe: JointRecipe) -> int:
@@ -291,7 +307,7 @@ class JointTableRun:
         if done.is_file():
             return
         resume = (directory / RESUME_FILE).is_file()
-        new_head = recipe.start is not None
+        new_head = recipe.start is not None and recipe.new_head
         weights = recipe.weights if recipe.start is None else str(self.directory(recipe.start))
         if resume:
             model = resumed_model(directory, weights, recipe.detector, recipe.embedding, new_head=new_head)
@@ -372,3 +388,16 @@ def _with_backbone(base: JointRecipe, name: BackboneName) -> JointRecipe:
     start = None if base.start is None else _with_backbone(base.start, name)
     other = dataclasses.replace(_with(base, detector={"backbone": name}), start=start)
     return dataclasses.replace(other, detector=pretrained_structure(other.detector, (start or other).weights))
+
+
+def _from_softmax(base: JointRecipe) -> JointRecipe:
+    """Half of the passes with softmax, the others with TOIM whose Pooled Table that model has filled."""
+    first = base.training.epochs // 2
+    softmax = dataclasses.replace(
+        base,
+        losses=_only(base.losses, softmax=1.0),
+        training=dataclasses.replace(base.training, epochs=first),
+    )
+    training = dataclasses.replace(base.training, epochs=base.training.epochs - first, initialize_tables=True)
+    losses = _only(base.losses, toim=1.0)
+    return dataclasses.replace(base, weights="none", losses=losses, training=training, start=softmax, new_head=False)

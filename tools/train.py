@@ -42,7 +42,8 @@ def joint(
         format: the data set's layout.
         also: more data sets of the same layout to train on: square2,square3; people and cameras of each are its own.
         weights: none, imagenet, coco, a .pth/.safetensors file of torchvision's structure, or a model.safetensors of
-            this project whose weights are the start (the structure is then that file's).
+            this project whose weights are the start; the structure is then that file's, but for the options of
+            detector and embedding that are not at their defaults, where its weights fit.
         new_head: of that model.safetensors take the detector alone; the embedding head begins anew, and the structure
             is the one asked for, of which the detector's must be the file's.
         resume: go on from the last resume point of the output folder.

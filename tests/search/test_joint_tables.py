@@ -24,8 +24,22 @@ def test_every_line_differs_from_the_first_and_seeds_differ() -> None:
 
 
 def test_lines_have_the_same_budget() -> None:
-    for table in joint_tables(JointRecipe()):
-        assert len({(row.recipe.training.epochs, row.recipe.training.batch_size) for row in table.rows}) == 1
+    for table in joint_tables(on_common_detector(JointRecipe(), 3)):
+        recipes = [row.recipe for row in table.rows]
+        assert len({one.training.batch_size for one in recipes}) == 1
+        assert len({one.training.epochs + sum(start.training.epochs for start in one.starts()) for one in recipes}) == 1
+
+
+def test_the_way_from_softmax_to_toim_follows_its_seed() -> None:
+    (line,) = (
+        row.recipe
+        for table in joint_tables(on_common_detector(JointRecipe(), 3))
+        for row in table.rows
+        if not row.recipe.new_head
+    )
+    detector, softmax = line.with_seed(2).starts()
+    assert (detector.training.seed, softmax.training.seed, line.with_seed(2).training.seed) == (0, 2, 2)
+    assert (softmax.losses.softmax, line.losses.toim, line.training.initialize_tables) == (1, 1, True)
 
 
 def test_a_less_sure_detection_falls_behind() -> None:
@@ -55,8 +69,7 @@ def test_a_common_detector_is_one_training() -> None:
     *tables, trunks = joint_tables(base)
     lines = [row.recipe.with_seed(seed) for seed in (0, 1) for table in tables for row in table.rows]
     assert base.start is not None
-    assert {line.start.key() for line in lines if line.start is not None} == {base.start.key()}
-    assert all(line.start is not None for line in lines)
+    assert {line.starts()[0].key() for line in lines} == {base.start.key()}
     assert base.start.losses.none
     assert base.start.training.epochs == 3
     assert base.key() != JointRecipe().key()

@@ -1,0 +1,128 @@
+"""Where a training starts: a model file with what the call asks for, and a Pooled Table that the start has filled."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from datasets.samples import FrameSample
+from detection.checkpoints import load_model, save_model
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from detection.labelled import embed_people
+from detection.start import resumed_model, start_model
+from detection.training import JOINT_LOSSES, JointTrainer, JointTrainingConfig
+from reid.criteria import LossConfig
+from reid.toim import TOIMLoss
+
+TOIM = LossConfig(sphere=0, toim=1, toim_update_length=9)
+
+
+@pytest.fixture
+def model_file(tmp_path: Path, tiny_model: PersonSearchRCNN) -> str:
+    save_model(tmp_path / "first" / "model.safetensors", tiny_model, notes={})
+    return str(tmp_path / "first" / "model.safetensors")
+
+
+def test_what_a_model_files_weights_can_serve_is_taken_from_the_call(model_file: str) -> None:
+    detector = DetectorConfig(min_size=128, max_size=200, train_sizes=(96,))
+    model = start_model(model_file, detector, EmbeddingConfig(), seed=0)
+    trained = load_model(model_file)
+    expected = dataclasses.replace(trained.detector_config, min_size=128, max_size=200, train_sizes=(96,))
+    assert model.detector_config == expected
+    assert model.embedding_config == trained.embedding_config
+    assert set(model.transform.min_size) == {96, 128}
+    assert all(model.state_dict()[name].equal(value) for name, value in trained.state_dict().items())
+
+
+def test_parts_that_a_model_file_has_not_begin_at_random(model_file: str) -> None:
+    model = start_model(model_file, DetectorConfig(), EmbeddingConfig(refined=True, norm_aware=True), seed=0)
+    trained = load_model(model_file)
+    assert model.refinement is not None
+    assert model.norm_score is not None
+    assert all(model.state_dict()[name].equal(value) for name, value in trained.state_dict().items())
+
+
+def test_a_structure_that_a_model_files_weights_do_not_fit_is_named(model_file: str) -> None:
+    with pytest.raises(ValueError, match=r"embedding\.dimension = 24, not 32; its weights do not fit"):
+        start_model(model_file, DetectorConfig(), EmbeddingConfig(dimension=32), seed=0)
+
+
+def test_a_run_on_a_model_file_resumes_with_what_it_asked_for(tmp_path: Path, model_file: str) -> None:
+    detector = DetectorConfig(min_size=128, max_size=200)
+    model = start_model(model_file, detector, EmbeddingConfig(), seed=0)
+    save_model(tmp_path / "second" / "model.safetensors", model, notes={})
+    again = resumed_model(tmp_path / "second", model_file, detector, EmbeddingConfig())
+    assert again.detector_config == model.detector_config
+    with pytest.raises(ValueError, match=r"detector\.min_size = 128, this call has 160"):
+        resumed_model(tmp_path / "second", model_file, dataclasses.replace(detector, min_size=160), EmbeddingConfig())
+
+
+def toim_trainer(
+    directory: Path, model: PersonSearchRCNN, frames: list[FrameSample], **changes: object
+) -> JointTrainer:
+    config = JointTrainingConfig(epochs=1, batch_size=3, workers=0, learning_rate=1e-9)
+    config = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
+    return JointTrainer(model, frames, directory, config=config, losses=TOIM)
+
+
+def toim_of(trainer: JointTrainer) -> TOIMLoss:
+    loss = trainer.criterion.losses["toim"]
+    assert isinstance(loss, TOIMLoss)
+    return loss
+
+
+def test_the_pooled_table_starts_from_the_true_boxes(
+    tmp_path: Path, frames: list[FrameSample], tiny_model: PersonSearchRCNN
+) -> None:
+    trainer = toim_trainer(tmp_path, tiny_model, frames, initialize_tables=True)
+    people = embed_people(tiny_model, frames)
+    trainer.begin()
+    table = toim_of(trainer)
+    mine = [row for row, camera in enumerate(people.cameras) if camera == 1 and people.person_index[row] == 0]
+    assert len(mine) > 1
+    torch.testing.assert_close(table.pooled[0, 1], people.embeddings[mine].mean(dim=0))
+    assert bool(table.filled.all())
+    assert tiny_model.training, "as it was before"
+
+
+def test_the_pooled_table_starts_empty_unless_it_is_asked_for(
+    tmp_path: Path, frames: list[FrameSample], tiny_model: PersonSearchRCNN
+) -> None:
+    trainer = toim_trainer(tmp_path, tiny_model, frames)
+    trainer.begin()
+    assert not toim_of(trainer).filled.any()
+
+
+def test_a_table_to_fill_needs_toim(tmp_path: Path, frames: list[FrameSample], tiny_model: PersonSearchRCNN) -> None:
+    config = JointTrainingConfig(initialize_tables=True)
+    with pytest.raises(ValueError, match="initialize_tables is set, but the weight of toim is 0"):
+        JointTrainer(tiny_model, frames, tmp_path, config=config)
+
+
+def test_frames_without_a_camera_have_a_column_of_their_own(
+    tmp_path: Path, frames: list[FrameSample], tiny_model: PersonSearchRCNN
+) -> None:
+    some = [dataclasses.replace(frame, camera=None) if row < 3 else frame for row, frame in enumerate(frames)]
+    trainer = toim_trainer(tmp_path, tiny_model, some)
+    assert toim_of(trainer).pooled.shape[1] == 3
+    columns = [int(trainer.frames[0, row][1]["camera_index"][0]) for row in range(5)]  # type: ignore[index]
+    assert len(set(columns[:3])) == 1
+    assert columns[0] not in columns[3:]
+    nowhere = [dataclasses.replace(frame, camera=None) for frame in frames]
+    assert toim_of(toim_trainer(tmp_path, tiny_model, nowhere)).pooled.shape[1] == 1
+
+
+def test_negatives_come_from_more_than_the_last_frame(
+    tmp_path: Path, frames: list[FrameSample], tiny_model: PersonSearchRCNN
+) -> None:
+    """Two persons, who alternate in the last frames: the boxes of several steps are remembered."""
+    trainer = toim_trainer(tmp_path, tiny_model, frames, epochs=2)
+    trainer.criterion.losses["toim"] = TOIMLoss(24, 2, 2, update_length=JOINT_LOSSES.toim_update_length)
+    trainer.run()
+    slots = toim_of(trainer).recent.slots
+    slots = slots[slots >= 0]
+    last = sum(int((frame.person_ids >= 0).sum()) for frame in frames) / len(frames)
+    assert len(slots) > 10 * last
+    assert len(slots.unique()) == 4
