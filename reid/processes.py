@@ -1,5 +1,6 @@
 """Several processes that train one model: started by torchrun, joined by Lightning Fabric, one alone otherwise."""
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from reid.precision import default_device
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+_log = logging.getLogger(__name__)
 
 
 def join_processes() -> "Fabric":
@@ -51,8 +54,16 @@ def require_one_process(command: str) -> None:
 
 def synchronized_norms(model: nn.Module) -> nn.Module:
     """BatchNorm over the batches of all processes. PyTorch has it for GPUs alone: elsewhere each keeps its own."""
-    on_processor = next(model.parameters()).device.type == "cpu"
-    if on_processor or not distributed.is_initialized() or distributed.get_world_size() == 1:
+    if not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return model
+    if next(model.parameters()).device.type == "cpu":
+        trains = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in model.modules())
+        if trains and distributed.get_rank() == 0:
+            _log.warning(
+                "without GPUs BatchNorm is not synchronized: each of the %d processes normalizes its own frames, and the "
+                "training differs from one process on the joint batch",
+                distributed.get_world_size(),
+            )
         return model
     synchronized: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return synchronized
