@@ -60,7 +60,7 @@ def synchronized_norms(model: nn.Module) -> nn.Module:
         trains = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in model.modules())
         if trains and distributed.get_rank() == 0:
             _log.warning(
-                "without GPUs BatchNorm is not synchronized: each of the %d processes normalizes its own frames, and the "
+                "without GPUs BatchNorm is not synchronized: each of %d processes normalizes its own frames, and the "
                 "training differs from one process on the joint batch",
                 distributed.get_world_size(),
             )
