@@ -24,15 +24,23 @@ class FrameAugmentation:
 
     Args:
         flip: probability of a horizontal flip.
-        scale: the frame is magnified by a factor drawn between 1 - scale and 1 + scale, then shifted; 0 turns it off.
+        scale: the frame is magnified by a factor drawn between 1 - scale and 1 + scale, then shifted; 0 turns it off,
+            and it is below 1.
         color: strength of changes of brightness, contrast and saturation, 0..1; hue changes by a tenth of it.
-        minimum_visible: a person of whom less than this share stays in the picture is dropped.
+        minimum_visible: a person of whom less than this share, 0..1, stays in the picture is dropped.
     """
 
     flip: float = 0.5
     scale: float = 0.2
     color: float = 0.2
     minimum_visible: float = 0.4
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "color", "minimum_visible"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to 1")
+        if not 0 <= self.scale < 1:
+            raise ValueError(f"scale is {self.scale}, expected 0 <= scale < 1; 0 turns it off")
 
 
 class FrameTransform:

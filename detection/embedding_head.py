@@ -36,6 +36,23 @@ class EmbeddingConfig:
     refined: bool = False
     norm_aware: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("dimension", "pool_height", "pool_width", "channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        # What is left of a single value after GroupNorm is zero, and every person would get the same embedding.
+        places = -(-self.pool_height // 2) * -(-self.pool_width // 2)
+        if places * self.channels == self.norm_groups:
+            raise ValueError(
+                f"pool_height {self.pool_height}, pool_width {self.pool_width} and channels {self.channels} leave the "
+                "norm of the embedding head one value in each group, expected more; raise pool_height to 4"
+            )
+
+    @property
+    def norm_groups(self) -> int:
+        """How many groups of channels are normalised by themselves."""
+        return math.gcd(32, self.channels)
+
 
 class EmbeddingHead(nn.Module):
     """RoIs of a feature pyramid to raw embeddings, whose direction tells people apart.
@@ -51,7 +68,7 @@ class EmbeddingHead(nn.Module):
         super().__init__()
         size = (config.pool_height, config.pool_width)
         self.pool = MultiScaleRoIAlign(featmap_names=list(map_names), output_size=size, sampling_ratio=2)
-        norm = partial(nn.GroupNorm, math.gcd(32, config.channels))
+        norm = partial(nn.GroupNorm, config.norm_groups)
         self.convolutions = nn.Sequential(
             Conv2dNormActivation(in_channels, config.channels, 3, norm_layer=norm),
             Conv2dNormActivation(config.channels, config.channels, 3, stride=2, norm_layer=norm),

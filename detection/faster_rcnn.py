@@ -4,6 +4,7 @@ The parts are torchvision's own and keep its parameter names, so that its publis
 need differently is an argument: which stages feed the pyramid, how wide it is, anchors, input size.
 """
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -44,9 +45,10 @@ class DetectorConfig:
         rpn_post_nms: proposals kept per image when detecting, out of twice as many per pyramid level; twice that in
             training. Crowds need more; suppression of proposals takes a fifth of a training step at 1000.
         box_batch: RoIs sampled per image in training, a quarter to a half of them people.
-        box_positive_fraction: share of people among the sampled RoIs at most.
-        nms_threshold: overlap (IoU) above which the weaker of two detections is dropped.
-        score_threshold: detections below this confidence are not returned. Search protocols cut at 0.5 themselves.
+        box_positive_fraction: share of people among the sampled RoIs at most; above 0, up to 1.
+        nms_threshold: overlap (IoU), 0..1, above which the weaker of two detections is dropped.
+        score_threshold: detections below this confidence, 0 or more and below 1, are not returned. Search protocols cut
+            at 0.5 themselves.
         detections_per_frame: at most this many people per frame.
     """
 
@@ -96,6 +98,34 @@ class DetectorConfig:
             raise ValueError(f"min_size {self.min_size} and max_size {self.max_size}, expected 32 <= min <= max")
         if any(not 32 <= size <= self.max_size for size in self.train_sizes):
             raise ValueError(f"train_sizes {self.train_sizes}, expected numbers from 32 to max_size {self.max_size}")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Refuse values with which nothing could be built, found or trained."""
+        for name in ("pyramid_channels", "box_features", "rpn_post_nms", "box_batch", "detections_per_frame"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        for values in (self.anchor_ratios, *self.anchor_sizes):
+            if not values or not all(0 < value < math.inf for value in values):
+                raise ValueError(
+                    f"anchor_ratios {self.anchor_ratios} and anchor_sizes {self.anchor_sizes}, expected one or more of "
+                    "each (sizes: on each level), all above 0"
+                )
+        if not 0 <= self.norm_epsilon < math.inf:
+            raise ValueError(f"norm_epsilon is {self.norm_epsilon}, expected 0 or more")
+        if not 0 <= self.nms_threshold <= 1:
+            raise ValueError(f"nms_threshold is {self.nms_threshold}, expected 0 to 1")
+        if not 0 <= self.score_threshold < 1:
+            raise ValueError(f"score_threshold is {self.score_threshold}, expected 0 or more and less than 1")
+        if not 0 < self.box_positive_fraction <= 1:
+            raise ValueError(
+                f"box_positive_fraction is {self.box_positive_fraction}, expected more than 0 and at most 1"
+            )
+        if int(self.box_batch * self.box_positive_fraction) < 1:
+            raise ValueError(
+                f"box_batch {self.box_batch} and box_positive_fraction {self.box_positive_fraction} leave no room for "
+                "a person, expected a product of 1 or more; raise box_batch"
+            )
 
 
 def build_backbone(config: DetectorConfig) -> BackboneWithFPN:

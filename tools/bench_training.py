@@ -20,6 +20,9 @@ from tools.progress import Progress
 
 PUBLISHED = "published for comparison: SeqNet's reference, ResNet-50 at 900 x 1500 with five frames, 28 GB of a GPU"
 
+SMALLEST_SIDE = 32
+"""Pixels of a frame's side, the coarsest stride of the network's maps and so the smallest input that it takes."""
+
 
 def training(
     *,
@@ -44,14 +47,14 @@ def training(
         steps: that are measured.
         warmup_steps: before them, not measured.
         people: in each frame.
-        frame_width: pixels.
-        frame_height: pixels.
+        frame_width: pixels, 32 or more.
+        frame_height: pixels, 32 or more.
         identities: at most so many in the tables.
         detector: structure of the detector.
         embedding: structure of the embedding head.
         losses: the identity losses.
         training: the recipe; epochs and checkpoints are set by this command.
-        seed: of frames and weights.
+        seed: of frames and weights, 0 or more.
     """
     import dataclasses
 
@@ -60,8 +63,12 @@ def training(
     from detection.start import start_model
     from reid.processes import require_one_process
 
-    if steps < 1 or warmup_steps < 1 or people < 1:
-        raise ValueError(f"{steps} steps, {warmup_steps} before them, {people} people; expected 1 or more of each")
+    counts = {"steps": steps, "warmup_steps": warmup_steps, "people": people, "identities": identities}
+    sides = {"frame_width": frame_width, "frame_height": frame_height}
+    for smallest, values in ((1, counts), (SMALLEST_SIDE, sides), (0, {"seed": seed})):
+        for name, value in values.items():
+            if value < smallest:
+                raise ValueError(f"{name} is {value}, expected {smallest} or more")
     require_one_process("bench training")
     model = start_model("none", detector, embedding, seed=seed)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,208 @@
+"""Options of the recipe that change what a step does: the rows that count, batches of one shape, clipping, bf16."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from datasets.samples import FrameSample
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig, JointLosses, PersonSearchRCNN, Target
+from detection.training import JointTrainer, JointTrainingConfig
+from reid.criteria import LossConfig
+
+ONE_STEP = JointTrainingConfig(epochs=1, batch_size=4, learning_rate=1e-3, workers=0)
+TABLES = LossConfig(sphere=0, oim=1, oim_queue=6, toim=1, toim_scale=10, toim_queue=3)
+
+Trainer = Callable[..., JointTrainer]
+
+
+@pytest.fixture
+def trainer(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> Trainer:
+    """A trainer over four frames with two people each: one step, the same weights and frames at every call."""
+
+    def build(
+        *, losses: LossConfig = TABLES, embedding: EmbeddingConfig = tiny_embedding, **changes: object
+    ) -> JointTrainer:
+        torch.manual_seed(0)
+        model = PersonSearchRCNN(tiny_detector, embedding, precision="float32")
+        config = dataclasses.replace(ONE_STEP, **changes)
+        return JointTrainer(model, frames[:4], tmp_path / "run", config=config, losses=losses)
+
+    return build
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[JointLosses]:
+    """What models give in the steps that follow, embeddings and overlaps drawn: an untrained model's are all alike."""
+    given = []
+    original = PersonSearchRCNN.losses
+
+    def losses(model: PersonSearchRCNN, images: list[Tensor], targets: list[Target]) -> JointLosses:
+        found = original(model, images, targets)
+        embeddings = found.embeddings + torch.randn_like(found.embeddings)
+        given.append(found._replace(embeddings=embeddings, overlap=0.5 + torch.rand_like(found.overlap) / 2))
+        return given[-1]
+
+    monkeypatch.setattr(PersonSearchRCNN, "losses", losses)
+    return given
+
+
+def blended(table: Tensor, slot: tuple[int, ...], row: Tensor, share: float, *, empty: bool, unit: bool) -> None:
+    """A table's slot after one embedding, as the papers write it."""
+    blend = row if empty and not unit else (1 - share) * table[slot] + share * row
+    table[slot] = functional.normalize(blend, dim=0) if unit else blend
+
+
+@pytest.mark.parametrize("sure", [False, True])
+def test_tables_take_less_of_a_box_that_fits_less_where_the_recipe_says_so(
+    trainer: Trainer, seen: list[JointLosses], sure: bool
+) -> None:
+    """Against a loop over the boxes: the share of each is half, or gamma's complement, times its overlap or times 1."""
+    run = trainer(sure_updates=sure)
+    run.run()
+    (found,) = seen
+    rows = functional.normalize(found.embeddings.detach(), dim=1)
+    tables = {}
+    for weighed in (False, True):
+        known, pooled = torch.zeros(2, 24), torch.zeros(2, 2, 24)
+        for row, person, camera, overlap in zip(rows, found.person_index, found.camera_index, found.overlap):
+            if person < 0:
+                continue
+            weight = float(overlap) if weighed else 1.0
+            slot = int(person), int(camera)
+            blended(known, slot[:1], row, 0.5 * weight, empty=False, unit=True)
+            blended(pooled, slot, row, 0.6 * weight, empty=not pooled[slot].any(), unit=False)
+        tables[weighed] = known, pooled
+    assert all((one - other).abs().max() > 1e-3 for one, other in zip(*tables.values())), "it makes a difference"
+    torch.testing.assert_close(run.criterion.losses["oim"].table, tables[sure][0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(run.criterion.losses["toim"].pool.pooled, tables[sure][1], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("anchors", ["all", "one"])
+def test_one_box_of_each_person_and_frame_counts_or_all(
+    trainer: Trainer, seen: list[JointLosses], monkeypatch: pytest.MonkeyPatch, anchors: str
+) -> None:
+    """The criterion gets these rows for its losses, and again for its tables."""
+    run = trainer(anchors=anchors)
+    given: list[tuple[Tensor, Tensor]] = []
+    run.criterion.register_forward_pre_hook(lambda _, inputs: given.append((inputs[0].embedding, inputs[1])))
+    update = run.criterion.update
+
+    def remember(features: object, person_index: Tensor, *rest: Tensor | None) -> None:
+        given.append((features.embedding, person_index))
+        update(features, person_index, *rest)
+
+    monkeypatch.setattr(run.criterion, "update", remember)
+    run.run()
+    (found,) = seen
+    best: dict[tuple[int, int], int] = {}
+    for row, key in enumerate(zip(found.image_index.tolist(), found.truth_index.tolist())):
+        if key not in best or found.overlap[row] > found.overlap[best[key]]:
+            best[key] = row
+    assert 4 <= len(best) < len(found.overlap), "some people have several boxes"
+    expected = sorted(best.values()) if anchors == "one" else list(range(len(found.overlap)))
+    assert len(given) == 2
+    for embeddings, person_index in given:
+        assert torch.equal(embeddings, found.embeddings[expected])
+        assert torch.equal(person_index, found.person_index[expected])
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> list[FrameSample]:
+    """Four frames of 128 x 96 pixels and four of 96 x 128, taking turns."""
+    samples = []
+    for row in range(8):
+        path = tmp_path / f"mixed{row}.png"
+        cv2.imwrite(str(path), np.full((96, 128, 3) if row % 2 else (128, 96, 3), 120, dtype=np.uint8))
+        boxes = np.array([[10, 10, 30, 70]], dtype=np.float32)
+        samples.append(FrameSample(path.name, path, boxes, np.array([row % 2]), camera=0))
+    return samples
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_frames_of_two_shapes_share_a_batch_only_where_they_are_not_grouped(
+    tmp_path: Path, tiny_model: PersonSearchRCNN, mixed: list[FrameSample], grouped: bool
+) -> None:
+    """Over four epochs, and each frame comes once in each."""
+    config = dataclasses.replace(ONE_STEP, batch_size=2, group_aspects=grouped)
+    run = JointTrainer(tiny_model, mixed, tmp_path / "run", config=config)
+    shapes = []
+    for epoch in range(4):
+        batches = run.batches(epoch)
+        assert sorted(row for batch in batches for _, row in batch) == list(range(8))
+        shapes += [{tuple(image.shape) for image in batch.images} for batch in run.load(epoch, batches)]
+    assert set().union(*shapes) == {(3, 96, 128), (3, 128, 96)}
+    assert any(len(batch) == 2 for batch in shapes) != grouped
+
+
+def gradients_of_a_step(run: JointTrainer) -> dict[str, Tensor]:
+    """What the optimizer is given, by the name of the weight, of the model and of the criterion."""
+    trained = nn.ModuleDict({"model": run.model, "criterion": run.criterion})
+    seen: dict[str, Tensor] = {}
+
+    def keep(*_: object) -> None:
+        seen.update((name, p.grad.clone()) for name, p in trained.named_parameters() if p.grad is not None)
+
+    run.optimizer.register_step_pre_hook(keep)
+    run.run()
+    assert run.step == 1
+    return seen
+
+
+def norm_of(gradients: Iterator[Tensor]) -> float:
+    return float(torch.cat([gradient.flatten() for gradient in gradients]).norm())
+
+
+def test_gradients_are_scaled_down_to_the_norm_of_the_recipe(trainer: Trainer) -> None:
+    """Those of model and criterion together, so that their directions stay; 0 leaves them as they are."""
+    losses = LossConfig(sphere=0, softmax=1)
+    free = gradients_of_a_step(trainer(losses=losses, clip_norm=0.0))
+    whole = norm_of(free.values())
+    for part in ("model", "criterion"):
+        assert norm_of(value for name, value in free.items() if name.startswith(part)) > 0.01 * whole
+    for clip_norm, expected in ((whole / 50, whole / 50), (2 * whole, whole)):
+        clipped = gradients_of_a_step(trainer(losses=losses, clip_norm=clip_norm))
+        assert norm_of(clipped.values()) == pytest.approx(expected, rel=1e-3)
+        assert clipped.keys() == free.keys()
+        for name, value in clipped.items():
+            torch.testing.assert_close(value, free[name] * (expected / whole), msg=name, atol=1e-7, rtol=1e-3)
+
+
+def test_a_step_in_bf16_has_finite_losses_and_tables_in_float32(
+    trainer: Trainer,
+    tiny_embedding: EmbeddingConfig,
+    seen: list[JointLosses],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Refined, norm-aware boxes too; the convolutions answer in bf16, the rows that tables take are float32."""
+    monkeypatch.setattr("reid.precision.has_bfloat16", lambda device: True)
+    run = trainer(embedding=dataclasses.replace(tiny_embedding, refined=True, norm_aware=True))
+    run.model.precision = "auto"
+    answers = set()
+    run.model.detector.backbone.body.conv1.register_forward_hook(lambda _m, _i, answer: answers.add(answer.dtype))
+    figures: list[dict[str, float]] = []
+    run.run(lambda _step, _total, values: figures.append(values))
+    assert answers == {torch.bfloat16}
+    (step,) = figures
+    assert {"loss_refined_classifier", "loss_norm", "loss_oim", "loss_toim"} <= step.keys()
+    assert all(np.isfinite(value) for value in step.values())
+    (found,) = seen
+    assert found.embeddings.dtype == found.overlap.dtype == torch.float32
+    assert all(value.dtype == torch.float32 for value in found.detection.values())
+    tables = dict(run.criterion.named_buffers())
+    floating = {name: value for name, value in tables.items() if value.is_floating_point()}
+    assert len(floating) >= 4
+    assert all(value.dtype == torch.float32 for value in floating.values())
+    known, pooled = run.criterion.losses["oim"].table, run.criterion.losses["toim"].pool.pooled
+    # Of unit length to the precision of float32: a row that was rounded to bf16 is off by a thousandth.
+    torch.testing.assert_close(known.norm(dim=1), torch.ones(2), atol=1e-6, rtol=0)
+    assert (pooled != pooled.bfloat16().float()).float().mean() > 0.3
