@@ -89,7 +89,7 @@ class JointTrainingConfig:
         for name in ("epochs", "batch_size", "accumulate", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("workers", "warmup_steps", "weight_decay", "clip_norm"):
+        for name in ("workers", "warmup_steps", "weight_decay", "clip_norm", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not self.learning_rate > 0:

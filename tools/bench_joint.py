@@ -14,15 +14,8 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
 from detection.training import JOINT_LOSSES, JointTrainingConfig
 from reid.criteria import LossConfig
-from search.joint_tables import (
-    JOINT_FIGURES,
-    JointRecipe,
-    JointRowResult,
-    JointTable,
-    JointTableRun,
-    joint_tables,
-    on_common_detector,
-)
+from search.joint_recipes import JointRecipe, JointTable, joint_tables, on_common_detector
+from search.joint_tables import JOINT_FIGURES, JointRowResult, JointTableRun
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 

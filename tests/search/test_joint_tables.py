@@ -7,7 +7,7 @@ import torch
 
 from datasets.samples import Query
 from detection.detections import Detections
-from search.joint_tables import JointRecipe, joint_tables, on_common_detector
+from search.joint_recipes import JointRecipe, joint_tables, on_common_detector
 from search.protocols import evaluate_search
 from search.stages import class_weighted
 

@@ -10,7 +10,8 @@ from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
 from detection.training import JointTrainingConfig
-from search.joint_tables import JointRecipe, JointTable, JointTableRun, joint_tables, on_common_detector
+from search.joint_recipes import JointRecipe, JointTable, joint_tables, on_common_detector
+from search.joint_tables import JointTableRun
 from tools.main import main
 
 TINY = """
