@@ -18,8 +18,8 @@ class EmbeddingConfig:
 
     Args:
         dimension: length of an embedding; 256 is what person search uses.
-        pool_height: rows that RoIAlign samples of a person; twice the width, as people stand. Even.
-        pool_width: columns that RoIAlign samples. Even.
+        pool_height: rows that RoIAlign samples of a person; twice the width, as people stand.
+        pool_width: columns that RoIAlign samples.
         channels: width of the head's convolutions.
         refined: a second box head looks at the boxes that the first one made, and people are embedded from those
             instead of from proposals (sequential, as SeqNet does; Li and Miao, AAAI 2021). Here the second head has a

@@ -89,7 +89,10 @@ class CropTrainingConfig:
         for name in ("epochs", "persons", "images", "accumulate", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("workers", "warmup_epochs", "cache_megabytes", "evaluate_epochs", "weight_decay", "clip_norm", "seed"):
+        not_negative = (
+            "workers", "warmup_epochs", "cache_megabytes", "evaluate_epochs", "weight_decay", "clip_norm", "seed"
+        )  # fmt: skip
+        for name in not_negative:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not self.learning_rate > 0:
