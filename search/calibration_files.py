@@ -156,13 +156,16 @@ def _calibration(content: dict[str, Any]) -> Calibration:
     rates = float(content["match_rate"]), float(content["possible_rate"])
     if not 0 < rates[0] <= rates[1] < 1:
         raise ValueError(f"rates {rates[0]} and {rates[1]}, expected 0 < match <= possible < 1")
+    known, held_out = (tuple(_measured(one) for one in content[name]) for name in ("rates", "held_out"))
     counts = {name: int(content["data"][name]) for name in ("probes", "people", "sightings")}
     return Calibration(
         RankedBy(**content["ranked_by"]),
         thresholds,
         *rates,
         LabelledData(**(content["data"] | counts)),
-        *(tuple(_measured(one) for one in content[name]) for name in ("rates", "held_out")),
+        known,
+        held_out,
+        content.get("rate_of", "probes"),  # files of before do not say it
     )
 
 

@@ -27,14 +27,17 @@ def write_calibration_page(path: Path, fitted: Sequence[tuple[str, FittedCalibra
     """
     name, last = fitted[-1]
     data = last.calibration.data
+    absent, growth = "absent", "rises with the gallery"
+    if last.calibration.rate_of == "pairs":
+        absent, growth = "pairs of two people", "is the same for every gallery, and mistakes grow with it"
     write_demo_page(
         path,
         title=title,
         introduction=(
             f"{data.probes:,} probes of {data.people:,} people were compared with {data.sightings:,} sightings: with "
             "those of their person, and without, as people who are not there. A verdict's threshold is the lowest one "
-            f"that calls at most {percent(last.calibration.match_rate)} of the absent a match and "
-            f"{percent(last.calibration.possible_rate)} possible; it rises with the gallery."
+            f"that calls at most {percent(last.calibration.match_rate)} of the {absent} a match and "
+            f"{percent(last.calibration.possible_rate)} possible; it {growth}."
         ),
         headlines=_headlines(name, last.calibration),
         sections=[_section(label, one) for label, one in fitted],
@@ -122,7 +125,7 @@ def _growth(calibration: Calibration) -> Curve:
         name: [(float(np.log10(size)), value) for size, value in zip(thresholds.sizes, values, strict=True)]
         for name, values in (("match from", thresholds.match), ("possible from", thresholds.possible))
     }
-    return Curve("Thresholds rise with the gallery", series, x_label="log10 of the sightings compared")
+    return Curve("Thresholds by gallery size", series, x_label="log10 of the sightings compared")
 
 
 def _trade(found: Identifications, points: int = 200) -> Curve:

@@ -38,7 +38,7 @@ class EmbeddingModel(Protocol):
 
 @dataclass(frozen=True)
 class Cascade:
-    """How the second stage takes part in a search.
+    """How similarities are made in a search, and how its second stage takes part.
 
     Args:
         second_weight: share w of the crop model in the similarity, 0 to 1: (1 - w) joint + w crop. 0 leaves the joint
@@ -46,6 +46,9 @@ class Cascade:
         candidates: so many best sightings of the first stage are looked at again; raising it finds people whom the
             first stage ranks low, and takes time and memory in proportion.
         rerank: re-rank the candidates by their k-reciprocal neighbours (Zhong et al., CVPR 2017).
+        class_weighted: multiply every similarity by the detection's confidence, so that doubtful boxes rank lower
+            (class-weighted similarity of Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020);
+            candidates are then the best by that product.
 
     Raises:
         ValueError: a value is out of its range.
@@ -54,6 +57,7 @@ class Cascade:
     second_weight: float = SECOND_WEIGHT
     candidates: int = 1000
     rerank: bool = False
+    class_weighted: bool = False
 
     def __post_init__(self) -> None:
         require_share(self.second_weight)
@@ -121,18 +125,44 @@ def fused(first: Tensor, second: Tensor, second_weight: float) -> Tensor:
     return torch.cat([first * (1 - second_weight) ** 0.5, second * second_weight**0.5], dim=1)
 
 
-def reranked(query: Embeddings, gallery: Embeddings) -> NDArray[np.float64]:
+def class_weighted_rows(embeddings: Tensor, confidence: Tensor) -> Tensor:
+    """Unit embeddings of sightings whose products with probes (`class_weighted_probes`) are the class-weighted ones.
+
+    What the confidence takes from a row's length stands in one more place, where probes have nothing.
+
+    Args:
+        embeddings: (N, D) of unit length.
+        confidence: (N,) of the detections, in [0, 1].
+
+    Returns:
+        (N, D + 1) of unit length.
+    """
+    share = confidence[:, None].to(embeddings)
+    return torch.cat([embeddings * share, (1 - share.square()).clamp(min=0).sqrt()], dim=1)
+
+
+def class_weighted_probes(embeddings: Tensor) -> Tensor:
+    """(Q, D + 1) probes to compare with `class_weighted_rows`, of unit length as the (Q, D) given."""
+    return functional.pad(embeddings, (0, 1))
+
+
+def reranked(
+    query: Embeddings, gallery: Embeddings, confidence: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
     """Similarities of candidates with their probe after k-reciprocal re-ranking.
 
     Args:
         query: (P, D) unit embeddings of pictures of one person.
         gallery: (N, D) of the candidates; their neighbours among one another decide, so fewer candidates are another
             question, not a cheaper answer.
+        confidence: (N,) of their detections, for class-weighted similarities, or None. Neighbours are found by the
+            embeddings alone: who looks like whom is no matter of a detector's confidence.
 
     Returns:
-        (N,) one minus the re-ranked distance to the probe nearest to each, in [0, 1].
+        (N,) one minus the re-ranked distance to the probe nearest to each, times the confidence, in [0, 1].
     """
-    return 1.0 - k_reciprocal(query, gallery).min(axis=0).astype(np.float64)
+    similarities = 1.0 - k_reciprocal(query, gallery).min(axis=0).astype(np.float64)
+    return similarities if confidence is None else similarities * confidence
 
 
 def refine(model: EmbeddingModel, image: NDArray[np.uint8], detections: Detections) -> Detections:

@@ -301,7 +301,7 @@ class Gallery:
             embeddings: (D,) one probe, or (P, D) several pictures of the same person; scaled to unit length.
             second_embeddings: (E,) or (P, E) of the same pictures by the second stage, where the gallery has one: the
                 best candidates by `embeddings` are then ranked anew by the weighted sum of both similarities.
-            cascade: weight and candidates of the second stage, and whether they are re-ranked; None is `Cascade()`.
+            cascade: weight and candidates of the second stage, re-ranking, class weighting; None is `Cascade()`.
             limit: at most this many answers, > 0.
             cameras: only this or these cameras; None is all, also sightings of unknown camera.
             after: only from this time on, seconds as in `Frame.timestamp`; with a time filter sightings of unknown

@@ -105,6 +105,11 @@ def stacked_embeddings(samples: Sequence[FrameSample], found: Mapping[str, Detec
     return torch.cat(known)
 
 
+def stacked_scores(samples: Sequence[FrameSample], found: Mapping[str, Detections]) -> Tensor:
+    """(N,) confidence of all detections in the order of `label_detections`."""
+    return torch.cat([torch.zeros(0), *(found[sample.name].scores for sample in samples if sample.name in found)])
+
+
 def people_of_queries(queries: Sequence[Query]) -> People:
     """Whom a data set's queries look for."""
     ids = np.array([query.person_id for query in queries], dtype=np.int64)

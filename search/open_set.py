@@ -12,7 +12,7 @@ from datasets.samples import UNLABELLED
 from reid.calibration import Identifications, VerdictThresholds, identify, verdict_thresholds
 from reid.verification import THRESHOLDS, PairCounts, count_pairs
 from search.labelled_people import People, halves, not_compared
-from search.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy
+from search.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy, RateOf
 
 SIZES_SHOWN = (1, 10, 100, 1000, 10_000, 100_000)
 """Gallery sizes of the measurement on people left out, beside the whole half."""
@@ -84,6 +84,7 @@ def calibrate(
     *,
     match_rate: float = 0.01,
     possible_rate: float = 0.1,
+    rate_of: RateOf = "probes",
     seed: int = 0,
 ) -> FittedCalibration:
     """Thresholds from all searches, and their rates on people left out.
@@ -97,6 +98,9 @@ def calibrate(
         data: what the searches were made of; its counts are taken from the searches.
         match_rate: share of absent probes that may be called a match, in (0, 1).
         possible_rate: share that may be called a match or possible, at least `match_rate`, below 1.
+        rate_of: what these are shares of, absent probes or pairs of a probe and a sighting of somebody else: the false
+            positive identification rate, whose thresholds rise with the gallery, or the false match rate of one
+            comparison, whose thresholds do not, so that mistakes grow with it.
         seed: of the halvings.
 
     Raises:
@@ -107,8 +111,8 @@ def calibrate(
     if not len(searches.sightings):
         raise ValueError(f"nobody was found in the frames of {data.name}; lower --detection-threshold or train longer")
     found = searches.identify()
-    thresholds = verdict_thresholds(found, match_rate=match_rate, possible_rate=possible_rate)
     pairs = searches.count_pairs()
+    thresholds = _thresholds(found, pairs, match_rate, possible_rate, rate_of)
     counted = dataclasses.replace(
         data,
         probes=len(searches.probes),
@@ -117,13 +121,13 @@ def calibrate(
         same_camera=searches.same_camera,
     )
     rates = _measured(found, thresholds, range(len(found.sizes)), pairs.false_match_rates())
-    left_out = held_out_rates(searches, match_rate=match_rate, possible_rate=possible_rate, seed=seed)
-    calibration = Calibration(ranked_by, thresholds, match_rate, possible_rate, counted, rates, left_out)
+    left_out = held_out_rates(searches, match_rate=match_rate, possible_rate=possible_rate, rate_of=rate_of, seed=seed)
+    calibration = Calibration(ranked_by, thresholds, match_rate, possible_rate, counted, rates, left_out, rate_of)
     return FittedCalibration(calibration, found, pairs)
 
 
 def held_out_rates(
-    searches: Searches, *, match_rate: float, possible_rate: float, seed: int = 0
+    searches: Searches, *, match_rate: float, possible_rate: float, rate_of: RateOf = "probes", seed: int = 0
 ) -> tuple[MeasuredSize, ...]:
     """Rates of thresholds on people who took no part in choosing them, see `calibrate`; empty where that is impossible.
 
@@ -131,6 +135,7 @@ def held_out_rates(
         searches: of all people.
         match_rate: as in `calibrate`.
         possible_rate: as in `calibrate`.
+        rate_of: as in `calibrate`.
         seed: of the halvings.
     """
     folds: list[tuple[Identifications, VerdictThresholds]] = []
@@ -139,16 +144,27 @@ def held_out_rates(
         people = np.unique(searches.sightings.person_ids[first & (searches.sightings.person_ids >= 0)])
         asked = np.isin(searches.probes.person_ids, people)
         try:
-            one, other = (
-                searches.part(chosen, among).identify() for chosen, among in ((asked, first), (~asked, ~first))
-            )
+            parts = [searches.part(chosen, among) for chosen, among in ((asked, first), (~asked, ~first))]
+            seen = [(part.identify(), part.count_pairs()) for part in parts]
         except ValueError:  # a half without probes, or without two people; that the rest is right, `calibrate` knows
             return ()
-        for half, fitted in ((one, other), (other, one)):
-            folds.append((half, verdict_thresholds(fitted, match_rate=match_rate, possible_rate=possible_rate)))
+        for (half, _), (fitted, pairs) in (seen, seen[::-1]):
+            folds.append((half, _thresholds(fitted, pairs, match_rate, possible_rate, rate_of)))
     known = set.intersection(*(set(half.sizes[:-1].tolist()) for half, _ in folds))
     rows = [_averaged(folds, size) for size in SIZES_SHOWN if size in known]
     return (*rows, _averaged(folds, None))
+
+
+def _thresholds(
+    found: Identifications, pairs: PairCounts, match_rate: float, possible_rate: float, rate_of: RateOf
+) -> VerdictThresholds:
+    """Those at which no larger share of absent probes, or of pairs of two persons, reaches a level."""
+    by_probes = verdict_thresholds(found, match_rate=match_rate, possible_rate=possible_rate)
+    if rate_of == "probes":
+        return by_probes
+    sizes, rates = by_probes.sizes, pairs.false_match_rates()
+    match, possible = (float(THRESHOLDS[np.argmax(rates <= rate)]) for rate in (match_rate, possible_rate))
+    return VerdictThresholds(sizes, (match,) * len(sizes), (possible,) * len(sizes))
 
 
 def _averaged(folds: Sequence[tuple[Identifications, VerdictThresholds]], size: int | None) -> MeasuredSize:

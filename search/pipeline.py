@@ -305,7 +305,7 @@ class PersonSearch:
             exclude_frame: leave out frames of this name.
             exclude_file: leave out the frames read from this image file, the probe's own, say.
             combine: how several crops count, "mean" or "max".
-            cascade: weight and candidates of the second stage, and whether they are re-ranked.
+            cascade: weight and candidates of the second stage, re-ranking, class weighting.
             context: also match the people beside `box` in `frame` (`search.context`), which re-ranking does without.
 
         Raises:
@@ -348,7 +348,12 @@ class PersonSearch:
         if self.calibrations is None:
             return answer
         blend = gallery.description.tracklet_blend
-        by = self.ranked_by(cascade.second_weight, gallery.model_fingerprint, tracklet_blend=blend)
+        by = self.ranked_by(
+            cascade.second_weight,
+            gallery.model_fingerprint,
+            tracklet_blend=blend,
+            class_weighted=cascade.class_weighted,
+        )
         # A crop model sees a box in a frame and its crop alike.
         kind = None if isinstance(self.model, CropPersonSearch) else "box" if crop is None else "crop"
         return self.calibrations.judged(answer, by, probe_kind=kind, pictures=len(probe), combine=combine)
@@ -359,6 +364,7 @@ class PersonSearch:
         gallery_fingerprint: str | None = None,
         *,
         tracklet_blend: float | None = None,
+        class_weighted: bool = False,
     ) -> RankedBy:
         """Whose similarity `find` ranks by: what a calibration must be of.
 
@@ -366,11 +372,12 @@ class PersonSearch:
             second_weight: share of the second stage, which takes part where there is one.
             gallery_fingerprint: of the gallery's embeddings; None for those of this model.
             tracklet_blend: of the gallery's embeddings, see `GalleryDescription`.
+            class_weighted: whether similarities are multiplied by the detections' confidence.
         """
         made_by = gallery_fingerprint or self.model_fingerprint
         if self._second is None:
-            return RankedBy(made_by, tracklet_blend=tracklet_blend)
-        return RankedBy(made_by, self._second.fingerprint, second_weight, tracklet_blend)
+            return RankedBy(made_by, tracklet_blend=tracklet_blend, class_weighted=class_weighted)
+        return RankedBy(made_by, self._second.fingerprint, second_weight, tracklet_blend, class_weighted)
 
     def _require_own(self, gallery: Gallery, *, reading: bool) -> None:
         """Refuse a gallery of other models; the second stage may be left out where a gallery is only read."""

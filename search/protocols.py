@@ -119,6 +119,7 @@ def evaluate_reranked(
     score_threshold: float = 0.5,
     ignore: Mapping[str, AnyBoxes] | None = None,
     candidates: int = 1000,
+    weighted: bool = False,
 ) -> SearchMetrics:
     """As `evaluate_search`, after the best detections of each query were re-ranked by their k-reciprocal neighbours.
 
@@ -133,6 +134,8 @@ def evaluate_reranked(
         score_threshold: as in evaluate_search.
         ignore: as in evaluate_search.
         candidates: how many detections are re-ranked for each query; time grows with the square of it.
+        weighted: multiply similarities by the detections' confidence, before the candidates are chosen and after they
+            are re-ranked (`search.cascade.reranked`).
 
     Returns:
         The figures; see SearchMetrics.
@@ -149,15 +152,16 @@ def evaluate_reranked(
     frames = FrameLookup(everybody)
     embeddings = stack.embeddings
     assert embeddings is not None
+    confidence = stack.scores if weighted else np.ones(len(stack), dtype=np.float32)
 
     def similarities(chunk: slice) -> NDArray[np.float32]:
-        values = _products(features[chunk], embeddings)
+        values = _products(features[chunk], embeddings) * confidence
         allowed = stack_queries(queries[chunk], everybody, frames).allowed
         for row, feature in enumerate(features[chunk]):
             members = np.flatnonzero(allowed[row])
             best = members[np.argsort(-values[row, members], kind="stable")[:candidates]]
             if len(best):
-                values[row, best] = values[row].max() + 1 + reranked(feature[None], embeddings[best])
+                values[row, best] = values[row].max() + 1 + reranked(feature[None], embeddings[best], confidence[best])
         return values
 
     return _evaluate(stack, queries, similarities, None)

@@ -2,8 +2,8 @@
 
 A score is the cosine similarity of probe and sighting; with a second stage the weighted sum of both stages'
 similarities; after re-ranking one minus the k-reciprocal distance, from 0 to 1; in context, for who is matched, the
-largest similarity of any matched pair. The similarity before is kept beside it: that is what verdicts are calibrated
-for.
+largest similarity of any matched pair; class-weighted, each of them times the detection's confidence. The similarity
+before re-ranking and context is kept beside it: that is what verdicts are calibrated for.
 """
 
 from dataclasses import replace
@@ -69,7 +69,8 @@ def ranked(
         table: sightings with unit embeddings, of the second stage too where `second_probes` are given.
         probes: (P, D) of unit length.
         second_probes: (P, E) of the same pictures by the second stage, or None.
-        cascade: weight of the second stage, candidates (at least `limit` are taken), and whether to re-rank them.
+        cascade: weight of the second stage, candidates (at least `limit` are taken), whether to re-rank them, and
+            whether similarities are class-weighted.
         limit: at most this many answers.
         where: SQL condition applied before the comparison, or None.
         minimum_score: score that an answer has at least, or None.
@@ -84,7 +85,8 @@ def ranked(
     vectors = [EMBEDDING] if second_probes is None else [EMBEDDING, SECOND_EMBEDDING]
     most = max(limit, cascade.candidates) if twice else limit
     most = most if company is None else max(most, company.gallery)
-    rows, similarities, searched = _nearest(table, probes, most, where, vectors)
+    find = _nearest_weighted if cascade.class_weighted else _nearest
+    rows, similarities, searched = find(table, probes, most, where, vectors)
     scores = similarities
     if twice and len(rows):
         query, gallery = torch.from_numpy(probes), torch.from_numpy(as_matrix(rows[EMBEDDING]))
@@ -92,8 +94,9 @@ def ranked(
             second = torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING]))
             query = fused(query, torch.from_numpy(second_probes), cascade.second_weight)
             gallery = fused(gallery, second, cascade.second_weight)
-        similarities = _scores(gallery.numpy(), query.numpy())
-        scores = reranked(query, gallery) if cascade.rerank else similarities
+        confidence = _confidence(rows) if cascade.class_weighted else None
+        similarities = _scores(gallery.numpy(), query.numpy()) * (1.0 if confidence is None else confidence)
+        scores = reranked(query, gallery, confidence) if cascade.rerank else similarities
     if company is not None and len(rows):
         rows, scores, similarities = _in_context(
             table, rows, similarities, company, cascade, where=where, vectors=vectors
@@ -132,6 +135,8 @@ def _in_context(
     if SECOND_EMBEDDING in vectors and company.second_embeddings is not None:
         people = fused(people, torch.from_numpy(company.second_embeddings), cascade.second_weight)
         gallery = fused(gallery, torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING])), cascade.second_weight)
+    if cascade.class_weighted:
+        gallery = gallery * torch.from_numpy(_confidence(rows))[:, None]
     similarities = _scores(gallery.numpy(), people[:1].numpy())
     scores = similarities.copy()
     members: dict[tuple[str, str], list[int]] = {}
@@ -176,6 +181,35 @@ def _nearest(
     return rows.take(pa.array(order)), scores[order], searched
 
 
+def _nearest_weighted(
+    table: Any, probes: NDArray[np.float32], limit: int, where: str | None, vectors: list[str]
+) -> tuple[pa.Table, Scores, int]:
+    """As `_nearest` by similarities that are multiplied by the detections' confidence.
+
+    The engine orders by the cosine alone, and a sighting may stand far below others that are less sure. So it gives the
+    cosines of all rows, without their vectors, and the vectors only of the best by the product.
+    """
+    # Numbers of rows hold within one version, and other processes write.
+    table.checkout(table.version)
+    try:
+        searched = int(table.count_rows(where))
+        query: Any = _query(table, probes, where).limit(max(searched, 1)).select(["detection_score", "_distance"])
+        found = query.with_row_id(True).to_arrow()
+        numbers, place = np.unique(found["_rowid"].to_numpy(), return_inverse=True)
+        rough = np.full(len(numbers), -np.inf)
+        np.maximum.at(rough, place, (1.0 - found["_distance"].to_numpy()) * _confidence(found))
+        best = np.argsort(-rough, kind="stable")[: max(limit, MOST_CANDIDATES)]
+        if len(best) > limit:
+            best = best[rough[best] >= rough[best[limit - 1]] - 2 * ENGINE_ERROR]
+        columns = [*_plain_columns(table), *vectors]
+        rows = table.take_row_ids(numbers[best].tolist()).select(columns).to_arrow().select(columns)
+    finally:
+        table.checkout_latest()
+    scores = _scores(as_matrix(rows[EMBEDDING]), probes) * _confidence(rows)
+    order = _order(rows, scores)[:limit]
+    return rows.take(pa.array(order)), scores[order], searched
+
+
 def _candidates(
     table: Any, probes: NDArray[np.float32], fetch: int, where: str | None, vectors: list[str]
 ) -> tuple[pa.Table, float | None]:
@@ -184,12 +218,7 @@ def _candidates(
     Returns:
         The rows, and the score below which rows may be missing, None where the whole table was fetched.
     """
-    # A single vector and a batch are different queries; only a batch answers with query_index.
-    query: Any = table.search(probes if len(probes) > 1 else probes[0], vector_column_name=EMBEDDING)
-    plain = [name for name in table.schema.names if name not in (EMBEDDING, SECOND_EMBEDDING)]
-    query = query.distance_type("dot").bypass_vector_index().limit(fetch).select([*plain, *vectors, "_distance"])
-    if where is not None:
-        query = query.where(where, prefilter=True)
+    query = _query(table, probes, where).limit(fetch).select([*_plain_columns(table), *vectors, "_distance"])
     found = query.to_arrow()
     distance = found["_distance"].to_numpy()
     probe_index = found["query_index"].to_numpy() if "query_index" in found.column_names else np.zeros(len(found), int)
@@ -203,6 +232,23 @@ def _candidates(
         first = {key: row for row, key in reversed(list(enumerate(_keys(found))))}
         found = found.take(pa.array(sorted(first.values()), pa.int64()))
     return found, max(floors, default=None)
+
+
+def _query(table: Any, probes: NDArray[np.float32], where: str | None) -> Any:
+    """The engine's comparison of the rows that satisfy a condition with every probe; `_distance` is 1 - cosine."""
+    # A single vector and a batch are different queries; only a batch answers with query_index.
+    query: Any = table.search(probes if len(probes) > 1 else probes[0], vector_column_name=EMBEDDING)
+    query = query.distance_type("dot").bypass_vector_index()
+    return query if where is None else query.where(where, prefilter=True)
+
+
+def _plain_columns(table: Any) -> list[str]:
+    return [name for name in table.schema.names if name not in (EMBEDDING, SECOND_EMBEDDING)]
+
+
+def _confidence(rows: pa.Table) -> Scores:
+    """(N,) of the detections."""
+    return np.asarray(rows["detection_score"].to_numpy(), dtype=np.float64)
 
 
 def _scores(embeddings: NDArray[np.float32], probes: NDArray[np.float32]) -> Scores:

@@ -75,13 +75,14 @@ class Sighting:
         timestamp: as in `Frame`; None where unknown.
         box: xyxy pixels of the frame.
         detection_score: the detector's confidence in [0, 1].
-        score: what it is ranked by: the cosine similarity with the probe in [-1, 1], or, re-ranked, a value in [0, 1].
+        score: what it is ranked by: the similarity, or, re-ranked, a value in [0, 1].
         frame_width: pixels.
         frame_height: pixels.
         location: the image file, or "clip.mp4#t=000012.000" for the frame of a video at that second; None where the
             frame cannot be read again (a live stream).
         cutout: the stored picture of the box.
-        similarity: with the probe, also where re-ranking gave another score; None where nobody compared.
+        similarity: with the probe, the cosine in [-1, 1], class-weighted times the detection score, also where
+            re-ranking gave another score; None where nobody compared.
     """
 
     frame: str

@@ -23,6 +23,7 @@ class StackedDetections:
         offsets: (F + 1,) first detection of each frame.
         frame_of: (N,) frame of each detection.
         boxes: (N, 4) float32 xyxy.
+        scores: (N,) float32 confidence.
         embeddings: (N, D) float32, None where the caller wants none.
         ignored: (N,) best overlap with an ignore box that the detection counts as lying on, 0 for none.
     """
@@ -31,6 +32,7 @@ class StackedDetections:
     offsets: NDArray[np.int64]
     frame_of: NDArray[np.int64]
     boxes: FloatBoxes
+    scores: NDArray[np.float32]
     embeddings: NDArray[np.float32] | None
     ignored: NDArray[np.float64]
 
@@ -89,10 +91,12 @@ def stack_detections(
     Raises:
         ValueError: embeddings are missing, not of D dimensions or not finite.
     """
-    boxes, embeddings, counts = [np.zeros((0, 4), dtype=np.float32)], [], [0]
+    boxes, scores = [np.zeros((0, 4), dtype=np.float32)], [np.zeros(0, dtype=np.float32)]
+    embeddings, counts = [], [0]
     for name, found in detections.items():
         kept = (found.scores >= score_threshold).cpu().numpy()
         boxes.append(found.boxes.detach().cpu().numpy()[kept])
+        scores.append(found.scores.detach().cpu().numpy()[kept])
         counts.append(int(kept.sum()))
         if embedding_dim is not None and counts[-1]:
             embeddings.append(embeddings_of(f"frame {name}", found, embedding_dim)[kept])
@@ -104,7 +108,7 @@ def stack_detections(
     if embedding_dim is not None:
         features = np.concatenate([np.zeros((0, embedding_dim), dtype=np.float32), *embeddings])
     ignored = _best_ignored_overlap(rows, offsets, stacked, ignore or {})
-    return StackedDetections(rows, offsets, frame_of, stacked, features, ignored)
+    return StackedDetections(rows, offsets, frame_of, stacked, np.concatenate(scores), features, ignored)
 
 
 def stack_queries(queries: Sequence[Query], stack: StackedDetections, frames: "FrameLookup") -> StackedQueries:

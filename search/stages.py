@@ -80,12 +80,15 @@ def compare_stages(
 
     The weighted sum is taken over all detections, not over the candidates that `find` bounds it to. Queries, and the
     people beside them, keep their own embeddings: only the sightings that are searched are averaged over tracklets.
+    Context and re-ranking are never combined, as in `find`: the one leaves similarities of a pair, the other of
+    neighbourhoods, and the people matched would stand among others by another measure.
 
     Args:
         looks: of the first stage, and of the second where there is one: frame name -> Detections with its embeddings,
             boxes and scores the same in both, and the (Q, D) embeddings of the queries.
         queries: the protocol as data.
-        cascade: the weight of the second stage; whether and how many candidates to re-rank.
+        cascade: the weight of the second stage; whether and how many candidates to re-rank; with `class_weighted` as
+            `weighted`.
         score_threshold: as in evaluate_search.
         ignore: as in evaluate_search.
         context: also match the people beside each query (`search.context`): over the first stage, and over all
@@ -96,7 +99,8 @@ def compare_stages(
 
     Returns:
         PLAIN; WEIGHTED; with context CONTEXT; with two stages SECOND and CASCADE; then rows whose names say what they
-        include, joined by " + ": CASCADE, TRACKLETS, and WEIGHTED, CONTEXT or RERANKED over them.
+        include, joined by " + ": CASCADE, TRACKLETS, and WEIGHTED, CONTEXT or RERANKED over them; last, where the
+        similarities are weighted, WEIGHTED and over it RERANKED, or without that CONTEXT.
 
     Raises:
         ValueError: as evaluate_search, or the boxes of the two looks are not the same.
@@ -117,6 +121,7 @@ def compare_stages(
             context_people=context.people,
         )
 
+    weighted = weighted or cascade.class_weighted
     searched, probes = beside, _ = looks[0]
     stages = {PLAIN: evaluate(searched, queries, probes)}
     if weighted:
@@ -140,10 +145,21 @@ def compare_stages(
         stages[" + ".join([*included, WEIGHTED])] = evaluate(class_weighted(searched), queries, probes)
     if context is not None and included:
         stages[" + ".join([*included, CONTEXT])] = in_context(searched, probes, beside)
+    reranked = partial(
+        evaluate_reranked,
+        searched,
+        queries,
+        probes,
+        score_threshold=score_threshold,
+        ignore=ignore,
+        candidates=cascade.candidates,
+    )
     if cascade.rerank:
-        stages[" + ".join([*included, RERANKED])] = evaluate_reranked(
-            searched, queries, probes, score_threshold=score_threshold, ignore=ignore, candidates=cascade.candidates
-        )
+        stages[" + ".join([*included, RERANKED])] = reranked()
+    if weighted and cascade.rerank:
+        stages[" + ".join([*included, WEIGHTED, RERANKED])] = reranked(weighted=True)
+    elif weighted and context is not None:
+        stages[" + ".join([*included, WEIGHTED, CONTEXT])] = in_context(class_weighted(searched), probes, beside)
     return stages
 
 

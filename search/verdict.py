@@ -8,6 +8,8 @@ from reid.calibration import LevelThresholds, VerdictThresholds
 
 Level = Literal["match", "possible", "not present"]
 LEVELS: tuple[Level, ...] = ("match", "possible", "not present")
+RateOf = Literal["probes", "pairs"]
+RATES_OF: tuple[RateOf, ...] = ("probes", "pairs")
 
 
 @dataclass(frozen=True)
@@ -20,17 +22,20 @@ class RankedBy:
         second_weight: its share in the similarity, None without one.
         tracklet_blend: share of their tracklet's mean in the gallery's embeddings, None where they are as they were
             seen: means are nearer to one another, so the same similarity says less.
+        class_weighted: whether similarities are multiplied by the detections' confidence, see `Cascade`.
     """
 
     model: str
     second_stage: str | None = None
     second_weight: float | None = None
     tracklet_blend: float | None = None
+    class_weighted: bool = False
 
     def __str__(self) -> str:
         second = "" if self.second_stage is None else f" with second stage {self.second_stage} at {self.share}"
         averaged = "" if self.tracklet_blend is None else f" over --tracklets at {self.tracklet_blend:g}"
-        return f"model {self.model}{second}{averaged}"
+        weighted = " with --class-weighted" if self.class_weighted else ""
+        return f"model {self.model}{second}{averaged}{weighted}"
 
     @property
     def share(self) -> str:
@@ -91,14 +96,18 @@ class MeasuredSize:
 class Calibration:
     """Thresholds of one similarity with what they were made of and what they do.
 
+    Raises:
+        ValueError: the rates are of neither probes nor pairs.
+
     Args:
         ranked_by: whose similarity it is.
         thresholds: for galleries of any size.
-        match_rate: share of absent probes that may be called a match.
-        possible_rate: share of absent probes that may be called a match or possible.
+        match_rate: share of absent probes, or of pairs of two persons, that may be called a match.
+        possible_rate: share of them that may be called a match or possible.
         data: what it was made of.
         rates: on the same data, for the sizes of the thresholds.
         held_out: on people who took no part in choosing the thresholds; empty where there were too few.
+        rate_of: whether both rates are shares of "probes" or of "pairs", see `search.open_set.calibrate`.
     """
 
     ranked_by: RankedBy
@@ -108,6 +117,11 @@ class Calibration:
     data: LabelledData
     rates: tuple[MeasuredSize, ...] = ()
     held_out: tuple[MeasuredSize, ...] = ()
+    rate_of: RateOf = "probes"
+
+    def __post_init__(self) -> None:
+        if self.rate_of not in RATES_OF:
+            raise ValueError(f"rates of {self.rate_of!r}, expected one of {', '.join(RATES_OF)}")
 
     def judge(self, similarity: float, size: int, *, probe_kind: str | None = None, pictures: int = 1) -> "Verdict":
         """The verdict of a search.
@@ -166,15 +180,17 @@ class Verdict:
 
     def meaning(self) -> str:
         """One line: how often each level is reached by people who are not there, and by people who are."""
-        calibration = self.calibration
+        calibration, by_pairs = self.calibration, self.calibration.rate_of == "pairs"
         text = (
-            f"set so that of people who are not there {percent(calibration.match_rate)} are called a match and "
-            f"{percent(calibration.possible_rate)} possible or more"
+            f"set so that of {'pairs of two people' if by_pairs else 'people who are not there'} "
+            f"{percent(calibration.match_rate)} are called a match and {percent(calibration.possible_rate)} possible "
+            "or more"
         )
         if calibration.held_out:
             whole = calibration.held_out[-1]
-            absent = percent(whole.match.false_positive), percent(whole.possible.false_positive)
-            text += f" ({absent[0]} and {absent[1]} were, of people left out)"
+            absent = f"{percent(whole.match.false_positive)} and {percent(whole.possible.false_positive)}"
+            many = f"of people who are not there {absent} were, in {whole.size:,} sightings"
+            text += f" ({many if by_pairs else f'{absent} were, of people left out'})"
         known = calibration.rates_near(self.size)
         if known is not None:
             text += f"; of those who are, {percent(known.match.found)} and {percent(known.possible.found)} reach them"
@@ -190,7 +206,9 @@ class Verdict:
         data, largest = self.calibration.data, self.calibration.thresholds.sizes[-1]
         doubts = []
         if self.thresholds.extrapolated:
-            doubts.append(f"thresholds are extrapolated: the calibration compared at most {largest:,} sightings")
+            by_pairs = self.calibration.rate_of == "pairs"
+            what = "mistakes grow with the gallery" if by_pairs else "thresholds are extrapolated"
+            doubts.append(f"{what}: the calibration compared at most {largest:,} sightings")
         if self.probe_kind is not None and self.probe_kind != data.probe_kind:
             theirs = "boxes in frames" if data.probe_kind == "box" else "crops"
             doubts.append(f"the probe is a {self.probe_kind}, the calibration's were {theirs}")
@@ -209,6 +227,7 @@ class Verdict:
             "extrapolated": self.thresholds.extrapolated,
             "match_rate": self.calibration.match_rate,
             "possible_rate": self.calibration.possible_rate,
+            "rate_of": self.calibration.rate_of,
             "calibrated_on": self.calibration.data.name,
             "doubts": self.doubts(),
         }

@@ -30,7 +30,9 @@ def calibrate(
     format: SearchFormat = "custom",  # noqa: A002 - the option is called --format
     match_rate: float = 0.01,
     possible_rate: float = 0.1,
+    rate_of: Literal["probes", "pairs"] = "probes",
     second_weight: float = 0.8,
+    class_weighted: bool = False,
     mirrored: bool = False,
     tracklets: bool = False,
     tracklet_blend: float = 0.5,
@@ -48,11 +50,13 @@ def calibrate(
     Every probe is searched twice: without the sightings of its person, as somebody who is absent, and with them. A
     threshold is the lowest one at which no more than the wanted share of absent probes has any sighting above it (false
     positive identification rate). That grows with the gallery, so thresholds are kept for galleries of 1, 2, 5, 10 ...
-    sightings; `find` takes those of its size. Beside it stands the share of single pairs (false match rate).
+    sightings; `find` takes those of its size. Beside it stands the share of single pairs (false match rate), nearly the
+    same for a gallery of 1; with --rate-of pairs that is the one chosen, and the threshold is one for all galleries.
 
     The thresholds are stored in a JSON beside the model (model.calibration.json), which itself is not touched; they
     belong to these weights and, with --second-stage, to this crop model and its share. With both stages the joint model
-    alone is calibrated too. Galleries with and without --tracklets want a calibration each.
+    alone is calibrated too. Galleries with and without --tracklets want a calibration each, and so do searches with and
+    without --class-weighted.
     Use people and footage like those that will be searched, and none that trained the model.
 
     Args:
@@ -64,7 +68,9 @@ def calibrate(
         format: the data set's layout.
         match_rate: share of people who are not there that may be called a match.
         possible_rate: share of them that may be called possible or a match.
+        rate_of: whether both are shares of probes, who are not there, or of pairs of two people.
         second_weight: share of the second stage, as it will be given to `find`.
+        class_weighted: for `find --class-weighted`.
         mirrored: for galleries indexed with --mirrored.
         tracklets: for galleries indexed with --tracklets; the whole of each tracklet is averaged. With --same-camera a
             probe that is a sighting has a share in the means it is compared with, which flatters the shares found.
@@ -82,7 +88,7 @@ def calibrate(
     from datasets import read_frames
     from search.calibration_files import calibration_file, read_calibrations, store_calibrations
     from search.inference import detect_split
-    from search.labelled_people import label_detections, stacked_embeddings
+    from search.labelled_people import label_detections, stacked_embeddings, stacked_scores
     from search.open_set import calibrate as fit
     from search.pipeline import PersonSearch
     from search.verdict import LabelledData
@@ -121,11 +127,13 @@ def calibrate(
     data = LabelledData(root.resolve().name, probe_kind=kind, unlabelled=unlabelled)
     fitted = []
     seen = (people, stacked)
-    for label, by, searches in _searches(search, (asked, probe_rows), seen, second_weight, same_camera, blend):
+    confidence = stacked_scores(samples, found.by_frame) if class_weighted else None
+    rates: dict[str, Any] = {"match_rate": match_rate, "possible_rate": possible_rate, "rate_of": rate_of}
+    for label, by, searches in _searches(
+        search, (asked, probe_rows), seen, second_weight, same_camera, blend, confidence
+    ):
         with Progress(f"Calibrating {label}", unit="similarity"):
-            fitted.append(
-                (label, fit(searches, by, data, match_rate=match_rate, possible_rate=possible_rate, seed=seed))
-            )
+            fitted.append((label, fit(searches, by, data, seed=seed, **rates)))
     file = store_calibrations(owner, [one.calibration for _, one in fitted])
     text = "\n\n".join(_text(label, one.calibration) for label, one in fitted) + f"\n\nstored: {file}"
     if report is not None:
@@ -183,22 +191,30 @@ def _searches(
     second_weight: float,
     same_camera: bool,
     blend: float | None,
+    confidence: "Tensor | None",
 ) -> "list[tuple[str, Any, Searches]]":
     """(name, whose similarity, searches) of the first stage, and of both together."""
-    from search.cascade import fused
+    from search.cascade import class_weighted_probes, class_weighted_rows, fused
     from search.open_set import Searches
     from search.verdict import RankedBy
 
     (asked, rows), (people, stacked) = probes, sightings
-    first = Searches(asked, rows[0], people, stacked[0], same_camera)
+    how: dict[str, Any] = {"tracklet_blend": blend, "class_weighted": confidence is not None}
+    ending = "" if confidence is None else ", class-weighted"
+
+    def compared(of_probes: "Tensor", of_sightings: "Tensor") -> Searches:
+        if confidence is not None:
+            of_probes = class_weighted_probes(of_probes)
+            of_sightings = class_weighted_rows(of_sightings, confidence)
+        return Searches(asked, of_probes, people, of_sightings, same_camera)
+
+    first = compared(rows[0], stacked[0])
     if len(stacked) == 1:
-        return [("one stage", search.ranked_by(tracklet_blend=blend), first)]
-    both = [fused(first_look, second_look, second_weight) for first_look, second_look in (rows, stacked)]
-    alone = RankedBy(search.model_fingerprint, tracklet_blend=blend)
-    together = search.ranked_by(second_weight, tracklet_blend=blend)
+        return [(f"one stage{ending}", search.ranked_by(**how), first)]
+    both = compared(*(fused(first_look, second_look, second_weight) for first_look, second_look in (rows, stacked)))
     return [
-        ("joint model alone", alone, first),
-        ("both stages", together, Searches(asked, both[0], people, both[1], same_camera)),
+        (f"joint model alone{ending}", RankedBy(search.model_fingerprint, **how), first),
+        (f"both stages{ending}", search.ranked_by(second_weight, **how), both),
     ]
 
 
@@ -219,7 +235,8 @@ def _text(label: str, calibration: "Calibration") -> str:
     """Thresholds by gallery size, and what they do to people left out."""
     from search.verdict import percent
 
-    data = calibration.data
+    data, by_pairs = calibration.data, calibration.rate_of == "pairs"
+    whom = "pairs of two people" if by_pairs else "absent people"
     rows: list[list[object]] = []
     for one in calibration.rates:
         at = calibration.thresholds.at(one.size)
@@ -227,10 +244,10 @@ def _text(label: str, calibration: "Calibration") -> str:
     header = ["sightings", "match from", "pairs above it", "found", "possible from", "found"]
     text = (
         f"{label}: {data.probes:,} probes ({_kinds(data.probe_kind)}) of {data.people:,} people, {data.sightings:,} "
-        f"sightings; {percent(calibration.match_rate)} of absent people are called a match, "
+        f"sightings; {percent(calibration.match_rate)} of {whom} are called a match, "
         f"{percent(calibration.possible_rate)} possible or more\n{table(header, rows)}"
     )
-    if data.probes * calibration.match_rate < 3:
+    if not by_pairs and data.probes * calibration.match_rate < 3:
         text += f"\nwith {data.probes:,} probes {percent(calibration.match_rate)} is a rough figure; label more people"
     if not calibration.held_out:
         return text + "\ntoo few people to measure the verdict on some who are left out"

@@ -97,8 +97,9 @@ def search(
 
     Each protocol has a row for every stage that is asked for, over the same detections, so that the rows tell what each
     gains: the joint model alone, with --class-weighted, with --context, the crop model alone and both weighted
-    (--second-stage), averaged over tracklets (--tracklets), weighted and with context again, and re-ranked (--rerank).
-    Both models are weighted over all detections, where `find` looks at --candidates of them.
+    (--second-stage), averaged over tracklets (--tracklets), weighted and with context again, and re-ranked (--rerank);
+    last class-weighted and re-ranked together, or class-weighted in context where nothing is re-ranked. Both models are
+    weighted over all detections, where `find` looks at --candidates of them.
 
     Args:
         root: the data set's folder.
@@ -131,7 +132,7 @@ def search(
 
     if tracklets and format == "cuhk-sysu":
         raise ValueError("--tracklets is given, but cuhk-sysu's frames are single pictures of no camera; leave it out")
-    cascade = Cascade(second_weight, candidates, rerank)
+    cascade = Cascade(second_weight, candidates, rerank, class_weighted)
     protocols = _protocols(format, root, gallery_size, same_camera)
     samples, left_out = read_frames(format, root, "gallery")
     network, crops = load_search_models(model, detector, second_stage, score_threshold=score_threshold)
@@ -145,7 +146,7 @@ def search(
             on_progress=progress,
         )
     ignore = {s.name: s.boxes[s.person_ids < 0] for s in samples} if unlabelled == "ignore" else None
-    shared: dict[str, Any] = {"score_threshold": score_threshold, "ignore": ignore, "weighted": class_weighted}
+    shared: dict[str, Any] = {"score_threshold": score_threshold, "ignore": ignore}
     if context:
         shared["context"] = PRW_CONTEXT if format == "prw" else ContextSize()
     looks = [found.by_frame] if crops is None else [found.by_frame, found.second]

@@ -31,6 +31,7 @@ def find(
     candidates: int = 1000,
     rerank: bool = False,
     context: bool = False,
+    class_weighted: bool = False,
     include_own_frame: bool = False,
     html: Path | None = None,
 ) -> Outcome:
@@ -61,6 +62,8 @@ def find(
         rerank: rank the candidates by the neighbours that they share with the probe (k-reciprocal re-ranking).
         context: with --frame also match the people beside the box with those of the best sightings' frames (CBGM): who
             walks with the same company is ranked by the most similar of the company. Not with --rerank.
+        class_weighted: multiply every similarity by the detection's confidence, as `evaluate search` does: doubtful
+            boxes rank lower. Verdicts then want a `calibrate --class-weighted`.
         include_own_frame: rank the sightings of --frame itself too, where it was indexed; its person comes first then.
         html: also write a page with the cut-outs to this file.
     """
@@ -86,7 +89,7 @@ def find(
         "before": None if before is None else parse_time(before, "--before"),
         "minimum_score": minimum_score,
     }
-    cascade = Cascade(second_weight, candidates, rerank)
+    cascade = Cascade(second_weight, candidates, rerank, class_weighted)
     search = _search(gallery, model, second_stage)
     with search.open_gallery(gallery) as store:
         if frame is not None and box is not None:
@@ -102,9 +105,13 @@ def find(
             pictures = [read_image(path) for path in crop or []]
             answer = search.find(store, crop=pictures, combine=combine, cascade=cascade, **filters)
             origin = None
-        text = "\n".join([*_verdict(answer, store.description, model, second_stage), answer.to_table()])
+        verdict = _verdict(answer, store.description, model, second_stage, class_weighted)
+        text = "\n".join([*verdict, answer.to_table()])
+        if class_weighted:
+            text += "\nsimilarities are multiplied by the detections' confidence (--class-weighted)"
         if html is not None:
             used = [f"{name} {value}" for name, value in filters.items() if value is not None]
+            used += ["similarities class-weighted"] if class_weighted else []
             write_find_page(html, answer, store, pictures, note="; ".join(used), probe_frame=origin)
             text += f"\npage: {html}"
         if store.second_stage is not None and second_stage is None:
@@ -116,7 +123,11 @@ def find(
 
 
 def _verdict(
-    answer: "RankedSightings", gallery: "GalleryDescription", model: Path | None, second_stage: Path | None
+    answer: "RankedSightings",
+    gallery: "GalleryDescription",
+    model: Path | None,
+    second_stage: Path | None,
+    class_weighted: bool,
 ) -> list[str]:
     """Whether the person is there, or how to get to know it."""
     if answer.verdict is not None:
@@ -130,6 +141,7 @@ def _verdict(
     options = [f"{name} {path}" for name, path in given.items() if path is not None]
     options += ["--mirrored"] if is_mirrored(gallery.model_fingerprint) else []
     options += ["--tracklets"] if gallery.tracklet_blend is not None else []
+    options += ["--class-weighted"] if class_weighted else []
     remedy = f"`personsearch calibrate LABELLED_DATA {' '.join(options)}`"
     return [f"no verdict, scores only order the sightings: {answer.no_verdict}; {remedy} makes one", ""]
 

@@ -49,7 +49,10 @@ def is_first_process() -> bool:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows as aligned columns under a header: words to the left, numbers to the right, floats with four digits."""
+    """Rows as aligned columns under a header: words to the left, numbers to the right, floats with four digits.
+
+    None and NaN, figures that nobody could count, are "-".
+    """
     cells = [list(header), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     numeric = [
@@ -76,7 +79,7 @@ def write_json(file: Path, figures: Mapping[str, Any]) -> None:
 
 
 def _cell(value: object) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return "-"
     if isinstance(value, float | np.floating):
         return f"{value:.4f}"

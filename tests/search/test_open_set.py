@@ -158,6 +158,33 @@ def test_thresholds_keep_their_rates_and_people_left_out_feel_them() -> None:
     assert again == made
 
 
+def test_rates_of_pairs_are_those_of_single_comparisons() -> None:
+    """The lowest threshold that no larger share of all pairs of two persons reaches, whatever the gallery's size."""
+    searches = world(40, 0.6)
+    fitted = calibrate(searches, BY, DATA, match_rate=0.01, possible_rate=0.1, rate_of="pairs")
+    made = fitted.calibration
+    similarities = (searches.probe_embeddings @ searches.embeddings.T).numpy()
+    others = similarities[searches.probes.person_ids[:, None] != searches.sightings.person_ids]
+    for rate, thresholds in ((0.01, made.thresholds.match), (0.1, made.thresholds.possible)):
+        (threshold,) = set(thresholds)
+        assert (others >= threshold).mean() <= rate < (others >= threshold - 2**-15).mean()
+    pairs = (others >= made.thresholds.match[0]).mean()
+    assert [one.match.false_match for one in made.rates] == [pytest.approx(pairs)] * len(made.rates)
+    absent = [one.match.false_positive for one in made.rates]
+    assert absent == sorted(absent)
+    assert absent[0] == pytest.approx(0.01, abs=1e-3)  # one comparison each, but for how many there are to choose from
+    assert absent[-1] > 0.2
+    assert made.held_out[-1].match.false_positive > made.held_out[0].match.false_positive
+    verdict = made.judge(1.0, 10**6)
+    assert verdict.meaning().startswith("set so that of pairs of two people 1 % are called a match and 10 % possible")
+    assert " (of people who are not there " in verdict.meaning()
+    assert verdict.doubts()[0].startswith("mistakes grow with the gallery: the calibration compared at most ")
+    assert verdict.thresholds.match == made.thresholds.match[0]
+    assert verdict.to_dict()["rate_of"] == "pairs"
+    with pytest.raises(ValueError, match="rates of 'frames', expected one of probes, pairs"):
+        calibrate(searches, BY, DATA, rate_of="frames")  # type: ignore[arg-type]
+
+
 def test_the_order_of_sightings_is_of_no_matter() -> None:
     searches = world(40, 0.6)
     order = np.random.default_rng(1).permutation(len(searches.sightings))

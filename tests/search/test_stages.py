@@ -22,7 +22,9 @@ from search.stages import (
     RERANKED,
     SECOND,
     TRACKLETS,
+    WEIGHTED,
     TrackletMeans,
+    class_weighted,
     compare_stages,
     fused_detections,
 )
@@ -174,6 +176,48 @@ def test_tracklets_and_context_have_rows_that_say_what_they_include(world: tuple
     np.testing.assert_allclose(same[over].average_precisions, same[CASCADE].average_precisions, atol=1e-6)
     alone = compare_stages(looks[:1], queries, Cascade(rerank=True), context=size, tracklets=means)
     assert list(alone) == [PLAIN, CONTEXT, TRACKLETS, f"{TRACKLETS} + {CONTEXT}", f"{TRACKLETS} + {RERANKED}"]
+
+
+def test_the_last_row_has_everything_that_goes_together(world: tuple) -> None:
+    """Context goes with weights, or else re-ranking does; the rows without stay what they were."""
+    looks, queries, ignore = world
+    size, tracks = ContextSize(6, 2), {name: np.array([0, 1, -1]) for name in looks[0][0]}
+    everything = {"ignore": ignore, "context": size, "tracklets": TrackletMeans(tracks, 0.7)}
+    over = f"{CASCADE} + {TRACKLETS} + "
+    last = {}
+    for weighted in (False, True):
+        for rerank in (False, True):
+            stages = compare_stages(looks, queries, Cascade(0.4, 30, rerank), weighted=weighted, **everything)
+            last[weighted, rerank] = list(stages)[-1]
+            same = compare_stages(looks, queries, Cascade(0.4, 30, rerank, weighted), **everything)
+            assert {name: one.mean_ap for name, one in same.items()} == {
+                name: one.mean_ap for name, one in stages.items()
+            }
+    assert last == {
+        (False, False): over + CONTEXT,
+        (False, True): over + RERANKED,
+        (True, False): f"{over}{WEIGHTED} + {CONTEXT}",
+        (True, True): f"{over}{WEIGHTED} + {RERANKED}",
+    }
+    alone = compare_stages(looks[:1], queries, Cascade(rerank=True), weighted=True, context=size)
+    assert list(alone) == [PLAIN, WEIGHTED, CONTEXT, RERANKED, f"{WEIGHTED} + {RERANKED}"]
+    assert list(compare_stages(looks[:1], queries, Cascade(), weighted=True)) == [PLAIN, WEIGHTED]
+    both = compare_stages(looks[:1], queries, Cascade(), weighted=True, context=size, ignore=ignore)
+    assert list(both) == [PLAIN, WEIGHTED, CONTEXT, f"{WEIGHTED} + {CONTEXT}"]
+    found, probes = looks[0]
+    expected = evaluate_search(
+        class_weighted(found),
+        queries,
+        probes,
+        context=query_context(queries, probes, found),
+        context_gallery=6,
+        context_people=2,
+        ignore=ignore,
+    )
+    np.testing.assert_allclose(both[f"{WEIGHTED} + {CONTEXT}"].average_precisions, expected.average_precisions)
+    sure = {name: replace(one, scores=torch.ones(3)) for name, one in found.items()}
+    same = compare_stages([(sure, probes)], queries, Cascade(rerank=True), weighted=True)
+    np.testing.assert_allclose(same[f"{WEIGHTED} + {RERANKED}"].average_precisions, same[RERANKED].average_precisions)
 
 
 @pytest.mark.parametrize("size", [(0, 3), (10, 0)])

@@ -138,6 +138,41 @@ def test_averaged_galleries_have_thresholds_of_their_own(
     assert ": best similarity " in capsys.readouterr().out.splitlines()[0]
 
 
+def test_weighted_searches_have_thresholds_of_their_own(
+    model: Path, gallery: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, beside = tmp_path / model.name, tmp_path / "plaza.calibration.json"
+    for file in (model, model.with_name(beside.name)):
+        shutil.copy(file, tmp_path)
+    find = ["find", str(gallery), "--model", str(own), *probe(square), "--limit", "3", "--class-weighted"]
+    capsys.readouterr()
+    assert main([*find, "--json", str(tmp_path / "a.json"), "--html", str(tmp_path / "a.html")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("no verdict, ")
+    assert "with --class-weighted" in printed.splitlines()[0]
+    assert f"`personsearch calibrate LABELLED_DATA --model {own} --class-weighted` makes one" in printed
+    assert "similarities are multiplied by the detections' confidence (--class-weighted)" in printed
+    assert "similarities class-weighted" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    answer = json.loads((tmp_path / "a.json").read_text())
+    assert answer["cascade"]["class_weighted"] is True
+    assert all(one["score"] == one["similarity"] <= one["detection_score"] for one in answer["sightings"])
+    words = ["calibrate", str(square), "--model", str(own), "--class-weighted", "--rate-of", "pairs"]
+    assert main([*words, "--report", str(tmp_path), "--json", str(tmp_path / "c.json")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("one stage, class-weighted: ")
+    assert "1 % of pairs of two people are called a match" in printed
+    assert "of the pairs of two people a match" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    (figures,) = json.loads((tmp_path / "c.json").read_text())["calibrations"]
+    assert figures["ranked_by"]["class_weighted"] is True
+    assert figures["rate_of"] == "pairs"
+    stored = json.loads(beside.read_text())["calibrations"]
+    assert [one["ranked_by"]["class_weighted"] for one in stored] == [False, True]
+    assert main(find) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ": best similarity " in lines[0]
+    assert lines[1].startswith("set so that of pairs of two people 1 % are called a match")
+
+
 def test_sightings_are_probes_where_nobody_wrote_queries(
     model: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

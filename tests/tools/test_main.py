@@ -259,6 +259,8 @@ def test_table_aligns_words_left_and_numbers_right() -> None:
         "ours    0.5000      12",
         "random       -       3",
     ]
+    nobody = table(["what", "found"], [["ours", float("nan")], ["theirs", np.float64("nan")]]).splitlines()
+    assert [line.split()[-1] for line in nobody[2:]] == ["-", "-"]
     assert table(["what", "mAP"], []).splitlines() == ["what  mAP", "----  ---"]
 
 
