@@ -38,8 +38,8 @@ JOINT_LOSSES = LossConfig(
 """Online instance matching alone, as the joint model was published; the queue has PRW's length, CUHK-SYSU's is 5000.
 
 Embeddings have unit length here, as they are searched: without a scale TOIM's gradient would be nearly constant. A step
-writes every sampled box of everybody in its frames, some sixty of them, one frame after another: the paper's 20 entries
-would be boxes of the last frame alone, 200 are the people of about three steps.
+writes every sampled box of everybody in its frames, eighty in a square of people, frame after frame: the paper's 20
+entries would be boxes of the last frame alone, 200 are the people of more than two steps.
 """
 
 

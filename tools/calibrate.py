@@ -129,9 +129,16 @@ def calibrate(
     seen = (people, stacked)
     confidence = stacked_scores(samples, found.by_frame) if class_weighted else None
     rates: dict[str, Any] = {"match_rate": match_rate, "possible_rate": possible_rate, "rate_of": rate_of}
-    for label, by, searches in _searches(
-        search, (asked, probe_rows), seen, second_weight, same_camera, blend, confidence
-    ):
+    all_searches = _searches(
+        search,
+        (asked, probe_rows),
+        seen,
+        second_weight=second_weight,
+        same_camera=same_camera,
+        blend=blend,
+        confidence=confidence,
+    )
+    for label, by, searches in all_searches:
         with Progress(f"Calibrating {label}", unit="similarity"):
             fitted.append((label, fit(searches, by, data, seed=seed, **rates)))
     file = store_calibrations(owner, [one.calibration for _, one in fitted])
@@ -188,6 +195,7 @@ def _searches(
     search: Any,
     probes: "tuple[People, list[Tensor]]",
     sightings: "tuple[People, list[Tensor]]",
+    *,
     second_weight: float,
     same_camera: bool,
     blend: float | None,

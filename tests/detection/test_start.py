@@ -114,15 +114,14 @@ def test_frames_without_a_camera_have_a_column_of_their_own(
     assert toim_of(toim_trainer(tmp_path, tiny_model, nowhere)).pooled.shape[1] == 1
 
 
-def test_negatives_come_from_more_than_the_last_frame(
+def test_negatives_come_from_several_steps(
     tmp_path: Path, frames: list[FrameSample], tiny_model: PersonSearchRCNN
 ) -> None:
-    """Two persons, who alternate in the last frames: the boxes of several steps are remembered."""
-    trainer = toim_trainer(tmp_path, tiny_model, frames, epochs=2)
-    trainer.criterion.losses["toim"] = TOIMLoss(24, 2, 2, update_length=JOINT_LOSSES.toim_update_length)
-    trainer.run()
+    """The Update Table of the default holds what the last steps wrote, not the last frame's boxes alone."""
+    losses = dataclasses.replace(JOINT_LOSSES, oim=0, toim=1)
+    config = JointTrainingConfig(epochs=3, batch_size=9, workers=0, learning_rate=1e-9)
+    trainer = JointTrainer(tiny_model, frames, tmp_path, config=config, losses=losses)
+    people: list[float] = []
+    trainer.run(lambda step, total, figures: people.append(figures["people"]))
     slots = toim_of(trainer).recent.slots
-    slots = slots[slots >= 0]
-    last = sum(int((frame.person_ids >= 0).sum()) for frame in frames) / len(frames)
-    assert len(slots) > 10 * last
-    assert len(slots.unique()) == 4
+    assert int((slots >= 0).sum()) > 1.5 * max(people)
