@@ -46,7 +46,7 @@ tests: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow"
 
 check: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -o faulthandler_timeout=0
 
 # How detection/weights/plaza.safetensors was made; see its card. Half an hour to an hour on two cores.
 OTHER_SQUARES := runs/squares/2,runs/squares/3,runs/squares/4,runs/squares/5

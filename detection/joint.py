@@ -185,7 +185,7 @@ class PersonSearchRCNN(nn.Module):
                 boxes = _moved(heads, boxes, regression, sizes)
             heads = stages[-1][1]
             logits, regression = self._look(heads, features, boxes, sizes)
-            if self.norm_score is not None:
+            if self.norm_score is not None and self.embedding_config.score_by == "norm":
                 person = self.norm_score(self.embedding_head(features, boxes, sizes))
                 logits = torch.stack([torch.zeros_like(person), person], dim=1)
             boxes, scores, _ = heads.postprocess_detections(logits, regression, boxes, sizes)

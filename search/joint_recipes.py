@@ -129,11 +129,13 @@ def parts_table(base: JointRecipe) -> JointTable:
     sizes = tuple(base.detector.min_size * share // 8 for share in (5, 6, 7))
     refined = _with(base, embedding={"refined": True})
     norm_aware = _with(base, embedding={"norm_aware": True})
+    by_norm = _with(base, embedding={"norm_aware": True, "score_by": "norm"})
     both = _with(base, embedding={"refined": True, "norm_aware": True})
     rows = (
         JointRow("plain", base),
         JointRow("refined boxes", refined),
         JointRow("norm-aware embedding", norm_aware),
+        JointRow("norm-aware embedding, detections scored by the norm", by_norm),
         JointRow("refined boxes, norm-aware", both),
         JointRow("refined, norm-aware, class-weighted similarity", both, stage=WEIGHTED),
         JointRow("class-weighted similarity", base, stage=WEIGHTED),

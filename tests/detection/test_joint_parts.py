@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +19,12 @@ from detection.training import JointTrainer, JointTrainingConfig, best_boxes
 from reid.criteria import LossConfig
 
 BOXES = torch.tensor([[10.0, 12, 40, 84], [60, 8, 90, 80]])
-PARTS = [{"refined": True}, {"norm_aware": True}, {"refined": True, "norm_aware": True}]
+BY_NORM = {"refined": True, "norm_aware": True, "score_by": "norm"}
+PARTS = [{"refined": True}, {"norm_aware": True}, {"refined": True, "norm_aware": True}, BY_NORM]
+NAMES = ["refined", "norm", "both", "by-norm"]
 
 
-def model_of(detector: DetectorConfig, embedding: EmbeddingConfig, **changes: bool) -> PersonSearchRCNN:
+def model_of(detector: DetectorConfig, embedding: EmbeddingConfig, **changes: Any) -> PersonSearchRCNN:
     torch.manual_seed(0)
     return PersonSearchRCNN(detector, dataclasses.replace(embedding, **changes), precision="float32")
 
@@ -36,9 +39,9 @@ def batch(count: int = 2) -> tuple[list[torch.Tensor], list[Target]]:
     return images, [target | {"frame_seed": torch.tensor(row)} for row in range(count)]
 
 
-@pytest.mark.parametrize("parts", PARTS, ids=["refined", "norm", "both"])
+@pytest.mark.parametrize("parts", PARTS, ids=NAMES)
 def test_each_part_has_its_losses_and_its_gradient(
-    tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig, parts: dict[str, bool]
+    tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig, parts: dict[str, Any]
 ) -> None:
     model = model_of(tiny_detector, tiny_embedding, **parts).train()
     result = model.losses(*batch())
@@ -55,9 +58,9 @@ def test_each_part_has_its_losses_and_its_gradient(
         assert torch.isfinite(parameter.grad).all(), name
 
 
-@pytest.mark.parametrize("parts", PARTS, ids=["refined", "norm", "both"])
+@pytest.mark.parametrize("parts", PARTS, ids=NAMES)
 def test_each_part_detects_and_survives_its_file(
-    tmp_path: Path, tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig, parts: dict[str, bool]
+    tmp_path: Path, tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig, parts: dict[str, Any]
 ) -> None:
     detector = dataclasses.replace(tiny_detector, score_threshold=0.0)
     model = model_of(detector, tiny_embedding, **parts).eval()
@@ -94,6 +97,24 @@ def test_an_embedding_that_is_longer_is_more_surely_a_person(
     score.eval()
     logits = score(torch.tensor([[9.0, 0, 0, 0, 0, 0, 0, 0], [0, 0.5, 0, 0, 0, 0, 0, 0]]))
     assert logits[0] > 1 > -1 > logits[1]
+
+
+def test_the_norm_scores_detections_where_it_is_asked_to(
+    tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    detector = dataclasses.replace(tiny_detector, score_threshold=0.0)
+    images, _ = batch()
+    for by, sure in (("classifier", False), ("norm", True)):
+        model = model_of(detector, tiny_embedding, norm_aware=True, score_by=by).eval()
+        before = model.detect(images)[0]
+        assert model.norm_score is not None
+        torch.nn.init.constant_(model.norm_score.norm.bias, 20.0)
+        after = model.detect(images)[0]
+        assert bool((after.scores > 0.99).all()) == sure
+        if not sure:
+            torch.testing.assert_close(after.scores, before.scores)
+    with pytest.raises(ValueError, match="set norm_aware too"):
+        EmbeddingConfig(score_by="norm")
 
 
 def test_overlaps_of_pairs_are_the_diagonal_of_all() -> None:
