@@ -20,6 +20,9 @@ from detection.backbones import BACKBONES, BackboneName, build_pyramid, stage_ra
 from detection.sampling import OneSizePerBatch
 from reid.precision import at_least_float32
 
+SMALLEST_INPUT = 32
+"""Pixels: the last map of a trunk has one place for so many."""
+
 
 @dataclass(frozen=True)
 class DetectorConfig:
@@ -94,10 +97,13 @@ class DetectorConfig:
             raise ValueError(
                 f"anchor_sizes {self.anchor_sizes}, expected the same number on each level: one head serves all"
             )
-        if not 32 <= self.min_size <= self.max_size:
-            raise ValueError(f"min_size {self.min_size} and max_size {self.max_size}, expected 32 <= min <= max")
-        if any(not 32 <= size <= self.max_size for size in self.train_sizes):
-            raise ValueError(f"train_sizes {self.train_sizes}, expected numbers from 32 to max_size {self.max_size}")
+        least = SMALLEST_INPUT
+        if not least <= self.min_size <= self.max_size:
+            raise ValueError(f"min_size {self.min_size} and max_size {self.max_size}, expected {least} <= min <= max")
+        if any(not least <= size <= self.max_size for size in self.train_sizes):
+            raise ValueError(
+                f"train_sizes {self.train_sizes}, expected numbers from {least} to max_size {self.max_size}"
+            )
         self._check_numbers()
 
     def _check_numbers(self) -> None:

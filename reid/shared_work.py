@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,15 @@ DATA_FILE = "data.json"
 WAIT_SECONDS = 1.0
 
 Item = TypeVar("Item")
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Wait until no other process is here; what is done within takes no time."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / f"{DATA_FILE}{LOCK_FILE}").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
@@ -36,7 +46,7 @@ def work_through(
     directory: Callable[[Item], Path],
     do: Callable[[str, Item], None],
     first: Callable[[Item], str | None] = lambda item: None,
-) -> None:
+) -> dict[str, str]:
     """Do every item, each while its folder is claimed; what another process works on is waited for.
 
     Args:
@@ -45,8 +55,8 @@ def work_through(
         do: called with key and item; must return at once where the item's folder says that it is done.
         first: key of an item that has to be done before this one.
 
-    Raises:
-        DivergedError: trainings did not converge; all others are done.
+    Returns:
+        Key -> why, of the items whose training did not converge and of those that begin on one; all others are done.
     """
     pending = dict(work)
     diverged: dict[str, str] = {}
@@ -58,16 +68,18 @@ def work_through(
             with claimed(directory(item)) as mine:
                 if not mine:
                     continue
-                try:
-                    if first(item) not in diverged:
+                before_it = first(item)
+                if before_it in diverged:
+                    diverged[key] = diverged[before_it]
+                else:
+                    try:
                         do(key, item)
-                except DivergedError as error:
-                    diverged[key] = f"{directory(item)}: {error}"
+                    except DivergedError as error:
+                        diverged[key] = f"{directory(item)}: {error}"
                 del pending[key]
         if len(pending) == before:
             time.sleep(WAIT_SECONDS)
-    if diverged:
-        raise DivergedError("; ".join(diverged.values()))
+    return diverged
 
 
 def require_same_data(output: Path, digests: Mapping[str, str]) -> None:
@@ -81,16 +93,17 @@ def require_same_data(output: Path, digests: Mapping[str, str]) -> None:
         ValueError: the folder has a name with another digest.
     """
     path = output / DATA_FILE
-    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    for name, digest in digests.items():
-        if known.get(name, digest) != digest:
-            raise ValueError(f"{output} holds trainings or figures of other data ({name}); choose another --output")
-    write_whole(path, known | dict(digests))
+    with _alone_in(output):
+        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        for name, digest in digests.items():
+            if known.get(name, digest) != digest:
+                raise ValueError(f"{output} holds trainings or figures of other data ({name}); choose another --output")
+        write_whole(path, known | dict(digests))
 
 
 def write_whole(path: Path, content: Any) -> None:
     """Write JSON whole or not at all, so that another process never reads half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     unfinished.write_text(json.dumps(content) + "\n", encoding="utf-8")
     unfinished.replace(path)

@@ -3,13 +3,13 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from datasets.transforms import FrameAugmentation
-from detection.backbones import BackboneName
-from detection.faster_rcnn import DetectorConfig
+from detection.backbones import BackboneName, stage_range
+from detection.faster_rcnn import SMALLEST_INPUT, DetectorConfig
 from detection.joint import EmbeddingConfig
 from detection.pretrained import pretrained_structure
 from detection.training import JOINT_LOSSES, JointTrainingConfig
@@ -86,11 +86,15 @@ class JointTable:
     rows: tuple[JointRow, ...]
 
 
+MakeTable = Callable[[JointRecipe], JointTable]
+
+
 def loss_table(base: JointRecipe) -> JointTable:
     """The TOIM paper's Table 3 for full frames: each identity loss on the sampled boxes of a detector.
 
     TOIM's Pooled Table starts empty here, see `toim_table` for the paper's start from softmax. Two losses weigh
-    twice as much against the detector's as one, so OIM has a line at twice its weight too.
+    twice as much against the detector's as one, so OIM has a line at twice its weight too. Softmax takes the embeddings
+    at any length, the Sphere loss, softmax over angles, at unit length as all others do.
     """
     losses = {
         "OIM": _only(base.losses, oim=1.0),
@@ -98,6 +102,7 @@ def loss_table(base: JointRecipe) -> JointTable:
         "TOIM": _only(base.losses, toim=1.0),
         "OIM + TOIM": _only(base.losses, oim=1.0, toim=1.0),
         "Softmax": _only(base.losses, softmax=1.0),
+        "Sphere": _only(base.losses, sphere=1.0),
         "Triplet": _only(base.losses, triplet=1.0),
     }
     rows = [JointRow(label, dataclasses.replace(base, losses=one)) for label, one in losses.items()]
@@ -110,7 +115,7 @@ def toim_table(base: JointRecipe) -> JointTable:
     one = dataclasses.replace(whole, training=dataclasses.replace(base.training, anchors="one"))
     rows = [
         JointRow("OIM + TOIM, every box of a person", whole),
-        JointRow("the best box of a person alone", one),
+        JointRow("the annotated box of a person alone", one),
         JointRow("Update Table of 20, as for crops", _with(whole, losses={"toim_update_length": 20})),
         JointRow("Update Table of 1000", _with(whole, losses={"toim_update_length": 1000})),
         JointRow("unlabelled people as negatives", _with(whole, losses={"toim_queue": 20})),
@@ -126,7 +131,7 @@ def parts_table(base: JointRecipe) -> JointTable:
     """Each part of the stronger joint model alone, beside the plain one, and together."""
     larger = {"min_size": base.detector.min_size * 4 // 3, "max_size": base.detector.max_size * 4 // 3}
     # None above the size that detection has, which max_size was chosen for.
-    sizes = tuple(base.detector.min_size * share // 8 for share in (5, 6, 7))
+    sizes = tuple(sorted({max(SMALLEST_INPUT, base.detector.min_size * share // 8) for share in (5, 6, 7)}))
     refined = _with(base, embedding={"refined": True})
     norm_aware = _with(base, embedding={"norm_aware": True})
     by_norm = _with(base, embedding={"norm_aware": True, "score_by": "norm"})
@@ -150,9 +155,11 @@ def parts_table(base: JointRecipe) -> JointTable:
 
 
 def backbone_table(base: JointRecipe) -> JointTable:
-    """Other trunks; one that begins on a detector begins on one of its own, which has learnt as long."""
-    names = dict.fromkeys((base.detector.backbone, "resnet50", "convnext_tiny", "swin_t"))
-    rows = tuple(JointRow(name, _with_backbone(base, name)) for name in names)
+    """Other trunks with the base's stages; one that begins on a detector has one of its own, which learnt as long."""
+    names: dict[BackboneName, None] = dict.fromkeys((base.detector.backbone, "resnet50", "convnext_tiny", "swin_t"))
+    needed = {*base.detector.pyramid_levels}
+    fitting = [name for name in names if needed <= {*range(stage_range(name)[0], stage_range(name)[1] + 1)}]
+    rows = tuple(JointRow(name, _with_backbone(base, name)) for name in fitting)
     return JointTable("backbones", "Trunks of the detector", rows)
 
 
@@ -170,14 +177,15 @@ def on_common_detector(base: JointRecipe, epochs: int) -> JointRecipe:
     return dataclasses.replace(base, weights="none", start=detector)
 
 
-def joint_tables(base: JointRecipe) -> list[JointTable]:
-    """All tables around one recipe; what is the same line in two of them is trained once.
+def joint_tables(base: JointRecipe) -> dict[str, MakeTable]:
+    """Key -> what makes the table around a recipe; what is the same line in two of them is trained once.
 
     Weights of a whole detector ("coco" or a file) fit one trunk, so there is no table of trunks with them.
     """
-    tables = [loss_table(base), toim_table(base), parts_table(base)]
-    weights = (base.start or base).weights
-    return [*tables, backbone_table(base)] if weights in ("none", "imagenet") else tables
+    tables: dict[str, MakeTable] = {"losses": loss_table, "toim": toim_table, "parts": parts_table}
+    if (base.start or base).weights in ("none", "imagenet"):
+        tables["backbones"] = backbone_table
+    return tables
 
 
 def _only(losses: LossConfig, **weights: float) -> LossConfig:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from detection.checkpoints import load_model
 from detection.metrics import recall_and_ap
 from detection.start import resumed_model, start_model
 from detection.training import JointTrainer, described
+from reid.criteria import LOSSES
 from reid.run_files import RESUME_FILE, digest_of
 from reid.shared_work import require_same_data, work_through, write_whole
 from search.cascade import Cascade
@@ -28,6 +30,7 @@ JOINT_FIGURES: dict[JointFigure, str] = {
 }
 JointFigures = dict[JointFigure, float]
 OnProgress = Callable[[int, int, str], None]
+_PARTS = ("detector", "embedding", "losses", "training", "augmentation")
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class JointRowResult:
 
     Args:
         label: of the line.
-        figures: one dict for each seed, in percent.
-        seconds: of the training, for each seed.
+        figures: one dict for each seed, in percent; NaN where the training did not converge.
+        seconds: of the training, for each seed; likewise.
         directory: of the training with the first seed.
     """
 
@@ -76,6 +79,7 @@ class JointTableRun:
         self.gallery = gallery
         self.queries = queries
         self.seeds = seeds
+        self.diverged: dict[str, str] = {}
 
     def run(self, tables: Sequence[JointTable], on_progress: OnProgress | None = None) -> list[list[JointRowResult]]:
         """Train and measure the lines of some tables; lines of one recipe share their training.
@@ -85,18 +89,19 @@ class JointTableRun:
             on_progress: called with (steps done, steps in all, what is done).
 
         Returns:
-            For each table a result for each line.
+            For each table a result for each line. `diverged` has what did not converge: key of a training -> why.
         """
         require_same_data(self.output, self._digests())
-        pending: dict[str, tuple[JointRecipe, list[JointRow]]] = {}
+        lines: dict[str, tuple[JointRecipe, list[JointRow]]] = {}
         for seed in self.seeds:
             for row in (row for table in tables for row in table.rows):
                 one = row.recipe.with_seed(seed)
-                pending.setdefault(one.key(), (one, []))[1].append(row)
+                lines.setdefault(one.key(), (one, []))[1].append(row)
         starts: dict[str, tuple[JointRecipe, list[JointRow]]] = {
-            start.key(): (start, []) for one, _ in pending.values() for start in one.starts()
+            start.key(): (start, []) for one, _ in lines.values() for start in one.starts()
         }
-        steps = {key: self._steps(one) for key, (one, _) in (starts | pending).items()}
+        pending = starts | lines
+        steps = {key: self._steps(one) for key, (one, _) in pending.items()}
         done: list[str] = []
 
         def do(key: str, item: tuple[JointRecipe, list[JointRow]]) -> None:
@@ -112,13 +117,12 @@ class JointTableRun:
             done.append(key)
             report(steps[key])
 
-        for part in (starts, pending):
-            work_through(
-                part,
-                directory=lambda item: self.directory(item[0]),
-                do=do,
-                first=lambda item: None if item[0].start is None else item[0].start.key(),
-            )
+        self.diverged = work_through(
+            pending,
+            directory=lambda item: self.directory(item[0]),
+            do=do,
+            first=lambda item: None if item[0].start is None else item[0].start.key(),
+        )
         return [[self._result(row) for row in table.rows] for table in tables]
 
     def _steps(self, recipe: JointRecipe) -> int:
@@ -137,7 +141,9 @@ class JointTableRun:
     def _train(self, recipe: JointRecipe, report: Callable[[int], None]) -> None:
         directory = self.directory(recipe)
         done = directory / "training.json"
+        settings = _settings(recipe)
         if done.is_file():
+            _require_same_recipe(directory, settings, _read_json(done).get("recipe", {}))
             return
         resume = (directory / RESUME_FILE).is_file()
         new_head = recipe.start is not None and recipe.new_head
@@ -159,7 +165,7 @@ class JointTableRun:
         if resume:
             trainer.resume()
         summary = trainer.run(lambda step, _total, _figures: report(step))
-        write_whole(done, {"seconds": summary.seconds})
+        write_whole(done, {"seconds": summary.seconds, "recipe": settings})
 
     def _measure(self, directory: Path, stages: Sequence[str]) -> None:
         """Write the figures of a trained model that are not there yet: one detection for all ways to search."""
@@ -188,17 +194,44 @@ class JointTableRun:
             write_whole(_figures_file(directory, stage), figures)
 
     def _result(self, row: JointRow) -> JointRowResult:
-        directories = [self.directory(row.recipe.with_seed(seed)) for seed in self.seeds]
-        seconds = [float(_read_json(directory / "training.json")["seconds"]) for directory in directories]
+        recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
+        seconds: list[float] = []
         figures: list[JointFigures] = []
-        for directory in directories:
+        for recipe in recipes:
+            if recipe.key() in self.diverged:
+                figures.append({"detection_ap": math.nan, "mean_ap": math.nan, "top1": math.nan})
+                seconds.append(math.nan)
+                continue
+            directory = self.directory(recipe)
             self._measure(directory, [row.stage])
             figures.append(_read_json(_figures_file(directory, row.stage)))
-        return JointRowResult(row.label, figures, seconds, directories[0])
+            seconds.append(float(_read_json(directory / "training.json")["seconds"]))
+        return JointRowResult(row.label, figures, seconds, self.directory(recipes[0]))
 
 
 def _figures_file(directory: Path, stage: str) -> Path:
     return directory / ("figures.json" if stage == PLAIN else f"figures-{stage}.json")
+
+
+def _settings(recipe: JointRecipe) -> dict[str, dict[str, Any]]:
+    """Part -> its settings, as JSON has them; without those of losses that are off."""
+    whole = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    off = tuple(f"{name}_" for name in LOSSES if not getattr(recipe.losses, name))
+    settings: dict[str, dict[str, Any]] = {name: part for name, part in whole.items() if name in _PARTS}
+    settings["losses"] = {name: value for name, value in settings["losses"].items() if not name.startswith(off)}
+    return settings
+
+
+def _require_same_recipe(directory: Path, asked: dict[str, dict[str, Any]], has: dict[str, dict[str, Any]]) -> None:
+    """A finished training must be the one that is asked for, whatever the defaults were when it was made."""
+    for part, values in has.items():
+        for name, value in values.items():
+            own = asked[part].get(name, value)
+            if own != value:
+                raise ValueError(
+                    f"{directory} was trained with {part}.{name} = {value}, this call has {own}; choose another "
+                    "--output, or delete that folder"
+                )
 
 
 def _read_json(file: Path) -> Any:

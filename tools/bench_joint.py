@@ -1,6 +1,7 @@
 """personsearch bench joint: identity losses and parts of the joint model at equal budget, over seeds."""
 
 import dataclasses
+import math
 import os
 import platform
 import shlex
@@ -92,7 +93,9 @@ def joint(
     base = JointRecipe(detector, embedding, losses, training, augmentation, weights)
     if detector_epochs:
         base = on_common_detector(base, detector_epochs)
-    chosen = _chosen(joint_tables(base), tables)
+    if training.initialize_tables:
+        raise ValueError("--training.initialize-tables true is a line of the table toim, expected false")
+    chosen = _chosen(base, tables)
     data = root or _rendered(output / "square", square)
     train, gallery = (load_frames(format, data, split) for split in ("train", "gallery"))
     queries = load_queries(format, data)
@@ -113,7 +116,7 @@ def joint(
         "tables": {one.key: [dataclasses.asdict(row) for row in rows] for one, rows in zip(chosen, results)},
         "page": page,
     }
-    return Outcome(f"{text}\n\npage: {page}", figures)
+    return Outcome(f"{text}\n\npage: {page}", figures, list(run.diverged.values()))
 
 
 def _rendered(root: Path, square: Square) -> Path:
@@ -133,12 +136,12 @@ def _rendered(root: Path, square: Square) -> Path:
         time.sleep(WAIT_SECONDS)  # another process renders it
 
 
-def _chosen(known: list[JointTable], keys: list[str] | None) -> list[JointTable]:
-    by_key = {one.key: one for one in known}
+def _chosen(base: JointRecipe, keys: list[str] | None) -> list[JointTable]:
+    known = joint_tables(base)
     for key in keys or ():
-        if key not in by_key:
-            raise ValueError(f"--tables {key} is not known, expected some of {', '.join(by_key)}")
-    return [by_key[key] for key in keys or by_key]
+        if key not in known:
+            raise ValueError(f"--tables {key} is not known, expected some of {', '.join(known)}")
+    return [known[key](base) for key in keys or known]
 
 
 def _lines(results: Sequence[JointRowResult]) -> tuple[list[str], list[list[str]]]:
@@ -153,12 +156,14 @@ def _lines(results: Sequence[JointRowResult]) -> tuple[list[str], list[list[str]
             result.label,
             *(_spread([figures[name] for figures in result.figures]) for name in JOINT_FIGURES),
             "" if result is results[0] else _spread(gains, sign="+"),
-            f"{sum(result.seconds) / len(result.seconds) / 60:.1f}",
+            _spread([sum(result.seconds) / len(result.seconds) / 60]),
         ])  # fmt: skip
     return header, lines
 
 
 def _spread(values: Sequence[float], sign: str = "") -> str:
+    if any(math.isnan(value) for value in values):
+        return "-"  # a training that did not converge
     mean = f"{sum(values) / len(values):{sign}.1f}"
     return mean if len(values) == 1 else f"{mean} ± {(max(values) - min(values)) / 2:.1f}"
 
@@ -185,7 +190,7 @@ def _write_page(
             "Gains are against the first line, means of the gains of each seed."
         )
         by_seed = [
-            [row.label, str(seed), *(f"{figures[name]:.1f}" for name in JOINT_FIGURES)]
+            [row.label, str(seed), *(_spread([figures[name]]) for name in JOINT_FIGURES)]
             for row in rows
             for seed, figures in zip(seeds, row.figures, strict=True)
         ]

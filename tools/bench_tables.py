@@ -1,6 +1,7 @@
 """personsearch bench tables: the papers' tables, trained and measured again at a chosen scale."""
 
 import dataclasses
+import math
 import os
 import platform
 import shlex
@@ -77,7 +78,7 @@ def tables(
         },
         "page": page,
     }
-    return Outcome(f"{text}\n\npage: {page}", figures, problems)
+    return Outcome(f"{text}\n\npage: {page}", figures, [*problems, *run.diverged.values()])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Verdict:
         difference: of the means, in points; positive where the claim holds.
         spread: half the range over the seeds of the two rows, summed; 0 with one seed.
         answer: "holds", "does not hold", or "undecided" where the difference lies within the spread, or with one seed
-            within a point.
+            within a point, or where a training did not converge.
     """
 
     claim: str
@@ -105,7 +106,7 @@ def verdicts(paper_table: PaperTable, rows: Sequence[RowResult], test: str) -> l
     for better, worse in paper_table.claims:
         difference = _mean(values[better]) - _mean(values[worse])
         spread = sum((max(values[label]) - min(values[label])) / 2 for label in (better, worse))
-        undecided = abs(difference) <= (spread or 1.0)
+        undecided = math.isnan(difference) or abs(difference) <= (spread or 1.0)
         answer = "undecided" if undecided else "holds" if difference > 0 else "does not hold"
         answers.append(Verdict(f"{better} > {worse}", difference, spread, answer))
     return answers
@@ -132,6 +133,8 @@ def _mean(values: Sequence[float]) -> float:
 
 def _measured(row: RowResult, test: str, figure: Figure) -> str:
     values = [figures[figure] for figures in row.figures[test]]
+    if math.isnan(_mean(values)):
+        return "-"
     spread = f" ± {(max(values) - min(values)) / 2:.1f}" if len(values) > 1 else ""
     return f"{_mean(values):.1f}{spread}"
 
@@ -153,7 +156,7 @@ def _rows(paper_table: PaperTable, results: Sequence[RowResult], test: str) -> t
             row.label,
             *(_measured(result, test, name) for name in shown),
             *(f"{published[name]:.1f}" if name in published else "-" for name in printed),
-            f"{_mean(result.seconds) / 60:.1f}",
+            "-" if math.isnan(_mean(result.seconds)) else f"{_mean(result.seconds) / 60:.1f}",
         ])  # fmt: skip
     return header, lines
 

@@ -15,14 +15,16 @@ POINTS = 120
 def loss_curve(runs: Mapping[str, Path], column: str) -> Curve:
     """A loss over the steps of several runs, in means of equal stretches, as shares of the first that is not zero.
 
-    TOIM's first step is zero: its tables are still empty.
+    TOIM's first step is zero: its tables are still empty. A run that diverged before it wrote has no curve.
 
     Args:
         runs: label -> run directory.
         column: of metrics.csv.
     """
     return Curve(
-        "Training loss, its first value as 1", {label: _shares(run, column) for label, run in runs.items()}, "step"
+        "Training loss, its first value as 1",
+        {label: _shares(run, column) for label, run in runs.items() if (run / METRICS_FILE).is_file()},
+        "step",
     )
 
 

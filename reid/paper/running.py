@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.samples import CropSample
 from reid.embedding import CropEmbeddings, embed_crops
-from reid.paper.recipes import Figure, PaperTable, Recipe, Row
+from reid.paper.recipes import FIGURES, Figure, PaperTable, Recipe, Row
 from reid.protocols import CUHK03, MARKET, CropTask
 from reid.rerank import k_reciprocal
 from reid.run_files import RESUME_FILE, digest_of, mean_of_end, read_criterion
@@ -42,7 +43,7 @@ class RowResult:
 
     Args:
         label: of the row.
-        figures: test set -> one dict of figures, in percent, for each seed.
+        figures: test set -> one dict of figures, in percent, for each seed; NaN where the training did not converge.
         seconds: of the training, for each seed; without that of the training it starts from.
         loss: of the last tenth of the steps, mean, for each seed.
         directory: of the training with the first seed.
@@ -76,6 +77,7 @@ class TableRun:
         self.train = train
         self.tests = tests
         self.seeds = seeds
+        self.diverged: dict[str, str] = {}
 
     def run(self, tables: Sequence[PaperTable], on_progress: OnProgress | None = None) -> list[list[RowResult]]:
         """Train and measure the rows of some tables.
@@ -85,7 +87,7 @@ class TableRun:
             on_progress: called with (steps done, steps in all, what is done).
 
         Returns:
-            For each table a result for each row.
+            For each table a result for each row. `diverged` has what did not converge: key of a training -> why.
         """
         require_same_data(self.output, self._digests())
         rows: dict[str, list[Row]] = {}
@@ -101,7 +103,7 @@ class TableRun:
             for row in rows.get(key, ()):
                 self._all_figures(row, recipe)
 
-        work_through(
+        self.diverged = work_through(
             pending,
             directory=self.directory,
             do=do,
@@ -164,11 +166,16 @@ class TableRun:
 
     def _measure(self, row: Row) -> RowResult:
         recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
-        each = [self._all_figures(row, recipe) for recipe in recipes]
+        each: list[dict[str, Figures]] = []
+        done: list[dict[str, float]] = []
+        for recipe in recipes:
+            if recipe.key() in self.diverged:
+                each.append({test.name: dict.fromkeys(FIGURES, math.nan) for test in self.tests})
+                done.append({"seconds": math.nan, "loss": math.nan})
+                continue
+            each.append(self._all_figures(row, recipe))
+            done.append(json.loads((self.directory(recipe) / "training.json").read_text(encoding="utf-8")))
         figures = {test.name: [one[test.name] for one in each] for test in self.tests}
-        done = [
-            json.loads((self.directory(recipe) / "training.json").read_text(encoding="utf-8")) for recipe in recipes
-        ]
         return RowResult(
             row.label,
             figures,

@@ -7,14 +7,19 @@ import torch
 
 from datasets.samples import Query
 from detection.detections import Detections
-from search.joint_recipes import JointRecipe, joint_tables, on_common_detector
+from detection.faster_rcnn import DetectorConfig
+from search.joint_recipes import JointRecipe, JointTable, joint_tables, on_common_detector
 from search.protocols import evaluate_search
 from search.stages import class_weighted
 
 
+def built(base: JointRecipe) -> list[JointTable]:
+    return [table_of(base) for table_of in joint_tables(base).values()]
+
+
 def test_every_line_differs_from_the_first_and_seeds_differ() -> None:
     base = JointRecipe()
-    for table in joint_tables(base):
+    for table in built(base):
         lines = {(row.recipe.key(), row.stage) for row in table.rows}
         assert len(lines) == len(table.rows) == len({row.label for row in table.rows})
         for row in table.rows:
@@ -24,7 +29,7 @@ def test_every_line_differs_from_the_first_and_seeds_differ() -> None:
 
 
 def test_lines_have_the_same_budget() -> None:
-    for table in joint_tables(on_common_detector(JointRecipe(), 3)):
+    for table in built(on_common_detector(JointRecipe(), 3)):
         recipes = [row.recipe for row in table.rows]
         assert len({one.training.batch_size for one in recipes}) == 1
         assert len({one.training.epochs + sum(start.training.epochs for start in one.starts()) for one in recipes}) == 1
@@ -33,7 +38,7 @@ def test_lines_have_the_same_budget() -> None:
 def test_the_way_from_softmax_to_toim_follows_its_seed() -> None:
     (line,) = (
         row.recipe
-        for table in joint_tables(on_common_detector(JointRecipe(), 3))
+        for table in built(on_common_detector(JointRecipe(), 3))
         for row in table.rows
         if not row.recipe.new_head
     )
@@ -58,7 +63,7 @@ def test_a_less_sure_detection_falls_behind() -> None:
 
 
 def test_what_stands_in_two_tables_is_trained_once() -> None:
-    losses, toim, parts, backbones = joint_tables(JointRecipe())
+    losses, toim, parts, backbones = built(JointRecipe())
     assert losses.rows[0].recipe.key() == parts.rows[0].recipe.key() == JointRecipe().key()
     assert losses.rows[3].recipe.key() == toim.rows[0].recipe.key()
     assert backbones.rows[0].recipe.key() == JointRecipe().key()
@@ -66,7 +71,7 @@ def test_what_stands_in_two_tables_is_trained_once() -> None:
 
 def test_a_common_detector_is_one_training() -> None:
     base = on_common_detector(JointRecipe(), 3)
-    *tables, trunks = joint_tables(base)
+    *tables, trunks = built(base)
     lines = [row.recipe.with_seed(seed) for seed in (0, 1) for table in tables for row in table.rows]
     assert base.start is not None
     assert {line.starts()[0].key() for line in lines} == {base.start.key()}
@@ -80,3 +85,14 @@ def test_a_common_detector_is_one_training() -> None:
     assert published.start.weights == "imagenet"
     assert published.detector.frozen_norm
     assert published.detector == published.start.detector, "else the line could not load it"
+
+
+def test_keys_are_those_of_the_tables_and_small_inputs_and_other_stages_have_tables() -> None:
+    mobile = DetectorConfig(
+        backbone="mobilenet_v3_large", pyramid_levels=(4, 5), anchor_sizes=((32,),) * 3, min_size=48
+    )
+    base = JointRecipe(mobile)
+    assert list(joint_tables(base)) == [table.key for table in built(base)]
+    assert [row.label for row in built(base)[-1].rows] == ["mobilenet_v3_large"]
+    sizes = next(row.recipe.detector.train_sizes for row in built(base)[2].rows if row.label == "several sizes")
+    assert sizes == (32, 36, 42)

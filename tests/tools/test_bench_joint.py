@@ -1,5 +1,6 @@
 """bench joint: the tables' trainings run once, go on, and come out as text, JSON and a page."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
 from detection.training import JointTrainingConfig
-from search.joint_recipes import JointRecipe, JointTable, joint_tables, on_common_detector
+from search.joint_recipes import JointRecipe, JointRow, JointTable, joint_tables, on_common_detector
 from search.joint_tables import JointTableRun
 from tools.main import main
 
@@ -43,18 +44,57 @@ def test_a_table_is_trained_once_and_more_seeds_can_follow(
     printed = capsys.readouterr().out
     assert "OIM + TOIM" in printed
     trainings = sorted((tmp_path / "out" / "trainings").iterdir())
-    assert len(trainings) == 7, "six losses on one detector"
+    assert len(trainings) == 8, "seven losses on one detector"
     stamps = [(run / "model.safetensors").stat().st_mtime_ns for run in trainings]
     assert main([*words, "--seeds", "[0,1]"]) == 0
     assert [(run / "model.safetensors").stat().st_mtime_ns for run in trainings] == stamps
     figures = json.loads((tmp_path / "out.json").read_text())
     rows = figures["tables"]["losses"]
-    assert [row["label"] for row in rows] == ["OIM", "OIM, weight 2", "TOIM", "OIM + TOIM", "Softmax", "Triplet"]
+    labels = ["OIM", "OIM, weight 2", "TOIM", "OIM + TOIM", "Softmax", "Sphere", "Triplet"]
+    assert [row["label"] for row in rows] == labels
     assert all(len(row["figures"]) == 2 for row in rows)
     assert all(0 <= value <= 100 for row in rows for seed in row["figures"] for value in seed.values())
     page = (tmp_path / "out" / "index.html").read_text()
     assert "Triplet" in page
     assert "±" in page
+
+
+def test_a_line_that_diverges_is_a_dash_and_the_others_are_measured(
+    tmp_path: Path, square: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_bad(base: JointRecipe) -> JointTable:
+        bad = dataclasses.replace(base, training=dataclasses.replace(base.training, learning_rate=1e12))
+        after = dataclasses.replace(base, start=bad, new_head=False)
+        return JointTable("few", "Few", (JointRow("fine", base), JointRow("bad", bad), JointRow("after bad", after)))
+
+    monkeypatch.setattr("tools.bench_joint.joint_tables", lambda base: {"few": one_bad})
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("detector_epochs: 1", "detector_epochs: 0"))
+    words = ["bench", "joint", "--config", str(tmp_path / "tiny.yaml"), "--output", str(tmp_path / "out")]
+    words += ["--root", str(square), "--seeds", "[0]", "--json", str(tmp_path / "out.json")]
+    assert main(words) == 1
+    shown = capsys.readouterr()
+    lines = {line.split("  ")[0].strip(): line.split() for line in shown.out.splitlines()}
+    assert lines["bad"][-4:] == lines["after bad"][-4:] == ["-", "-", "-", "-"]
+    assert "-" not in lines["fine"]
+    assert "lower learning_rate" in shown.err
+    assert (tmp_path / "out" / "index.html").is_file()
+    rows = json.loads((tmp_path / "out.json").read_text())["tables"]["few"]
+    assert rows[1]["figures"] == [{"detection_ap": None, "mean_ap": None, "top1": None}]
+
+
+def test_a_finished_training_of_other_settings_is_not_taken(
+    tmp_path: Path, square: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    words = ["bench", "joint", "--config", str(tmp_path / "tiny.yaml"), "--output", str(tmp_path / "out")]
+    words += ["--root", str(square), "--tables", "[losses]", "--seeds", "[0]"]
+    assert main(words) == 0
+    for file in (tmp_path / "out" / "trainings").glob("*/training.json"):
+        done = json.loads(file.read_text())
+        done["recipe"]["losses"]["oim_queue"] = 77
+        file.write_text(json.dumps(done))
+    assert main(words) == 2
+    assert "was trained with losses.oim_queue = 77, this call has" in capsys.readouterr().err
 
 
 def test_a_table_that_does_not_exist_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +112,7 @@ def test_ways_to_search_share_a_training_and_a_trunk_begins_on_a_detector_of_its
     embedding = EmbeddingConfig(dimension=16, pool_height=8, pool_width=4, channels=16)
     training = JointTrainingConfig(epochs=1, batch_size=8, workers=0)
     base = on_common_detector(JointRecipe(detector, embedding, training=training), 1)
-    parts, trunks = (table for table in joint_tables(base) if table.key in ("parts", "backbones"))
+    parts, trunks = (joint_tables(base)[key](base) for key in ("parts", "backbones"))
     stages = [row for row in parts.rows if row.recipe == base]
     swin = [row for row in trunks.rows if row.label == "swin_t"]
     train, gallery = (load_frames("custom", square, split) for split in ("train", "gallery"))
