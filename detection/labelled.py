@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision.ops import clip_boxes_to_image
 
 from datasets.images import ImageError, read_image
 from datasets.prefetch import mapped_ahead
@@ -31,7 +32,9 @@ class LabelledPeople:
 
 @torch.no_grad()
 def embed_people(model: PersonSearchRCNN, samples: Sequence[FrameSample], *, batch_size: int = 4) -> LabelledPeople:
-    """Embed everybody in frames by their true boxes, without augmentation; frames that cannot be read are passed over.
+    """Embed everybody in frames by their true boxes, without augmentation.
+
+    Frames that cannot be read are passed over, and so are boxes beyond their picture.
 
     Args:
         model: the joint model; it is left in the mode in which it was.
@@ -53,10 +56,19 @@ def embed_people(model: PersonSearchRCNN, samples: Sequence[FrameSample], *, bat
     ids: list[Tensor] = []
     cameras: list[Camera | None] = []
     while batch := list(itertools.islice(readable, batch_size)):
-        boxes = [torch.from_numpy(sample.boxes) for sample, _ in batch]
-        embeddings += [rows.cpu() for rows in model.embed([image for _, image in batch], boxes)]
-        ids += [torch.from_numpy(sample.person_ids.astype(np.int64)) for sample, _ in batch]
-        cameras += [sample.camera for sample, _ in batch for _ in range(len(sample.boxes))]
+        boxes = [
+            clip_boxes_to_image(torch.from_numpy(sample.boxes), (image.shape[1], image.shape[2]))
+            for sample, image in batch
+        ]
+        inside = [(rows[:, 2:] > rows[:, :2]).all(dim=1) for rows in boxes]
+        pictures_of = [image for _, image in batch]
+        embeddings += [
+            rows.cpu()
+            for rows in model.embed(pictures_of, [one[kept] for one, kept in zip(boxes, inside, strict=True)])
+        ]
+        for (sample, _), kept in zip(batch, inside, strict=True):
+            ids.append(torch.from_numpy(sample.person_ids.astype(np.int64))[kept])
+            cameras += [sample.camera] * int(kept.sum())
     model.train(was_training)
     nobody = torch.empty(0, model.embedding_dim), torch.empty(0, dtype=torch.int64)
     return LabelledPeople(torch.cat([nobody[0], *embeddings]), torch.cat([nobody[1], *ids]), cameras)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +11,35 @@ import torch
 from detection.checkpoints import FORMAT, load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.pretrained import freeze_early_stages, load_pretrained, pretrained_structure
+from detection.pretrained import KNOWN, freeze_early_stages, load_pretrained, pretrained_structure
 from reid.precision import default_device
 from reid.weight_files import is_model_file
 
 _log = logging.getLogger(__name__)
+Settings = dict[str, Any]
 
 
 def start_model(
-    weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, *, seed: int, new_head: bool = False
+    weights: str,
+    detector: DetectorConfig,
+    embedding: EmbeddingConfig,
+    *,
+    seed: int,
+    new_head: bool = False,
+    given: Collection[str] | None = None,
 ) -> PersonSearchRCNN:
     """A joint model to train, on the GPU when there is one.
 
     Args:
         weights: "none", "imagenet", "coco", a file of torchvision's structure (see `load_pretrained`), or a model file
             of this project, which brings its own structure.
-        detector: structure of the detector. Of a model file, what is not at its default here replaces the file's: other
-            sizes of the input, another number of proposals.
+        detector: structure of the detector. Of a model file, what is asked for here replaces the file's: other sizes of
+            the input, another number of proposals.
         embedding: structure of the embedding head, likewise: parts that the file has not begin at random.
         seed: of the weights that stay random.
         new_head: of a model file only the detector is taken, and the structure is the one asked for; the embedding head
             is random.
+        given: what is asked for, as "detector.min_size"; without it, everything that is not at its default.
 
     Raises:
         ValueError: of a model file, a structure that its weights do not fit.
@@ -38,7 +47,7 @@ def start_model(
     if new_head:
         model = _with_detector_of(weights, detector, embedding, seed)
     elif is_model_file(weights, FORMAT):
-        model = _continued(weights, detector, embedding, seed)
+        model = _continued(weights, _asked("detector", detector, given), _asked("embedding", embedding, given), seed)
     else:
         torch.manual_seed(seed)
         model = PersonSearchRCNN(pretrained_structure(detector, weights), embedding)
@@ -48,13 +57,13 @@ def start_model(
     return _ready(model)
 
 
-def _continued(weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, seed: int) -> PersonSearchRCNN:
+def _continued(weights: str, detector: Settings, embedding: Settings, seed: int) -> PersonSearchRCNN:
     """The model of a file, with what the call asks for and its weights can serve."""
     trained = load_model(weights, device="cpu")
     torch.manual_seed(seed)
     model = PersonSearchRCNN(
-        dataclasses.replace(trained.detector_config, **_asked(detector)),
-        dataclasses.replace(trained.embedding_config, **_asked(embedding)),
+        dataclasses.replace(trained.detector_config, **detector),
+        dataclasses.replace(trained.embedding_config, **embedding),
     )
     own, taken = model.state_dict(), trained.state_dict()
     if any(name not in own or own[name].shape != value.shape for name, value in taken.items()):
@@ -62,7 +71,7 @@ def _continued(weights: str, detector: DetectorConfig, embedding: EmbeddingConfi
         other = ", ".join(
             f"{part}.{name} = {getattr(has, name)}, not {value}"
             for part, has, wanted in parts
-            for name, value in _asked(wanted).items()
+            for name, value in wanted.items()
             if getattr(has, name) != value
         )
         raise ValueError(
@@ -76,10 +85,14 @@ def _continued(weights: str, detector: DetectorConfig, embedding: EmbeddingConfi
     return model
 
 
-def _asked(config: DetectorConfig | EmbeddingConfig) -> dict[str, Any]:
-    """The fields that are not at their default."""
+def _asked(part: str, config: DetectorConfig | EmbeddingConfig, given: Collection[str] | None) -> Settings:
+    """The fields that are asked for: those given, or else those not at their default."""
     default = type(config)()
-    return {name: value for name, value in vars(config).items() if value != getattr(default, name)}
+    return {
+        name: value
+        for name, value in vars(config).items()
+        if (value != getattr(default, name) if given is None else f"{part}.{name}" in given)
+    }
 
 
 def _with_detector_of(
@@ -106,9 +119,15 @@ def _with_detector_of(
 
 
 def resumed_model(
-    run_directory: Path, weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, *, new_head: bool = False
+    run_directory: Path,
+    weights: str,
+    detector: DetectorConfig,
+    embedding: EmbeddingConfig,
+    *,
+    new_head: bool = False,
+    given: Collection[str] | None = None,
 ) -> PersonSearchRCNN:
-    """The model of a run to go on with; published weights are not needed again.
+    """The model of a run to go on with; the weights that it started from are not needed again.
 
     Args:
         run_directory: of the run.
@@ -116,14 +135,16 @@ def resumed_model(
         detector: likewise.
         embedding: likewise.
         new_head: likewise.
+        given: likewise.
 
     Raises:
         FileNotFoundError: there is no model yet.
         ValueError: the structure asked for is not the run's.
     """
     model = load_model(run_directory, device="cpu")
-    if is_model_file(weights, FORMAT) and not new_head:
-        asked = {"detector": _asked(detector), "embedding": _asked(embedding)}
+    away = weights not in ("none", *KNOWN) and not Path(weights).exists()
+    if not new_head and (away or is_model_file(weights, FORMAT)):
+        asked = {"detector": _asked("detector", detector, given), "embedding": _asked("embedding", embedding, given)}
     else:
         structure = detector if new_head else pretrained_structure(detector, weights)
         asked = {"detector": vars(structure), "embedding": vars(embedding)}

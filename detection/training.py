@@ -59,7 +59,8 @@ class JointTrainingConfig:
         ema_decay: share of its old value that the moving average of the weights keeps at a step, which is what is kept
             in the end; 0 keeps the weights of the last step.
         anchors: which sampled boxes of a person the identity losses count and the tables remember: "all", or "one", the
-            box that fits it best.
+            box that fits it best, which is the annotated one where that was sampled: torchvision adds it to the
+            proposals. sure_updates has nothing to tell apart then.
         sure_updates: tables take less of an embedding whose box fits its person less (by their overlap).
         initialize_tables: TOIM's Pooled Table starts from what the starting weights make of everybody's true box, as in
             the paper, and not empty; those weights should tell people apart already.

@@ -151,6 +151,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         self._started = time.perf_counter()
         self._fabric = fabric or this_process()
         self._averaged = averaged_model(model, config.ema_decay) if config.ema_decay else None
+        self._own_parts(self.batches(0)[:1])
 
     @property
     @abstractmethod
@@ -221,7 +222,7 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
 
         Raises:
             DivergedError: a loss is not finite any more.
-            ValueError: not a single picture could be read, or a batch cannot be divided among the processes.
+            ValueError: not a single picture could be read.
         """
         self._started = time.perf_counter()
         config = self._run_config

@@ -93,6 +93,8 @@ def calibrate(
     from search.pipeline import PersonSearch
     from search.verdict import LabelledData
 
+    if tracklets and format == "cuhk-sysu":
+        raise ValueError("--tracklets is given, but cuhk-sysu's frames are single pictures of no camera; leave it out")
     owner = model or second_stage
     if owner is not None and calibration_file(owner).exists():
         read_calibrations(calibration_file(owner))  # damaged ones are refused before the work

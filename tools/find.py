@@ -8,6 +8,7 @@ from tools.outcome import Outcome
 from tools.times import parse_time
 
 if TYPE_CHECKING:
+    from search.cascade import Cascade
     from search.gallery_description import GalleryDescription
     from search.pipeline import PersonSearch
     from search.results import RankedSightings
@@ -105,7 +106,7 @@ def find(
             pictures = [read_image(path) for path in crop or []]
             answer = search.find(store, crop=pictures, combine=combine, cascade=cascade, **filters)
             origin = None
-        verdict = _verdict(answer, store.description, model, second_stage, class_weighted)
+        verdict = _verdict(answer, store.description, model, second_stage, cascade)
         text = "\n".join([*verdict, answer.to_table()])
         if class_weighted:
             text += "\nsimilarities are multiplied by the detections' confidence (--class-weighted)"
@@ -127,7 +128,7 @@ def _verdict(
     gallery: "GalleryDescription",
     model: Path | None,
     second_stage: Path | None,
-    class_weighted: bool,
+    cascade: "Cascade",
 ) -> list[str]:
     """Whether the person is there, or how to get to know it."""
     if answer.verdict is not None:
@@ -135,13 +136,20 @@ def _verdict(
         return [verdict.headline(), verdict.meaning(), *(f"but {doubt}" for doubt in verdict.doubts()), ""]
     if not answer.no_verdict:
         return []
+    from search.cascade import SECOND_WEIGHT
     from search.gallery_description import is_mirrored
+    from search.stages import TrackletMeans
 
     given = {"--model": model, "--second-stage": second_stage}
     options = [f"{name} {path}" for name, path in given.items() if path is not None]
+    options += ["--detector DETECTOR"] if model is None else []
     options += ["--mirrored"] if is_mirrored(gallery.model_fingerprint) else []
-    options += ["--tracklets"] if gallery.tracklet_blend is not None else []
-    options += ["--class-weighted"] if class_weighted else []
+    if model is not None and second_stage is not None and cascade.second_weight != SECOND_WEIGHT:
+        options.append(f"--second-weight {cascade.second_weight:g}")
+    if gallery.tracklet_blend is not None:
+        usual = gallery.tracklet_blend == TrackletMeans.blend
+        options += ["--tracklets", *([] if usual else [f"--tracklet-blend {gallery.tracklet_blend:g}"])]
+    options += ["--class-weighted"] if cascade.class_weighted else []
     remedy = f"`personsearch calibrate LABELLED_DATA {' '.join(options)}`"
     return [f"no verdict, scores only order the sightings: {answer.no_verdict}; {remedy} makes one", ""]
 

@@ -21,6 +21,9 @@ from tools.progress import Progress, When
 PRESETS = Path(__file__).resolve().parent / "presets"
 COMMON = ("config", "json", "progress", "debug")
 """Options of every command; no function may have a parameter of these names."""
+GIVEN = "given"
+"""A parameter of this name is no option: it receives the names of the options that were given, as `detector.min_size`,
+on the command line or by `--config`."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,16 @@ def parse(command: str, function: Callable[..., object], words: Sequence[str]) -
     parser = build_parser(command, function)
     kinds = dict(_option_types(function))
     try:
-        namespace = parser.parse_args(list(_as_jsonargparse_reads(words, kinds)))
+        read = list(_as_jsonargparse_reads(words, kinds))
+        namespace = parser.parse_args(read)
+        given = parser.parse_args(read, defaults=False) if GIVEN in inspect.signature(function).parameters else None
     except (ArgumentError, TypeError) as error:
         remedy = f"`personsearch {command} --help` explains the options"
         raise UsageError(f"{command}: {_readable(str(error), list(kinds))}; {remedy}") from error
     values = dict(vars(parser.instantiate(namespace)))
     common = {name: values.pop(name) for name in COMMON}
+    if given is not None:
+        values[GIVEN] = set(given.keys())
     return Call(command, function, values, common["json"], common["progress"])
 
 
@@ -105,8 +112,8 @@ def build_parser(command: str, function: Callable[..., object]) -> Parser:
         allow_abbrev=False,
         print_config="--print_config",
     )
-    words: set[str | int] = set()
-    options: set[str | int] = set()
+    words: set[str | int] = {GIVEN}
+    options: set[str | int] = {GIVEN}
     for name, parameter in inspect.signature(function).parameters.items():
         (options if parameter.kind is parameter.KEYWORD_ONLY else words).add(name)
     parser.add_function_arguments(function, as_group=False, as_positional=True, skip=options)
@@ -121,7 +128,8 @@ def build_parser(command: str, function: Callable[..., object]) -> Parser:
 def _option_types(owner: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The option names of a function, as its parameters spell them, and their types; dotted for dataclasses."""
     hints = get_type_hints(owner)
-    hints.pop("return", None)
+    for name in ("return", GIVEN):
+        hints.pop(name, None)
     for name, hint in hints.items():
         yield prefix + name, hint
         if dataclasses.is_dataclass(hint):

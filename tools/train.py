@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ def joint(
     losses: LossConfig = JOINT_LOSSES,
     training: JointTrainingConfig = JointTrainingConfig(),  # noqa: B008
     augmentation: FrameAugmentation = FrameAugmentation(),  # noqa: B008
+    given: Collection[str] | None = None,
 ) -> Outcome:
     """Train the joint model: a detector that also embeds each person it finds.
 
@@ -43,7 +45,7 @@ def joint(
         also: more data sets of the same layout to train on: square2,square3; people and cameras of each are its own.
         weights: none, imagenet, coco, a .pth/.safetensors file of torchvision's structure, or a model.safetensors of
             this project whose weights are the start; the structure is then that file's, but for the options of
-            detector and embedding that are not at their defaults, where its weights fit.
+            detector and embedding that are given, where its weights fit.
         new_head: of that model.safetensors take the detector alone; the embedding head begins anew, and the structure
             is the one asked for, of which the detector's must be the file's.
         resume: go on from the last resume point of the output folder.
@@ -53,6 +55,7 @@ def joint(
             --losses.oim 0 alone there is none, and the detector learns from boxes that need no identities.
         training: the recipe.
         augmentation: how far training frames depart from the recorded ones.
+        given: the names of the options that were given, see `detection.start.start_model`.
     """
     from datasets import read_frames
     from datasets.joined import join_training_frames
@@ -66,9 +69,9 @@ def joint(
     read = {str(part): read_frames(format, part, "train") for part in roots}
     samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
     if resume:
-        model = resumed_model(output, weights, detector, embedding, new_head=new_head)
+        model = resumed_model(output, weights, detector, embedding, new_head=new_head, given=given)
     else:
-        model = start_model(weights, detector, embedding, seed=training.seed, new_head=new_head)
+        model = start_model(weights, detector, embedding, seed=training.seed, new_head=new_head, given=given)
     notes = {"data": [f"{format} {part.name}" for part in roots], "weights": Path(weights).name, "seed": training.seed}
     trainer = JointTrainer(
         model,

@@ -246,9 +246,9 @@ def test_a_batch_that_cannot_be_divided_is_named(
     tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
 ) -> None:
     config = JointTrainingConfig(epochs=1, batch_size=4, workers=0, accumulate=3)
-    trainer = JointTrainer(model_of(tiny_detector, tiny_embedding), frames, tmp_path / "run", config=config)
     with pytest.raises(ValueError, match=r"a batch of 4 cannot be divided among 1 process in 3 parts each"):
-        trainer.run()
+        JointTrainer(model_of(tiny_detector, tiny_embedding), frames, tmp_path / "run", config=config)
+    assert not (tmp_path / "run").exists()
     with pytest.raises(ValueError, match="ema_decay is 1"):
         JointTrainer(
             model_of(tiny_detector, tiny_embedding), frames, tmp_path / "run",

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,6 +37,19 @@ def test_what_a_model_files_weights_can_serve_is_taken_from_the_call(model_file:
     assert all(model.state_dict()[name].equal(value) for name, value in trained.state_dict().items())
 
 
+def test_what_is_given_counts_though_it_is_the_default(model_file: str) -> None:
+    sizes = {"detector.min_size", "detector.max_size"}
+    model = start_model(model_file, DetectorConfig(), EmbeddingConfig(), seed=0, given=sizes)
+    assert (model.detector_config.min_size, model.detector_config.max_size) == (900, 1500)
+    assert dataclasses.replace(model.detector_config, min_size=96, max_size=160) == dataclasses.replace(
+        load_model(model_file).detector_config, min_size=96, max_size=160
+    )
+    with pytest.raises(ValueError, match=r"embedding\.dimension = 24, not 256; its weights do not fit"):
+        start_model(model_file, DetectorConfig(), EmbeddingConfig(), seed=0, given={"embedding.dimension"})
+    other = DetectorConfig(rpn_post_nms=7)
+    assert start_model(model_file, other, EmbeddingConfig(), seed=0, given=()).detector_config.rpn_post_nms != 7
+
+
 def test_parts_that_a_model_file_has_not_begin_at_random(model_file: str) -> None:
     model = start_model(model_file, DetectorConfig(), EmbeddingConfig(refined=True, norm_aware=True), seed=0)
     trained = load_model(model_file)
@@ -57,6 +71,8 @@ def test_a_run_on_a_model_file_resumes_with_what_it_asked_for(tmp_path: Path, mo
     assert again.detector_config == model.detector_config
     with pytest.raises(ValueError, match=r"detector\.min_size = 128, this call has 160"):
         resumed_model(tmp_path / "second", model_file, dataclasses.replace(detector, min_size=160), EmbeddingConfig())
+    Path(model_file).unlink()
+    assert resumed_model(tmp_path / "second", model_file, detector, EmbeddingConfig()).training
 
 
 def toim_trainer(
@@ -99,6 +115,16 @@ def test_a_table_to_fill_needs_toim(tmp_path: Path, frames: list[FrameSample], t
     config = JointTrainingConfig(initialize_tables=True)
     with pytest.raises(ValueError, match="initialize_tables is set, but the weight of toim is 0"):
         JointTrainer(tiny_model, frames, tmp_path, config=config)
+
+
+def test_boxes_beyond_their_picture_are_passed_over(frames: list[FrameSample], tiny_model: PersonSearchRCNN) -> None:
+    first = frames[0]
+    boxes = first.boxes + np.where(np.arange(len(first.boxes)) == 0, 1000, 0)[:, None].astype(np.float32)
+    moved = [dataclasses.replace(first, boxes=boxes), *frames[1:]]
+    whole, less = embed_people(tiny_model, frames), embed_people(tiny_model, moved)
+    assert len(less.embeddings) == len(less.person_index) == len(less.cameras) == len(whole.embeddings) - 1
+    torch.testing.assert_close(less.embeddings, whole.embeddings[1:], atol=1e-5, rtol=1e-4)
+    assert less.person_index.tolist() == whole.person_index[1:].tolist()
 
 
 def test_frames_without_a_camera_have_a_column_of_their_own(
