@@ -96,10 +96,12 @@ def loss_table(base: JointRecipe) -> JointTable:
     twice as much against the detector's as one, so OIM has a line at twice its weight too. Softmax takes the embeddings
     at any length, the Sphere loss, softmax over angles, at unit length as all others do.
     """
+    short = dataclasses.replace(base.losses, toim_update_length=20)
     losses = {
         "OIM": _only(base.losses, oim=1.0),
         "OIM, weight 2": _only(base.losses, oim=2.0),
         "TOIM": _only(base.losses, toim=1.0),
+        "TOIM, Update Table of 20, as for crops": _only(short, toim=1.0),
         "OIM + TOIM": _only(base.losses, oim=1.0, toim=1.0),
         "Softmax": _only(base.losses, softmax=1.0),
         "Sphere": _only(base.losses, sphere=1.0),

@@ -65,7 +65,7 @@ def test_a_less_sure_detection_falls_behind() -> None:
 def test_what_stands_in_two_tables_is_trained_once() -> None:
     losses, toim, parts, backbones = built(JointRecipe())
     assert losses.rows[0].recipe.key() == parts.rows[0].recipe.key() == JointRecipe().key()
-    assert losses.rows[3].recipe.key() == toim.rows[0].recipe.key()
+    assert losses.rows[4].recipe.key() == toim.rows[0].recipe.key()
     assert backbones.rows[0].recipe.key() == JointRecipe().key()
 
 
