@@ -141,9 +141,9 @@ class VerdictThresholds:
     def at(self, size: int) -> LevelThresholds:
         """Both thresholds for a gallery, on the straight line between the logarithms of the known sizes.
 
-        Beyond the largest known size the line goes on as steeply as over the last tenfold growth. Thresholds really
-        grow slower and slower (as the square root of the logarithm for normal similarities), so this errs to the side
-        of fewer false alarms.
+        Beyond the largest known size the distance 1 - threshold goes on shrinking by the same factor for each tenfold
+        growth as over the last: the nearest of N strangers is as far as some power of N. A threshold so comes near to
+        1, and never there, and that of "possible" never passes that of "match".
 
         Args:
             size: sightings that a probe is compared with; below 1 counts as 1.
@@ -155,11 +155,13 @@ class VerdictThresholds:
 
         def level(values: tuple[float, ...]) -> float:
             value = float(np.interp(place, known, values))
-            if beyond and len(known) > 1:
-                value += beyond * (values[-1] - values[start]) / float(known[-1] - known[start])
-            return min(value, float(THRESHOLDS[-1]))
+            if not beyond or len(known) == 1 or values[-1] >= 1:
+                return value
+            factor = (1 - values[-1]) / (1 - values[start])
+            return float(1 - (1 - values[-1]) * factor ** (beyond / float(known[-1] - known[start])))
 
-        return LevelThresholds(level(self.match), level(self.possible), beyond > 0)
+        match = level(self.match)
+        return LevelThresholds(match, min(level(self.possible), match), beyond > 0)
 
 
 def verdict_thresholds(found: Identifications, *, match_rate: float, possible_rate: float) -> VerdictThresholds:

@@ -193,7 +193,9 @@ class Verdict:
             text += f" ({many if by_pairs else f'{absent} were, of people left out'})"
         known = calibration.rates_near(self.size)
         if known is not None:
-            text += f"; of those who are, {percent(known.match.found)} and {percent(known.possible.found)} reach them"
+            fewer = "fewer than " if self.thresholds.extrapolated else ""
+            reached = f"{percent(known.match.found)} and {percent(known.possible.found)}"
+            text += f"; of those who are, {fewer}{reached} reach them"
         return f"{text} (calibrated on {self.data_text()})"
 
     def data_text(self) -> str:

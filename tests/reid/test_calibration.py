@@ -209,8 +209,10 @@ def test_thresholds_between_the_sizes_and_beyond() -> None:
     assert not halfway.extrapolated
     beyond = levels.at(1000)
     assert beyond.extrapolated
-    assert (beyond.match, beyond.possible) == pytest.approx((0.5, 0.3))
-    assert levels.at(10**30).match == THRESHOLDS[-1]
+    assert (beyond.match, beyond.possible) == pytest.approx((1 - 0.6 * 0.6 / 0.7, 1 - 0.8 * 0.8 / 0.9))
+    assert levels.at(10**30).match < 1, "a picture of the same moment can match in any gallery"
+    crossing = VerdictThresholds((1, 10), (0.8, 0.81), (0.2, 0.8))
+    assert crossing.at(10**4).possible == crossing.at(10**4).match
     assert VerdictThresholds((7,), (0.5,), (0.5,)).at(10**6).match == 0.5
     values = [levels.at(size).match for size in range(1, 2000, 7)]
     assert values == sorted(values)
