@@ -194,8 +194,14 @@ def _items(
     path = Path(source)
     kind = _kind(path)
     if kind == "json":
+        if start_time is not None:
+            raise ValueError(f"a start time is given, but {path} tells times itself: write 'timestamp' into its images")
         return _json_items(path, failures, camera)
     if kind == "folder":
+        if (path / "test.json").is_file() and (path / "train.json").is_file():
+            raise ValueError(
+                f"{path} is a data set; give a split's frames, {path / 'test.json'}, or a folder of pictures in it"
+            )
         files = _files_below(path, failures)
         return _file_items(path, files, failures, every_seconds, camera, start_time)
     return _file_items(path.parent, [path], failures, every_seconds, camera, start_time)

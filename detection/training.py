@@ -145,7 +145,9 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
     ) -> None:
         ids = np.concatenate([sample.person_ids for sample in samples]) if samples else np.empty(0, np.int64)
         if not (len(ids) if losses.none else (ids >= 0).any()):
-            what = "no box of a person" if losses.none else "no person with an identity, expected some person_id >= 0"
+            what = (
+                "no box of a person" if losses.none else "no person with an identity (a detector alone: --losses.oim 0)"
+            )
             raise ValueError(
                 f"{len(samples)} training frames hold {what}; check the split with `personsearch data check`"
             )

@@ -89,6 +89,24 @@ class LossConfig:
                 raise ValueError(f"the weight of {name} is {weight}, expected a number >= 0")
         if self.metric_on not in ("embedding", "pooled"):
             raise ValueError(f"metric_on is {self.metric_on!r}, expected 'embedding' or 'pooled'")
+        self._check_settings()
+
+    def _check_settings(self) -> None:
+        """Refuse what no loss could be made with, whether or not that loss is on."""
+        for name in ("sphere_scale", "oim_scale", "toim_scale", "softmax_deviation", "center_learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"{name} is {value}, expected a number above 0")
+        for name in ("label_smoothing", "oim_momentum", "toim_gamma"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to 1")
+        for name, least in (("oim_queue", 0), ("toim_queue", 0), ("toim_update_length", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected {least} or more")
+        if self.triplet_margin is not None and not (self.triplet_margin >= 0 and math.isfinite(self.triplet_margin)):
+            raise ValueError(
+                f"triplet_margin is {self.triplet_margin}, expected a number >= 0, or null for the soft margin"
+            )
 
     @property
     def none(self) -> bool:

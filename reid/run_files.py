@@ -104,6 +104,14 @@ def write_resume_point(run_directory: Path, state: Mapping[str, object]) -> None
     unfinished.replace(run_directory / RESUME_FILE)
 
 
+def require_resume_point(run_directory: Path) -> Path:
+    """The file of the last resume point; raises FileNotFoundError where there is none."""
+    path = run_directory / RESUME_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist, nothing to resume; start without --resume")
+    return path
+
+
 def read_resume_point(run_directory: Path, recipe: Mapping[str, object]) -> dict[str, Any]:
     """The state of the last resume point, after its random generators were put back.
 
@@ -115,9 +123,7 @@ def read_resume_point(run_directory: Path, recipe: Mapping[str, object]) -> dict
         FileNotFoundError: nothing to resume from.
         ValueError: the resume point is damaged, or belongs to other data, another model or another recipe.
     """
-    path = run_directory / RESUME_FILE
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist, nothing to resume; start without --resume")
+    path = require_resume_point(run_directory)
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails in whatever the unpickler happens to meet

@@ -377,7 +377,8 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             return
         if log is not None:
             log.flush()
-        self.save(self.kept, self.directory / MODEL_FILE)
+        newest = self.directory / f"next.{MODEL_FILE}"
+        self.save(self.kept, newest)
         state = {
             "recipe": dict(self.recipe()),
             "model": self.model.state_dict(),
@@ -389,4 +390,10 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         }
         if self._averaged is not None:
             state["averaged"] = self._averaged.state_dict()
-        write_resume_point(self.directory, state)
+        # A model without its resume point could be neither resumed nor replaced: both are there, or what was before.
+        try:
+            write_resume_point(self.directory, state)
+        except OSError:
+            newest.unlink(missing_ok=True)
+            raise
+        newest.replace(self.directory / MODEL_FILE)

@@ -95,7 +95,7 @@ def require_times(gallery: Path, span: tuple[float, float] | None, asked: Sequen
     Raises:
         ValueError: there are no times, or a clock time is asked for and all count from the start of a recording.
     """
-    remedy = "index into a new gallery with --start-time, when the recording began"
+    remedy = "index into a new gallery with --start-time, when the recording began (a JSON's images want 'timestamp')"
     if span is None:
         raise ValueError(f"gallery {gallery} has no times to choose by; {remedy}")
     if is_clock_time(max(asked)) and not is_clock_time(span[1]):

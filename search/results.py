@@ -163,13 +163,17 @@ class RankedSightings(Sequence[Sighting]):
             return None
         return self.verdict.level_of(sighting.similarity)
 
+    @property
+    def rescored(self) -> bool:
+        """Whether scores are something else than similarities: re-ranking or company made them."""
+        return any(one.similarity is not None and one.similarity != one.score for one in self.sightings)
+
     def to_table(self) -> str:
         """Aligned text for a terminal, one row a sighting: rank, camera, time, frame, box, score, and the verdict.
 
         Where re-ranking gave the scores, the similarities, which verdicts follow, stand beside them.
         """
-        reranked = any(one.similarity is not None and one.similarity != one.score for one in self.sightings)
-        further = [("similarity", self._similarity)] if reranked else []
+        further = [("similarity", self._similarity)] if self.rescored else []
         if self.verdict is not None:
             further.append(("verdict", lambda sighting: self.level_of(sighting) or "-"))
         header = ("rank", "camera", "time", "frame", "box x1,y1,x2,y2", "score", *(name for name, _ in further))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from search.tracker import TrackerSettings
 from tools.outcome import Outcome, table
 from tools.progress import Progress
-from tools.search_models import load_search_models
+from tools.search_models import load_search_models, require_threshold
 
 FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
 SearchFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr"]
@@ -41,6 +41,7 @@ def detection(
 
     samples, left_out = read_frames(format, root, "gallery")
     network = load_model(model)
+    require_threshold(score_threshold, network)
     with Progress("Detecting") as progress:
         found = detect_split(network, samples, batch_size=batch_size, on_progress=progress)
     readable = [sample for sample in samples if sample.name in found.by_frame]
@@ -134,6 +135,12 @@ def search(
         raise ValueError("--tracklets is given, but cuhk-sysu's frames are single pictures of no camera; leave it out")
     cascade = Cascade(second_weight, candidates, rerank, class_weighted)
     protocols = _protocols(format, root, gallery_size, same_camera)
+    empty = [label for label, asked in protocols if not asked]
+    if empty:
+        raise ValueError(
+            f"{root} has no query with somebody to find ({', '.join(empty)}); check its identities and cameras, or "
+            "count sightings by the query's own camera: --same-camera true"
+        )
     samples, left_out = read_frames(format, root, "gallery")
     network, crops = load_search_models(model, detector, second_stage, score_threshold=score_threshold)
     with Progress("Detecting") as progress:

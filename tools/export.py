@@ -21,6 +21,10 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
     from search.calibration_files import calibration_file, store_calibrations, stored_calibrations
     from search.gallery_description import unmirrored
 
+    if file.suffix != ".safetensors":
+        raise ValueError(
+            f"{file} has the suffix {file.suffix!r}, expected .safetensors, by which a model is recognised"
+        )
     for taken in (file, calibration_file(file)):
         if taken.exists():
             raise FileExistsError(f"{taken} exists; remove it, or name another file")

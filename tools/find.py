@@ -111,8 +111,10 @@ def find(
         if class_weighted:
             text += "\nsimilarities are multiplied by the detections' confidence (--class-weighted)"
         if html is not None:
-            used = [f"{name} {value}" for name, value in filters.items() if value is not None]
+            used = _words(filters)
             used += ["similarities class-weighted"] if class_weighted else []
+            used += ["re-ranked by shared neighbours: a score is one minus a distance"] if rerank else []
+            used += ["matched with their company: a score is that of the most similar of it"] if context else []
             write_find_page(html, answer, store, pictures, note="; ".join(used), probe_frame=origin)
             text += f"\npage: {html}"
         if store.second_stage is not None and second_stage is None:
@@ -121,6 +123,19 @@ def find(
     stages = {"second_stage": second_stage, **dataclasses.asdict(cascade), "context": context}
     figures = {"gallery": gallery, "probe": probe, "filters": filters, "cascade": stages, **answer.to_dict()}
     return Outcome(text, figures)
+
+
+def _words(filters: dict[str, Any]) -> list[str]:
+    """The filters that are set, as people write them."""
+    from search.results import display_time
+
+    words = []
+    for name, value in filters.items():
+        if value is not None:
+            times = name in ("after", "before")
+            shown = display_time(value) if times else ", ".join(map(str, value)) if isinstance(value, list) else value
+            words.append(f"{name.replace('_', ' ')} {shown}")
+    return words
 
 
 def _verdict(

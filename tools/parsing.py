@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import inspect
+import itertools
 import json
 import re
 from argparse import HelpFormatter
@@ -89,7 +90,7 @@ def parse(command: str, function: Callable[..., object], words: Sequence[str]) -
     parser = build_parser(command, function)
     kinds = dict(_option_types(function))
     try:
-        read = list(_as_jsonargparse_reads(words, kinds))
+        read = _configurations_first(list(_as_jsonargparse_reads(words, kinds)))
         namespace = parser.parse_args(read)
         given = parser.parse_args(read, defaults=False) if GIVEN in inspect.signature(function).parameters else None
     except (ArgumentError, TypeError) as error:
@@ -157,6 +158,19 @@ def _as_jsonargparse_reads(words: Sequence[str], types: dict[str, Any]) -> Itera
                 items = value[1:].split(",")
                 value = "=" + json.dumps(items if texts else [_number_or_text(item) for item in items])
         yield f"--{name}{value or ''}"
+
+
+def _configurations_first(words: list[str]) -> list[str]:
+    """`--config` before all else: what is typed counts more than what a file says, wherever it stands."""
+    first: list[str] = []
+    others: list[str] = []
+    remaining = iter(words)
+    for word in remaining:
+        if word == "--config":
+            first += [word, *itertools.islice(remaining, 1)]
+        else:
+            (first if word.startswith("--config=") else others).append(word)
+    return first + others
 
 
 def _number_or_text(item: str) -> float | str:

@@ -1,6 +1,7 @@
 """personsearch train: the joint model."""
 
 import dataclasses
+import logging
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -10,10 +11,11 @@ from datasets.transforms import FrameAugmentation
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
 from detection.training import JOINT_LOSSES, JointTrainingConfig
-from reid.criteria import LossConfig
+from reid.criteria import LOSSES, LossConfig
 from tools.outcome import Outcome, is_first_process, table
 from tools.progress import Progress
 
+_log = logging.getLogger(__name__)
 FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
 
 
@@ -62,13 +64,21 @@ def joint(
     from detection.start import resumed_model, start_model
     from detection.training import JointTrainer
     from reid.processes import join_processes
-    from reid.run_files import write_config
+    from reid.run_files import require_resume_point, write_config
 
     fabric = join_processes()
     roots = [root, *(also or [])]
+    twice = [str(part) for part in roots if sum(part.resolve() == other.resolve() for other in roots) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} is given twice, expected every data set once; leave it out of --also")
     read = {str(part): read_frames(format, part, "train") for part in roots}
     samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
+    for name in sorted(given or ()):
+        loss = next((one for one in LOSSES if name.startswith(f"losses.{one}_")), None)
+        if loss is not None and not losses.weight(loss):
+            _log.warning("--%s has no effect: the weight of %s is 0", name.replace("_", "-"), loss)
     if resume:
+        require_resume_point(output)
         model = resumed_model(output, weights, detector, embedding, new_head=new_head, given=given)
     else:
         model = start_model(weights, detector, embedding, seed=training.seed, new_head=new_head, given=given)

@@ -49,12 +49,14 @@ def crop(
     from datasets import read_crops
     from reid.periodic import PeriodicEvaluation
     from reid.processes import join_processes
-    from reid.run_files import write_config
+    from reid.run_files import require_resume_point, write_config
     from reid.start import resumed_crop_model, start_crop_model
     from reid.training import CropTrainer
 
     fabric = join_processes()
     samples, left_out = read_crops(format, root, "train", **data.of(format))
+    if resume:
+        require_resume_point(output)
     model = resumed_crop_model(output, network) if resume else start_crop_model(weights, network, seed=training.seed)
     notes = {"data": f"{format} {root.name}", "weights": Path(weights).name, "seed": training.seed}
     trainer = CropTrainer(

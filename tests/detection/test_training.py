@@ -133,6 +133,21 @@ def test_data_without_identities_is_named(
             trainer(tmp_path / "run", samples, tiny_detector, tiny_embedding)
 
 
+def test_a_run_whose_first_resume_point_cannot_be_written_may_be_started_again(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def full(*_: object) -> None:
+        raise OSError("resume.pt.unfinished could not be written; is the disk full?")
+
+    run = trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding)
+    monkeypatch.setattr("reid.training_run.write_resume_point", full)
+    with pytest.raises(OSError, match="is the disk full"):
+        run.run()
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+    write_config(tmp_path / "run", {})
+
+
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_resume_point(
     tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
 ) -> None:

@@ -190,6 +190,12 @@ def test_config_is_filled_by_a_command_line() -> None:
         ({"center": float("nan")}, "weight of center is nan"),
         ({"toim": float("inf")}, "weight of toim is inf"),
         ({"metric_on": "neck"}, "'neck', expected 'embedding' or 'pooled'"),
+        ({"toim_scale": -3.0}, "toim_scale is -3.0, expected a number above 0"),
+        ({"softmax_deviation": -1.0}, "softmax_deviation is -1.0, expected a number above 0"),
+        ({"label_smoothing": 7.0}, "label_smoothing is 7.0, expected 0 to 1"),
+        ({"oim_momentum": float("nan")}, "oim_momentum is nan, expected 0 to 1"),
+        ({"toim_update_length": 0}, "toim_update_length is 0, expected 1 or more"),
+        ({"triplet_margin": -1.0}, "triplet_margin is -1.0, expected a number >= 0"),
     ],
 )
 def test_impossible_configs_are_refused(arguments: dict[str, object], complaint: str) -> None:

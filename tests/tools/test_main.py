@@ -157,6 +157,10 @@ def test_presets_and_files_give_values_that_options_override(command: str, tmp_p
     assert main([*words, "--count", "8", "--loud", "false"]) == 0
     figures = json.loads(file.read_text())
     assert (figures["count"], figures["loud"]) == (8, False)
+    typed_first = [*command.split(), "here", "--count", "8", f"--config={preset}", "--json", str(file)]
+    assert main(typed_first) == 0
+    figures = json.loads(file.read_text())
+    assert (figures["count"], figures["loud"]) == (8, True), "what is typed counts, wherever it stands"
 
 
 @pytest.mark.parametrize(
