@@ -195,11 +195,15 @@ def _write_page(
             for seed, figures in zip(seeds, row.figures, strict=True)
         ]
         columns = ["", "seed", *JOINT_FIGURES.values()]
+        each_seed = [Table("Each seed", columns, by_seed)] if len(seeds) > 1 else []
+        # Lines that differ in the search alone share a training, which is one curve.
+        trainings = {row.directory: row.label for row in reversed(rows)}
+        runs = {label: directory for directory, label in reversed(trainings.items())}
         sections.append(
             Section(
                 one.title,
-                tables=[Table(one.title, header, lines, note), Table("Each seed", columns, by_seed)],
-                curves=[loss_curve({row.label: row.directory for row in rows}, "loss_identity")],
+                tables=[Table(one.title, header, lines, note), *each_seed],
+                curves=[loss_curve(runs, "loss_identity")],
             )
         )
     settings = departures(dataclasses.replace(base, start=None))
