@@ -61,11 +61,8 @@ def embed_people(model: PersonSearchRCNN, samples: Sequence[FrameSample], *, bat
             for sample, image in batch
         ]
         inside = [(rows[:, 2:] > rows[:, :2]).all(dim=1) for rows in boxes]
-        pictures_of = [image for _, image in batch]
-        embeddings += [
-            rows.cpu()
-            for rows in model.embed(pictures_of, [one[kept] for one, kept in zip(boxes, inside, strict=True)])
-        ]
+        boxes = [rows[kept] for rows, kept in zip(boxes, inside, strict=True)]
+        embeddings += [rows.cpu() for rows in model.embed([image for _, image in batch], boxes)]
         for (sample, _), kept in zip(batch, inside, strict=True):
             ids.append(torch.from_numpy(sample.person_ids.astype(np.int64))[kept])
             cameras += [sample.camera] * int(kept.sum())

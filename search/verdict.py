@@ -193,7 +193,8 @@ class Verdict:
             text += f" ({many if by_pairs else f'{absent} were, of people left out'})"
         known = calibration.rates_near(self.size)
         if known is not None:
-            fewer = "fewer than " if self.thresholds.extrapolated else ""
+            # Thresholds by probes go on rising beyond the known sizes, those by pairs are the same everywhere.
+            fewer = "fewer than " if self.thresholds.extrapolated and not by_pairs else ""
             reached = f"{percent(known.match.found)} and {percent(known.possible.found)}"
             text += f"; of those who are, {fewer}{reached} reach them"
         return f"{text} (calibrated on {self.data_text()})"

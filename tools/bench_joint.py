@@ -116,7 +116,7 @@ def joint(
         "tables": {one.key: [dataclasses.asdict(row) for row in rows] for one, rows in zip(chosen, results)},
         "page": page,
     }
-    return Outcome(f"{text}\n\npage: {page}", figures, list(run.diverged.values()))
+    return Outcome(f"{text}\n\npage: {page}", figures, [*dict.fromkeys(run.diverged.values())])
 
 
 def _rendered(root: Path, square: Square) -> Path:

@@ -78,7 +78,7 @@ def tables(
         },
         "page": page,
     }
-    return Outcome(f"{text}\n\npage: {page}", figures, [*problems, *run.diverged.values()])
+    return Outcome(f"{text}\n\npage: {page}", figures, [*problems, *dict.fromkeys(run.diverged.values())])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,15 +68,10 @@ def joint(
 
     fabric = join_processes()
     roots = [root, *(also or [])]
-    twice = [str(part) for part in roots if sum(part.resolve() == other.resolve() for other in roots) > 1]
-    if twice:
-        raise ValueError(f"{twice[0]} is given twice, expected every data set once; leave it out of --also")
+    _require_each_once(roots)
     read = {str(part): read_frames(format, part, "train") for part in roots}
     samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
-    for name in sorted(given or ()):
-        loss = next((one for one in LOSSES if name.startswith(f"losses.{one}_")), None)
-        if loss is not None and not losses.weight(loss):
-            _log.warning("--%s has no effect: the weight of %s is 0", name.replace("_", "-"), loss)
+    _warn_of_idle_settings(losses, given or ())
     if resume:
         require_resume_point(output)
         model = resumed_model(output, weights, detector, embedding, new_head=new_head, given=given)
@@ -122,3 +117,17 @@ def joint(
     left_out = [line for _, lines in read.values() for line in lines]
     failures = left_out + [f"{name}: {reason}" for name, reason in summary.failures]
     return Outcome(text, dataclasses.asdict(summary), failures)
+
+
+def _require_each_once(roots: Sequence[Path]) -> None:
+    twice = [str(part) for part in roots if sum(part.resolve() == other.resolve() for other in roots) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} is given twice, expected every data set once; leave it out of --also")
+
+
+def _warn_of_idle_settings(losses: LossConfig, given: Collection[str]) -> None:
+    """Name what was set of losses that are off."""
+    for name in sorted(given):
+        loss = next((one for one in LOSSES if name.startswith(f"losses.{one}_")), None)
+        if loss is not None and not losses.weight(loss):
+            _log.warning("--%s has no effect: the weight of %s is 0", name.replace("_", "-"), loss)

@@ -71,6 +71,7 @@ def test_what_a_verdict_is_worth_is_said() -> None:
     assert verdict.doubts() == []
     assert "of those who are" not in calibration(rates=()).judge(0.9, 100).meaning()
     assert "who are, fewer than 50 % and 80 % reach them" in calibration().judge(0.9, 101).meaning()
+    assert "who are, 50 % and 80 % reach them" in calibration(rate_of="pairs").judge(0.9, 101).meaning()
     doubtful = calibration().judge(0.9, 101, probe_kind="crop", pictures=3)
     assert [line.split(",")[0] for line in doubtful.doubts()] == [
         "thresholds are extrapolated: the calibration compared at most 100 sightings",
