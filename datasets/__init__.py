@@ -10,9 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from datasets import crops, csv_crops, cuhk03, cuhk_sysu, custom, dukemtmc, market1501, mot, msmt17, prw, uestc_pr
-from datasets.crop_folders import CropScan, contiguous_crop_ids
-from datasets.layout import DatasetNotFoundError, Problem, Scan, accepted, contiguous_ids, problem_lines, refuse_fatal
+from datasets import crops
+from datasets.layouts import csv_crops, cuhk03, cuhk_sysu, custom, dukemtmc, market1501, mot, msmt17, prw, uestc_pr
+from datasets.layouts.crop_folders import CropScan, contiguous_crop_ids
+from datasets.layouts.scan import (
+    DatasetNotFoundError,
+    Problem,
+    Scan,
+    accepted,
+    contiguous_ids,
+    problem_lines,
+    refuse_fatal,
+)
 from datasets.samples import CropSample, FrameSample, Query
 
 __all__ = [

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import csv_crops, cuhk03, cuhk_sysu, custom, dukemtmc, market1501, mot, msmt17, prw, uestc_pr
-from datasets.crop_folders import CropScan
+from datasets.ahead import mapped_ahead
 from datasets.crops import read_crop
 from datasets.images import ImageError, read_image
-from datasets.layout import BrokenFileError, DatasetNotFoundError, Problem, Scan
-from datasets.prefetch import mapped_ahead
+from datasets.layouts import csv_crops, cuhk03, cuhk_sysu, custom, dukemtmc, market1501, mot, msmt17, prw, uestc_pr
+from datasets.layouts.crop_folders import CropScan
+from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, Scan
 from datasets.samples import CropSample, FloatBoxes, Query
 
 __all__ = ["Problem", "check_dataset"]

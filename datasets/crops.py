@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.crop_folders import CropScan
 from datasets.images import ImageError, read_image
-from datasets.layout import Problem, Scan
+from datasets.layouts.crop_folders import CropScan
+from datasets.layouts.scan import Problem, Scan
 from datasets.samples import CropSample, FloatBoxes, FrameSample, Query, crop_name
 
 _SAME_BOX = 0.5

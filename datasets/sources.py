@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from datasets.custom_records import read_images
 from datasets.images import IMAGE_SUFFIXES, ImageError, read_image
+from datasets.layouts.custom_records import read_images
 from datasets.samples import Camera, Frame
 from datasets.videos import (
     VIDEO_SUFFIXES,

@@ -10,9 +10,9 @@ from safetensors import SafetensorError
 
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from reid.precision import default_device
-from reid.settings import departures
-from reid.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
+from reid.devices import default_device
+from reid.runs.settings import departures
+from reid.runs.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
 
 FORMAT = "personsearch-joint-1"
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation, MultiScaleRoIAlign
 
-from reid.precision import at_least_float32
+from reid.devices import at_least_float32
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from detection.backbones import BACKBONES, BackboneName, build_pyramid, stage_range
 from detection.sampling import OneSizePerBatch
-from reid.precision import at_least_float32
+from reid.devices import at_least_float32
 
 SMALLEST_INPUT = 32
 """Pixels: the last map of a trunk has one place for so many."""

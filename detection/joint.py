@@ -20,7 +20,7 @@ from detection.detections import Detections
 from detection.embedding_head import EmbeddingConfig, EmbeddingHead, NormScore
 from detection.faster_rcnn import DetectorConfig, build_box_heads, build_detector
 from detection.sampling import OneSizePerBatch, frame_sampler
-from reid.precision import Precision, at_least_float32, autocast
+from reid.devices import Precision, at_least_float32, autocast
 
 Target = dict[str, Tensor]
 """boxes (N, 4) xyxy pixels, labels (N,) ones, person_index (N,) >= 0 or UNLABELLED, camera_index (N,); frame_seed, an

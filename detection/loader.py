@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from datasets.ahead import mapped_ahead
 from datasets.images import ImageError, read_image
-from datasets.prefetch import mapped_ahead
 from datasets.samples import Camera, FloatBoxes, FrameSample
 from datasets.transforms import FrameTransform
 from detection.joint import Target

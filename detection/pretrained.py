@@ -11,7 +11,7 @@ from torchvision.models import detection as detectors
 from detection.backbones import BackboneName, classifier_prefix, early_parameters, has_layer_norm
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import PersonSearchRCNN
-from reid.published import download_weights, read_weight_file
+from reid.runs.torchvision_weights import download_weights, read_weight_file
 
 IMAGENET = {
     "resnet50": models.ResNet50_Weights.IMAGENET1K_V1,

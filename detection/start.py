@@ -12,8 +12,8 @@ from detection.checkpoints import FORMAT, load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.pretrained import KNOWN, freeze_early_stages, load_pretrained, pretrained_structure
-from reid.precision import default_device
-from reid.weight_files import is_model_file
+from reid.devices import default_device
+from reid.runs.weight_files import is_model_file
 
 _log = logging.getLogger(__name__)
 Settings = dict[str, Any]

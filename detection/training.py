@@ -20,14 +20,14 @@ from datasets.samples import FrameSample
 from datasets.transforms import FrameAugmentation, FrameTransform
 from detection.checkpoints import save_model
 from detection.joint import JointLosses, PersonSearchRCNN
-from detection.labelled import embed_people
 from detection.loader import Batch, TrainingFrames, load_batches
-from reid.batch_rows import gather_rows_with_gradient, occurrence_rank
-from reid.criteria import IdentityCriterion, LossConfig
-from reid.optimizing import parameter_groups
-from reid.run_files import digest_of
-from reid.sphere_reid import CropFeatures
-from reid.training_run import EpochReport, RunSummary, StepReport, TrainingRun
+from detection.true_boxes import embed_people
+from reid.crops.sphere_reid import CropFeatures
+from reid.losses.criterion import IdentityCriterion, LossConfig
+from reid.losses.rows import gather_rows_with_gradient, occurrence_rank
+from reid.runs.files import digest_of
+from reid.runs.optimizer import parameter_groups
+from reid.runs.run import EpochReport, RunSummary, StepReport, TrainingRun
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

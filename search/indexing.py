@@ -12,10 +12,10 @@ from torch import Tensor
 from datasets.samples import Camera
 from datasets.sources import frames_from_source, prefetched
 from detection.detections import Detections
-from search.gallery import Gallery
-from search.inference import batches
-from search.originals import source_place
-from search.tracklet_averaging import TrackletAverager, TrackletAveraging
+from search.evaluation.splits import batches
+from search.gallery.gallery import Gallery
+from search.gallery.originals import source_place
+from search.tracks.averaging import TrackletAverager, TrackletAveraging
 
 Look = Callable[[Sequence[NDArray[np.uint8]]], Sequence[tuple[Detections, Tensor | None]]]
 """People of each image (H, W, 3) with embeddings, and (N, E) of the second stage, None without one."""

@@ -20,15 +20,10 @@ from datasets.samples import Camera
 from detection.checkpoints import fingerprint, load_model
 from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
-from reid.precision import default_device
-from reid.sphere_reid import SphereReID
-from search.calibration_files import StoredCalibrations, stored_calibrations
-from search.cascade import Cascade, embed_boxes
-from search.company import company_of
-from search.context import ContextSize
-from search.crop_search import CropPersonSearch
-from search.gallery import Gallery
-from search.gallery_description import (
+from reid.crops.sphere_reid import SphereReID
+from reid.devices import default_device
+from search.evaluation.splits import SearchModel, batches, picture_view
+from search.gallery.description import (
     MIRROR_MARK,
     SecondStage,
     require_model,
@@ -36,13 +31,18 @@ from search.gallery_description import (
     require_tracklets,
     unmirrored,
 )
+from search.gallery.gallery import Gallery
 from search.indexing import IndexSummary, index_source
-from search.inference import SearchModel, batches, picture_view
-from search.mirrored import MirroredModel
-from search.probes import as_tensor, box_probe
-from search.results import RankedSightings
-from search.tracklet_averaging import TrackletAveraging
-from search.verdict import RankedBy
+from search.models.detector_and_crops import CropPersonSearch
+from search.models.mirrored import MirroredModel
+from search.models.probes import as_tensor, box_probe
+from search.models.second_look import Cascade, embed_boxes
+from search.query.calibration_files import StoredCalibrations, stored_calibrations
+from search.query.company import company_of
+from search.query.context import ContextSize
+from search.query.results import RankedSightings
+from search.query.verdict import RankedBy
+from search.tracks.averaging import TrackletAveraging
 
 Image = NDArray[np.uint8]
 
@@ -53,16 +53,16 @@ class PersonSearch:
     Args:
         model: detects and embeds; it is put into evaluation mode and onto the device.
         second_stage: a crop model that embeds the same boxes again; its embeddings are stored beside, and `find` ranks
-            the best candidates anew by both (`search.cascade.Cascade`).
+            the best candidates anew by both (`search.models.second_look.Cascade`).
         batch_size: frames that go through the network together; more is faster on a GPU and takes memory.
         device: "auto" is the GPU when there is one.
         model_fingerprint: names the weights in galleries; None computes it from a model of this project.
         mirrored: average every embedding, of sightings and of probes, with that of the mirrored frame
-            (`search.cascade`): it then matters less which way a person walks, and takes about half as long again.
+            (`second_look`): it then matters less which way a person walks, and takes about half as long again.
             Galleries made so are marked, as their embeddings are not comparable with others.
         tracklets: how `index` averages the embeddings of one person's sightings by one camera before they are stored;
             None stores each as it is. Probes are never averaged so. Galleries say it.
-        calibrations: what `find` judges by (`search.calibration_files`); None gives no verdicts.
+        calibrations: what `find` judges by (`search.query.calibration_files`); None gives no verdicts.
 
     Raises:
         ValueError: the batch size is not positive, or a model of another class comes without a fingerprint.
@@ -150,7 +150,7 @@ class PersonSearch:
 
         Args:
             images: (H, W, 3) uint8 RGB each.
-            refined: False leaves out what `mirrored` adds, for who does it by himself (`search.cascade.refine`).
+            refined: False leaves out what `mirrored` adds, for who does it by himself (`second_look.refine`).
         """
         model = self.seen_by if refined else self.model
         return [one.to("cpu") for one in model.detect([as_tensor(image) for image in images])]
@@ -170,7 +170,7 @@ class PersonSearch:
 
         Frames are decoded in the background. Whatever ends this early (an error, Ctrl-C), what was found until then
         is written; running it again goes on from there. With `tracklets` frames wait for later sightings of the same
-        people before they are written (`search.tracklet_averaging`); then, too, an interruption loses none.
+        people before they are written (`search.tracks.averaging`); then, too, an interruption loses none.
 
         Args:
             source: as for `datasets.sources.frames_from_source`: an image, folder, JSON of the custom layout, video or
@@ -306,7 +306,7 @@ class PersonSearch:
             exclude_file: leave out the frames read from this image file, the probe's own, say.
             combine: how several crops count, "mean" or "max".
             cascade: weight and candidates of the second stage, re-ranking, class weighting.
-            context: also match the people beside `box` in `frame` (`search.context`), which re-ranking does without.
+            context: also match the people beside `box` in `frame` (`query.context`), which re-ranking does without.
 
         Raises:
             ValueError: not exactly one kind of probe, context of a crop or with re-ranking, a box outside the frame,

@@ -20,7 +20,7 @@ def examples(text: str) -> list[str]:
 
 
 def test_a_crop_is_embedded_in_three_lines(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reid.sphere_reid import SphereReID, SphereReIDConfig
+    from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 
     _, example = examples(text)
     assert len([line for line in example.splitlines() if line.strip()]) == 3

@@ -37,27 +37,37 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "demo": Command(
-        "tools.demo", "demo", "the whole way on a synthetic square: train, index, find, evaluate, one report"
+        "tools.commands.demo", "demo", "the whole way on a synthetic square: train, index, find, evaluate, one report"
     ),
-    "data check": Command("tools.data", "check", "list every broken record of a data set"),
-    "data convert": Command("tools.data", "convert", "write a data set in the custom layout"),
-    "data build": Command("tools.data_build", "build", "make a data set of recordings, boxes and identities"),
-    "data statistics": Command("tools.data_statistics", "statistics", "boxes per camera and period, heights, a page"),
-    "data plaza": Command("tools.data", "plaza", "render the synthetic square with five cameras"),
-    "train joint": Command("tools.train", "joint", "train the detector that also embeds people"),
-    "train crop": Command("tools.train_crop", "crop", "train the crop model: SphereReID, TOIM, bag of tricks"),
-    "evaluate detection": Command("tools.evaluate", "detection", "recall and average precision of the boxes"),
-    "evaluate search": Command("tools.evaluate", "search", "the published search protocols, mAP and top-k"),
-    "evaluate crop": Command("tools.evaluate_crop", "crop", "every crop protocol of a crop model, thresholds, a page"),
-    "evaluate tracking": Command("tools.evaluate_tracking", "tracking", "MOTA, IDF1, HOTA within and across cameras"),
-    "bench evaluation": Command("tools.bench", "evaluation", "seconds and memory of evaluating and re-ranking crops"),
-    "bench training": Command("tools.bench_training", "training", "frames a second and memory of joint training"),
-    "bench joint": Command("tools.bench_joint", "joint", "identity losses and parts of the joint model, over seeds"),
-    "bench tables": Command("tools.bench_tables", "tables", "train and measure the papers' tables again"),
-    "index": Command("tools.index", "index", "put the people of frames or a video into a gallery"),
-    "calibrate": Command("tools.calibrate", "calibrate", "from which similarity on a person is there, for find"),
-    "export": Command("tools.export", "export", "a trained model as one file to pass on"),
-    "find": Command("tools.find", "find", "rank the gallery's sightings of one person"),
+    "data check": Command("tools.commands.data", "check", "list every broken record of a data set"),
+    "data convert": Command("tools.commands.data", "convert", "write a data set in the custom layout"),
+    "data build": Command("tools.commands.data_build", "build", "make a data set of recordings, boxes and identities"),
+    "data statistics": Command(
+        "tools.commands.data_statistics", "statistics", "boxes per camera and period, heights, a page"
+    ),
+    "data plaza": Command("tools.commands.data", "plaza", "render the synthetic square with five cameras"),
+    "train joint": Command("tools.commands.train", "joint", "train the detector that also embeds people"),
+    "train crop": Command("tools.commands.train_crop", "crop", "train the crop model: SphereReID, TOIM, bag of tricks"),
+    "evaluate detection": Command("tools.commands.evaluate", "detection", "recall and average precision of the boxes"),
+    "evaluate search": Command("tools.commands.evaluate", "search", "the published search protocols, mAP and top-k"),
+    "evaluate crop": Command(
+        "tools.commands.evaluate_crop", "crop", "every crop protocol of a crop model, thresholds, a page"
+    ),
+    "evaluate tracking": Command(
+        "tools.commands.evaluate_tracking", "tracking", "MOTA, IDF1, HOTA within and across cameras"
+    ),
+    "bench evaluation": Command(
+        "tools.bench.evaluation", "evaluation", "seconds and memory of evaluating and re-ranking crops"
+    ),
+    "bench training": Command("tools.bench.training", "training", "frames a second and memory of joint training"),
+    "bench joint": Command("tools.bench.joint", "joint", "identity losses and parts of the joint model, over seeds"),
+    "bench tables": Command("tools.bench.tables", "tables", "train and measure the papers' tables again"),
+    "index": Command("tools.commands.index", "index", "put the people of frames or a video into a gallery"),
+    "calibrate": Command(
+        "tools.commands.calibrate", "calibrate", "from which similarity on a person is there, for find"
+    ),
+    "export": Command("tools.commands.export", "export", "a trained model as one file to pass on"),
+    "find": Command("tools.commands.find", "find", "rank the gallery's sightings of one person"),
 }
 
 INTERRUPTED = 130

@@ -17,8 +17,8 @@ from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.training import JointTrainer, JointTrainingConfig
-from reid.criteria import LossConfig
-from reid.processes import join_processes
+from reid.losses.criterion import LossConfig
+from reid.runs.processes import join_processes
 
 DETECTOR = DetectorConfig(
     backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, pyramid_norm=False, frozen_norm=True,

@@ -68,7 +68,7 @@ def test_an_interrupted_write_leaves_the_file_that_was_there(
         path.write_bytes(before[:100])
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("reid.weight_files.save_file", half_a_file)
+    monkeypatch.setattr("reid.runs.weight_files.save_file", half_a_file)
     with pytest.raises(OSError, match="No space"):
         save_model(tmp_path / "model.safetensors", tiny_model)
     assert (tmp_path / "model.safetensors").read_bytes() == before

@@ -180,7 +180,7 @@ def test_boxes_stay_float32_where_the_network_computes_in_bf16(
     tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     """In bf16 a coordinate of 1200 pixels would be a multiple of 8; what the heads learn must not be so coarse."""
-    monkeypatch.setattr("reid.precision.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("reid.devices.has_bfloat16", lambda device: True)
     config = dataclasses.replace(tiny_detector, min_size=width // 4, max_size=width)
     model = PersonSearchRCNN(config, tiny_embedding).train()
     seen: dict[str, list[torch.Tensor]] = {}

@@ -16,7 +16,7 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import JointLosses, PersonSearchRCNN, Target, paired_overlap
 from detection.sampling import FrameSampler
 from detection.training import JointTrainer, JointTrainingConfig, best_boxes
-from reid.criteria import LossConfig
+from reid.losses.criterion import LossConfig
 
 BOXES = torch.tensor([[10.0, 12, 40, 84], [60, 8, 90, 80]])
 BY_NORM = {"refined": True, "norm_aware": True, "score_by": "norm"}

@@ -11,11 +11,11 @@ from datasets.samples import FrameSample
 from detection.checkpoints import load_model, save_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.labelled import embed_people
 from detection.start import resumed_model, start_model
 from detection.training import JOINT_LOSSES, JointTrainer, JointTrainingConfig
-from reid.criteria import LossConfig
-from reid.toim import TOIMLoss
+from detection.true_boxes import embed_people
+from reid.losses.criterion import LossConfig
+from reid.losses.toim import TOIMLoss
 
 TOIM = LossConfig(sphere=0, toim=1, toim_update_length=9)
 

@@ -11,7 +11,7 @@ from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.training import JointTrainer, JointTrainingConfig
-from reid.processes import synchronized_norms
+from reid.runs.processes import synchronized_norms
 
 
 def processes(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
@@ -60,7 +60,7 @@ def test_a_training_asks_for_it_once_before_the_first_step(
         asked.append((model, run.step))
         return model
 
-    monkeypatch.setattr("reid.training_run.synchronized_norms", ask)
+    monkeypatch.setattr("reid.runs.run.synchronized_norms", ask)
     config = JointTrainingConfig(epochs=1, batch_size=2, workers=0)
     run = JointTrainer(tiny_model, frames[:2], tmp_path / "run", config=config)
     run.run()

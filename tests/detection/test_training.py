@@ -17,8 +17,8 @@ from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.loader import GREY, TrainingFrames, load_batches, without_regions
 from detection.start import resumed_model
 from detection.training import JointTrainer, JointTrainingConfig
-from reid.criteria import LossConfig
-from reid.run_files import DivergedError, MetricLog, write_config
+from reid.losses.criterion import LossConfig
+from reid.runs.files import DivergedError, MetricLog, write_config
 
 CONFIG = JointTrainingConfig(epochs=3, batch_size=3, learning_rate=2e-3, workers=0, checkpoint_steps=2)
 LOSSES = LossConfig(sphere=0, oim=1, oim_queue=5)
@@ -141,7 +141,7 @@ def test_a_run_whose_first_resume_point_cannot_be_written_may_be_started_again(
         raise OSError("resume.pt.unfinished could not be written; is the disk full?")
 
     run = trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding)
-    monkeypatch.setattr("reid.training_run.write_resume_point", full)
+    monkeypatch.setattr("reid.runs.run.write_resume_point", full)
     with pytest.raises(OSError, match="is the disk full"):
         run.run()
     assert not list((tmp_path / "run").glob("*.safetensors"))

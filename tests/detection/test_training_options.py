@@ -15,7 +15,7 @@ from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, JointLosses, PersonSearchRCNN, Target
 from detection.training import JointTrainer, JointTrainingConfig
-from reid.criteria import LossConfig
+from reid.losses.criterion import LossConfig
 
 ONE_STEP = JointTrainingConfig(epochs=1, batch_size=4, learning_rate=1e-3, workers=0)
 TABLES = LossConfig(sphere=0, oim=1, oim_queue=6, toim=1, toim_scale=10, toim_queue=3)
@@ -184,7 +184,7 @@ def test_a_step_in_bf16_has_finite_losses_and_tables_in_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Refined, norm-aware boxes too; the convolutions answer in bf16, the rows that tables take are float32."""
-    monkeypatch.setattr("reid.precision.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("reid.devices.has_bfloat16", lambda device: True)
     run = trainer(embedding=dataclasses.replace(tiny_embedding, refined=True, norm_aware=True))
     run.model.precision = "auto"
     answers = set()

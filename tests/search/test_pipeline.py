@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from detection.checkpoints import save_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from search.cascade import refine
-from search.gallery import Gallery
-from search.originals import read_original, source_place
+from search.gallery.gallery import Gallery
+from search.gallery.originals import read_original, source_place
+from search.models.probes import box_probe, crop_probe
+from search.models.second_look import refine
 from search.pipeline import IndexSummary, PersonSearch
-from search.probes import box_probe, crop_probe
 
 
 def person_of(search: PersonSearch, gallery: Gallery, person: int, **options: object) -> list[str]:

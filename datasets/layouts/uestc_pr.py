@@ -1,0 +1,133 @@
+"""UESTC-PR: five cameras on lamp posts around the square of an innovation centre, walking and cycling people.
+
+Li et al., "Triplet Online Instance Matching Loss for Person Re-identification", Neurocomputing 2021 (arXiv 2002.10560),
+section IV. 499 identities, 60,437 boxes, one frame a second, 67 minutes in each of three periods of a day; 251
+identities for training, 247 of the queries and 248 of the gallery.
+
+The data set has no published layout. It is read through this project's own one (see datasets/layouts/custom.py): a
+folder with train.json, test.json and queries.json. Frames whose JSON records name no camera or time get them from their
+file names,
+`c<camera>p<period>_<second>.jpg`: camera 1 to 5, period 1 to 3, second of that period's recording.
+
+`personsearch data build --format uestc-pr` makes such a folder from recordings, boxes and identities. Of the split the
+paper prints the numbers of identities only; what else it takes is decided in `split_identities` and in
+datasets/building/splitting.py, and is said there.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from datasets.layouts import custom
+from datasets.layouts.scan import Problem, Scan, accepted, contiguous_ids
+from datasets.samples import FrameSample, Query
+
+CAMERAS = (1, 2, 3, 4, 5)
+PERIOD_STARTS = {1: 8 * 3600 + 30 * 60, 2: 11 * 3600, 3: 17 * 3600}
+"""Period -> its start in seconds since midnight: 08:30, 11:00 and 17:00."""
+
+IDENTITIES = {"all": 499, "train": 251, "query": 247, "gallery": 248}
+BOXES = 60_437
+MINUTES = 67
+"""Length of each of the fifteen recordings."""
+
+_NAME = re.compile(r"c([1-5])p([1-3])_(\d+)\.\w+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class IdentitySplit:
+    """Which people are for what.
+
+    Args:
+        train: to train on, ascending.
+        query: to look for, part of `gallery`, ascending.
+        gallery: everybody else than `train`, ascending.
+    """
+
+    train: tuple[int, ...]
+    query: tuple[int, ...]
+    gallery: tuple[int, ...]
+
+
+def split_identities(
+    identities: Iterable[int],
+    *,
+    seed: int,
+    askable: Iterable[int] | None = None,
+    train: Iterable[int] | None = None,
+) -> IdentitySplit:
+    """Divide people as Table 2 of the paper does: of 499 people 251 train, 248 are searched among, 247 looked for.
+
+    Other numbers of people are divided in the same proportion. The paper says neither who is in which part nor why one
+    person is never looked for. Here chance decides, by the seed alone, whatever the order of `identities`; people who
+    cannot be asked for (nobody else than one camera saw them) are the first that are not looked for.
+
+    Args:
+        identities: numbers >= 0; repeats count once.
+        seed: another one gives another split.
+        askable: the people who can be looked for; None: everybody.
+        train: who trains, where something else than chance has decided.
+
+    Raises:
+        ValueError: fewer than two identities, or a negative one.
+    """
+    people = sorted(set(identities))
+    if len(people) < 2 or people[0] < 0:
+        raise ValueError(
+            f"there are {len(people)} identities{f', the lowest {people[0]}' if people else ''}, expected at least two "
+            "numbers >= 0: some people to train on and others to search for"
+        )
+    order = [people[row] for row in np.random.default_rng([seed, IDENTITIES["all"]]).permutation(len(people))]
+    size = min(len(people) - 1, max(1, round(len(people) * IDENTITIES["train"] / IDENTITIES["all"])))
+    chosen = set(order[:size] if train is None else train)
+    gallery = [person for person in order if person not in chosen]
+    can = set(gallery if askable is None else askable)
+    wanted = max(1, round(len(gallery) * IDENTITIES["query"] / IDENTITIES["gallery"]))
+    query = [person for person in gallery if person in can][:wanted]
+    return IdentitySplit(tuple(sorted(chosen)), tuple(sorted(query)), tuple(sorted(gallery)))
+
+
+def parse_name(name: str) -> tuple[int, int, int] | None:
+    """(camera, period, second) of a frame's file name, None where it does not follow the convention."""
+    found = _NAME.fullmatch(name.rsplit("/", 1)[-1])
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def load_frames(root: Path, split: str) -> list[FrameSample]:
+    """The frames of one split as `custom.load_frames` reads them, with cameras and times from names where absent.
+
+    The time is seconds since midnight of the recording day. Raises as `custom.load_frames`.
+    """
+    scan = scan_frames(root, split)
+    accepted(scan.problems, root, "uestc-pr")
+    return contiguous_ids(scan.samples) if split == "train" else scan.samples
+
+
+def load_queries(root: Path, same_camera: bool = False) -> list[Query]:
+    """The queries as `custom.load_queries` reads them: cross-camera unless `same_camera`. Raises the same."""
+    queries, problems = scan_queries(root, same_camera)
+    accepted(problems, root, "uestc-pr")
+    return queries
+
+
+def scan_frames(root: Path, split: str) -> Scan:
+    """The frames of one split, in the file's own identities, with every broken record."""
+    scan = custom.scan_frames(root, split)
+    return replace(scan, samples=[_completed(sample) for sample in scan.samples])
+
+
+def scan_queries(root: Path, same_camera: bool = False) -> tuple[list[Query], list[Problem]]:
+    """The queries together with every broken record, see `load_queries`."""
+    return custom.scan_queries(root, same_camera, frames=scan_frames(root, "gallery"))
+
+
+def _completed(sample: FrameSample) -> FrameSample:
+    parsed = parse_name(sample.name)
+    if parsed is None:
+        return sample
+    camera, period, second = parsed
+    time = float(PERIOD_STARTS[period] + second) if sample.timestamp is None else sample.timestamp
+    return replace(sample, camera=camera if sample.camera is None else sample.camera, timestamp=time)

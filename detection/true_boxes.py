@@ -1,0 +1,71 @@
+"""What a joint model makes of the people whose boxes a data set tells."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.ops import clip_boxes_to_image
+
+from datasets.ahead import mapped_ahead
+from datasets.images import ImageError, read_image
+from datasets.samples import Camera, FrameSample
+from detection.joint import PersonSearchRCNN
+
+
+@dataclass(frozen=True)
+class LabelledPeople:
+    """Embeddings of true boxes.
+
+    Args:
+        embeddings: (N, D) float32 of unit length, on the processor.
+        person_index: (N,) int64, below zero where the identity is not known.
+        cameras: N of them, None where a frame has none.
+    """
+
+    embeddings: Tensor
+    person_index: Tensor
+    cameras: list[Camera | None]
+
+
+@torch.no_grad()
+def embed_people(model: PersonSearchRCNN, samples: Sequence[FrameSample], *, batch_size: int = 4) -> LabelledPeople:
+    """Embed everybody in frames by their true boxes, without augmentation.
+
+    Frames that cannot be read are passed over, and so are boxes beyond their picture.
+
+    Args:
+        model: the joint model; it is left in the mode in which it was.
+        samples: the frames.
+        batch_size: frames a forward pass.
+    """
+    was_training = model.training
+    model.eval()
+
+    def picture(sample: FrameSample) -> Tensor | None:
+        try:
+            return torch.from_numpy(read_image(sample.path)).permute(2, 0, 1).float() / 255
+        except ImageError:
+            return None
+
+    pictures = zip(samples, mapped_ahead(picture, samples, workers=2, ahead=2 * batch_size), strict=True)
+    readable = ((sample, image) for sample, image in pictures if image is not None and len(sample.boxes))
+    embeddings: list[Tensor] = []
+    ids: list[Tensor] = []
+    cameras: list[Camera | None] = []
+    while batch := list(itertools.islice(readable, batch_size)):
+        boxes = [
+            clip_boxes_to_image(torch.from_numpy(sample.boxes), (image.shape[1], image.shape[2]))
+            for sample, image in batch
+        ]
+        inside = [(rows[:, 2:] > rows[:, :2]).all(dim=1) for rows in boxes]
+        boxes = [rows[kept] for rows, kept in zip(boxes, inside, strict=True)]
+        embeddings += [rows.cpu() for rows in model.embed([image for _, image in batch], boxes)]
+        for (sample, _), kept in zip(batch, inside, strict=True):
+            ids.append(torch.from_numpy(sample.person_ids.astype(np.int64))[kept])
+            cameras += [sample.camera] * int(kept.sum())
+    model.train(was_training)
+    nobody = torch.empty(0, model.embedding_dim), torch.empty(0, dtype=torch.int64)
+    return LabelledPeople(torch.cat([nobody[0], *embeddings]), torch.cat([nobody[1], *ids]), cameras)

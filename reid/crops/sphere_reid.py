@@ -1,0 +1,240 @@
+"""SphereReID: a network that maps the crop of a person to a point of the unit sphere."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reid.crops.backbones import Backbone, build_backbone
+from reid.devices import Precision, autocast, default_device
+from reid.runs.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
+
+FORMAT = "personsearch-crop-1"
+
+
+@dataclass(frozen=True)
+class SphereReIDConfig:
+    """Structure of the crop network; the defaults are the paper's final ones.
+
+    Args:
+        network: what follows the global average pooling. A: nothing; B: FC; C: FC, BN; D: BN, dropout, FC, BN
+            (SphereReID); "bnneck": BN without a shift and no FC, as the bag of tricks has it.
+        backbone: resnet18, resnet34 or resnet50.
+        dimension: D of the embedding for B, C and D; A and bnneck keep the backbone's (2048 or 512).
+        dropout: share of pooled features that D drops in training.
+        bias: whether the FC has one.
+        last_stride: of the last stage; 1 doubles its map for four times its work. The paper has 2.
+        stride: of the two stages before; 1 for TOIM's Table 1.
+        height: rows of the network's input in training, pixels.
+        width: columns likewise.
+        resize_height: crops are resized to this before a window of height x width is taken.
+        resize_width: likewise.
+        test_view: "whole": the resized crop is embedded; "center": its middle of height x width (Table 5).
+    """
+
+    network: Literal["A", "B", "C", "D", "bnneck"] = "D"
+    backbone: Backbone = "resnet50"
+    dimension: int = 1024
+    dropout: float = 0.25
+    bias: bool = True
+    last_stride: int = 2
+    stride: int = 2
+    height: int = 256
+    width: int = 128
+    resize_height: int = 288
+    resize_width: int = 144
+    test_view: Literal["whole", "center"] = "whole"
+
+    def __post_init__(self) -> None:
+        if self.network not in ("A", "B", "C", "D", "bnneck"):
+            raise ValueError(f"network {self.network!r}, expected A, B, C, D or bnneck")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}, expected 0 or more and less than 1")
+        for name in ("dimension", "height", "width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if self.resize_height < self.height or self.resize_width < self.width:
+            raise ValueError(
+                f"a window of {self.height}x{self.width} does not fit in crops of "
+                f"{self.resize_height}x{self.resize_width}; raise resize_height and resize_width"
+            )
+
+
+class CropFeatures(NamedTuple):
+    """What the network makes of N crops.
+
+    Args:
+        pooled: (N, F) after the global average pooling, on which the bag of tricks' metric losses act.
+        embedding: (N, D) the network's output before it is brought to unit length.
+    """
+
+    pooled: Tensor
+    embedding: Tensor
+
+
+class SphereReID(nn.Module):
+    """The crop embedder.
+
+    Crops in, a point of the sphere each out:
+
+        model = SphereReID.from_checkpoint("runs/market/model.safetensors")
+        embeddings = model.embed([crop])  # (1, D), unit length; cosine similarity compares them
+
+    Source: Fan, Jiang, Luo, Fei: SphereReID: Deep Hypersphere Manifold Embedding for Person Re-Identification,
+    2018. The last convolution stride, random erasing and hard-example losses are options that the paper's recipe
+    leaves off.
+
+    Args:
+        config: the structure.
+        precision: "auto" computes the trunk in bf16 where the device does; the embedding is float32 in either case.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: SphereReIDConfig | None = None, *, precision: Precision = "auto") -> None:
+        super().__init__()
+        self.config = config or SphereReIDConfig()
+        self.precision: Precision = precision
+        config = self.config
+        self.backbone, self.feature_dim = build_backbone(
+            config.backbone, last_stride=config.last_stride, stride=config.stride
+        )
+        self.head, self.embedding_dim = _head(config, self.feature_dim)
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def forward(self, crops: Tensor) -> CropFeatures:
+        """Features of a batch.
+
+        Args:
+            crops: [N, 3, H, W] RGB, uint8 in 0..255 or floating point in [0, 1]; any H and W that leave the trunk a
+                map.
+
+        Returns:
+            Features in float32.
+        """
+        scaled = crops.float() / 255 if crops.dtype == torch.uint8 else crops
+        normalized = ((scaled - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        with autocast(crops.device, self.precision):
+            maps = self.backbone(normalized)  # [N, F, h, w]
+        with torch.autocast(crops.device.type, enabled=False):
+            pooled = maps.to(torch.promote_types(maps.dtype, torch.float32)).mean((2, 3))
+            return CropFeatures(pooled, self.head(pooled))
+
+    @torch.inference_mode()
+    def embed(self, crops: Sequence[NDArray[np.uint8]], *, batch_size: int = 64, mirrored: bool = True) -> Tensor:
+        """Unit embeddings of crops, in evaluation mode.
+
+        Args:
+            crops: (H, W, 3) uint8 RGB each, of any size.
+            batch_size: crops a forward pass; more is faster up to a point and takes more memory.
+            mirrored: average with the embedding of the mirrored crop: more accurate, twice the work.
+
+        Returns:
+            (N, D) float32 on the processor, rows of unit length.
+
+        Raises:
+            ValueError: a crop is no uint8 RGB picture with pixels, or the batch size is not positive.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch size {batch_size}, expected at least 1")
+        was_training = self.training
+        self.eval()
+        result = torch.empty(len(crops), self.embedding_dim)
+        for start in range(0, len(crops), batch_size):
+            batch = np.stack([self.view(crop) for crop in crops[start : start + batch_size]])
+            images = torch.from_numpy(batch).permute(0, 3, 1, 2).to(self.device)
+            embedding = functional.normalize(self(images).embedding, dim=1)
+            if mirrored:
+                embedding = embedding + functional.normalize(self(images.flip(-1)).embedding, dim=1)
+            result[start : start + batch_size] = functional.normalize(embedding, dim=1).cpu()
+        self.train(was_training)
+        return result
+
+    def view(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The part of a crop (H, W, 3) that is embedded, in the size the network was trained for."""
+        if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8 or not crop.size:
+            raise ValueError(f"crop is {crop.dtype} {crop.shape}, expected uint8 (H, W, 3) RGB with pixels")
+        config = self.config
+        # The enlarging and shrinking that training sees, from albumentations' Resize: bilinear.
+        resized = cv2.resize(crop, (config.resize_width, config.resize_height), interpolation=cv2.INTER_LINEAR)
+        if config.test_view == "whole":
+            return np.asarray(resized, dtype=np.uint8)
+        top, left = (config.resize_height - config.height) // 2, (config.resize_width - config.width) // 2
+        return np.asarray(resized[top : top + config.height, left : left + config.width], dtype=np.uint8)
+
+    def save(self, path: Path, *, notes: Mapping[str, object] | None = None, half: bool = False) -> None:
+        """Write the model, whole or not at all.
+
+        Args:
+            path: the file, usually *.safetensors.
+            notes: anything worth knowing later (data, seed, command), JSON-able.
+            half: store float16, half the size.
+        """
+        header = {
+            "format": FORMAT,
+            "network": json.dumps(dataclasses.asdict(self.config)),
+            "notes": json.dumps(dict(notes or {})),
+        }
+        write_weights(path, self, header, half=half)
+
+    @classmethod
+    def from_checkpoint(cls, path: Path | str, *, device: torch.device | str | None = None) -> "SphereReID":
+        """The model of a file or of a run directory, in evaluation mode; on the GPU when there is one.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a crop model of this project, or is damaged.
+        """
+        header = read_weight_header(path, FORMAT, made_by="train crop")
+        path = model_file(path)
+        try:
+            model = cls(SphereReIDConfig(**json.loads(header["network"])))
+            model.load_state_dict(read_weights(path))
+        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(
+                f"{path} does not fit this version of the project ({reason}); use the version that wrote it"
+            ) from None
+        model.to(default_device() if device is None else torch.device(device)).to(memory_format=torch.channels_last)
+        return model.eval()
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that two models share only if their weights and structure are equal."""
+        return state_fingerprint(repr(self.config), self)
+
+
+def _head(config: SphereReIDConfig, features: int) -> tuple[nn.Module, int]:
+    """The layers after the pooling, (N, F) -> (N, D), and D."""
+    if config.network == "A":
+        return nn.Identity(), features
+    if config.network == "bnneck":
+        neck = nn.BatchNorm1d(features)
+        neck.bias.requires_grad_(False)
+        return neck, features
+    linear = nn.Linear(features, config.dimension, bias=config.bias)
+    nn.init.kaiming_normal_(linear.weight, a=1)
+    if config.bias:
+        nn.init.zeros_(linear.bias)
+    layers: list[nn.Module] = [linear]
+    if config.network == "D":
+        layers = [nn.BatchNorm1d(features), nn.Dropout(config.dropout), *layers]
+    if config.network in ("C", "D"):
+        layers.append(nn.BatchNorm1d(config.dimension))
+    return nn.Sequential(*layers), config.dimension

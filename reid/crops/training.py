@@ -1,0 +1,318 @@
+"""Training the crop model: an identity criterion over batches of crops.
+
+One step: draw a batch, model(images), criterion(features, person_index, camera_index), backward, optimizer step,
+criterion.update.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from datasets.samplers import balanced_batches, shuffled_batches
+from datasets.samples import Camera, CropSample
+from datasets.transforms import CropAugmentation, CropTransform
+from reid.crops.loader import CropBatch, TrainingCrops, load_crop_batches, placed
+from reid.crops.sphere_reid import CropFeatures, SphereReID
+from reid.crops.splits import crop_features
+from reid.losses.criterion import LOSSES, IdentityCriterion, LossConfig
+from reid.losses.rows import gather_rows_with_gradient
+from reid.runs.files import digest_of
+from reid.runs.optimizer import parameter_groups
+from reid.runs.run import EpochReport, RunSummary, StepReport, TrainingRun
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class CropTrainingConfig:
+    """How the crop model is trained; the defaults are SphereReID's recipe.
+
+    Args:
+        epochs: of the sampler: "balanced" draws every person once an epoch, "shuffled" every crop.
+        sampler: "balanced": P people with K pictures each; "shuffled": plain shuffling at the same batch size.
+        persons: P.
+        images: K; the batch holds P x K crops, over all processes.
+        optimizer: "adam" (betas 0.9 and 0.99), "adadelta" or "sgd" (Nesterov momentum 0.9).
+        learning_rate: after the warm-up.
+        weight_decay: on every weight but biases and BatchNorm.
+        warmup_epochs: of linear warm-up; 0 starts at the full rate.
+        warmup_start: the rate's share that the warm-up starts at.
+        schedule: "steps": the rate falls to a tenth at each of `milestones`; "cosine": to a hundredth along half a
+            cosine.
+        milestones: epochs.
+        clip_norm: gradients are scaled down to this norm; 0 leaves them.
+        accumulate: a batch is computed in so many parts, for less memory; BatchNorm and the losses then see a part at a
+            time, so triplets are found within it.
+        ema_decay: share of its old value that the moving average of the weights keeps at a step, which is what is kept
+            in the end; 0 keeps the weights of the last step.
+        initialize_tables: TOIM's Pooled Table starts from what the starting weights make of the training crops; those
+            weights are then of a model trained with softmax (the TOIM paper, section V).
+        seed: of weights, order and augmentation.
+        workers: threads that decode and augment ahead of the network; 0 does it between the steps.
+        cache_megabytes: decoded crops kept in memory.
+        checkpoint_steps: a resume point is written this often, and at the end.
+        evaluate_epochs: the query and gallery splits are evaluated this often; 0 never.
+    """
+
+    epochs: int = 140
+    sampler: Literal["balanced", "shuffled"] = "balanced"
+    persons: int = 16
+    images: int = 4
+    optimizer: Literal["adam", "adadelta", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    warmup_epochs: float = 20
+    warmup_start: float = 0.05
+    schedule: Literal["steps", "cosine"] = "steps"
+    milestones: tuple[float, ...] = (80, 100)
+    clip_norm: float = 0.0
+    accumulate: int = 1
+    ema_decay: float = 0.0
+    initialize_tables: bool = False
+    seed: int = 0
+    workers: int = 2
+    cache_megabytes: int = 2048
+    checkpoint_steps: int = 200
+    evaluate_epochs: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "persons", "images", "accumulate", "checkpoint_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        not_negative = (
+            "workers", "warmup_epochs", "cache_megabytes", "evaluate_epochs", "weight_decay", "clip_norm", "seed"
+        )  # fmt: skip
+        for name in not_negative:
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+        if not 0 < self.warmup_start <= 1:
+            raise ValueError(f"warmup_start is {self.warmup_start}, expected more than 0 and at most 1")
+        if self.persons * self.images // self.accumulate < 2:
+            raise ValueError("a batch or part of one crop has nothing to compare with; raise persons or images")
+
+
+@dataclass(frozen=True)
+class CropTrainingSummary(RunSummary):
+    """What a training did.
+
+    Args:
+        identities: of the training split.
+        crops: of the training split.
+        loader_images_per_second: of decoding and augmentation in one thread, once pictures are in memory.
+    """
+
+    identities: int
+    crops: int
+    loader_images_per_second: float
+
+
+class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
+    """A training of the crop model in a run directory.
+
+    Args:
+        model: the model to train, on its device.
+        samples: the split "train"; identities 0 .. P-1.
+        run_directory: where everything is written.
+        config: the recipe.
+        losses: what is minimized.
+        augmentation: of the crops.
+        notes: kept in the model file (data, command).
+        fabric: the processes that train together.
+
+    Raises:
+        ValueError: fewer than two people, or no loss.
+    """
+
+    model: SphereReID
+    criterion: IdentityCriterion
+
+    def __init__(
+        self,
+        model: SphereReID,
+        samples: Sequence[CropSample],
+        run_directory: Path,
+        *,
+        config: CropTrainingConfig,
+        losses: LossConfig,
+        augmentation: CropAugmentation | None = None,
+        notes: dict[str, object] | None = None,
+        fabric: "Fabric | None" = None,
+    ) -> None:
+        self.ids = np.array([sample.person_id for sample in samples], dtype=np.int64)
+        self.identities = len(np.unique(self.ids))
+        if self.identities < 2 or self.ids.min() < 0:
+            raise ValueError(
+                f"{len(samples)} training crops of {self.identities} people, expected two people or more, all with an "
+                f"identity; check the folder and the split"
+            )
+        self.model = model
+        if losses.none:
+            raise ValueError(f"every loss has the weight 0, expected one of {', '.join(LOSSES)} above 0")
+        if losses.triplet and config.persons // config.accumulate < 2:
+            raise ValueError(
+                f"{config.persons} persons in {config.accumulate} parts leave no two in a part for triplets; lower "
+                f"accumulate"
+            )
+        self.config = config
+        self.loss_config = losses
+        self.augmentation = augmentation or CropAugmentation()
+        self.notes = notes or {}
+        cameras = sorted({sample.camera for sample in samples if sample.camera is not None}, key=str)
+        self.crops = self._crops(samples, {camera: row for row, camera in enumerate(cameras)})
+        torch.manual_seed(config.seed)
+        criterion = IdentityCriterion(
+            losses,
+            embedding_dim=model.embedding_dim,
+            feature_dim=model.feature_dim,
+            identities=self.identities,
+            cameras=max(1, len(cameras)),
+        ).to(model.device)
+        super().__init__(
+            model,
+            criterion,
+            run_directory,
+            config=config,
+            optimizer=_optimizer(config, nn.ModuleList([model, criterion])),
+            rate_factor=lambda epoch: _rate_factor(config, epoch),
+            steps_per_epoch=len(self.batches(0)),
+            fabric=fabric,
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The losses of the recipe, and the speed."""
+        return ("step", "epoch", "learning_rate", *self.criterion.names, "images_per_second")
+
+    def run(self, on_step: StepReport | None = None, on_epoch: EpochReport | None = None) -> CropTrainingSummary:
+        """Train to the end; `on_epoch` is called every `evaluate_epochs` epochs, with the number of epochs done."""
+        every = self.config.evaluate_epochs
+
+        def after(done: int) -> None:
+            if on_epoch is not None and every and done % every == 0:
+                on_epoch(done)
+
+        summary = super().run(on_step, after)
+        return CropTrainingSummary(
+            **vars(summary),
+            identities=self.identities,
+            crops=len(self.crops),
+            loader_images_per_second=self._loader_speed(),
+        )
+
+    def begin(self) -> None:
+        """TOIM's Pooled Table starts from what the starting weights make of the crops, where the recipe wants it."""
+        if self.config.initialize_tables:
+            found = crop_features(self.model, self.crops.samples)
+            camera_index = self.crops.camera_index[found.rows]
+            self.criterion.initialise(found.features, torch.from_numpy(self.ids[found.rows]), camera_index)
+
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """(P x K, 2) rows of the crops and their places in the batch."""
+        config = self.config
+        if config.sampler == "balanced":
+            drawn = balanced_batches(
+                self.ids, persons=config.persons, images=config.images, seed=config.seed, epoch=epoch
+            )
+        else:
+            drawn = shuffled_batches(len(self.ids), config.persons * config.images, seed=config.seed, epoch=epoch)
+        return [placed(rows) for rows in drawn]
+
+    def load(self, epoch: int, batches: Sequence[NDArray[np.int64]]) -> Iterator[CropBatch]:
+        """Decoded and augmented ahead of the network."""
+        return load_crop_batches(self.crops, batches, epoch=epoch, workers=self.config.workers)
+
+    def size(self, batch: CropBatch) -> int:
+        """Its crops; BatchNorm has nothing to normalize a single one by."""
+        return len(batch.images) if len(batch.images) > 1 else 0
+
+    def losses(self, network: nn.Module, batch: CropBatch) -> tuple[Tensor, dict[str, Tensor], tuple[Tensor, ...]]:
+        """The criterion over the crops of all processes."""
+        device = self.model.device
+        own: CropFeatures = network(batch.images.to(device, non_blocking=True))
+        joined, person_index, camera_index = gather_rows_with_gradient(
+            torch.cat(own, dim=1), batch.person_index.to(device), batch.camera_index.to(device)
+        )
+        features = CropFeatures(*joined.split([self.model.feature_dim, self.model.embedding_dim], dim=1))
+        parts = self.criterion(features, person_index, camera_index)
+        rows = (*(one.detach() for one in own), batch.person_index.to(device), batch.camera_index.to(device))
+        return parts["loss"], parts, rows
+
+    def remember(self, rows: Sequence[Tensor]) -> None:
+        """Tables and centers, with the crops of all parts and processes."""
+        pooled, embedding, person_index, camera_index = rows
+        self.criterion.update(CropFeatures(pooled, embedding), person_index, camera_index)
+
+    def save(self, model: nn.Module, path: Path) -> None:
+        """The model file, without tables."""
+        assert isinstance(model, SphereReID)
+        model.save(path, notes=self.notes | {"steps": self.step})
+
+    def recipe(self) -> Mapping[str, object]:
+        """What must be the same when a run goes on; what only changes the speed or the reports may differ."""
+        recipe: dict[str, object] = {name: str(value) for name, value in vars(self.config).items()}
+        for name, part in (
+            ("network", self.model.config),
+            ("losses", self.loss_config),
+            ("augmentation", self.augmentation),
+        ):
+            recipe |= {f"{name}.{key}": str(value) for key, value in dataclasses.asdict(part).items()}
+        recipe["data"] = digest_of([described(sample) for sample in self.crops.samples])
+        for name in ("workers", "cache_megabytes", "checkpoint_steps", "evaluate_epochs"):
+            recipe.pop(name)
+        return recipe
+
+    def _crops(self, samples: Sequence[CropSample], cameras: Mapping[Camera, int]) -> TrainingCrops:
+        structure = self.model.config
+        transform = CropTransform(
+            self.augmentation,
+            resize=(structure.resize_height, structure.resize_width),
+            window=(structure.height, structure.width),
+        )
+        config = self.config
+        return TrainingCrops(
+            samples, transform, seed=config.seed, cameras=cameras, cache_megabytes=config.cache_megabytes
+        )
+
+    def _loader_speed(self) -> float:
+        draws = self.batches(0)[0]
+        self.crops.batch(0, draws)
+        begun = time.perf_counter()
+        self.crops.batch(0, draws)
+        return len(draws) / (time.perf_counter() - begun)
+
+
+def described(sample: CropSample) -> bytes:
+    """What tells a crop and its labels apart from others."""
+    return f"{Path(sample.name).name} {sample.person_id} {sample.camera}\n".encode()
+
+
+def _optimizer(config: CropTrainingConfig, trained: nn.Module) -> torch.optim.Optimizer:
+    groups = parameter_groups(trained, config.weight_decay)
+    rate = config.learning_rate
+    if config.optimizer == "adadelta":
+        return torch.optim.Adadelta(groups, lr=rate)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, fused=True)
+    return torch.optim.Adam(groups, lr=rate, betas=(0.9, 0.99), eps=1e-8, fused=True)
+
+
+def _rate_factor(config: CropTrainingConfig, epoch: float) -> float:
+    """The learning rate's share at a time given in epochs."""
+    if epoch < config.warmup_epochs:
+        return config.warmup_start + (1 - config.warmup_start) * epoch / config.warmup_epochs
+    if config.schedule == "steps":
+        return float(0.1 ** sum(epoch >= milestone for milestone in config.milestones))
+    progress = (epoch - config.warmup_epochs) / max(1e-9, config.epochs - config.warmup_epochs)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

@@ -1,0 +1,297 @@
+"""What training remembers of people: rows per identity, rows per identity and camera, and queues of the newest.
+
+All are buffers that change only in an explicit `update()`, so that a forward pass has no side effect and a
+checkpoint holds all of the state.
+"""
+
+from collections.abc import Callable
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reid.losses.rows import check_camera_index, check_person_index, split_by_occurrence
+
+
+class FloatMemory(nn.Module):
+    """A module whose floating-point buffers stay float32 whatever the model around it is cast to.
+
+    A running average with momentum loses its small steps in half precision, and a row rounded to bfloat16 is
+    no longer of unit length. Moving to another device works as usual.
+    """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        before = {name: buffer for name, buffer in self._buffers.items() if buffer is not None}
+        super()._apply(fn, recurse)
+        for name, buffer in before.items():
+            cast = self._buffers[name]
+            if cast is not None and cast.dtype != buffer.dtype:
+                # From the buffer as it was, because a way through bfloat16 and back has lost its digits.
+                self._buffers[name] = buffer.to(device=cast.device)
+        return self
+
+
+class IdentityTable(FloatMemory):
+    """One unit-length row per identity, a running average of that identity's embeddings (the "lookup table").
+
+    Args:
+        identities: number of rows P; identities are 0 .. P-1.
+        embedding_dim: D.
+        momentum: share of the old row that is kept at an update, in [0, 1); more remembers longer.
+
+    Attributes:
+        table: (P, D) float32 buffer; a row of zeros is an identity that was never seen.
+    """
+
+    table: Tensor
+
+    def __init__(self, identities: int, embedding_dim: int, momentum: float = 0.5) -> None:
+        super().__init__()
+        if identities < 1 or embedding_dim < 1:
+            raise ValueError(f"{identities} identities of {embedding_dim} dimensions, expected at least one of each")
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum is {momentum}, expected 0 <= momentum < 1")
+        self.momentum = momentum
+        self.register_buffer("table", torch.zeros(identities, embedding_dim, dtype=torch.float32))
+
+    def extra_repr(self) -> str:
+        """The sizes, for print(module)."""
+        return f"identities={len(self.table)}, embedding_dim={self.table.shape[1]}, momentum={self.momentum}"
+
+    @torch.no_grad()
+    def update(self, embeddings: Tensor, person_index: Tensor, confidence: Tensor | None = None) -> None:
+        """Blend embeddings into the rows of their identities, then bring the rows to unit length.
+
+        Several embeddings of one identity act one after another in row order, so that momentum compounds, with
+        the same result as a loop over rows. Rows that are not finite, and blends of length zero, change nothing.
+
+        Args:
+            embeddings: (R, D) floating point.
+            person_index: (R,) integers; rows below zero are passed over.
+            confidence: (R,) in [0, 1], by which the share of each embedding is multiplied; 1 where it is None.
+
+        Raises:
+            ValueError: an index is not a row of the table.
+        """
+        embeddings = embeddings.detach().to(self.table)
+        person_index = check_person_index(embeddings, person_index, len(self.table)).to(self.table.device)
+        usable = (person_index >= 0) & torch.isfinite(embeddings).all(dim=1)
+        rows = usable.nonzero().squeeze(1)
+        for round_of_rows in split_by_occurrence(person_index[rows]):
+            chosen = rows[round_of_rows]
+            identities = person_index[chosen]
+            old = self.table[identities]
+            share = new_share(self.momentum, confidence, chosen, old)
+            blend = (1 - share) * old + share * embeddings[chosen]
+            length = torch.linalg.vector_norm(blend, dim=1, keepdim=True)
+            self.table[identities] = torch.where(length > 1e-12, blend / length.clamp(min=1e-12), old)
+
+
+class UnlabelledQueue(FloatMemory):
+    """The newest embeddings of people of unknown identity, overwritten in a circle (the "circular queue").
+
+    Args:
+        size: number of rows K; 0 switches the queue off.
+        embedding_dim: D.
+        unit_length: whether rows are brought to unit length before they are written.
+
+    Attributes:
+        queue: (K, D) float32 buffer; rows of zeros are not filled yet.
+        pointer: int64 scalar buffer, the row written next. A tensor, so that a checkpoint resumes at the same row.
+    """
+
+    queue: Tensor
+    pointer: Tensor
+
+    def __init__(self, size: int, embedding_dim: int, *, unit_length: bool = True) -> None:
+        super().__init__()
+        if size < 0 or embedding_dim < 1:
+            raise ValueError(f"a queue of {size} rows of {embedding_dim} dimensions, expected >= 0 and >= 1")
+        self.unit_length = unit_length
+        self.register_buffer("queue", torch.zeros(size, embedding_dim, dtype=torch.float32))
+        self.register_buffer("pointer", torch.zeros((), dtype=torch.int64))
+
+    def extra_repr(self) -> str:
+        """The sizes, for print(module)."""
+        return f"size={len(self.queue)}, embedding_dim={self.queue.shape[1]}"
+
+    @torch.no_grad()
+    def update(self, embeddings: Tensor) -> None:
+        """Write embeddings over the oldest rows; of more than K only the last K remain.
+
+        Args:
+            embeddings: (R, D) floating point; rows that are not finite are left out.
+        """
+        if len(self.queue) == 0:
+            return
+        embeddings = embeddings.detach().to(self.queue)
+        embeddings = embeddings[torch.isfinite(embeddings).all(dim=1)]
+        _write_in_circle(self.queue, self.pointer, functional.normalize(embeddings) if self.unit_length else embeddings)
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self.queue.zero_()
+        self.pointer.zero_()
+
+
+class PooledTable(FloatMemory):
+    """One row per identity and camera, a running average of the embeddings seen there (the "Pooled Table").
+
+    Source: the TOIM paper, section III-B (see `TOIMLoss`). Rows are blended as they come and never brought to unit
+    length. An empty slot takes its first embedding whole, so that the zero it holds is not averaged in.
+
+    Args:
+        identities: number of identities M; identities are 0 .. M-1.
+        cameras: number of cameras C; cameras are 0 .. C-1.
+        embedding_dim: D.
+        gamma: share of the old row that is kept at an update, in [0, 1]; more remembers longer, 1 keeps the first.
+
+    Attributes:
+        pooled: (M, C, D) float32 buffer; zero where the identity was never seen by the camera.
+        filled: (M, C) bool buffer, where an embedding was written.
+    """
+
+    pooled: Tensor
+    filled: Tensor
+
+    def __init__(self, identities: int, cameras: int, embedding_dim: int, gamma: float = 0.4) -> None:
+        super().__init__()
+        if min(identities, cameras, embedding_dim) < 1:
+            raise ValueError(
+                f"{identities} identities, {cameras} cameras, {embedding_dim} dimensions, expected at least one of each"
+            )
+        if not 0 <= gamma <= 1:
+            raise ValueError(f"gamma is {gamma}, expected 0 <= gamma <= 1")
+        self.gamma = gamma
+        self.register_buffer("pooled", torch.zeros(identities, cameras, embedding_dim, dtype=torch.float32))
+        self.register_buffer("filled", torch.zeros(identities, cameras, dtype=torch.bool))
+
+    def extra_repr(self) -> str:
+        """The sizes, for print(module)."""
+        identities, cameras, embedding_dim = self.pooled.shape
+        return f"identities={identities}, cameras={cameras}, embedding_dim={embedding_dim}, gamma={self.gamma}"
+
+    @torch.no_grad()
+    def update(
+        self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor, confidence: Tensor | None = None
+    ) -> Tensor:
+        """Blend embeddings into the slots of their identities and cameras.
+
+        Several embeddings of one slot act one after another in row order, with the same result as a loop over rows.
+        Rows that are not finite change nothing.
+
+        Args:
+            embeddings: (R, D) floating point.
+            person_index: (R,) integers; rows below zero are passed over.
+            camera_index: (R,) integers; of rows that are passed over any value will do.
+            confidence: (R,) in [0, 1], by which the share of each embedding is multiplied; 1 where it is None. An empty
+                slot takes its first embedding whole whatever its confidence.
+
+        Returns:
+            (L,) int64, the slots written, identity * C + camera, in row order and as often as they were written.
+
+        Raises:
+            ValueError: an index is not a row of the table.
+        """
+        rows, embeddings, slots = self._usable(embeddings, person_index, camera_index)
+        pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)
+        for chosen in split_by_occurrence(slots):
+            slot, new = slots[chosen], embeddings[chosen]
+            share = new_share(self.gamma, confidence, rows[chosen], new)
+            blend = (1 - share) * pooled[slot] + share * new
+            pooled[slot] = torch.where(filled[slot].unsqueeze(1), blend, new)
+            filled[slot] = True
+        return slots
+
+    @torch.no_grad()
+    def initialise(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> None:
+        """Forget everything, then fill each slot with the mean of its embeddings.
+
+        Args:
+            embeddings: (N, D) floating point, of a whole training set; rows that are not finite are passed over.
+            person_index: (N,) integers; rows below zero are passed over.
+            camera_index: (N,) integers; of rows that are passed over any value will do.
+
+        Raises:
+            ValueError: an index is not a row of the table.
+        """
+        _, embeddings, slots = self._usable(embeddings, person_index, camera_index)
+        pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)
+        count = torch.bincount(slots, minlength=len(filled))
+        pooled.zero_().index_add_(0, slots, embeddings)
+        pooled.div_(count.clamp(min=1).unsqueeze(1))
+        filled.copy_(count > 0)
+
+    def _usable(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Which rows are finite and of an identity, those rows, and the slots that they belong to."""
+        identities, cameras, embedding_dim = self.pooled.shape
+        if embeddings.ndim != 2 or embeddings.shape[1] != embedding_dim:
+            raise ValueError(f"embeddings {tuple(embeddings.shape)}, expected (R, {embedding_dim})")
+        embeddings = embeddings.detach().to(self.pooled)
+        person_index = check_person_index(embeddings, person_index, identities).to(self.pooled.device)
+        camera_index = check_camera_index(person_index, camera_index.to(person_index.device), cameras)
+        rows = ((person_index >= 0) & torch.isfinite(embeddings).all(dim=1)).nonzero().squeeze(1)
+        return rows, embeddings[rows], person_index[rows] * cameras + camera_index[rows]
+
+
+class UpdateTable(nn.Module):
+    """The slots of a `PooledTable` that were written last, a queue overwritten in a circle (the "Update Table").
+
+    It holds where to look, not what was written: the present row of the slot is what counts. A slot that was written
+    several times among the last U stands there several times.
+
+    Args:
+        length: number of entries U, at least 1.
+
+    Attributes:
+        slots: (U,) int64 buffer, identity * cameras + camera; -1 where nothing was written yet.
+        pointer: int64 scalar buffer, the entry written next.
+    """
+
+    slots: Tensor
+    pointer: Tensor
+
+    def __init__(self, length: int = 20) -> None:
+        super().__init__()
+        if length < 1:
+            raise ValueError(f"an update table of {length} entries, expected at least 1")
+        self.register_buffer("slots", torch.full((length,), -1, dtype=torch.int64))
+        self.register_buffer("pointer", torch.zeros((), dtype=torch.int64))
+
+    def extra_repr(self) -> str:
+        """The length, for print(module)."""
+        return f"length={len(self.slots)}"
+
+    @torch.no_grad()
+    def update(self, slots: Tensor) -> None:
+        """Enter slots one after another over the oldest.
+
+        Args:
+            slots: (R,) integers >= 0.
+        """
+        _write_in_circle(self.slots, self.pointer, slots.to(self.slots))
+
+    def clear(self) -> None:
+        """Forget all entries."""
+        self.slots.fill_(-1)
+        self.pointer.zero_()
+
+
+def new_share(momentum: float, confidence: Tensor | None, rows: Tensor, like: Tensor) -> Tensor:
+    """The share (L, 1) that new embeddings have in a blend, less where less is sure of them.
+
+    Source: OIMNet++ (Lee et al., ECCV 2022) updates its table by how well a proposal fits its person; here the
+    momentum's complement is multiplied by that, so that a sure embedding counts as in plain OIM.
+    """
+    share = like.new_full((len(rows), 1), 1 - momentum)
+    return share if confidence is None else share * confidence.to(like)[rows].clamp(0, 1).unsqueeze(1)
+
+
+def _write_in_circle(circle: Tensor, pointer: Tensor, rows: Tensor) -> None:
+    """Write rows one after another from `pointer` on, over the oldest; both arguments change in place."""
+    size = len(circle)
+    newest = rows[-size:]
+    first = pointer + (len(rows) - len(newest))
+    circle[(first + torch.arange(len(newest), device=circle.device)) % size] = newest
+    pointer.copy_((pointer + len(rows)) % size)

@@ -1,0 +1,1 @@
+"""How well people are ranked: distances, protocols, figures and re-ranking."""

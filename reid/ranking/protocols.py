@@ -1,0 +1,229 @@
+"""Every published protocol of crop re-identification over one set of embeddings, as pure functions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.samples import UNLABELLED, Camera, CropSample
+from reid.crops.splits import CropEmbeddings, identical_crops
+from reid.ranking.distances import Embeddings, embedding_pair
+from reid.ranking.expansion import pool_queries
+from reid.ranking.metrics import AveragePrecision, RankMetrics, rank_embeddings, rank_metrics
+from reid.ranking.pair_counts import PairCounts, count_pairs
+from reid.ranking.sides import Protocol, RankingSides
+
+STRANGER = UNLABELLED - 1
+"""The identity of all gallery crops of people without one: nobody's answer, but they stay in the ranking."""
+
+CHANCE_DIMENSION = 8
+
+
+@dataclass(frozen=True)
+class CropProtocol:
+    """One way to turn a ranking into figures; see `reid.ranking.metrics.rank_metrics`.
+
+    Args:
+        name: as tables say it.
+        rule: which gallery crops a query skips, and what its CMC counts.
+        ap: convention of the average precision.
+        mean_over: whether queries without an answer count as zero ("all") or not.
+    """
+
+    name: str
+    rule: Protocol
+    ap: AveragePrecision = "step"
+    mean_over: Literal["valid", "all"] = "valid"
+
+
+MARKET = CropProtocol("market1501", "market1501")
+CUHK03 = CropProtocol("cuhk03, single gallery shot", "cuhk03")
+PROTOCOLS = (
+    MARKET,
+    CropProtocol("market1501, official AP", "market1501", "trapezoid", "all"),
+    CropProtocol("allshots", "allshots"),
+    CUHK03,
+)
+"""What `evaluate_crops` computes: the step AP of most public code and the data set's own trapezoid with its mean over
+all queries (the CMC is the same); every right view counted; and one gallery view a person, the exact expectation."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProtocolResult:
+    """The figures of one row of a table.
+
+    Args:
+        name: what was done, as tables say it.
+        metrics: the figures.
+        queries: how many the means are over.
+    """
+
+    name: str
+    metrics: RankMetrics
+    queries: int
+
+
+@dataclass(frozen=True, eq=False)
+class CropTask:
+    """Who is looked for among whom.
+
+    A query never ranks its own person's crops of its own camera, nor itself; where the camera is unknown, only itself.
+
+    Args:
+        query_ids: (Q,).
+        gallery_ids: (G,); people without identity are STRANGER.
+        query_cameras: Q of them.
+        gallery_cameras: G of them.
+        identical: (M, 2) pairs of query and gallery rows that are one crop.
+    """
+
+    query_ids: NDArray[np.int64]
+    gallery_ids: NDArray[np.int64]
+    query_cameras: tuple[Camera | None, ...]
+    gallery_cameras: tuple[Camera | None, ...]
+    identical: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, query: Sequence[CropSample], gallery: Sequence[CropSample]) -> "CropTask":
+        """The task of two splits of `datasets.load_crops`.
+
+        Raises:
+            ValueError: a split is empty, or no query has another view of its person in the gallery.
+        """
+        if not query or not gallery:
+            raise ValueError(f"{len(query)} query and {len(gallery)} gallery crops, expected at least one of each")
+        gallery_ids = np.array([sample.person_id for sample in gallery])
+        task = cls(
+            query_ids=np.array([sample.person_id for sample in query]),
+            gallery_ids=np.where(gallery_ids == UNLABELLED, STRANGER, gallery_ids),
+            query_cameras=tuple(sample.camera for sample in query),
+            gallery_cameras=tuple(sample.camera for sample in gallery),
+            identical=identical_crops(query, gallery),
+        )
+        if not task.answers().any():
+            raise ValueError(
+                f"none of {len(query)} queries has another view of its person among {len(gallery)} gallery crops; "
+                "compare the identities of both splits, and leave cameras out where the data has no real ones"
+            )
+        return task
+
+    def answers(self) -> NDArray[np.int64]:
+        """(Q,) how many gallery crops are right answers to each query."""
+        matches, _ = self._sides.pairs(np.arange(len(self.query_ids)), np.arange(len(self.gallery_ids)))
+        return np.bincount(matches // len(self.gallery_ids), minlength=len(self.query_ids))
+
+    def rank(self, query: Embeddings, gallery: Embeddings, protocol: CropProtocol = MARKET) -> ProtocolResult:
+        """Figures of a ranking by Euclidean distance, (Q, D) to (G, D)."""
+        metrics = rank_embeddings(
+            query, gallery, self.query_ids, self.gallery_ids, self.query_cameras, self.gallery_cameras,
+            protocol=protocol.rule, ap=protocol.ap, mean_over=protocol.mean_over, excluded=self.identical,
+        )  # fmt: skip
+        return self._result(protocol, metrics)
+
+    def rank_distances(self, distance: NDArray[np.floating], protocol: CropProtocol = MARKET) -> ProtocolResult:
+        """Figures of a ranking by given distances (Q, G)."""
+        metrics = rank_metrics(
+            distance, self.query_ids, self.gallery_ids, self.query_cameras, self.gallery_cameras,
+            protocol=protocol.rule, ap=protocol.ap, mean_over=protocol.mean_over, excluded=self.identical,
+        )  # fmt: skip
+        return self._result(protocol, metrics)
+
+    def nearest(
+        self, row: int, query: Embeddings, gallery: Embeddings, count: int = 10
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The gallery rows that one query ranks first, and their cosine similarities, best first.
+
+        Args:
+            row: the query.
+            query: (Q, D) of unit length.
+            gallery: (G, D) of unit length.
+            count: at most so many.
+        """
+        queries, items = embedding_pair(query, gallery)
+        similarities = items @ queries[row]
+        _, skipped = self._sides.pairs(np.array([row]), np.arange(len(self.gallery_ids)))
+        similarities[skipped] = -np.inf
+        order = np.argsort(-similarities, kind="stable")[:count]
+        order = order[np.isfinite(similarities[order])]
+        return order, similarities[order]
+
+    @property
+    def _sides(self) -> RankingSides:
+        query, gallery = (self.query_ids, self.query_cameras), (self.gallery_ids, self.gallery_cameras)
+        return RankingSides.of((len(self.query_ids), len(self.gallery_ids)), query, gallery, self.identical)
+
+    def _result(self, protocol: CropProtocol, metrics: RankMetrics) -> ProtocolResult:
+        without = metrics.invalid_queries if protocol.mean_over == "valid" else 0
+        return ProtocolResult(protocol.name, metrics, len(self.query_ids) - without)
+
+
+@dataclass(frozen=True, eq=False)
+class CropEvaluation:
+    """What a model is worth on one data set.
+
+    Args:
+        task: who was looked for among whom.
+        results: one for each of PROTOCOLS.
+        chance: likewise, of a random ranking.
+        pairs: all pairs by similarity, for thresholds.
+    """
+
+    task: CropTask
+    results: tuple[ProtocolResult, ...]
+    chance: tuple[ProtocolResult, ...]
+    pairs: PairCounts = field(repr=False)
+
+
+def evaluate_crops(task: CropTask, query: Embeddings, gallery: Embeddings, *, seed: int = 0) -> CropEvaluation:
+    """Every protocol, chance beside it, and the similarities of all pairs.
+
+    Args:
+        task: who is looked for among whom.
+        query: (Q, D) of unit length.
+        gallery: (G, D) of unit length.
+        seed: of the random ranking.
+
+    Raises:
+        ValueError: the embeddings are not finite, not of unit length, or do not fit the task.
+    """
+    results = tuple(task.rank(query, gallery, protocol) for protocol in PROTOCOLS)
+    pairs = count_pairs(
+        query, gallery, task.query_ids, task.gallery_ids, task.query_cameras, task.gallery_cameras,
+        excluded=task.identical,
+    )  # fmt: skip
+    return CropEvaluation(task, results, random_ranking(task, seed=seed), pairs)
+
+
+def random_ranking(task: CropTask, *, seed: int = 0) -> tuple[ProtocolResult, ...]:
+    """What chance gets under each of PROTOCOLS: every query ranks the gallery in an order drawn evenly from all.
+
+    The order is that of distances to independent random gallery points, so that no (Q, G) matrix is held.
+
+    Args:
+        task: who is looked for among whom.
+        seed: of the draw.
+    """
+    generator = np.random.default_rng(seed)
+    query, gallery = (
+        generator.standard_normal((len(ids), CHANCE_DIMENSION), dtype=np.float32)
+        for ids in (task.query_ids, task.gallery_ids)
+    )
+    return tuple(task.rank(query, gallery, protocol) for protocol in PROTOCOLS)
+
+
+def multi_query(query: CropEmbeddings, crops: CropEmbeddings) -> NDArray[np.float32]:
+    """(Q, D) unit embeddings of queries that are all crops of a person and camera together, averaged.
+
+    Args:
+        query: of the split "query".
+        crops: of the queries' people and cameras, as `market1501.load_query_groups` gives them; a query
+            without any stands alone.
+    """
+    samples = crops.samples
+    pooled = pool_queries(crops.embeddings, [one.person_id for one in samples], [one.camera for one in samples])
+    row_of = {key: row for row, key in enumerate(zip(pooled.person_ids.tolist(), pooled.cameras, strict=True))}
+    rows = [row_of.get((one.person_id, one.camera)) for one in query.samples]
+    own = query.embeddings.numpy()
+    return np.stack([own[number] if row is None else pooled.embeddings[row] for number, row in enumerate(rows)])

@@ -1,0 +1,109 @@
+"""Work that several processes share through a folder: each item is done once, and finished items are kept."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from reid.runs.files import DivergedError
+
+LOCK_FILE = ".lock"
+DATA_FILE = "data.json"
+WAIT_SECONDS = 1.0
+
+Item = TypeVar("Item")
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Wait until no other process is here; what is done within takes no time."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / f"{DATA_FILE}{LOCK_FILE}").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def claimed(directory: Path) -> Iterator[bool]:
+    """Whether no other process works on a folder; within, none else can claim it. A killed process lets go."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / LOCK_FILE).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def work_through(
+    work: Mapping[str, Item],
+    *,
+    directory: Callable[[Item], Path],
+    do: Callable[[str, Item], None],
+    first: Callable[[Item], str | None] = lambda item: None,
+) -> dict[str, str]:
+    """Do every item, each while its folder is claimed; what another process works on is waited for.
+
+    Args:
+        work: key -> item, in the order to do them.
+        directory: the folder of an item.
+        do: called with key and item; must return at once where the item's folder says that it is done.
+        first: key of an item that has to be done before this one.
+
+    Returns:
+        Key -> why, of the items whose training did not converge and of those that begin on one; all others are done.
+    """
+    pending = dict(work)
+    diverged: dict[str, str] = {}
+    while pending:
+        before = len(pending)
+        for key, item in list(pending.items()):
+            if first(item) in pending:
+                continue
+            with claimed(directory(item)) as mine:
+                if not mine:
+                    continue
+                before_it = first(item)
+                if before_it in diverged:
+                    diverged[key] = diverged[before_it]
+                else:
+                    try:
+                        do(key, item)
+                    except DivergedError as error:
+                        diverged[key] = f"{directory(item)}: {error}"
+                del pending[key]
+        if len(pending) == before:
+            time.sleep(WAIT_SECONDS)
+    return diverged
+
+
+def require_same_data(output: Path, digests: Mapping[str, str]) -> None:
+    """Refuse a folder of trainings and figures of other data, and note the data of this one.
+
+    Args:
+        output: the folder.
+        digests: name of a data set or split -> what tells it apart; names may be added later.
+
+    Raises:
+        ValueError: the folder has a name with another digest.
+    """
+    path = output / DATA_FILE
+    with _alone_in(output):
+        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        for name, digest in digests.items():
+            if known.get(name, digest) != digest:
+                raise ValueError(f"{output} holds trainings or figures of other data ({name}); choose another --output")
+        write_whole(path, known | dict(digests))
+
+
+def write_whole(path: Path, content: Any) -> None:
+    """Write JSON whole or not at all, so that another process never reads half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    unfinished.replace(path)

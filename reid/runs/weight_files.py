@@ -1,0 +1,94 @@
+"""Model files: safetensors with the structure in their header, so that a file alone rebuilds its model, safely."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from reid.runs.files import MODEL_FILE
+
+
+def write_weights(path: Path, model: nn.Module, header: Mapping[str, str], *, half: bool = False) -> None:
+    """Write a model's state, whole or not at all: an interrupted write leaves the file that was there before.
+
+    Args:
+        path: the file to write, usually *.safetensors.
+        model: whose parameters and buffers are written.
+        header: kept as the file's metadata; `format` names what the file holds.
+        half: store float16, half the size, with a rounding of about 1e-3 in each weight.
+    """
+    state = {}
+    for name, value in model.state_dict().items():
+        value = value.detach().cpu().contiguous()
+        state[name] = value.half() if half and value.is_floating_point() else value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    try:
+        save_file(state, unfinished, metadata=dict(header))
+    except SafetensorError as error:
+        raise OSError(f"{unfinished} could not be written ({error}); is the disk full?") from None
+    unfinished.replace(path)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a model file, on the processor."""
+    with safe_open(str(path), framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+
+
+def read_weight_header(path: Path | str, format_name: str, *, made_by: str) -> dict[str, str]:
+    """The header of a model file; a folder stands for the model.safetensors in it.
+
+    Args:
+        path: a file or a run directory.
+        format_name: what the header must say.
+        made_by: the command that writes such files, for the error.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file holds something else.
+    """
+    path = model_file(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"model {path} does not exist; give the model.safetensors of a run of `{made_by}`")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no readable safetensors file ({error}); copy it again or train it anew") from None
+    if header.get("format") != format_name:
+        raise ValueError(
+            f"{path} has format {header.get('format')!r}, expected {format_name!r}: a file written by `{made_by}`"
+        )
+    return header
+
+
+def state_fingerprint(structure: str, model: nn.Module) -> str:
+    """16 hexadecimal digits that two models share only if their weights and structure are equal."""
+    digest = hashlib.sha256(structure.encode())
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def model_file(path: Path | str) -> Path:
+    """The file itself, or the model.safetensors of a run directory."""
+    path = Path(path)
+    return path / MODEL_FILE if path.is_dir() else path
+
+
+def is_model_file(path: Path | str, format_name: str) -> bool:
+    """Whether this is a run directory, or a file whose header says `format_name`."""
+    path = Path(path)
+    if path.is_dir():
+        return True
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return format_name.encode() in file.read(min(length, 1 << 20))

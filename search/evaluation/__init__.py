@@ -1,0 +1,1 @@
+"""The published full-frame protocols, tracking figures, and the calibration of a verdict."""

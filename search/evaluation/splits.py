@@ -1,0 +1,273 @@
+"""A model over a whole split: detections of every frame and an embedding of every query."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datasets.ahead import mapped_ahead
+from datasets.images import ImageError, read_image
+from datasets.samples import FrameSample, Query
+from detection.detections import Detections
+from reid.crops.sphere_reid import SphereReID
+from search.models.detector_and_crops import CropPersonSearch
+from search.models.probes import as_tensor, box_probe, crop_probe, whole_picture
+from search.models.second_look import embed_boxes
+
+Item = TypeVar("Item")
+OnProgress = Callable[[int, int], None]
+
+
+class SearchModel(Protocol):
+    """What searching needs of a model; `PersonSearchRCNN` and `CropPersonSearch` have it."""
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length D of an embedding."""
+
+    def detect(self, images: list[Tensor]) -> list[Detections]:
+        """Everybody in each image [3, H, W] in [0, 1]."""
+
+    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
+        """(N_i, D) unit embeddings of boxes (N_i, 4)."""
+
+
+@dataclass(frozen=True)
+class SplitDetections:
+    """What a model found in the frames of a split.
+
+    Args:
+        by_frame: frame name -> Detections on the processor, for every frame that could be read.
+        failures: (frame name, reason) of those that could not.
+        second: the same detections with the embeddings of the second stage; empty without one.
+    """
+
+    by_frame: Mapping[str, Detections]
+    failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    second: Mapping[str, Detections] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class QueryEmbeddings:
+    """What a model makes of the queries of a split.
+
+    Args:
+        queries: those that could be seen, in the order given: K of them.
+        embeddings: (K, D) float32 of unit length, on the processor; a row for each of `queries`.
+        failures: (query and its picture, reason) of those that could not.
+    """
+
+    queries: list[Query]
+    embeddings: Tensor
+    failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+
+def picture_view(model: SearchModel, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """How a model is shown a picture (H, W, 3) of one person: a frame, and the person's box (4,) in it.
+
+    A joint model knows people in frames, so the picture stands on a canvas; a crop model takes it as it is.
+
+    Raises:
+        ValueError: the picture has no pixel, or is no RGB picture.
+    """
+    return whole_picture(image) if isinstance(model, CropPersonSearch) else crop_probe(image)
+
+
+def detect_split(
+    model: SearchModel,
+    samples: Sequence[FrameSample],
+    *,
+    second_stage: SphereReID | None = None,
+    score_threshold: float = 0.0,
+    batch_size: int = 4,
+    on_progress: OnProgress | None = None,
+) -> SplitDetections:
+    """Detect in every frame; decoding runs ahead of the network, and a broken image is named and passed over.
+
+    Args:
+        model: in evaluation mode.
+        samples: the frames.
+        second_stage: also embeds the crops of the people found.
+        score_threshold: people found with less confidence are left out.
+        batch_size: frames a forward pass.
+        on_progress: called with (frames done, frames in all).
+
+    Raises:
+        ValueError: the batch size is not positive.
+    """
+    _require_batch_size(batch_size)
+    found: dict[str, Detections] = {}
+    second: dict[str, Detections] = {}
+    failures: list[tuple[str, str]] = []
+    done = 0
+    for batch in batches(_decoded(samples), batch_size):
+        readable = [(sample, image) for sample, image in batch if not isinstance(image, ImageError)]
+        failures += [(sample.name, image.reason) for sample, image in batch if isinstance(image, ImageError)]
+        results = [result.to("cpu") for result in model.detect([as_tensor(image) for _, image in readable])]
+        results = [result[result.scores >= score_threshold] for result in results]
+        names = [sample.name for sample, _ in readable]
+        found |= zip(names, results, strict=True)
+        if second_stage is not None:
+            rows = embed_boxes(second_stage, [image for _, image in readable], [result.boxes for result in results])
+            seen = [result.with_embeddings(row) for result, row in zip(results, rows, strict=True)]
+            second |= zip(names, seen, strict=True)
+        done += len(batch)
+        if on_progress is not None:
+            on_progress(done, len(samples))
+    return SplitDetections(found, failures, second)
+
+
+def embed_queries(
+    model: SearchModel,
+    queries: Sequence[Query],
+    samples: Sequence[FrameSample],
+    *,
+    batch_size: int = 4,
+    on_progress: OnProgress | None = None,
+) -> QueryEmbeddings:
+    """Unit embeddings of the queries, each seen once: its box in its full frame, or its crop (`picture_view`).
+
+    Queries of one frame share a forward pass. A query whose picture is broken, or whose box lies outside it, is named
+    and passed over: without an embedding it has no ranking, and an average precision of 0 would be the file's fault.
+
+    Args:
+        model: in evaluation mode.
+        queries: boxes in frames of `samples`, or crops.
+        samples: the split "gallery".
+        batch_size: images a forward pass.
+        on_progress: called with (queries done, queries in all).
+
+    Raises:
+        ValueError: the batch size is not positive, or a query's frame is not in the split.
+    """
+    _require_batch_size(batch_size)
+    paths = {sample.name: sample.path for sample in samples}
+    groups: dict[str, list[int]] = {}
+    for row, query in enumerate(queries):
+        if query.frame is not None and query.frame not in paths:
+            raise ValueError(
+                f"query {row} of person {query.person_id} names the frame {query.frame}, which is not in the gallery "
+                f"split; check the data set with `personsearch data check`"
+            )
+        groups.setdefault(query.frame or f"crop {row}", []).append(row)
+    embeddings = torch.zeros(len(queries), model.embedding_dim)
+    failed: dict[int, tuple[str, str]] = {}
+    done = 0
+    for batch in batches(groups.values(), batch_size):
+        probes = [_probe(model, [queries[row] for row in rows], rows, paths, failed) for rows in batch]
+        seen = [probe for probe in probes if probe is not None]
+        results = model.embed([image for _, image, _ in seen], [boxes for _, _, boxes in seen])
+        for (rows, _, _), result in zip(seen, results, strict=True):
+            embeddings[rows] = result.cpu()
+        done += sum(len(rows) for rows in batch)
+        if on_progress is not None:
+            on_progress(done, len(queries))
+    kept = [row for row in range(len(queries)) if row not in failed]
+    return QueryEmbeddings([queries[row] for row in kept], embeddings[kept], [failed[row] for row in sorted(failed)])
+
+
+def query_context(
+    queries: Sequence[Query],
+    embeddings: Tensor,
+    found: Mapping[str, Detections],
+    *,
+    overlap: float = 0.5,
+    score_threshold: float = 0.5,
+) -> list[Detections | None]:
+    """Who walks beside each query: its own box first, then the other detections of its frame, best first.
+
+    Args:
+        queries: those that are crops have no context (None).
+        embeddings: (Q, D) of the queries.
+        found: frame name -> Detections.
+        overlap: a detection that overlaps the query's box more is the query itself and is left out.
+        score_threshold: detections with a lower score are no company; that of `evaluate_search`.
+    """
+    context: list[Detections | None] = []
+    for query, embedding in zip(queries, embeddings, strict=True):
+        if query.frame is None or query.frame not in found:
+            context.append(None)
+            continue
+        box = torch.as_tensor(query.box).reshape(1, 4)
+        others = people_beside(box, found[query.frame], overlap=overlap, score_threshold=score_threshold)
+        assert others.embeddings is not None
+        context.append(
+            Detections(
+                torch.cat([box, others.boxes]),
+                torch.cat([torch.ones(1), others.scores]),
+                torch.cat([embedding.reshape(1, -1), others.embeddings]),
+            )
+        )
+    return context
+
+
+def people_beside(box: Tensor, found: Detections, *, overlap: float = 0.5, score_threshold: float = 0.5) -> Detections:
+    """The detections of a frame that are not the person of a box (1, 4), best first; arguments as `query_context`."""
+    from torchvision.ops import box_iou
+
+    return found[(box_iou(box, found.boxes)[0] <= overlap) & (found.scores >= score_threshold)]
+
+
+def _probe(
+    model: SearchModel,
+    queries: Sequence[Query],
+    rows: Sequence[int],
+    paths: Mapping[str, Path],
+    failed: dict[int, tuple[str, str]],
+) -> tuple[list[int], Tensor, Tensor] | None:
+    """The rows of queries that can be seen in their common image, the image, and their boxes (R, 4) in it.
+
+    What cannot be seen is added to `failed` by row; None where nothing is left.
+    """
+    first = queries[0]
+    try:
+        image = read_image(paths[str(first.frame)] if first.crop is None else first.crop)
+    except ImageError as error:
+        failed.update({row: (_query_name(query), error.reason) for row, query in zip(rows, queries, strict=True)})
+        return None
+    if first.crop is not None:
+        image, box = picture_view(model, image)
+        return list(rows), as_tensor(image), torch.as_tensor(box).reshape(1, 4)
+    boxes: dict[int, NDArray[np.float32]] = {}
+    for row, query in zip(rows, queries, strict=True):
+        try:
+            boxes[row] = box_probe(image, np.asarray(query.box))
+        except ValueError as error:
+            failed[row] = _query_name(query), str(error)
+    if not boxes:
+        return None
+    return list(boxes), as_tensor(image), torch.as_tensor(np.stack(list(boxes.values())))
+
+
+def _query_name(query: Query) -> str:
+    return f"query of person {query.person_id} ({query.frame if query.crop is None else query.crop})"
+
+
+def _require_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch size {batch_size}, expected at least 1")
+
+
+def _decoded(samples: Sequence[FrameSample]) -> Iterator[tuple[FrameSample, NDArray[np.uint8] | ImageError]]:
+    """Samples with their images, two threads ahead; OpenCV decodes without the interpreter's lock."""
+
+    def read(sample: FrameSample) -> NDArray[np.uint8] | ImageError:
+        try:
+            return read_image(sample.path)
+        except ImageError as error:
+            return error
+
+    return zip(samples, mapped_ahead(read, samples, workers=2, ahead=16))
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of `size` items, the last one shorter."""
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch

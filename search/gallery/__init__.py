@@ -1,0 +1,1 @@
+"""The gallery: every sighting of every indexed frame, on disk."""

@@ -1,0 +1,398 @@
+"""The gallery: every sighting of every indexed frame on disk, searched exactly, filtered by camera and time.
+
+A gallery is a folder: `gallery.json` says what it holds, `tables/` is a LanceDB database with the tables `sightings`
+and `frames`, `cutouts/` the side store of pictures. Several processes may read and write one gallery at once.
+
+Order of writing, so that an abrupt end loses nothing acknowledged: pictures, then sightings, then the frames as done.
+A frame whose sightings arrived but which is not yet marked done is indexed again and its sightings are replaced.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from datasets.samples import Camera, Frame
+from detection.detections import Detections
+from search.gallery import upkeep
+from search.gallery.cutouts import CutoutStore
+from search.gallery.description import (
+    DESCRIPTION_FILE,
+    GalleryDescription,
+    GallerySummary,
+    SecondStage,
+    read_description,
+    require_model,
+    require_second_stage,
+    require_tracklets,
+    write_description,
+)
+from search.gallery.filters import (
+    as_camera_names,
+    filter_sql,
+    quoted,
+    require_cameras,
+    require_times,
+    without_file,
+)
+from search.gallery.tables import (
+    EMBEDDING,
+    FrameKey,
+    FrameRows,
+    box_embeddings,
+    detections_by_frame,
+    frame_rows,
+    frames_table,
+    open_tables,
+    replace_frames,
+    retried,
+    sightings_schema,
+    sightings_table,
+    upsert,
+)
+from search.models.second_look import Cascade
+from search.query.context import Company
+from search.query.rank import combined, ranked
+from search.query.results import Cutout, RankedSightings
+
+FLUSH_ROWS = 1000
+FLUSH_SECONDS = 60.0
+
+
+class Gallery:
+    """Sightings on disk; make one with `create`, `open` or `open_or_create`.
+
+    `add` collects frames; `flush`, which `add` calls by itself every FLUSH_ROWS rows or FLUSH_SECONDS and the end of a
+    `with` block always, writes them. What was flushed is acknowledged: it survives the process. One instance is
+    for one thread; take another instance for another thread or process.
+    """
+
+    def __init__(self, path: Path, description: GalleryDescription, *, create: bool) -> None:
+        self.path = path
+        self.description = description
+        self.embedding_dim = description.embedding_dim
+        self.model_fingerprint = description.model_fingerprint
+        self.second_stage = description.second_stage
+        self._cutouts = CutoutStore(path / "cutouts")
+        second_dim = None if self.second_stage is None else self.second_stage.embedding_dim
+        self._schema = sightings_schema(self.embedding_dim, second_dim)
+        self._sightings, self._frames = open_tables(path, self._schema, create=create)
+        self._pending: dict[FrameKey, FrameRows] = {}
+        self._pending_rows = 0
+        self._done: set[FrameKey] | None = None
+        self._written = False
+        self._last_flush = time.monotonic()
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        embedding_dim: int,
+        model_fingerprint: str,
+        second_stage: SecondStage | None = None,
+        tracklet_blend: float | None = None,
+    ) -> Self:
+        """Make an empty gallery.
+
+        Args:
+            path: a folder that is not yet a gallery; made with its parents.
+            embedding_dim: width D of the embeddings, > 0.
+            model_fingerprint: names the weights the embeddings come from; embeddings of other weights are not
+                comparable, so `open` refuses them.
+            second_stage: width and fingerprint of the second stage, whose embeddings are then stored beside; None for
+                a gallery without.
+            tracklet_blend: of the sightings that will be added, see `GalleryDescription`.
+
+        Raises:
+            ValueError: the width is not positive.
+            FileExistsError: there is a gallery already.
+            OSError: the folder cannot be made or written.
+        """
+        path = Path(path)
+        if embedding_dim <= 0:
+            raise ValueError(f"embedding width {embedding_dim}, expected a positive number")
+        if (path / DESCRIPTION_FILE).exists():
+            raise FileExistsError(f"{path} is a gallery already; open it to add to it, or choose another folder")
+        if path.exists() and not path.is_dir():
+            raise FileExistsError(f"{path} is a file, expected a folder for the gallery; choose another path")
+        path.mkdir(parents=True, exist_ok=True)
+        description = GalleryDescription(embedding_dim, model_fingerprint, second_stage, tracklet_blend)
+        gallery = cls(path, description, create=True)
+        # Last: a folder without its description is not a gallery yet.
+        write_description(path, description)
+        return gallery
+
+    @classmethod
+    def open(cls, path: str | Path, *, embedding_dim: int | None = None, model_fingerprint: str | None = None) -> Self:
+        """Open a gallery for reading and writing.
+
+        Args:
+            path: a folder made by `create`.
+            embedding_dim: refuse the gallery if its width differs; None takes any.
+            model_fingerprint: refuse the gallery if it was made with another model; None takes any.
+
+        Raises:
+            FileNotFoundError: no gallery there.
+            ValueError: not readable by this version, or of another width or model.
+        """
+        path = Path(path)
+        gallery = cls(path, read_description(path), create=False)
+        require_model(path, gallery.description, embedding_dim, model_fingerprint)
+        return gallery
+
+    @classmethod
+    def open_or_create(
+        cls,
+        path: str | Path,
+        *,
+        embedding_dim: int,
+        model_fingerprint: str,
+        second_stage: SecondStage | None = None,
+        tracklet_blend: float | None = None,
+    ) -> Self:
+        """`open` with the checks of who adds to a gallery where there is one, `create` where there is none."""
+        if not (Path(path) / DESCRIPTION_FILE).exists():
+            return cls.create(
+                path,
+                embedding_dim=embedding_dim,
+                model_fingerprint=model_fingerprint,
+                second_stage=second_stage,
+                tracklet_blend=tracklet_blend,
+            )
+        gallery = cls.open(path, embedding_dim=embedding_dim, model_fingerprint=model_fingerprint)
+        require_second_stage(gallery.path, gallery.description, second_stage)
+        require_tracklets(gallery.path, gallery.description, tracklet_blend)
+        return gallery
+
+    def add(self, frame: Frame, detections: Detections, **options: Any) -> None:
+        """Take the sightings of one frame now: `prepare`, with its keyword arguments, and `put`."""
+        self.put(self.prepare(frame, detections, **options))
+
+    def prepare(
+        self,
+        frame: Frame,
+        detections: Detections,
+        *,
+        second_embeddings: ArrayLike | Tensor | None = None,
+        source: str = "",
+        location: str | None = None,
+    ) -> FrameRows:
+        """What will be stored of one frame, for `put`; it takes far less memory than the frame.
+
+        Args:
+            frame: the picture the boxes refer to; cut-outs are taken from it now.
+            detections: N boxes with embeddings (N, D), which are scaled to unit length; N = 0 records the frame
+                as done.
+            second_embeddings: (N, E) of the same boxes by the second stage, where the gallery has one.
+            source: where the frame came from; frame names are unique within it.
+            location: where the frame can be read again, see `Sighting.location`.
+
+        Raises:
+            ValueError: embeddings are missing, of another width or number, not finite, or of length zero; or the
+                gallery has no second stage.
+        """
+        if self.second_stage is None and second_embeddings is not None:
+            raise ValueError(f"frame {frame.name}: second_embeddings given, gallery {self.path} has no second stage")
+        embeddings = box_embeddings(f"frame {frame.name}", len(detections), detections.embeddings, self.embedding_dim)
+        second = None
+        if self.second_stage is not None:
+            owner = f"frame {frame.name}, second stage"
+            second = box_embeddings(owner, len(detections), second_embeddings, self.second_stage.embedding_dim)
+        return frame_rows(frame, detections, embeddings, second, source=source, location=location)
+
+    def put(self, rows: FrameRows) -> None:
+        """Take what `prepare` made of a frame; a frame taken before (same source and name) is replaced.
+
+        Raises:
+            OSError: a flush that was due failed; nothing is dropped, the next flush tries again.
+        """
+        replaced = self._pending.pop(rows.key, ())
+        self._pending[rows.key] = rows
+        self._pending_rows += len(rows) - len(replaced)
+        late = time.monotonic() - self._last_flush > FLUSH_SECONDS
+        if max(self._pending_rows, len(self._pending)) >= FLUSH_ROWS or late:
+            self.flush()
+
+    def is_done(self, frame_name: str, *, source: str = "") -> bool:
+        """Whether a frame was added, by this instance or by another process before the last `refresh`."""
+        key = (source, frame_name)
+        if key in self._pending:
+            return True
+        if self._done is None:
+            self._done = self._flushed_frames()
+        return key in self._done
+
+    def refresh(self) -> None:
+        """Look again which frames are done; `is_done` looks by itself only once, as it is asked for every frame."""
+        self._done = self._flushed_frames()
+
+    def _flushed_frames(self) -> set[FrameKey]:
+        keys = self._frames.search().select(["source", "frame"]).to_arrow()
+        return set(zip(keys["source"].to_pylist(), keys["frame"].to_pylist(), strict=True))
+
+    def flush(self) -> int:
+        """Write what `add` collected; on return it is on disk and visible to other processes.
+
+        Returns:
+            How many sightings were written.
+
+        Raises:
+            OSError: the write failed time and again; what was collected is kept for the next try.
+        """
+        self._last_flush = time.monotonic()
+        if not self._pending:
+            return 0
+        waiting = list(self._pending.values())
+        cutouts = retried(self.path, lambda: self._cutouts.write([jpeg for rows in waiting for jpeg in rows.jpegs]))
+        sightings = sightings_table(waiting, cutouts, self._schema)
+        retried(self.path, lambda: replace_frames(self._sightings, sightings, self._pending))
+        retried(self.path, lambda: upsert(self._frames, ["source", "frame"], frames_table(waiting)))
+        if self._done is not None:
+            self._done.update(self._pending)
+        self._pending.clear()
+        self._pending_rows = 0
+        self._written = True
+        if upkeep.is_scattered(self._sightings):
+            self.optimize()
+        return len(sightings)
+
+    def optimize(self) -> None:
+        """Merge small files and index the filters' columns where that pays; flushes and `close` call it when due."""
+        upkeep.optimize(self.path, self._sightings, self._frames)
+
+    def close(self) -> None:
+        """Flush, and tidy up if anything was written."""
+        self.flush()
+        if self._written and upkeep.small_pieces(self._sightings) > upkeep.MOST_PIECES_CLOSED:
+            self.optimize()
+        self._written = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def search(
+        self,
+        embeddings: ArrayLike | Tensor,
+        *,
+        second_embeddings: ArrayLike | Tensor | None = None,
+        cascade: Cascade | None = None,
+        limit: int = 50,
+        cameras: Camera | Sequence[Camera] | None = None,
+        after: float | None = None,
+        before: float | None = None,
+        minimum_score: float | None = None,
+        exclude_frame: str | None = None,
+        exclude_source: str | None = None,
+        exclude_file: str | Path | None = None,
+        combine: str = "mean",
+        company: Company | None = None,
+    ) -> RankedSightings:
+        """The sightings most similar to a probe, compared exactly with every row that passes the filters.
+
+        Args:
+            embeddings: (D,) one probe, or (P, D) several pictures of the same person; scaled to unit length.
+            second_embeddings: (E,) or (P, E) of the same pictures by the second stage, where the gallery has one: the
+                best candidates by `embeddings` are then ranked anew by the weighted sum of both similarities.
+            cascade: weight and candidates of the second stage, re-ranking, class weighting; None is `Cascade()`.
+            limit: at most this many answers, > 0.
+            cameras: only this or these cameras; None is all, also sightings of unknown camera.
+            after: only from this time on, seconds as in `Frame.timestamp`; with a time filter sightings of unknown
+                time are left out.
+            before: only earlier than this time.
+            minimum_score: only sightings of at least this score; raising it gives fewer and surer answers.
+            exclude_frame: leave out frames of this name, the probe's own, say.
+            exclude_source: leave out `exclude_frame` only where it belongs to this source; None is every source.
+            exclude_file: leave out the frames that were read from this image file, whatever their names.
+            combine: several probes are "mean" (their average direction is the probe: steadier, the usual multi-shot
+                way) or "max" (a sighting counts by the probe most like it: keeps a back view apart from a front view).
+            company: the probe and who is beside it, for context matching; None without.
+
+        Returns:
+            Scores in falling order, see `search.query.rank`; ties in the order of source, frame and row.
+
+        Raises:
+            ValueError: a value is out of its range, a camera is not in the gallery, the probe has another width, the
+                gallery has no second stage, or a time is asked for that a gallery without such times cannot answer.
+        """
+        self.flush()
+        if limit < 1:
+            raise ValueError(f"limit {limit}, expected at least 1")
+        probes = combined(embeddings, self.embedding_dim, combine)
+        second = None
+        if second_embeddings is not None:
+            if self.second_stage is None:
+                raise ValueError(f"second_embeddings given, but gallery {self.path} has no second stage")
+            second = combined(second_embeddings, self.second_stage.embedding_dim, combine)
+        names = as_camera_names(cameras)
+        if names is not None:
+            require_cameras(self.path, names, self.cameras())
+        exclude = None if exclude_frame is None else (exclude_source, exclude_frame)
+        where = filter_sql(names, after, before, exclude)
+        asked = [time for time in (after, before) if time is not None]
+        if asked and self._frames.count_rows():
+            require_times(self.path, self.time_span(), asked)
+        if exclude_file is not None:
+            where = without_file(self._frames, exclude_file, where)
+        return ranked(
+            self._sightings,
+            probes,
+            second,
+            cascade or Cascade(),
+            limit=limit,
+            where=where,
+            minimum_score=minimum_score,
+            company=company,
+        )
+
+    def detections(self, *, source: str | None = None) -> dict[str, Detections]:
+        """Everything in the gallery in the form that evaluation takes; it is read into memory.
+
+        Args:
+            source: only frames of this source; None where frame names are unique without it.
+
+        Returns:
+            frame name -> Detections in the detector's order, also for frames without people.
+
+        Raises:
+            ValueError: two sources have a frame of the same name.
+        """
+        self.flush()
+        where = None if source is None else f"source = {quoted(source)}"
+        frames = self._frames.search().where(where).select(["frame"]).to_arrow()
+        if pc.count_distinct(frames["frame"]).as_py() < len(frames):
+            raise ValueError(f"sources in gallery {self.path} have frames of the same name; name one source")
+        columns = ["frame", "index", "box", "detection_score", EMBEDDING]
+        return detections_by_frame(frames, self._sightings.search().where(where).select(columns).to_arrow())
+
+    def cutout(self, cutout: Cutout | None) -> bytes | None:
+        """The stored JPEG of a sighting's box (`Sighting.cutout`), None where there is none."""
+        return None if cutout is None else self._cutouts.read(cutout)
+
+    def __len__(self) -> int:
+        """Flushed sightings."""
+        return int(self._sightings.count_rows())
+
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras of the flushed frames, sorted; frames of unknown camera add none."""
+        column = self._frames.search().select(["camera"]).to_arrow()["camera"]
+        return tuple(sorted(pc.drop_null(pc.unique(column)).to_pylist()))
+
+    def time_span(self) -> tuple[float, float] | None:
+        """First and last timestamp of the flushed frames, None where no frame has one."""
+        span = pc.min_max(self._frames.search().select(["timestamp"]).to_arrow()["timestamp"]).as_py()
+        return None if span["min"] is None else (span["min"], span["max"])
+
+    def summary(self) -> GallerySummary:
+        """Counts, cameras and times of what is on disk."""
+        first, last = self.time_span() or (None, None)
+        frames = int(self._frames.count_rows())
+        made_by = (self.embedding_dim, self.model_fingerprint, self.second_stage, self.description.tracklet_blend)
+        return GallerySummary(len(self), frames, self.cameras(), first, last, *made_by)

@@ -1,0 +1,342 @@
+"""The two tables of a gallery: their columns, how rows are made and read."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from datasets.samples import Frame
+from detection.detections import Detections
+from search.gallery.cutouts import CUTOUT_SIDE, cut_out, encode_jpeg
+from search.gallery.description import DESCRIPTION_FILE
+from search.gallery.filters import frames_sql
+from search.gallery.lance import lancedb
+from search.query.results import Cutout, Sighting
+
+WRITE_ATTEMPTS = 5
+
+FrameKey = tuple[str, str]
+
+logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+FRAMES_SCHEMA = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("frame", pa.string(), nullable=False),
+        pa.field("camera", pa.string()),
+        pa.field("timestamp", pa.float64()),
+        pa.field("frame_width", pa.int32(), nullable=False),
+        pa.field("frame_height", pa.int32(), nullable=False),
+        pa.field("location", pa.string()),
+        pa.field("sightings", pa.int32(), nullable=False),
+    ]
+)
+"""One row for each frame that is done, with or without people."""
+
+FRAME_COLUMNS = ("source", "frame", "camera", "timestamp", "frame_width", "frame_height", "location")
+
+
+EMBEDDING = "embedding"
+SECOND_EMBEDDING = "second_embedding"
+"""The columns of vectors: of the model, and of the second stage where a gallery has one."""
+
+
+def sightings_schema(embedding_dim: int, second_dim: int | None = None) -> pa.Schema:
+    """One row for each sighting, the columns of its frame repeated so that a filter needs no join.
+
+    Args:
+        embedding_dim: width of the embeddings.
+        second_dim: width of the second stage's, None for a gallery without.
+    """
+    second = [] if second_dim is None else [pa.field(SECOND_EMBEDDING, pa.list_(pa.float32(), second_dim))]
+    return pa.schema(
+        [
+            *(FRAMES_SCHEMA.field(name) for name in FRAME_COLUMNS),
+            pa.field("index", pa.int32(), nullable=False),
+            pa.field("box", pa.list_(pa.float32(), 4), nullable=False),
+            pa.field("detection_score", pa.float32(), nullable=False),
+            pa.field(EMBEDDING, pa.list_(pa.float32(), embedding_dim), nullable=False),
+            pa.field("cutout_pack", pa.string(), nullable=False),
+            pa.field("cutout_offset", pa.int64(), nullable=False),
+            pa.field("cutout_length", pa.int32(), nullable=False),
+            *second,
+        ]
+    )
+
+
+def open_tables(path: Path, schema: pa.Schema, *, create: bool) -> tuple[Any, Any]:
+    """The tables of sightings and of frames of the gallery at a path.
+
+    Args:
+        path: the gallery's folder.
+        schema: of the table of sightings.
+        create: make the tables; such as are there already must be empty and of this schema.
+
+    Raises:
+        FileExistsError: the tables that are to be made are there and hold something.
+    """
+    # Interval zero: every read looks for versions that other processes have committed meanwhile.
+    database = lancedb.connect(str(path / "tables"), read_consistency_interval=timedelta(0))
+    if not create:
+        return database.open_table("sightings"), database.open_table("frames")
+    sightings = database.create_table("sightings", schema=schema, exist_ok=True)
+    frames = database.create_table("frames", schema=FRAMES_SCHEMA, exist_ok=True)
+    if sightings.schema != schema or frames.count_rows() or sightings.count_rows():
+        raise FileExistsError(f"{path} holds tables but no {DESCRIPTION_FILE}; choose another folder")
+    return sightings, frames
+
+
+@dataclass(frozen=True)
+class FrameRows:
+    """What is stored of one frame.
+
+    Args:
+        frame: values of FRAME_COLUMNS.
+        boxes: (N, 4) xyxy pixels.
+        scores: (N,).
+        embeddings: (N, D) of unit length.
+        jpegs: N encoded cut-outs.
+        second_embeddings: (N, E) of unit length of the second stage, None without one.
+    """
+
+    frame: Mapping[str, object]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+    jpegs: Sequence[bytes]
+    second_embeddings: NDArray[np.float32] | None = None
+
+    @property
+    def key(self) -> FrameKey:
+        """Source and name: what makes it one frame."""
+        return str(self.frame["source"]), str(self.frame["frame"])
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def frames_table(waiting: Sequence[FrameRows]) -> pa.Table:
+    """Rows of the table of frames."""
+    return pa.Table.from_pylist(
+        [{**rows.frame, "sightings": len(rows)} for rows in waiting],
+        schema=FRAMES_SCHEMA,
+    )
+
+
+def frame_rows(
+    frame: Frame,
+    detections: Detections,
+    embeddings: NDArray[np.float32],
+    second_embeddings: NDArray[np.float32] | None,
+    *,
+    source: str,
+    location: str | None,
+) -> FrameRows:
+    """What is stored of one frame, its cut-outs taken and encoded now; arguments as of `Gallery.add`."""
+    height, width = frame.image.shape[:2]
+    row: dict[str, object] = {
+        "source": source,
+        "frame": frame.name,
+        "camera": None if frame.camera is None else str(frame.camera),
+        "timestamp": None if frame.timestamp is None else float(frame.timestamp),
+        "frame_width": width,
+        "frame_height": height,
+        "location": location,
+    }
+    boxes = detections.boxes.detach().cpu().numpy()
+    pictures = (cut_out(frame.image, box) for box in boxes)
+    jpegs = [encode_jpeg(picture, longest_side=CUTOUT_SIDE) if picture.size else b"" for picture in pictures]
+    return FrameRows(row, boxes, detections.scores.detach().cpu().numpy(), embeddings, jpegs, second_embeddings)
+
+
+def sightings_table(waiting: Sequence[FrameRows], cutouts: Sequence[Cutout], schema: pa.Schema) -> pa.Table:
+    """Rows of the table of sightings.
+
+    Args:
+        waiting: the frames.
+        cutouts: where the pictures lie, in the order of the frames and their boxes.
+        schema: that of the table, see `sightings_schema`.
+    """
+    owner = [rows.frame for rows in waiting for _ in range(len(rows))]
+    scores = np.concatenate([np.zeros(0, dtype=np.float32), *(rows.scores for rows in waiting)])
+    columns: dict[str, Any] = {
+        name: pa.array([row[name] for row in owner], schema.field(name).type) for name in FRAME_COLUMNS
+    }
+    columns |= {
+        "index": pa.array([row for rows in waiting for row in range(len(rows))], pa.int32()),
+        "box": _as_lists([rows.boxes for rows in waiting], 4),
+        "detection_score": pa.array(scores),
+        EMBEDDING: _as_lists([rows.embeddings for rows in waiting], schema.field(EMBEDDING).type.list_size),
+        "cutout_pack": pa.array([cutout.pack for cutout in cutouts], pa.string()),
+        "cutout_offset": pa.array([cutout.offset for cutout in cutouts], pa.int64()),
+        "cutout_length": pa.array([cutout.length for cutout in cutouts], pa.int32()),
+    }
+    if SECOND_EMBEDDING in schema.names:
+        second = [rows.second_embeddings for rows in waiting if rows.second_embeddings is not None]
+        columns[SECOND_EMBEDDING] = _as_lists(second, schema.field(SECOND_EMBEDDING).type.list_size)
+    return pa.table(columns, schema=schema)
+
+
+def _as_lists(parts: Sequence[NDArray[np.float32]], width: int) -> pa.Array:
+    """Matrices (N_i, width), one below the other, as a column of lists of one length."""
+    values = np.concatenate([np.zeros((0, width), dtype=np.float32), *parts])
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), width)
+
+
+def sighting_of(row: Mapping[str, Any], score: float) -> Sighting:
+    """A row of the table of sightings as a value."""
+    x1, y1, x2, y2 = map(float, row["box"])
+    return Sighting(
+        frame=row["frame"],
+        index=row["index"],
+        source=row["source"],
+        camera=row["camera"],
+        timestamp=row["timestamp"],
+        box=(x1, y1, x2, y2),
+        detection_score=row["detection_score"],
+        score=score,
+        frame_width=row["frame_width"],
+        frame_height=row["frame_height"],
+        location=row["location"],
+        cutout=Cutout(row["cutout_pack"], row["cutout_offset"], row["cutout_length"]),
+    )
+
+
+def detections_by_frame(frames: pa.Table, sightings: pa.Table) -> dict[str, Detections]:
+    """What was found in each frame, as the detector gave it.
+
+    Args:
+        frames: column frame, unique.
+        sightings: columns frame, index, box, detection_score and embedding, in any order.
+
+    Returns:
+        frame name -> Detections, also for frames without people; by name.
+    """
+    names = sorted(frames["frame"].to_pylist())
+    sightings = sightings.sort_by([("frame", "ascending"), ("index", "ascending")])
+    owners, starts = np.unique(np.asarray(sightings["frame"].to_pylist(), dtype=object), return_index=True)
+    ends = np.append(starts, len(sightings))[1:]
+    rows = {owner: slice(start, end) for owner, start, end in zip(owners, starts, ends, strict=True)}
+    boxes = torch.from_numpy(as_matrix(sightings["box"]))
+    embeddings = torch.from_numpy(as_matrix(sightings[EMBEDDING]))
+    scores = torch.from_numpy(sightings["detection_score"].to_numpy().copy())
+    nothing = slice(0, 0)
+    return {
+        name: Detections(boxes[part], scores[part], embeddings[part])
+        for name in names
+        for part in [rows.get(name, nothing)]
+    }
+
+
+def as_matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """A column of lists of one length as (rows, length), a copy."""
+    values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return np.array(values, dtype=np.float32).reshape(len(column), column.type.list_size)
+
+
+def replace_frames(table: Any, rows: pa.Table, frames: Iterable[FrameKey]) -> None:
+    """Insert the sightings of frames; where the frames have rows already, those are replaced, superfluous ones dropped.
+
+    Args:
+        table: the table of sightings.
+        rows: all sightings of the frames.
+        frames: (source, frame name) of each, at least one.
+    """
+    by_source: dict[str, list[str]] = {}
+    for source, frame in frames:
+        by_source.setdefault(source, []).append(frame)
+    of_these_frames = frames_sql(by_source)
+    # Dropping needs a scan of the whole table, so it happens only for frames that are there already.
+    known = table.count_rows(of_these_frames)
+    if len(rows):
+        upsert(table, ["source", "frame", "index"], rows, drop_others=of_these_frames if known else None)
+    elif known:
+        table.delete(of_these_frames)
+
+
+def upsert(table: Any, keys: list[str], rows: pa.Table, *, drop_others: str | None = None) -> None:
+    """Insert rows or replace those of equal keys, in one commit.
+
+    Args:
+        table: a table whose rows are unique in `keys`.
+        keys: column names.
+        rows: unique in `keys` too.
+        drop_others: an SQL condition; rows of the table that satisfy it and are not among `rows` are deleted.
+    """
+    merge = table.merge_insert(keys).when_matched_update_all().when_not_matched_insert_all()
+    if drop_others is not None:
+        merge = merge.when_not_matched_by_source_delete(drop_others)
+    merge.execute(rows)
+
+
+def unit_rows(values: ArrayLike | Tensor, width: int, owner: str) -> NDArray[np.float32]:
+    """Embeddings (N, width) float32 of unit length; a single one (width,) becomes one row.
+
+    Args:
+        values: the embeddings.
+        width: D of the gallery.
+        owner: whose they are, for the message.
+
+    Raises:
+        ValueError: another shape, no row, not finite, or a row of length zero.
+    """
+    array = values.detach().float().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    if not np.issubdtype(array.dtype, np.number) or array.ndim not in (1, 2) or array.shape[-1] != width:
+        raise ValueError(f"{owner}: embeddings {array.shape}, the gallery holds width {width}; use the same model")
+    array = np.atleast_2d(array).astype(np.float64)
+    lengths = np.linalg.norm(array, axis=1, keepdims=True)
+    if not len(array) or not np.isfinite(lengths).all() or (lengths == 0).any():
+        raise ValueError(f"{owner}: an embedding is missing, not finite or zero; a diverged model gives such values")
+    return (array / lengths).astype(np.float32)
+
+
+def box_embeddings(owner: str, boxes: int, embeddings: ArrayLike | Tensor | None, width: int) -> NDArray[np.float32]:
+    """Embeddings (boxes, width) float32 of unit length, as many as there are boxes.
+
+    Raises:
+        ValueError: they are missing or of another number, or as `unit_rows`.
+    """
+    if not boxes:
+        return np.zeros((0, width), dtype=np.float32)
+    if embeddings is None:
+        raise ValueError(f"{owner}: detections without embeddings; a detector alone cannot fill a gallery")
+    rows = unit_rows(embeddings, width, owner)
+    if len(rows) != boxes:
+        raise ValueError(f"{owner}: {len(rows)} embeddings, expected {boxes}: one for each box")
+    return rows
+
+
+def retried(gallery: Path, write: Callable[[], Answer]) -> Answer:
+    """Do a write, again where it failed: two writers that commit at the same moment see a passing error.
+
+    Args:
+        gallery: whose write it is, for the message.
+        write: safe to repeat.
+
+    Raises:
+        OSError: it failed WRITE_ATTEMPTS times.
+    """
+    for attempt in range(1, WRITE_ATTEMPTS + 1):
+        try:
+            return write()
+        except (OSError, RuntimeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            if attempt == WRITE_ATTEMPTS:
+                raise OSError(
+                    f"gallery {gallery} could not be written, {attempt} attempts: {reason}; "
+                    "check free space and permissions, then run again: flushed frames are safe"
+                ) from error
+            logger.info("write to gallery %s failed (attempt %d): %s", gallery, attempt, reason)
+            time.sleep(0.1 * 2**attempt * random.uniform(0.5, 1.0))
+    raise AssertionError("the last attempt returns or raises")

@@ -1,0 +1,1 @@
+"""The models that a search looks with, and how each of them sees a probe."""

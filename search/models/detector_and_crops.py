@@ -1,0 +1,119 @@
+"""Searching without a joint model: any detector finds the people, the crop model tells them apart."""
+
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import detection as detectors
+from torchvision.models.detection import FasterRCNN
+
+from detection.checkpoints import load_model
+from detection.detections import Detections
+from detection.pretrained import COCO, COCO_PERSON
+from reid.crops.sphere_reid import SphereReID
+from reid.devices import default_device
+from search.models.probes import as_pixels
+from search.models.second_look import embed_boxes
+
+COCO_DETECTOR = "coco"
+
+
+class Detector(Protocol):
+    """What finds people; `detection.joint.PersonSearchRCNN` and `TorchvisionDetector` do."""
+
+    def detect(self, images: list[Tensor]) -> list[Detections]:
+        """Boxes and scores of each image [3, H, W] in [0, 1]; embeddings are not looked at."""
+
+
+class TorchvisionDetector(nn.Module):
+    """torchvision's Faster R-CNN of many classes, of which the people are taken.
+
+    Args:
+        network: a detector of torchvision, with its own preparation of images.
+        person: the label of people.
+    """
+
+    def __init__(self, network: FasterRCNN, *, person: int = COCO_PERSON) -> None:
+        super().__init__()
+        self.network = network
+        self.person = person
+
+    @torch.inference_mode()
+    def detect(self, images: list[Tensor]) -> list[Detections]:
+        """The people of each image [3, H, W] in [0, 1], best first, without embeddings."""
+        device = next(self.parameters()).device
+        found = self.network([image.to(device) for image in images]) if images else []
+        people = [one["labels"] == self.person for one in found]
+        return [Detections(one["boxes"][rows], one["scores"][rows]) for one, rows in zip(found, people, strict=True)]
+
+
+class CropPersonSearch(nn.Module):
+    """A detector and a crop model with the methods of the joint model, for `PersonSearch`, galleries and evaluation.
+
+    Args:
+        detector: finds people; None where boxes are given and nothing has to be found (`find`).
+        crops: the crop model.
+        score_threshold: people found with less confidence are neither embedded nor returned.
+    """
+
+    def __init__(self, detector: Detector | None, crops: SphereReID, *, score_threshold: float = 0.0) -> None:
+        super().__init__()
+        self.detector = detector
+        self.crops = crops
+        self.score_threshold = score_threshold
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length D of an embedding."""
+        return self.crops.embedding_dim
+
+    def fingerprint(self) -> str:
+        """That of the crop model: galleries of one crop model are comparable whatever found the people."""
+        return self.crops.fingerprint()
+
+    def detect(self, images: list[Tensor]) -> list[Detections]:
+        """Everybody in each image [3, H, W] in [0, 1], on the processor, with unit embeddings.
+
+        Raises:
+            ValueError: there is no detector.
+        """
+        if self.detector is None:
+            raise ValueError("nothing finds people here: this search was made without a detector; give one")
+        found = [one.to("cpu") for one in self.detector.detect(images)]
+        found = [one[one.scores >= self.score_threshold] for one in found]
+        rows = self.embed(images, [one.boxes for one in found])
+        return [one.with_embeddings(embeddings) for one, embeddings in zip(found, rows, strict=True)]
+
+    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
+        """(N_i, D) unit embeddings of boxes (N_i, 4) xyxy in images [3, H, W] in [0, 1].
+
+        Raises:
+            ValueError: a box has no pixel in its image.
+        """
+        return embed_boxes(self.crops, [as_pixels(image) for image in images], boxes)
+
+
+def load_detector(name: str | Path, *, device: torch.device | str | None = None) -> Detector:
+    """What finds people, in evaluation mode; on the GPU when there is one and no device is named.
+
+    Args:
+        name: "coco" is torchvision's Faster R-CNN (ResNet-50-FPN, 91 classes of COCO), downloaded once into torch's
+            cache; else a joint model of this project, of which the boxes are used, or its run directory.
+        device: where to.
+
+    Raises:
+        ConnectionError: the weights of "coco" are not in torch's cache and cannot be downloaded.
+        FileNotFoundError, ValueError: no such file, or no joint model of this project.
+    """
+    if str(name) != COCO_DETECTOR:
+        return load_model(name, device=device)
+    try:
+        network = detectors.fasterrcnn_resnet50_fpn(weights=COCO["resnet50"], progress=True)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConnectionError(
+            f"the detector 'coco' could not be downloaded ({reason}); connect to the network once, or give a detector "
+            "of your own: --detector model.safetensors"
+        ) from None
+    return TorchvisionDetector(network).to(default_device() if device is None else torch.device(device)).eval()

@@ -1,0 +1,146 @@
+"""The page of a calibration: who is mistaken for whom at which similarity, and what the verdicts do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reid.ranking.open_set import Identifications
+from reid.ranking.pair_counts import THRESHOLDS, PairCounts, binned
+from search.evaluation.calibrate import FittedCalibration
+from search.pages.page import Curve, Headline, Section, Table, write_demo_page
+from search.query.verdict import Calibration, percent
+
+Points = list[tuple[float, float]]
+
+
+def write_calibration_page(path: Path, fitted: Sequence[tuple[str, FittedCalibration]], *, title: str) -> None:
+    """Write the page.
+
+    Args:
+        path: the HTML file; its folder is made.
+        fitted: each similarity's name and calibration, the one that decides last.
+        title: shown on top.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    name, last = fitted[-1]
+    data = last.calibration.data
+    absent, growth = "absent", "rises with the gallery"
+    if last.calibration.rate_of == "pairs":
+        absent, growth = "pairs of two people", "is the same for every gallery, and mistakes grow with it"
+    write_demo_page(
+        path,
+        title=title,
+        introduction=(
+            f"{data.probes:,} probes of {data.people:,} people were compared with {data.sightings:,} sightings: with "
+            "those of their person, and without, as people who are not there. A verdict's threshold is the lowest one "
+            f"that calls at most {percent(last.calibration.match_rate)} of the {absent} a match and "
+            f"{percent(last.calibration.possible_rate)} possible; it {growth}."
+        ),
+        headlines=_headlines(name, last.calibration),
+        sections=[_section(label, one) for label, one in fitted],
+    )
+
+
+def _headlines(name: str, calibration: Calibration) -> list[Headline]:
+    if not calibration.held_out:
+        return []
+    whole = calibration.held_out[-1]
+    return [
+        Headline(percent(rate), what, f"{name}, people left out, {whole.size:,} sightings")
+        for rate, what in (
+            (whole.match.false_positive, "of absent people called a match"),
+            (whole.match.found, "of present people reach a match"),
+            (whole.possible.false_positive, "of absent people called possible or more"),
+            (whole.possible.found, "of present people reach possible"),
+        )
+    ]
+
+
+def _section(name: str, fitted: FittedCalibration) -> Section:
+    calibration, found = fitted.calibration, fitted.found
+    tables = [_thresholds(calibration)]
+    if calibration.held_out:
+        tables.append(held_out_table(calibration))
+    curves = [_distributions(fitted.pairs, found), _growth(calibration), _trade(found)]
+    return Section(name[0].upper() + name[1:], tables=tables, curves=curves)
+
+
+def _thresholds(calibration: Calibration) -> Table:
+    rows = []
+    for one in calibration.rates:
+        at = calibration.thresholds.at(one.size)
+        rows.append(
+            [
+                f"{one.size:,}", f"{at.match:.3f}", percent(one.match.found), f"{at.possible:.3f}",
+                percent(one.possible.found), percent(one.match.false_match),
+            ]
+        )  # fmt: skip
+    return Table(
+        "Thresholds by gallery size",
+        ["sightings", "match from", "found", "possible from", "found", "pairs"],
+        rows,
+        note="Found: present people whose best sighting is at least so similar. Pairs: single pairs of two persons "
+        "that are as similar as a match (false match rate).",
+    )
+
+
+def held_out_table(calibration: Calibration) -> Table:
+    """How often people who are not there, and people who are, reach each verdict."""
+    rows = [
+        [f"{one.size:,}", level, *map(percent, (rates.false_positive, rates.found, rates.found_first))]
+        for one in calibration.held_out
+        for level, rates in (("match", one.match), ("possible", one.possible))
+    ]
+    return Table(
+        "Verdicts on people left out",
+        ["sightings", "at least", "absent people", "present people", "and ranked first"],
+        rows,
+        note="Thresholds of one half of the people, probes and sightings of the other; the mean of several halvings.",
+    )
+
+
+def _distributions(pairs: PairCounts, found: Identifications) -> Curve:
+    series: dict[str, Points] = {}
+    if pairs.same.sum() and pairs.different.sum():
+        edges, same, different = binned(pairs, 60)
+        middles = (edges[:-1] + edges[1:]) / 2
+        series["pairs of one person"] = list(zip(middles.tolist(), same.tolist(), strict=True))
+        series["pairs of two"] = list(zip(middles.tolist(), different.tolist(), strict=True))
+        strangers = np.add.reduceat(np.append(found.others[-1], 0), np.searchsorted(THRESHOLDS, edges[:-1]))
+        series["most similar stranger"] = list(zip(middles.tolist(), (strangers / found.probes).tolist(), strict=True))
+    return Curve(
+        "Similarities",
+        series,
+        x_label="cosine similarity",
+        note="Share of each kind. The most similar stranger of the whole gallery is what an absent person gets.",
+    )
+
+
+def _growth(calibration: Calibration) -> Curve:
+    thresholds = calibration.thresholds
+    series = {
+        name: [(float(np.log10(size)), value) for size, value in zip(thresholds.sizes, values, strict=True)]
+        for name, values in (("match from", thresholds.match), ("possible from", thresholds.possible))
+    }
+    return Curve("Thresholds by gallery size", series, x_label="log10 of the sightings compared")
+
+
+def _trade(found: Identifications, points: int = 200) -> Curve:
+    """Present people found against absent people mistaken, over all thresholds, at three gallery sizes."""
+    series: dict[str, Points] = {}
+    for row in dict.fromkeys((0, len(found.sizes) // 2, len(found.sizes) - 1)):
+        rates = found.false_positive_rates(row)
+        edges = np.unique(np.searchsorted(-rates, -np.linspace(0, 1, points)))
+        edges = edges[edges < len(THRESHOLDS)]
+        line = [(float(rates[edge]), found.found_rate(float(THRESHOLDS[edge]))) for edge in edges]
+        size = int(found.sizes[row])
+        series[f"{size:,} sighting{'s' if size > 1 else ''}"] = line[::-1]
+    return Curve(
+        "Found against mistaken",
+        series if len(found.best) else {},
+        x_label="share of absent people with somebody above the threshold",
+        note="Upwards: share of present people whose best sighting is above it.",
+    )

@@ -1,0 +1,179 @@
+"""Calibrations beside the model they belong to: `model.calibration.json` next to `model.safetensors`.
+
+The model's file is never touched. Each calibration names the fingerprints that it was made with, so that one of other
+weights, of another second stage or of another share is met and passed over.
+"""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reid.ranking.open_set import VerdictThresholds
+from reid.runs.weight_files import model_file
+from search.query.results import RankedSightings
+from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy
+
+FORMAT = "personsearch-calibration-1"
+_COUNTED = ("false_positive", "found", "found_first")
+
+
+@dataclass(frozen=True)
+class StoredCalibrations:
+    """What stands beside a model.
+
+    Args:
+        file: where.
+        calibrations: of this model or of one that had its place before.
+        damage: why the file could not be read; empty where it could, or is not there.
+    """
+
+    file: Path
+    calibrations: tuple[Calibration, ...] = ()
+    damage: str = ""
+
+    def of(self, ranked_by: RankedBy) -> Calibration | None:
+        """The calibration of exactly this similarity, None where there is none."""
+        return next((one for one in self.calibrations if one.ranked_by == ranked_by), None)
+
+    def missing(self, ranked_by: RankedBy) -> str:
+        """One line: why there is no calibration of this similarity."""
+        if self.damage:
+            return self.damage
+        if not self.calibrations:
+            return f"{ranked_by} has no calibration ({self.file.name} is not there)"
+        there = "; ".join(str(one.ranked_by) for one in self.calibrations)
+        return f"{self.file} is of {there}; this search is by {ranked_by}"
+
+    def judged(
+        self,
+        answer: RankedSightings,
+        ranked_by: RankedBy,
+        *,
+        probe_kind: str | None = None,
+        pictures: int = 1,
+        combine: str = "mean",
+    ) -> RankedSightings:
+        """An answer with its verdict, or with the reason why there is none; as it is where nobody was compared.
+
+        Args:
+            answer: of a search.
+            ranked_by: whose similarity it has.
+            probe_kind: "box" in a frame, "crop", or None where it makes no difference.
+            pictures: how many pictures of the person made the probe.
+            combine: "mean" or "max", see `Gallery.search`.
+        """
+        if answer.best_similarity is None:
+            return answer
+        calibration = self.of(ranked_by)
+        if calibration is None:
+            return dataclasses.replace(answer, no_verdict=self.missing(ranked_by))
+        # Where the best of several pictures counts, each of them is compared with everybody.
+        size = answer.searched * (pictures if combine == "max" else 1)
+        verdict = calibration.judge(answer.best_similarity, size, probe_kind=probe_kind, pictures=pictures)
+        return dataclasses.replace(answer, verdict=verdict)
+
+
+def calibration_file(model: Path | str) -> Path:
+    """Where the calibrations of a model file or run directory are."""
+    return model_file(model).with_suffix(".calibration.json")
+
+
+def stored_calibrations(model: Path | str) -> StoredCalibrations:
+    """The calibrations beside a model; a file that cannot be read is no reason not to search, but is told."""
+    file = calibration_file(model)
+    try:
+        return StoredCalibrations(file, read_calibrations(file))
+    except FileNotFoundError:
+        return StoredCalibrations(file)
+    except (OSError, ValueError) as error:
+        return StoredCalibrations(file, damage=str(error))
+
+
+def read_calibrations(file: Path) -> tuple[Calibration, ...]:
+    """All calibrations of a file, checked.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: damaged, or of another format.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']!r}, expected {FORMAT!r}")
+        return tuple(_calibration(one) for one in content["calibrations"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        raise ValueError(f"{file} is damaged ({reason}); remove it and run `personsearch calibrate` again") from None
+
+
+def store_calibrations(model: Path | str, calibrations: list[Calibration]) -> Path:
+    """Put calibrations beside a model, whole or not at all; those of the same similarity are replaced, others stay.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: there is a file that is damaged.
+        OSError: it cannot be written.
+    """
+    file = calibration_file(model)
+    kept: tuple[Calibration, ...] = read_calibrations(file) if file.exists() else ()
+    new = {one.ranked_by for one in calibrations}
+    content = {
+        "format": FORMAT,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "calibrations": [_plain(one) for one in [*(one for one in kept if one.ranked_by not in new), *calibrations]],
+    }
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return file
+
+
+def _plain(calibration: Calibration) -> dict[str, Any]:
+    """As JSON knows it; rates that nobody could count are null."""
+    plain: dict[str, Any] = _without_nan(dataclasses.asdict(calibration))
+    return plain
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def _calibration(content: dict[str, Any]) -> Calibration:
+    thresholds = VerdictThresholds(**{name: tuple(values) for name, values in content["thresholds"].items()})
+    rates = float(content["match_rate"]), float(content["possible_rate"])
+    if not 0 < rates[0] <= rates[1] < 1:
+        raise ValueError(f"rates {rates[0]} and {rates[1]}, expected 0 < match <= possible < 1")
+    known, held_out = (tuple(_measured(one) for one in content[name]) for name in ("rates", "held_out"))
+    counts = {name: int(content["data"][name]) for name in ("probes", "people", "sightings")}
+    return Calibration(
+        RankedBy(**content["ranked_by"]),
+        thresholds,
+        *rates,
+        LabelledData(**(content["data"] | counts)),
+        known,
+        held_out,
+        content.get("rate_of", "probes"),  # files of before do not say it
+    )
+
+
+def _measured(content: dict[str, Any]) -> MeasuredSize:
+    return MeasuredSize(int(content["size"]), _rates(content["match"]), _rates(content["possible"]))
+
+
+def _rates(content: dict[str, Any]) -> LevelRates:
+    absent, found, first = (float("nan" if content[name] is None else content[name]) for name in _COUNTED)
+    pairs = content["false_match"]
+    return LevelRates(absent, found, first, None if pairs is None else float(pairs))

@@ -1,0 +1,1 @@
+"""Sightings of one camera linked over time, and of several cameras into people."""

@@ -1,0 +1,56 @@
+"""A short training of a tiny crop model as a program of its own, to be started by torchrun.
+
+python crop_run.py CROPS RUN     CROPS holds pictures named PERSON_CAMERA_NUMBER.png
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from datasets.samples import CropSample
+from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+from reid.crops.training import CropTrainer, CropTrainingConfig
+from reid.losses.criterion import LossConfig
+from reid.runs.processes import join_processes
+
+NETWORK = SphereReIDConfig(
+    backbone="resnet18", dimension=16, height=32, width=16, resize_height=36, resize_width=18, dropout=0.0
+)
+LOSSES = LossConfig(sphere=1, oim=0.5, toim=1, toim_scale=10, triplet=0.5, softmax=0.5, center=5e-3)
+CONFIG = CropTrainingConfig(
+    epochs=10, persons=4, images=2, warmup_epochs=1, milestones=(8,), workers=0, learning_rate=1e-4
+)
+
+
+def without_batch_statistics(model: nn.Module) -> None:
+    """Put group in the place of batch normalization, whose statistics are each process's own on a processor."""
+    for name, child in model.named_children():
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+            setattr(model, name, nn.GroupNorm(1, child.num_features))
+        else:
+            without_batch_statistics(child)
+
+
+def main() -> None:
+    """Train, and write what came out beside the run's own files."""
+    crops, run = (Path(word) for word in sys.argv[1:])
+    torch.set_num_threads(1)
+    samples = []
+    for path in sorted(crops.iterdir()):
+        person, camera, _ = path.stem.split("_")
+        samples.append(CropSample(path, int(person), camera=int(camera)))
+    torch.manual_seed(0)
+    model = SphereReID(NETWORK, precision="float32")
+    without_batch_statistics(model)
+    training = CropTrainer(model.double(), samples, run, config=CONFIG, losses=LOSSES, fabric=join_processes())
+    training.run()
+    state = {"model": training.model.state_dict(), "criterion": training.criterion.state_dict()}
+    torch.save(state, run / f"end{training._fabric.global_rank}.pt")
+
+
+if __name__ == "__main__":
+    main()

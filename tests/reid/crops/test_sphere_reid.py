@@ -1,0 +1,143 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from reid.crops.backbones import build_backbone
+from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+
+SMALL = {"backbone": "resnet18", "dimension": 16, "height": 32, "width": 16, "resize_height": 36, "resize_width": 18}
+
+
+def small(**changes: object) -> SphereReID:
+    torch.manual_seed(0)
+    return SphereReID(SphereReIDConfig(**{**SMALL, **changes})).eval()  # type: ignore[arg-type]
+
+
+def crops(count: int, seed: int = 0) -> list[np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return [generator.integers(0, 256, (40 + 5 * row, 20 + row, 3), dtype=np.uint8) for row in range(count)]
+
+
+def kinds(model: SphereReID) -> list[str]:
+    head = model.head if isinstance(model.head, nn.Sequential) else [model.head]
+    return [type(layer).__name__ for layer in head]
+
+
+@pytest.mark.parametrize(("network", "layers", "dimension"), [
+    ("A", ["Identity"], 512),
+    ("B", ["Linear"], 16),
+    ("C", ["Linear", "BatchNorm1d"], 16),
+    ("D", ["BatchNorm1d", "Dropout", "Linear", "BatchNorm1d"], 16),
+    ("bnneck", ["BatchNorm1d"], 512),
+])  # fmt: skip
+def test_the_networks_of_the_papers(network: str, layers: list[str], dimension: int) -> None:
+    model = small(network=network)
+    assert kinds(model) == layers
+    assert model.embedding_dim == dimension
+    features = model(torch.rand(2, 3, 32, 16))
+    assert features.pooled.shape == (2, 512)
+    assert features.embedding.shape == (2, dimension)
+    assert features.embedding.dtype == torch.float32
+
+
+def test_the_defaults_are_the_papers() -> None:
+    model = SphereReID()
+    assert kinds(model) == ["BatchNorm1d", "Dropout", "Linear", "BatchNorm1d"]
+    assert (model.feature_dim, model.embedding_dim) == (2048, 1024)
+    assert model.head[1].p == 0.25
+    assert model.head[2].bias is not None
+    assert small(bias=False).head[2].bias is None
+    assert not small(network="bnneck").head.bias.requires_grad
+
+
+def test_strides() -> None:
+    picture = torch.rand(1, 3, 64, 32)
+    sizes = {
+        (last, inner): tuple(build_backbone("resnet18", last_stride=last, stride=inner)[0](picture).shape[-2:])
+        for last, inner in ((2, 2), (1, 2), (1, 1))
+    }
+    assert sizes == {(2, 2): (2, 1), (1, 2): (4, 2), (1, 1): (16, 8)}
+
+
+def test_embeddings_are_unit_rows_whatever_the_batch_and_the_size_of_crops() -> None:
+    model = small()
+    pictures = crops(5)
+    one_by_one = torch.cat([model.embed([picture]) for picture in pictures])
+    together = model.embed(pictures, batch_size=2)
+    assert together.shape == (5, 16)
+    torch.testing.assert_close(together.norm(dim=1), torch.ones(5))
+    assert (together * one_by_one).sum(1).min() > 0.999  # bf16 trunks differ in the last digits
+    assert model.embed([]).shape == (0, 16)
+
+
+def test_mirrored_crops_have_the_same_embedding() -> None:
+    model = small()
+    picture = crops(1)[0]
+    flipped = np.ascontiguousarray(picture[:, ::-1])
+    assert (model.embed([picture]) * model.embed([flipped])).sum() > 0.999
+    assert (model.embed([picture], mirrored=False) * model.embed([flipped], mirrored=False)).sum() < 0.999
+
+
+def test_embedding_leaves_the_training_mode_and_the_statistics_alone() -> None:
+    model = small().train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.embed(crops(3))
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_views() -> None:
+    picture = crops(1)[0]
+    assert small().view(picture).shape == (36, 18, 3)
+    center = small(test_view="center").view(picture)
+    assert center.shape == (32, 16, 3)
+    np.testing.assert_array_equal(center, small().view(picture)[2:34, 1:17])
+
+
+def test_uint8_and_float_crops_are_the_same() -> None:
+    model = small()
+    whole = torch.randint(0, 256, (2, 3, 32, 16), dtype=torch.uint8)
+    torch.testing.assert_close(model(whole).embedding, model(whole.float() / 255).embedding)
+
+
+def test_a_file_alone_rebuilds_the_model(tmp_path: Path) -> None:
+    model = small(network="C", dropout=0.1)
+    model.save(tmp_path / "run" / "model.safetensors", notes={"seed": 0})
+    for path in (tmp_path / "run", tmp_path / "run" / "model.safetensors"):
+        other = SphereReID.from_checkpoint(path, device="cpu")
+        assert other.config == model.config
+        assert not other.training
+        assert other.fingerprint() == model.fingerprint()
+        torch.testing.assert_close(other.embed(crops(3)), model.embed(crops(3)))
+    assert small(network="C", dropout=0.2).fingerprint() != model.fingerprint()
+
+
+def test_wrong_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="train crop"):
+        SphereReID.from_checkpoint(tmp_path / "none.safetensors")
+    (tmp_path / "text.safetensors").write_text("no tensors")
+    with pytest.raises(ValueError, match="no readable safetensors"):
+        SphereReID.from_checkpoint(tmp_path / "text.safetensors")
+    joint = Path(__file__).parents[3] / "detection" / "weights" / "plaza.safetensors"
+    with pytest.raises(ValueError, match="train crop"):
+        SphereReID.from_checkpoint(joint)
+
+
+@pytest.mark.parametrize("changes", [
+    {"network": "E"}, {"dropout": 1.0}, {"dimension": 0}, {"resize_height": 20}, {"backbone": "vgg"},
+    {"last_stride": 3},
+])  # fmt: skip
+def test_wrong_structures_are_named(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"expected|raise"):
+        small(**changes)
+
+
+@pytest.mark.parametrize("crop", [
+    np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8),
+])  # fmt: skip
+def test_wrong_crops_are_named(crop: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        small().embed([crop])

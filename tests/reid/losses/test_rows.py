@@ -1,0 +1,59 @@
+"""Choosing, ordering and scaling the rows of a batch."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from datasets.samples import BACKGROUND, UNLABELLED
+from reid.losses.rows import labelled_rows, occurrence_rank, split_by_occurrence, unit_rows
+
+
+def test_occurrence_rank_counts_earlier_equals() -> None:
+    assert occurrence_rank(torch.tensor([7, 3, 7, 7, 3, 1])).tolist() == [0, 0, 1, 2, 1, 0]
+    assert occurrence_rank(torch.zeros(0, dtype=torch.long)).tolist() == []
+
+
+def test_rounds_hold_each_value_once_and_keep_its_order() -> None:
+    values = torch.randint(0, 5, (40,))
+    rounds = split_by_occurrence(values)
+    assert sorted(torch.cat(rounds).tolist()) == list(range(40))
+    assert len(rounds) == int(torch.bincount(values).max())
+    assert all(len(values[positions].unique()) == len(positions) for positions in rounds)
+    for value in range(5):
+        order = [int(p) for positions in rounds for p in positions if values[p] == value]
+        assert order == sorted(order)
+    assert not any(len(positions) for positions in split_by_occurrence(values[:0]))
+
+
+def test_labelled_rows_keep_their_graph_and_their_precision() -> None:
+    people = torch.tensor([2, UNLABELLED, BACKGROUND, 0], dtype=torch.int32)
+    for given, computed in (
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ):
+        embeddings = torch.randn(4, 3, dtype=given, requires_grad=True)
+        rows, identities = labelled_rows(embeddings, people)
+        assert rows.dtype == computed
+        assert identities.tolist() == [2, 0]
+        rows.sum().backward()
+        assert embeddings.grad is not None
+        assert embeddings.grad.any(dim=1).tolist() == [True, False, False, True]
+
+
+def test_unit_rows_equal_those_of_torch_but_for_zeros() -> None:
+    rows = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    torch.testing.assert_close(unit_rows(rows), functional.normalize(rows))
+    assert torch.autograd.gradcheck(unit_rows, (rows,))
+    zeros = torch.zeros(2, 3, requires_grad=True)
+    unit = unit_rows(zeros)
+    unit.sum().backward()
+    assert zeros.grad is not None
+    assert not unit.any()
+    assert not zeros.grad.any()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_unit_rows_of_half_precision_have_unit_length(dtype: torch.dtype) -> None:
+    lengths = unit_rows(torch.randn(4, 300).to(dtype)).norm(dim=1)
+    torch.testing.assert_close(lengths, torch.ones(4))

@@ -1,0 +1,97 @@
+"""Several processes on one gallery, and an abrupt end of one of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from datasets.samples import Frame
+from detection.detections import Detections
+from search.gallery.gallery import Gallery
+
+DIM = 16
+IMAGE = np.full((90, 160, 3), 120, dtype=np.uint8)
+PROBE = np.ones(DIM, dtype=np.float32)
+
+WRITER = """
+import sys
+import numpy as np
+from datasets.samples import Frame
+from detection.detections import Detections
+from search.gallery.gallery import Gallery
+
+path, writer, pause = sys.argv[1], sys.argv[2], len(sys.argv) > 3
+gallery = Gallery.open(path)
+image = np.zeros((60, 80, 3), np.uint8)
+random = np.random.default_rng(int(writer))
+for batch in range(10**6 if pause else 6):
+    for number in range(20):
+        found = Detections([[5, 5, 20, 40]] * 3, [0.9] * 3, random.standard_normal((3, 16)).astype("float32"))
+        gallery.add(Frame(f"{writer}-{batch:05d}-{number}.jpg", image, writer), found, source="folder")
+    gallery.flush()
+    print(batch, flush=True)
+"""
+
+
+def start_writer(path: Path, number: int, *more: str) -> subprocess.Popen[str]:
+    repository = Path(__file__).resolve().parents[3]
+    command = [sys.executable, "-c", WRITER, str(path), str(number), *more]
+    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def test_a_killed_writer_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "people"
+    Gallery.create(path, embedding_dim=DIM, model_fingerprint="weights-1")
+    writer = start_writer(path, 1, "forever")
+    assert writer.stdout is not None
+    acknowledged = [int(writer.stdout.readline()) for _ in range(5)][-1]
+    time.sleep(0.03)  # somewhere in the middle of a write
+    writer.send_signal(signal.SIGKILL)
+    acknowledged = max([acknowledged, *map(int, writer.stdout.read().split())])
+    writer.wait()
+    after = Gallery.open(path)
+    done = [
+        after.is_done(f"1-{batch:05d}-{number}.jpg", source="folder")
+        for batch in range(acknowledged + 1)
+        for number in range(20)
+    ]
+    assert all(done)
+    assert len(after) >= 60 * (acknowledged + 1)
+    batch = acknowledged + 1  # whatever its state, indexing it again leaves it exactly once
+    two = Detections(torch.tensor([[1.0, 1, 9, 9]] * 2), torch.ones(2), torch.eye(2, DIM))
+    for number in range(20):
+        after.add(Frame(f"1-{batch:05d}-{number}.jpg", IMAGE), two, source="folder")
+    after.flush()
+    assert len(after) == 60 * (acknowledged + 1) + 40
+    assert all(after.cutout(one.cutout) for one in after.search(PROBE, limit=1000))
+
+
+def test_two_writers_and_a_reader(tmp_path: Path) -> None:
+    path = tmp_path / "people"
+    Gallery.create(path, embedding_dim=DIM, model_fingerprint="weights-1")
+    other = start_writer(path, 1)
+    own, reader = Gallery.open(path), Gallery.open(path)
+    one = Detections(torch.tensor([[1.0, 1, 9, 9]]), torch.ones(1), torch.eye(1, DIM))
+    counts, written = [], 0
+    assert other.stdout is not None
+    other.stdout.readline()  # it has begun
+    while other.poll() is None or written < 5:
+        own.add(Frame(f"2-{written}.jpg", IMAGE, 2), one, source="folder")
+        own.flush()
+        written += 1
+        answer = reader.search(PROBE, limit=5)
+        scores = [sighting.score for sighting in answer]
+        assert scores == sorted(scores, reverse=True)
+        assert len(answer) == min(5, answer.searched)
+        counts.append(answer.searched)
+    assert other.wait() == 0
+    assert counts == sorted(counts)
+    assert len(set(counts)) > 1
+    assert len(reader) == 6 * 20 * 3 + written
+    assert reader.cameras() == ("1", "2")

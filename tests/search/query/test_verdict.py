@@ -1,0 +1,265 @@
+"""Verdicts: their levels, their words, and the file beside the model that they come from."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from blob_scenes import PEOPLE, BlobModel, scene, write
+from test_results import sighting
+
+from datasets.samples import Frame
+from detection.detections import Detections
+from reid.ranking.open_set import VerdictThresholds
+from search.gallery.description import SecondStage
+from search.gallery.gallery import Gallery
+from search.models.second_look import Cascade
+from search.pages.page import write_find_page
+from search.pipeline import PersonSearch
+from search.query.calibration_files import (
+    StoredCalibrations,
+    calibration_file,
+    read_calibrations,
+    store_calibrations,
+    stored_calibrations,
+)
+from search.query.results import RankedSightings
+from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy
+
+RATES = MeasuredSize(1, LevelRates(0.01, 0.5, 0.4, 0.001), LevelRates(0.1, 0.8, 0.6, 0.02))
+DATA = LabelledData("square", 1480, 37, 2066)
+
+
+def calibration(**changes: object) -> Calibration:
+    thresholds = VerdictThresholds((1, 10, 100), (0.5, 0.6, 0.75), (0.25, 0.375, 0.5))
+    plain = Calibration(
+        RankedBy("weights"), thresholds, 0.01, 0.1, DATA,
+        (RATES, dataclasses.replace(RATES, size=100)), (dataclasses.replace(RATES, size=50),),
+    )  # fmt: skip
+    return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("similarity", "level"),
+    [(1.0, "match"), (0.75, "match"), (0.7499, "possible"), (0.5, "possible"), (0.4999, "not present")],
+)
+def test_a_threshold_belongs_to_its_level(similarity: float, level: str) -> None:
+    verdict = calibration().judge(similarity, 100)
+    assert verdict.level == level
+    assert verdict.level_of(0.6) == "possible"
+    assert verdict.headline() == (
+        f"{level}: best similarity {similarity:.3f}; match from 0.750, possible from 0.500 in 100 sightings"
+    )
+    assert json.loads(json.dumps(verdict.to_dict()))["level"] == level
+
+
+def test_the_same_similarity_is_less_in_a_larger_gallery() -> None:
+    levels = [calibration().judge(0.55, size).level for size in (1, 10, 100, 10**6)]
+    assert levels == ["match", "possible", "possible", "not present"]
+
+
+def test_what_a_verdict_is_worth_is_said() -> None:
+    verdict = calibration().judge(0.9, 100)
+    assert verdict.meaning() == (
+        "set so that of people who are not there 1 % are called a match and 10 % possible or more (1 % and 10 % "
+        "were, of people left out); of those who are, 50 % and 80 % reach them (calibrated on square: 1,480 probes of "
+        "37 people, 2,066 sightings)"
+    )
+    assert verdict.doubts() == []
+    assert "of those who are" not in calibration(rates=()).judge(0.9, 100).meaning()
+    assert "who are, fewer than 50 % and 80 % reach them" in calibration().judge(0.9, 101).meaning()
+    assert "who are, 50 % and 80 % reach them" in calibration(rate_of="pairs").judge(0.9, 101).meaning()
+    doubtful = calibration().judge(0.9, 101, probe_kind="crop", pictures=3)
+    assert [line.split(",")[0] for line in doubtful.doubts()] == [
+        "thresholds are extrapolated: the calibration compared at most 100 sightings",
+        "the probe is a crop",
+        "the probe is 3 pictures",
+    ]
+
+
+def test_rates_near_a_size() -> None:
+    one = calibration()
+    assert [one.rates_near(size).size for size in (0, 1, 99, 100, 10**6)] == [1, 1, 1, 100, 100]
+    assert calibration(rates=()).rates_near(5) is None
+
+
+def test_a_file_gives_back_what_was_stored(tmp_path: Path) -> None:
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(b"weights")
+    nowhere = LevelRates(0.0, math.nan, math.nan)
+    both = calibration(
+        ranked_by=RankedBy("weights", "crops", 0.8), held_out=(MeasuredSize(7, nowhere, RATES.possible),)
+    )
+    file = store_calibrations(model, [calibration(), both])
+    assert file == calibration_file(tmp_path) == calibration_file(model) == tmp_path / "model.calibration.json"
+    first, second = read_calibrations(file)
+    assert first == calibration()
+    assert math.isnan(second.held_out[0].match.found)
+    assert second.held_out[0].match.false_match is None
+    assert dataclasses.replace(second, held_out=()) == dataclasses.replace(both, held_out=())
+    assert model.read_bytes() == b"weights"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.calibration.json", "model.safetensors"]
+
+
+def test_storing_again_replaces_only_the_same_similarity(tmp_path: Path) -> None:
+    model = tmp_path / "model.safetensors"
+    others = [calibration(ranked_by=RankedBy("weights", "crops", share)) for share in (0.5, 0.8)]
+    store_calibrations(model, [calibration(), *others])
+    store_calibrations(model, [calibration(match_rate=0.05)])
+    stored = stored_calibrations(model)
+    assert len(stored.calibrations) == 3
+    assert stored.of(RankedBy("weights")).match_rate == 0.05
+    assert stored.of(RankedBy("weights", "crops", 0.5)) == others[0]
+    for other in (RankedBy("others"), RankedBy("weights", "crops", 0.6), RankedBy("weights+mirror")):
+        assert stored.of(other) is None
+        line = stored.missing(other)
+        assert line.endswith(f"; this search is by {other}")
+        assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"format": "personsearch-calibration-9", "calibrations": []}',
+        '{"format": "personsearch-calibration-1", "calibrations": [{}]}',
+        '{"format": "personsearch-calibration-1", "calibrations": 3}',
+    ],
+)
+def test_a_damaged_file_is_one_line_and_stops_no_search(tmp_path: Path, text: str) -> None:
+    file = calibration_file(tmp_path)
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"calibration\.json is damaged .*; remove it and run") as caught:
+        read_calibrations(file)
+    assert "\n" not in str(caught.value)
+    stored = stored_calibrations(tmp_path)
+    assert stored.of(RankedBy("weights")) is None
+    assert stored.missing(RankedBy("weights")) == str(caught.value)
+    with pytest.raises(ValueError, match="damaged"):
+        store_calibrations(tmp_path, [calibration()])
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("match_rate", 0.0),
+        ("match_rate", 0.2),
+        ("possible_rate", "much"),
+        ("thresholds", {"sizes": [1], "match": [0.1], "possible": [0.2]}),
+        ("thresholds", {"sizes": [1]}),
+        ("ranked_by", {"weights": 1}),
+        ("data", {"name": "square"}),
+        ("rates", [{"size": 1}]),
+        ("held_out", None),
+    ],
+)
+def test_a_file_with_a_wrong_value_is_refused(tmp_path: Path, key: str, value: object) -> None:
+    file = store_calibrations(tmp_path, [calibration()])
+    content = json.loads(file.read_text())
+    content["calibrations"][0][key] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"calibration\.json is damaged"):
+        read_calibrations(file)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    calibration_file(tmp_path).write_bytes(b"\xff\xfe\x00")
+    assert "is damaged" in stored_calibrations(tmp_path).damage
+    calibration_file(tmp_path).unlink()
+    calibration_file(tmp_path).mkdir()
+    assert stored_calibrations(tmp_path).damage
+
+
+def stored(*calibrations: Calibration) -> StoredCalibrations:
+    return StoredCalibrations(Path("model.calibration.json"), calibrations)
+
+
+def test_every_probe_of_several_is_compared_with_everybody() -> None:
+    answer = RankedSightings((), searched=10, best_similarity=0.7)
+    sizes = [
+        stored(calibration()).judged(answer, RankedBy("weights"), pictures=10, combine=combine).verdict.size
+        for combine in ("mean", "max")
+    ]
+    assert sizes == [10, 100]
+    nobody = RankedSightings((), searched=0)
+    assert stored(calibration()).judged(nobody, RankedBy("weights")) == nobody
+
+
+def test_the_table_and_the_json_say_it_for_every_sighting() -> None:
+    verdict = calibration().judge(0.8, 100)
+    rows = [sighting(score=value, similarity=value) for value in (0.8, 0.6, 0.1)]
+    answer = RankedSightings(tuple(rows), 100, 0.8, verdict)
+    lines = answer.to_table().splitlines()
+    assert lines[0].split()[-2:] == ["score", "verdict"]
+    assert [line.split(maxsplit=6)[-1] for line in lines[2:]] == ["match", "possible", "not present"]
+    reranked = RankedSightings(tuple(dataclasses.replace(row, score=0.9) for row in rows), 100, 0.8, verdict)
+    lines = reranked.to_table().splitlines()
+    assert lines[0].split()[-3:] == ["score", "similarity", "verdict"]
+    assert lines[3].split()[-3:] == ["0.900", "0.600", "possible"]
+    content = json.loads(json.dumps(reranked.to_dict()))
+    assert content["verdict"]["level"] == "match"
+    assert [one["verdict"] for one in content["sightings"]] == ["match", "possible", "not present"]
+    assert "verdict" not in RankedSightings(tuple(rows), 100).to_table()
+    assert RankedSightings(tuple(rows), 100).to_dict()["verdict"] is None
+
+
+def test_a_search_by_a_calibrated_model_has_a_verdict(tmp_path: Path) -> None:
+    for number in range(4):
+        write(tmp_path / "footage" / f"{number}.png", scene([0, 1], number))
+    made = calibration(ranked_by=RankedBy("blobs"), thresholds=VerdictThresholds((1,), (0.99,), (0.9,)))
+    search = PersonSearch(BlobModel(), device="cpu", model_fingerprint="blobs", calibrations=stored(made))
+    with search.open_gallery(tmp_path / "people", create=True) as gallery:
+        search.index(tmp_path / "footage", gallery)
+        crops = [np.full((50, 18, 3), PEOPLE[person], dtype=np.uint8) for person in (0, 4)]
+        there, absent = (search.find(gallery, crop=crop, limit=1, minimum_score=0.999) for crop in crops)
+        assert there.verdict.level == "match"
+        assert there.verdict.probe_kind == "crop"
+        assert there.level_of(there[0]) == "match"
+        # Nothing passes the least score, and the verdict still knows the best of all.
+        assert len(absent) == 0
+        assert absent.verdict.level == "not present"
+        assert absent.verdict.similarity == absent.best_similarity
+        write_find_page(tmp_path / "there.html", there, gallery, crops[0])
+        search.calibrations = stored(calibration())
+        uncalibrated = search.find(gallery, crop=crops[0])
+        assert uncalibrated.verdict is None
+        assert uncalibrated.no_verdict == ("model.calibration.json is of model weights; this search is by model blobs")
+        write_find_page(tmp_path / "none.html", uncalibrated, gallery, crops[0])
+        search.calibrations = None
+        assert search.find(gallery, crop=crops[0]).no_verdict == ""
+    page = (tmp_path / "there.html").read_text(encoding="utf-8")
+    assert '<div class="chip match">match' in page
+    assert there.verdict.headline() in page
+    page = (tmp_path / "none.html").read_text(encoding="utf-8")
+    assert uncalibrated.no_verdict in page
+    assert "chip" not in page.split("</style>")[1]
+
+
+def test_a_reranked_order_keeps_the_similarity_of_both_stages(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    first, second = (random.standard_normal((60, width)) for width in (6, 5))
+    first, second = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first, second))
+    gallery = Gallery.create(tmp_path / "g", embedding_dim=6, model_fingerprint="a", second_stage=SecondStage(5, "b"))
+    image = np.zeros((20, 20, 3), np.uint8)
+    for row in range(60):
+        found = Detections([[0, 0, 9, 9]], [1], torch.from_numpy(first[row : row + 1]).float())
+        gallery.add(Frame(f"{row:02d}", image), found, second_embeddings=second[row : row + 1])
+    looks = {"second_embeddings": second[7] + 0.2, "limit": 10}
+    probes = first[7] + 0.2, second[7] + 0.2
+    probes = tuple(probe / np.linalg.norm(probe) for probe in probes)
+    both = 0.7 * first @ probes[0] + 0.3 * second @ probes[1]
+    for rerank in (False, True):
+        answer = gallery.search(first[7] + 0.2, cascade=Cascade(0.3, 50, rerank=rerank), **looks)
+        assert [one.similarity for one in answer] == pytest.approx([both[int(one.frame)] for one in answer], abs=1e-6)
+        assert answer.best_similarity == pytest.approx(both.max(), abs=1e-6)
+        assert (answer[0].score == answer[0].similarity) != rerank
+    plain = gallery.search(first[7], minimum_score=2.0)
+    assert len(plain) == 0
+    assert plain.best_similarity == pytest.approx(1.0)

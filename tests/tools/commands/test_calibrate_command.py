@@ -1,0 +1,209 @@
+"""calibrate on a small square with the shipped model, and what find then says; wrong and damaged calibrations."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tools.main import main
+
+
+@pytest.fixture(scope="module")
+def model(repository: Path, square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped model in a folder of its own, calibrated."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    shutil.copy(repository / "detection" / "weights" / "plaza.safetensors", folder)
+    words = ["calibrate", str(square), "--model", str(folder / "plaza.safetensors"), "--report", str(folder / "report")]
+    words += ["--match-rate", "0.05", "--possible-rate", "0.25", "--json", str(folder / "calibrate.json")]
+    assert main(words) == 0
+    return folder / "plaza.safetensors"
+
+
+@pytest.fixture(scope="module")
+def gallery(model: Path, square: Path) -> Path:
+    folder = model.parent / "people"
+    assert main(["index", str(square / "test.json"), "--gallery", str(folder), "--model", str(model)]) == 0
+    return folder
+
+
+def probe(square: Path) -> list[str]:
+    query = json.loads((square / "queries.json").read_text())[0]
+    x, y, width, height = query["bbox"]
+    return ["--frame", str(square / query["file_name"]), "--box", f"{x},{y},{x + width},{y + height}"]
+
+
+def test_the_calibration_lies_beside_the_model(model: Path, square: Path, repository: Path) -> None:
+    shipped = repository / "detection" / "weights" / "plaza.safetensors"
+    assert model.read_bytes() == shipped.read_bytes()
+    figures = json.loads((model.parent / "calibrate.json").read_text())
+    assert figures["file"] == str(model.parent / "plaza.calibration.json")
+    (one,) = figures["calibrations"]
+    assert (one["match_rate"], one["possible_rate"]) == (0.05, 0.25)
+    assert one["data"]["name"] == square.name
+    assert one["data"]["probe_kind"] == "box"
+    assert one["data"]["probes"] > 0
+    for size in one["rates"]:
+        assert size["match"]["false_positive"] <= 0.05 + 1e-9
+    assert "Thresholds by gallery size" in (model.parent / "report" / "report.html").read_text(encoding="utf-8")
+
+
+def test_find_gives_a_verdict(
+    model: Path, gallery: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["find", str(gallery), "--model", str(model), *probe(square), "--limit", "3"]
+    capsys.readouterr()
+    assert main([*words, "--json", str(tmp_path / "a.json"), "--html", str(tmp_path / "a.html")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    answer = json.loads((tmp_path / "a.json").read_text())
+    level = answer["verdict"]["level"]
+    assert printed[0].startswith(f"{level}: best similarity {answer['best_similarity']:.3f}; match from ")
+    assert "(calibrated on world: " in printed[1]
+    assert answer["sightings"][0]["verdict"] == level
+    assert f'<p class="level">{level.capitalize()}</p>' in (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert main([*words, "--rerank", "--json", str(tmp_path / "b.json")]) == 0
+    again = json.loads((tmp_path / "b.json").read_text())
+    assert again["verdict"] == answer["verdict"]
+    assert "similarity  verdict" in capsys.readouterr().out
+
+
+def test_without_its_own_calibration_find_says_how_to_get_one(
+    model: Path, gallery: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(model, tmp_path / "plaza.safetensors")
+    words = ["find", str(gallery), "--model", str(tmp_path / "plaza.safetensors"), *probe(square), "--limit", "1"]
+    beside = tmp_path / "plaza.calibration.json"
+    own = (model.parent / beside.name).read_text()
+    other = own.replace(json.loads(own)["calibrations"][0]["ranked_by"]["model"], "0123456789abcdef")
+    for text, reason in ((None, "has no calibration"), ("{", "is damaged"), (other, "is of model 0123456789abcdef;")):
+        if text is not None:
+            beside.write_text(text)
+        capsys.readouterr()
+        assert main(words) == 0
+        line, blank, header = capsys.readouterr().out.splitlines()[:3]
+        assert line.startswith("no verdict, scores only order the sightings: ")
+        assert reason in line
+        assert f"`personsearch calibrate LABELLED_DATA --model {tmp_path / 'plaza.safetensors'}` makes one" in line
+        assert blank == ""
+        assert "verdict" not in header
+    beside.write_text("{")
+    assert main(["calibrate", str(square), "--model", str(tmp_path / "plaza.safetensors")]) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_an_exported_model_takes_its_calibration_along(
+    model: Path, gallery: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "passed_on.safetensors"
+    assert main(["export", str(model), str(file)]) == 0
+    capsys.readouterr()
+    assert main(["find", str(gallery), "--model", str(file), *probe(square), "--limit", "1"]) == 0
+    assert ": best similarity " in capsys.readouterr().out.splitlines()[0]
+    file.unlink()
+    assert main(["export", str(model), str(file)]) == 2
+    assert "passed_on.calibration.json exists; remove it" in capsys.readouterr().err
+    assert not file.exists()
+    shutil.copy(model, tmp_path / "damaged.safetensors")
+    (tmp_path / "damaged.calibration.json").write_text("{", encoding="utf-8")
+    words = ["export", str(tmp_path / "damaged.safetensors"), str(tmp_path / "other.safetensors"), "--half"]
+    assert main(words) == 1
+    assert "is damaged" in capsys.readouterr().err
+    assert (tmp_path / "other.safetensors").is_file()
+
+
+def test_averaged_galleries_have_thresholds_of_their_own(
+    model: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / model.name
+    shutil.copy(model, own)
+    shutil.copy(model.with_name("plaza.calibration.json"), tmp_path)
+    words = ["index", str(square / "test.json"), "--gallery", str(tmp_path / "people"), "--model", str(own)]
+    assert main([*words, "--tracklets", "--tracklet-blend", "0.4"]) == 0
+    find = ["find", str(tmp_path / "people"), "--model", str(own), *probe(square), "--limit", "1"]
+    capsys.readouterr()
+    assert main(find) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("no verdict, ")
+    assert "over --tracklets at 0.4" in first
+    remedy = f"personsearch calibrate LABELLED_DATA --model {own} --tracklets --tracklet-blend 0.4"
+    assert f"`{remedy}` makes one" in first
+    words = [*remedy.replace("LABELLED_DATA", str(square)).split()[1:], "--json", str(tmp_path / "c.json")]
+    assert main([*words, "--match-rate", "0.05", "--possible-rate", "0.25"]) == 0
+    blends = [
+        one["ranked_by"]["tracklet_blend"]
+        for one in json.loads((tmp_path / "plaza.calibration.json").read_text())["calibrations"]
+    ]
+    assert blends == [None, 0.4]
+    capsys.readouterr()
+    assert main(find) == 0
+    assert ": best similarity " in capsys.readouterr().out.splitlines()[0]
+
+
+def test_weighted_searches_have_thresholds_of_their_own(
+    model: Path, gallery: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, beside = tmp_path / model.name, tmp_path / "plaza.calibration.json"
+    for file in (model, model.with_name(beside.name)):
+        shutil.copy(file, tmp_path)
+    find = ["find", str(gallery), "--model", str(own), *probe(square), "--limit", "3", "--class-weighted"]
+    capsys.readouterr()
+    assert main([*find, "--json", str(tmp_path / "a.json"), "--html", str(tmp_path / "a.html")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("no verdict, ")
+    assert "with --class-weighted" in printed.splitlines()[0]
+    assert f"`personsearch calibrate LABELLED_DATA --model {own} --class-weighted` makes one" in printed
+    assert "similarities are multiplied by the detections' confidence (--class-weighted)" in printed
+    assert "similarities class-weighted" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    answer = json.loads((tmp_path / "a.json").read_text())
+    assert answer["cascade"]["class_weighted"] is True
+    assert all(one["score"] == one["similarity"] <= one["detection_score"] for one in answer["sightings"])
+    words = ["calibrate", str(square), "--model", str(own), "--class-weighted", "--rate-of", "pairs"]
+    assert main([*words, "--report", str(tmp_path), "--json", str(tmp_path / "c.json")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("one stage, class-weighted: ")
+    assert "1 % of pairs of two people are called a match" in printed
+    assert "of the pairs of two people a match" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    (figures,) = json.loads((tmp_path / "c.json").read_text())["calibrations"]
+    assert figures["ranked_by"]["class_weighted"] is True
+    assert figures["rate_of"] == "pairs"
+    stored = json.loads(beside.read_text())["calibrations"]
+    assert [one["ranked_by"]["class_weighted"] for one in stored] == [False, True]
+    assert main(find) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ": best similarity " in lines[0]
+    assert lines[1].startswith("set so that of pairs of two people 1 % are called a match")
+
+
+def test_sightings_are_probes_where_nobody_wrote_queries(
+    model: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+
+    shutil.copy(model, tmp_path)
+    config = SphereReIDConfig(backbone="resnet18", dimension=8, height=32, width=16, resize_height=32, resize_width=16)
+    SphereReID(config).save(tmp_path / "crops.safetensors")
+    words = ["calibrate", str(square / "test.json"), "--model", str(tmp_path / model.name), "--probes", "sightings"]
+    words += ["--second-stage", str(tmp_path / "crops.safetensors"), "--second-weight", "0.3"]
+    assert main([*words, "--json", str(tmp_path / "c.json"), "--same-camera"]) == 0
+    assert "joint model alone: " in capsys.readouterr().out
+    content = json.loads((tmp_path / "plaza.calibration.json").read_text())["calibrations"]
+    assert [one["ranked_by"]["second_weight"] for one in content] == [None, 0.3]
+    assert content[0]["data"]["same_camera"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], "no model is given"),
+        (["--model", "nowhere.safetensors"], "nowhere.safetensors does not exist"),
+        (["--model", "nowhere.safetensors", "--match-rate", "0.2"], "rates 0.2 and 0.1, expected 0 <"),
+        (["--model", "nowhere.safetensors", "--possible-rate", "1"], "rates 0.01 and 1, expected"),
+        (["--model", "nowhere.safetensors", "--probes", "queries", "--format", "mot"], "format"),
+    ],
+)
+def test_what_cannot_work_is_one_line(
+    words: list[str], line: str, square: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", str(square), *words]) == 2
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert line in errors[-1]

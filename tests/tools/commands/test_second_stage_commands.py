@@ -1,0 +1,212 @@
+"""index, find and evaluate search with a second stage, and with a detector and a crop model alone."""
+
+import inspect
+import json
+import shutil
+import socket
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from detection.checkpoints import save_model
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+from search.models.second_look import Cascade
+from tools.commands import evaluate, find
+from tools.main import main
+
+BOX = ["--box", "40,30,80,120"]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an untrained joint model and two crop models: good for nothing but the way of the data."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    structure = DetectorConfig(
+        backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, anchor_sizes=((24,), (48,), (96,)),
+        anchor_ratios=(2.5,), box_features=32, min_size=120, max_size=240, rpn_post_nms=20, score_threshold=0.0,
+        detections_per_frame=6,
+    )  # fmt: skip
+    embedding = EmbeddingConfig(dimension=16, pool_height=8, pool_width=4, channels=16)
+    save_model(folder / "joint.safetensors", PersonSearchRCNN(structure, embedding))
+    for name in ("crops", "others"):
+        config = SphereReIDConfig(
+            backbone="resnet18", dimension=8, height=32, width=16, resize_height=32, resize_width=16
+        )
+        SphereReID(config).save(folder / f"{name}.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def footage(square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("footage")
+    for picture in sorted((square / "frames").iterdir())[:4]:
+        shutil.copy(picture, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gallery(models: Path, footage: Path) -> Path:
+    words = ["index", str(footage), "--gallery", str(models / "people"), "--model", str(models / "joint.safetensors")]
+    words += ["--second-stage", str(models / "crops.safetensors"), "--detection-threshold", "0"]
+    assert main([*words, "--json", str(models / "index.json")]) == 0
+    return models / "people"
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_the_gallery_says_which_second_stage_it_has(models: Path, gallery: Path) -> None:
+    figures = json.loads((models / "index.json").read_text())
+    crops = SphereReID.from_checkpoint(models / "crops.safetensors")
+    assert figures["summary"]["second_stage"] == {"embedding_dim": 8, "fingerprint": crops.fingerprint()}
+    assert figures["summary"]["sightings"] > 0
+
+
+def test_find_ranks_by_both_stages_and_reranks(
+    models: Path, gallery: Path, footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = sorted(footage.iterdir())[0]
+    words = ["find", str(gallery), "--model", str(models / "joint.safetensors"), "--frame", str(picture)]
+    words += [*BOX, "--limit", "5", "--json", str(tmp_path / "answer.json")]
+    twice = [*words, "--second-stage", str(models / "crops.safetensors")]
+
+    def answer(*typed: str) -> list[tuple[str, float]]:
+        assert main(list(typed)) == 0
+        found = json.loads((tmp_path / "answer.json").read_text())["sightings"]
+        return [(one["id"], one["score"]) for one in found]
+
+    joint = answer(*words)
+    assert "by the joint model alone; the gallery has a second stage too" in capsys.readouterr().out
+    assert [name for name, _ in answer(*twice, "--second-weight", "0")] == [name for name, _ in joint]
+    both = answer(*twice)
+    assert "by the joint model alone" not in capsys.readouterr().out
+    assert both != joint
+    reranked = answer(*twice, "--rerank", "--candidates", "10", "--html", str(tmp_path / "answer.html"))
+    assert all(0 <= score <= 1 for _, score in reranked)
+    assert [score for _, score in reranked] == sorted((score for _, score in reranked), reverse=True)
+    assert "data:image/jpeg;base64" in (tmp_path / "answer.html").read_text(encoding="utf-8")
+    cv2.imwrite(str(tmp_path / "crop.png"), cv2.imread(str(picture))[30:120, 40:80])
+    crop = ["--crop", str(tmp_path / "crop.png"), "--second-stage", str(models / "crops.safetensors")]
+    assert answer(*words[:4], *crop, "--json", str(tmp_path / "answer.json"))
+
+
+def test_other_second_stages_are_one_line_and_status_2(
+    models: Path, gallery: Path, footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joint, crops, others = (str(models / f"{name}.safetensors") for name in ("joint", "crops", "others"))
+    picture = str(sorted(footage.iterdir())[0])
+    index = ["index", str(footage), "--gallery", str(gallery)]
+    look = ["find", str(gallery), "--frame", picture, *BOX]
+    for words, line in (
+        ([*index, "--model", joint], "give --second-stage with that model"),
+        ([*index, "--model", joint, "--second-stage", others], "use the one it was indexed with"),
+        ([*index, "--model", joint, "--second-stage", joint], "a file written by `train crop`"),
+        ([*index, "--model", joint, "--detector", "coco"], "leave --detector coco out"),
+        ([*index, "--detector", joint], "give --second-stage too"),
+        (index, "no model is given, expected --model JOINT, or --detector"),
+        ([*index, "--detector", joint, "--second-stage", crops], "holds embeddings of width 16"),
+        ([*look, "--model", joint, "--second-stage", others], "use the one it was indexed with"),
+        ([*look, "--second-stage", crops], "give --model beside --second-stage"),
+        (look, "no model is given"),
+        ([*look, "--model", joint, "--second-weight", "1.5"], "second weight 1.5"),
+        ([*look, "--model", joint, "--candidates", "0"], "0 candidates"),
+    ):
+        assert main(words) == 2
+        assert line in last_line(capsys)
+
+
+def test_a_detector_and_a_crop_model_index_and_find_without_a_joint_model(
+    models: Path, footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joint, crops = str(models / "joint.safetensors"), str(models / "crops.safetensors")
+    people = str(tmp_path / "people")
+    index = ["index", str(footage), "--gallery", people, "--detector", joint, "--second-stage", crops]
+    assert main([*index, "--detection-threshold", "0", "--json", str(tmp_path / "i.json")]) == 0
+    figures = json.loads((tmp_path / "i.json").read_text())
+    assert figures["run"]["sightings"] > 0
+    assert figures["summary"]["embedding_dim"] == 8
+    assert figures["summary"]["second_stage"] is None
+    assert main([*index, "--detection-threshold", "0", "--json", str(tmp_path / "i.json")]) == 0
+    assert json.loads((tmp_path / "i.json").read_text())["run"]["skipped"] == 4
+    picture = str(sorted(footage.iterdir())[0])
+    find_ = ["find", people, "--second-stage", crops, "--frame", picture, *BOX, "--json", str(tmp_path / "f.json")]
+    assert main([*find_, "--include-own-frame", "--limit", "1"]) == 0
+    best = json.loads((tmp_path / "f.json").read_text())["sightings"][0]
+    box = ",".join(map(str, best["box"]))
+    again = ["find", people, "--second-stage", crops, "--frame", best["location"], "--box", box]
+    assert main([*again, "--include-own-frame", "--rerank", "--limit", "1", "--json", str(tmp_path / "f.json")]) == 0
+    assert json.loads((tmp_path / "f.json").read_text())["sightings"][0]["id"] == best["id"]
+    capsys.readouterr()
+    assert main([*find_, "--model", joint]) == 2
+    assert "holds embeddings of width 8, the model makes width 16" in last_line(capsys)
+    assert main([*index, "--mirrored"]) == 2
+    assert "averages mirrored views by itself" in last_line(capsys)
+
+
+def test_the_coco_detector_without_a_network_is_one_line(
+    models: Path, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    words = ["index", str(footage), "--gallery", str(tmp_path / "people"), "--detector", "coco"]
+    assert main([*words, "--second-stage", str(models / "crops.safetensors")]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("personsearch: the detector 'coco' could not be downloaded (")
+    assert line.endswith("connect to the network once, or give a detector of your own: --detector model.safetensors")
+    assert not (tmp_path / "people").exists()
+
+
+def test_the_evaluation_has_a_row_for_every_stage(
+    square: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joint, crops = str(models / "joint.safetensors"), str(models / "crops.safetensors")
+    words = ["evaluate", "search", str(square), "--score-threshold", "0", "--json", str(tmp_path / "s.json")]
+
+    def rows(*more: str) -> dict[str, float]:
+        assert main([*words, *more]) == 0
+        printed = capsys.readouterr().out
+        found = json.loads((tmp_path / "s.json").read_text())["rows"]
+        assert all(f"{row['metrics']['mean_ap']:.4f}" in printed and row["protocol"] in printed for row in found)
+        return {row["protocol"].removeprefix("other cameras"): row["metrics"]["mean_ap"] for row in found}
+
+    plain = rows("--model", joint)
+    assert list(plain) == ["", ", random ranking"]
+    stages = rows(
+        "--model", joint, "--second-stage", crops, "--second-weight", "1", "--rerank", "--candidates", "50",
+        "--context", "--tracklets", "--tracklet-blend", "1", "--tracker.minimum_similarity", "0.4",
+    )  # fmt: skip
+    over = ", cascade + tracklets"
+    assert list(stages) == [
+        ", joint alone", ", context", ", SphereReID alone", ", cascade", over, f"{over} + context",
+        f"{over} + k-reciprocal", ", random ranking",
+    ]  # fmt: skip
+    linked = json.loads((tmp_path / "s.json").read_text())["tracklets"]
+    assert linked["blend"] == 1
+    assert linked["tracker"]["minimum_similarity"] == 0.4
+    assert linked["tracklets"] > 0
+    assert linked["sightings_each"] > 1
+    assert stages[", joint alone"] == plain[""]
+    assert stages[", random ranking"] == plain[", random ranking"]
+    alone = rows("--detector", joint, "--second-stage", crops)
+    assert list(alone) == ["", ", random ranking"]
+    assert alone[""] == pytest.approx(stages[", SphereReID alone"], abs=1e-4)
+    assert stages[", cascade"] == pytest.approx(stages[", SphereReID alone"], abs=1e-4)
+
+
+@pytest.mark.parametrize("command", [find.find, evaluate.search])
+def test_the_commands_cascade_as_the_library_does(command: object) -> None:
+    typed = inspect.signature(command).parameters  # type: ignore[arg-type]
+    for name in ("second_weight", "candidates", "rerank"):
+        assert typed[name].default == getattr(Cascade(), name)

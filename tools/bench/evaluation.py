@@ -1,0 +1,296 @@
+"""personsearch bench: how long the work takes on this machine."""
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.outcome import Outcome, table
+from tools.progress import Progress
+
+DISTRACTORS = 0.176
+"""Share of Market-1501's usable gallery that shows nobody who is asked for."""
+
+LATENT_DIMENSIONS = 48
+"""In how many dimensions people differ: trained embeddings fill few of theirs."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A crop search made of random numbers: people as clusters, each camera with a shift of its own.
+
+    Args:
+        queries: how many.
+        gallery: images in the gallery.
+        dimension: length of an embedding.
+        identities: people who are asked for.
+        cameras: how many.
+        seed: of the random numbers.
+    """
+
+    queries: int
+    gallery: int
+    dimension: int
+    identities: int
+    cameras: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("queries", "gallery", "dimension", "identities", "cameras"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+
+    def sides(self) -> "Sides":
+        """The search's embeddings, identities and cameras, always the same for the same arguments."""
+        random = np.random.default_rng(self.seed)
+        latent = min(LATENT_DIMENSIONS, self.dimension)
+        people = random.standard_normal((self.identities + 1, latent), dtype=np.float32)
+        shifts = 0.5 * random.standard_normal((self.cameras, latent), dtype=np.float32)
+        spread = random.standard_normal((latent, self.dimension), dtype=np.float32)
+        rows, ids, cameras = [], [], []
+        for count, strangers in ((self.queries, 0.0), (self.gallery, DISTRACTORS)):
+            who = random.integers(1, self.identities + 1, count)
+            who[random.random(count) < strangers] = 0
+            where = random.integers(0, self.cameras, count)
+            views = random.standard_normal((count, latent), dtype=np.float32)
+            views = views * np.where(who == 0, 1.4, 0.9).astype(np.float32)[:, None] + shifts[where]
+            views += np.where(who == 0, 0, 1).astype(np.float32)[:, None] * people[who]
+            embeddings = views @ spread
+            embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+            rows.append(embeddings)
+            ids.append(who)
+            cameras.append(where)
+        return Sides(rows[0], rows[1], ids[0], ids[1], cameras[0], cameras[1])
+
+
+class Sides(NamedTuple):
+    """The positional arguments of reid.ranking.metrics.rank_embeddings."""
+
+    query: NDArray[np.float32]
+    gallery: NDArray[np.float32]
+    query_ids: NDArray[np.int64]
+    gallery_ids: NDArray[np.int64]
+    query_cameras: NDArray[np.int64]
+    gallery_cameras: NDArray[np.int64]
+
+
+def evaluation(
+    *,
+    queries: int = 3368,
+    gallery: int = 15913,
+    dimension: int = 1024,
+    identities: int = 750,
+    cameras: int = 6,
+    repeats: int = 3,
+    compared_queries: int = 200,
+    only: list[str] | None = None,
+    seed: int = 0,
+) -> Outcome:
+    """Seconds and peak memory of evaluating and re-ranking a crop search, by default of Market-1501's size.
+
+    The embeddings are random clusters, so the accuracy says only that two evaluators agree. Each line is measured in a
+    process of its own; the matrix product between the embeddings is part of every time. OMP_NUM_THREADS sets how many
+    threads compute. Times depend on the machine and on its other load, so the processors' own time is given too (with
+    one thread, load hardly changes it), and the last lines compare with a plain NumPy evaluator that sorts the gallery
+    of one query after another; it is timed on a few queries and multiplied.
+
+    Args:
+        queries: query images.
+        gallery: gallery images.
+        dimension: length of an embedding; 1024 is SphereReID's.
+        identities: people who are asked for.
+        cameras: how many.
+        repeats: how often each line is timed; the shortest counts. Re-ranking is timed once.
+        compared_queries: on how many queries the plain evaluator is timed.
+        only: some of market1501, allshots, cuhk03, expansion, rerank and plain; all by default.
+        seed: of the random embeddings.
+    """
+    chosen = list(WORK) if only is None else only
+    if not chosen or not set(chosen) <= set(WORK):
+        raise ValueError(f"only is {','.join(chosen)}, expected some of {', '.join(WORK)}")
+    if repeats < 1 or compared_queries < 1:
+        raise ValueError(f"repeats is {repeats}, compared_queries {compared_queries}, expected at least 1 of each")
+    problem = Problem(queries, gallery, dimension, identities, cameras, seed)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    records, failures = [], []
+    with Progress("Measuring", unit="line") as progress:
+        for done, name in enumerate(chosen):
+            try:
+                records.append(_in_own_process(name, problem, repeats, min(compared_queries, queries)))
+            except BrokenProcessPool:
+                failures.append(f"{name}: its process died, most likely for want of memory; try a smaller --gallery")
+            progress(done + 1, len(chosen))
+    machine = _machine()
+    figures = {
+        "problem": problem, "machine": machine, "load_average": load, "rows": records, "repeats": repeats,
+        "compared_queries": min(compared_queries, queries), "plain_over_ours": _ratio(records),
+    }  # fmt: skip
+    return Outcome(_text(figures), figures, failures)
+
+
+def _text(figures: dict[str, Any]) -> str:
+    problem, machine, load = figures["problem"], figures["machine"], figures["load_average"]
+    columns = ("seconds", "processor_seconds", "peak_mb", "data_mb", "mean_ap")
+    rows = [[WORK[record["name"]].label, *(record[key] for key in columns)] for record in figures["rows"]]
+    lines = [
+        table(["work", "seconds", "of processors", "peak MB", "of it before", "mAP"], rows),
+        "",
+        f"{problem.queries} queries, {problem.gallery} gallery images, {problem.dimension} dimensions",
+        f"{machine['processor']}, {machine['threads']} threads of {machine['cores']} cores, load average at the start "
+        f"{'unknown' if load is None else round(load, 2)}",
+        ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
+    ]
+    if figures["plain_over_ours"] is not None:
+        compared = figures["compared_queries"]
+        lines.append(
+            f"the plain evaluator takes {figures['plain_over_ours']:.1f} times as long as market1501's "
+            f"(timed on {compared} queries, times {problem.queries / compared:.4g})"
+        )
+    return "\n".join(lines)
+
+
+def _ratio(records: list[dict[str, Any]]) -> float | None:
+    """How many times as long the plain evaluator takes, where both were measured."""
+    seconds = {record["name"]: record["seconds"] for record in records}
+    return seconds["plain"] / seconds["market1501"] if {"plain", "market1501"} <= set(seconds) else None
+
+
+def plain_mean_ap(distance: NDArray[np.floating], sides: Sides) -> float:
+    """Market-1501's mAP as plain code computes it: sort the whole gallery of one query after another.
+
+    What the measurement compares with, and therefore a loop.
+
+    Args:
+        distance: (Q, G) of the first Q queries.
+        sides: identities and cameras.
+    """
+    found = []
+    for row, person, camera in zip(distance, sides.query_ids, sides.query_cameras):
+        order = np.argsort(row)
+        ids, cameras = sides.gallery_ids[order], sides.gallery_cameras[order]
+        kept = ~((ids == person) & (cameras == camera)) & (ids != -1)
+        matches = ids[kept] == person
+        if matches.any():
+            precision = matches.cumsum() / np.arange(1, len(matches) + 1)
+            found.append((precision * matches).sum() / matches.sum())
+    return float(np.mean(found))
+
+
+def _protocol(name: str) -> Callable[[Sides, int], float]:
+    def work(sides: Sides, compared: int) -> float:
+        from reid.ranking.metrics import rank_embeddings
+
+        return rank_embeddings(*sides, protocol=name).mean_ap  # type: ignore[arg-type]
+
+    return work
+
+
+def _rerank(sides: Sides, compared: int) -> float:
+    from reid.ranking.metrics import rank_metrics
+    from reid.ranking.rerank import k_reciprocal
+
+    return rank_metrics(k_reciprocal(sides.query, sides.gallery), *sides[2:]).mean_ap
+
+
+def _expand(sides: Sides, compared: int) -> float:
+    from reid.ranking.expansion import expand_queries
+    from reid.ranking.metrics import rank_embeddings
+
+    return rank_embeddings(expand_queries(sides.query, sides.gallery), *sides[1:]).mean_ap
+
+
+def _plain(sides: Sides, compared: int) -> float:
+    return plain_mean_ap(1 - sides.query[:compared] @ sides.gallery.T, sides)
+
+
+class Work(NamedTuple):
+    """A line of the table: what it does, called with the sides and how many queries the plain evaluator gets."""
+
+    label: str
+    run: Callable[[Sides, int], float]
+
+
+WORK = {
+    "market1501": Work("evaluate, market1501", _protocol("market1501")),
+    "allshots": Work("evaluate, allshots", _protocol("allshots")),
+    "cuhk03": Work("evaluate, cuhk03 exact", _protocol("cuhk03")),
+    "expansion": Work("expand queries, evaluate", _expand),
+    "rerank": Work("re-rank, evaluate", _rerank),
+    "plain": Work("plain evaluator, extrapolated", _plain),
+}
+
+
+def _in_own_process(name: str, problem: Problem, repeats: int, compared: int) -> dict[str, Any]:
+    # A fresh interpreter: a forked one would begin with this process's peak memory.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, name, problem, repeats, compared).result()
+
+
+def measure(name: str, problem: Problem, repeats: int, compared: int) -> dict[str, Any]:
+    """Time one line of the table in this process.
+
+    Args:
+        name: a key of WORK.
+        problem: what is searched.
+        repeats: how often; the shortest time counts.
+        compared: how many queries the plain evaluator gets.
+
+    Returns:
+        name; seconds and processor_seconds (the sum over threads), the shortest each; times of all repeats;
+        multiplied_by; peak_mb of the process, and data_mb of it before the work; mean_ap.
+    """
+    import reid.ranking.expansion
+    import reid.ranking.metrics
+    import reid.ranking.rerank  # noqa: F401 - importing is no part of the time
+
+    sides = problem.sides()
+    before = _peak_megabytes()
+    times, processor_times = [], []
+    for _ in range(1 if name == "rerank" else repeats):
+        start, processor_start = time.perf_counter(), time.process_time()
+        mean_ap = WORK[name].run(sides, compared)
+        times.append(time.perf_counter() - start)
+        processor_times.append(time.process_time() - processor_start)
+    factor = problem.queries / compared if name == "plain" else 1
+    return {
+        "name": name, "seconds": factor * min(times), "processor_seconds": factor * min(processor_times),
+        "times": times, "multiplied_by": factor, "mean_ap": mean_ap,
+        "peak_mb": round(_peak_megabytes()), "data_mb": round(before),
+    }  # fmt: skip
+
+
+def _peak_megabytes() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _machine() -> dict[str, Any]:
+    """What the times depend on, looked up without loading the libraries."""
+    from importlib.metadata import version
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    libraries = {name: version(name) for name in ("numpy", "scipy", "torch")}
+    return {
+        "processor": _processor(), "system": platform.platform(), "cores": cores,
+        "threads": int(os.environ.get("OMP_NUM_THREADS") or cores or 1),
+        "versions": {"Python": platform.python_version()} | libraries,
+    }  # fmt: skip
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,240 @@
+"""The demo's report: figures, the training curve, detections, and who was found for whom."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from datasets.images import read_image
+from datasets.plaza import PlazaSummary
+from datasets.samples import FrameSample, Query
+from detection.detections import Detections
+from detection.metrics import box_overlap
+from search.evaluation.protocols import SearchMetrics
+from search.evaluation.stacking import overlap_threshold
+from search.gallery.cutouts import cut_out
+from search.pages.calibration_page import held_out_table
+from search.pages.page import (
+    Answer,
+    Curve,
+    Headline,
+    MarkedBox,
+    Picture,
+    RankedRow,
+    Section,
+    Table,
+    best_median_worst,
+    write_demo_page,
+    write_find_page,
+)
+from search.pipeline import PersonSearch
+from search.query.verdict import Calibration
+
+ANSWERS = 10
+DETECTION_LOSSES = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo measured, and what the report draws.
+
+    Args:
+        samples: the frames of the unseen half.
+        queries: its queries.
+        detections: frame name -> what the model found.
+        probes: (Q, D) embeddings of the queries.
+        ap, recall: of detection, the field's way, scores of at least 0.5.
+        search: figures of the search across cameras.
+        chance: those of random ranking.
+        predictor: the model as `find` uses it.
+        verdicts: from which similarity on a person is there; None where there were too few people.
+        failures: (frame name, reason) of frames that could not be read.
+    """
+
+    samples: Sequence[FrameSample]
+    queries: Sequence[Query]
+    detections: Mapping[str, Detections]
+    probes: Tensor
+    ap: float
+    recall: float
+    search: SearchMetrics
+    chance: SearchMetrics
+    predictor: PersonSearch
+    verdicts: Calibration | None
+    failures: Sequence[tuple[str, str]]
+
+
+def write_report(
+    path: Path,
+    output: Path,
+    result: DemoResult,
+    *,
+    world: PlazaSummary,
+    seconds: Mapping[str, float],
+    from_scratch: bool,
+) -> None:
+    """Write report.html, and find.html for the probe that was found best, beside it."""
+    frames = {sample.name: sample for sample in result.samples}
+    order = best_median_worst(result.search.average_precisions)
+    rankings = [
+        _ranking(result, frames, row, name) for row, name in zip(order, ("best", "median", "worst"), strict=False)
+    ]
+    _write_find_page(output, result, frames, order[len(order) // 2])
+    start = "nothing" if from_scratch else "the checkpoint shipped with the project, which saw squares of other seeds"
+    times = Table("Seconds", ["step", "s"], [[name, f"{value:.0f}"] for name, value in seconds.items()])
+    write_demo_page(
+        path,
+        title="personsearch demo",
+        introduction=f"A synthetic square with {world.persons} people, {world.cameras} cameras and three light "
+        f"periods. The joint model started from {start}, and trained on one half of the people; everything below is "
+        f"measured on the other half: {len(result.queries)} probes, searched in {len(result.samples)} frames, those of "
+        "the probe's own camera left out.",
+        headlines=[
+            Headline(f"{result.search.mean_ap:.3f}", "search mAP", f"random ranking {result.chance.mean_ap:.3f}"),
+            Headline(f"{result.search.top1:.3f}", "search top-1", f"random ranking {result.chance.top1:.3f}"),
+            Headline(f"{result.ap:.3f}", "detection AP@0.5", f"recall {result.recall:.3f}"),
+        ],
+        sections=[
+            Section(
+                "Figures",
+                tables=[_figures(result), *_verdicts(result), times],
+                curves=[training_curve(output / "run" / "metrics.csv")],
+            ),
+            Section(
+                "Who was found",
+                "For three probes the detections of the other cameras, most similar first. Green: the person looked "
+                "for. Red: somebody else.",
+                rankings=rankings,
+            ),
+            Section("What the detector sees", pictures=_examples(result, frames)),
+            Section(
+                "The same by hand",
+                commands=[
+                    f"personsearch evaluate search {output / 'plaza'} --model {output / 'run'}",
+                    f"personsearch find {output / 'gallery'} --model {output / 'run'} "
+                    f"--frame {_frame_path(result.queries[0], frames)} --box {_box_text(result.queries[0])} "
+                    "--html find.html",
+                ],
+            ),
+        ],
+    )
+
+
+def _figures(result: DemoResult) -> Table:
+    return Table(
+        "Unseen people, unseen minutes",
+        ["", "figure", "random ranking"],
+        [
+            ["detection AP@0.5", f"{result.ap:.3f}", "-"],
+            ["detection recall@0.5", f"{result.recall:.3f}", "-"],
+            ["search mAP", f"{result.search.mean_ap:.3f}", f"{result.chance.mean_ap:.3f}"],
+            ["search top-1", f"{result.search.top1:.3f}", f"{result.chance.top1:.3f}"],
+            ["search top-5", f"{result.search.top5:.3f}", f"{result.chance.top5:.3f}"],
+            ["search top-10", f"{result.search.top10:.3f}", f"{result.chance.top10:.3f}"],
+        ],
+        note="Search across cameras: frames of the probe's own camera are left out.",
+    )
+
+
+def _verdicts(result: DemoResult) -> list[Table]:
+    return [] if result.verdicts is None or not result.verdicts.held_out else [held_out_table(result.verdicts)]
+
+
+def training_curve(metrics_file: Path, points: int = 120) -> Curve:
+    """Loss by step, detection and identity apart, averaged over windows so that about `points` remain."""
+    with metrics_file.open(newline="", encoding="utf-8") as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    window = max(1, len(rows) // points)
+    series: dict[str, list[tuple[float, float]]] = {"identity (OIM)": [], "detection": []}
+    for start in range(0, len(rows), window):
+        part = rows[start : start + window]
+        step = part[-1]["step"]
+        series["identity (OIM)"].append((step, float(np.mean([row["loss_identity"] for row in part]))))
+        detection = [sum(row[name] for name in DETECTION_LOSSES) for row in part]
+        series["detection"].append((step, float(np.mean(detection))))
+    return Curve("Training loss", series, x_label="step")
+
+
+def _ranking(result: DemoResult, frames: Mapping[str, FrameSample], row: int, name: str) -> RankedRow:
+    """The first answers to one query, with the truth of each."""
+    query = result.queries[row]
+    probe_frame = frames[str(query.frame)]
+    scored = []
+    for frame_name, true_box in query.gallery:
+        found = result.detections.get(frame_name)
+        if found is None:
+            continue
+        found = found[found.scores >= 0.5]
+        assert found.embeddings is not None
+        similarity = (found.embeddings @ result.probes[row]).tolist()
+        scored += [(value, frame_name, box, true_box) for value, box in zip(similarity, found.boxes, strict=True)]
+    scored.sort(key=lambda entry: -entry[0])
+    answers = []
+    found_in: set[str] = set()
+    for value, frame_name, box, true_box in scored[:ANSWERS]:
+        # As the protocol judges: the first detection that fits is the person, another one in that frame is not.
+        right = False
+        if true_box is not None and frame_name not in found_in:
+            right = bool(box_overlap(box.numpy(), true_box) >= overlap_threshold(true_box))
+        if right:
+            found_in.add(frame_name)
+        sample = frames[frame_name]
+        picture = cut_out(read_image(sample.path), box.numpy())
+        answers.append(Answer(picture, f"camera {sample.camera}, {value:.2f}", "right" if right else "wrong"))
+    assert query.box is not None
+    return RankedRow(
+        f"{name} of {len(result.queries)}: AP {result.search.average_precisions[row]:.2f}",
+        cut_out(read_image(probe_frame.path), query.box),
+        answers,
+        f"person {query.person_id}, camera {query.camera}",
+    )
+
+
+def _examples(result: DemoResult, frames: Mapping[str, FrameSample]) -> list[Picture]:
+    """For each camera the frame with the most people, with the detections on it."""
+    busiest: dict[object, FrameSample] = {}
+    for sample in frames.values():
+        if sample.name in result.detections:
+            best = busiest.get(sample.camera)
+            if best is None or len(sample.boxes) > len(best.boxes):
+                busiest[sample.camera] = sample
+    pictures = []
+    for camera, sample in sorted(busiest.items(), key=lambda item: str(item[0])):
+        found = result.detections[sample.name]
+        found = found[found.scores >= 0.5]
+        boxes = [
+            MarkedBox(box.tolist(), f"{score:.2f}")
+            for box, score in zip(found.boxes, found.scores.tolist(), strict=True)
+        ]
+        caption = f"camera {camera}: {len(found)} found, {len(sample.boxes)} there"
+        pictures.append(Picture(read_image(sample.path), caption, boxes))
+    return pictures
+
+
+def _write_find_page(output: Path, result: DemoResult, frames: Mapping[str, FrameSample], row: int) -> None:
+    """The page of `personsearch find` for one query."""
+    query = result.queries[row]
+    assert query.box is not None
+    picture = read_image(frames[str(query.frame)].path)
+    with result.predictor.open_gallery(output / "gallery") as gallery:
+        answer = result.predictor.find(gallery, frame=picture, box=query.box, limit=24, exclude_frame=str(query.frame))
+        write_find_page(
+            output / "find.html",
+            answer,
+            gallery,
+            cut_out(picture, query.box),
+            title=f"Where was person {query.person_id}?",
+            probe_frame=Picture(picture, str(query.frame), [MarkedBox(query.box, "probe")]),
+        )
+
+
+def _frame_path(query: Query, frames: Mapping[str, FrameSample]) -> Path:
+    return frames[str(query.frame)].path
+
+
+def _box_text(query: Query) -> str:
+    assert query.box is not None
+    return ",".join(f"{value:.0f}" for value in query.box.tolist())

@@ -1,0 +1,45 @@
+"""personsearch export: a trained model as a file to pass on."""
+
+import json
+from pathlib import Path
+
+from tools.outcome import Outcome
+
+
+def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
+    """Write the model of a run as one safetensors file, without anything that only training needs.
+
+    Its calibration is written beside it, if there is one. --half changes the weights, and so the similarities a little:
+    calibrate the file that you pass on.
+
+    Args:
+        model: model.safetensors of a run, or its folder.
+        file: the file to write; must not exist.
+        half: store float16: half the size, each weight rounded by about one part in two thousand.
+    """
+    from detection.checkpoints import fingerprint, load_model, read_header, save_model
+    from search.gallery.description import unmirrored
+    from search.query.calibration_files import calibration_file, store_calibrations, stored_calibrations
+
+    if file.suffix != ".safetensors":
+        raise ValueError(
+            f"{file} has the suffix {file.suffix!r}, expected .safetensors, by which a model is recognised"
+        )
+    for taken in (file, calibration_file(file)):
+        if taken.exists():
+            raise FileExistsError(f"{taken} exists; remove it, or name another file")
+    notes = json.loads(read_header(model)["notes"])
+    save_model(file, load_model(model, device="cpu"), notes=notes, half=half)
+    written = load_model(file, device="cpu")
+    size = file.stat().st_size
+    weights = sum(value.numel() for value in written.state_dict().values())
+    text = f"{file}: {weights:,} numbers, {size / 1e6:.2f} MB, fingerprint {fingerprint(written)}"
+    beside = stored_calibrations(model)
+    own = [one for one in beside.calibrations if unmirrored(one.ranked_by.model) == fingerprint(written)]
+    failures = [beside.damage] if beside.damage else []
+    if own:
+        text += f"\ncalibration: {store_calibrations(file, own)}"
+    elif beside.calibrations:
+        text += "\nthe calibration beside the model is of other weights: run `personsearch calibrate` on this file"
+    figures = {"file": file, "bytes": size, "fingerprint": fingerprint(written), "notes": notes}
+    return Outcome(text, figures | {"calibrations": len(own)}, failures)

@@ -1,0 +1,36 @@
+"""The shipped presets as the values that the library takes."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import yaml
+
+from datasets.transforms import FrameAugmentation
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig
+from detection.training import JOINT_LOSSES, JointTrainingConfig
+from reid.losses.criterion import LossConfig
+from tools.parsing import PRESETS
+
+
+@dataclass(frozen=True)
+class JointRecipe:
+    """Structure, training and augmentation of a joint model, as `train joint --config NAME` takes them."""
+
+    detector: DetectorConfig
+    embedding: EmbeddingConfig
+    losses: LossConfig
+    training: JointTrainingConfig
+    augmentation: FrameAugmentation
+
+
+def joint_recipe(name: str) -> JointRecipe:
+    """The preset tools/presets/NAME.yaml."""
+    values = yaml.safe_load((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"))
+    return JointRecipe(
+        DetectorConfig(**values.get("detector", {})),
+        EmbeddingConfig(**values.get("embedding", {})),
+        dataclasses.replace(JOINT_LOSSES, **values.get("losses", {})),
+        JointTrainingConfig(**values.get("training", {})),
+        FrameAugmentation(**values.get("augmentation", {})),
+    )
