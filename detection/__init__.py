@@ -1,1 +1,45 @@
 """What finds people: torchvision's Faster R-CNN, the joint model, its training and its figures."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from detection.checkpoints import load_model, save_model
+    from detection.detections import Detections
+    from detection.embedding_head import EmbeddingConfig
+    from detection.faster_rcnn import DetectorConfig
+    from detection.joint import JointLosses, PersonSearchRCNN
+    from detection.metrics import box_overlap, coco_average_precision, recall_and_ap
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
+
+
+__all__ = [
+    "Detections",
+    "DetectorConfig",
+    "EmbeddingConfig",
+    "JointLosses",
+    "PersonSearchRCNN",
+    "box_overlap",
+    "coco_average_precision",
+    "load_model",
+    "recall_and_ap",
+    "save_model",
+]
+
+_HOMES = {
+    "Detections": "detection.detections",
+    "DetectorConfig": "detection.faster_rcnn",
+    "EmbeddingConfig": "detection.embedding_head",
+    "JointLosses": "detection.joint",
+    "PersonSearchRCNN": "detection.joint",
+    "box_overlap": "detection.metrics",
+    "coco_average_precision": "detection.metrics",
+    "load_model": "detection.checkpoints",
+    "recall_and_ap": "detection.metrics",
+    "save_model": "detection.checkpoints",
+}

@@ -1,1 +1,49 @@
 """What makes two views the same person: memories, losses, embedders and their metrics."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+    from reid.losses.criterion import IdentityCriterion, LossConfig
+    from reid.losses.oim import OIMLoss
+    from reid.losses.sphere import SphereLoss
+    from reid.losses.toim import TOIMLoss
+    from reid.ranking.metrics import RankMetrics, rank_metrics
+    from reid.ranking.pair_counts import count_pairs
+    from reid.ranking.rerank import k_reciprocal
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
+
+
+__all__ = [
+    "IdentityCriterion",
+    "LossConfig",
+    "OIMLoss",
+    "RankMetrics",
+    "SphereLoss",
+    "SphereReID",
+    "SphereReIDConfig",
+    "TOIMLoss",
+    "count_pairs",
+    "k_reciprocal",
+    "rank_metrics",
+]
+
+_HOMES = {
+    "IdentityCriterion": "reid.losses.criterion",
+    "LossConfig": "reid.losses.criterion",
+    "OIMLoss": "reid.losses.oim",
+    "RankMetrics": "reid.ranking.metrics",
+    "SphereLoss": "reid.losses.sphere",
+    "SphereReID": "reid.crops.sphere_reid",
+    "SphereReIDConfig": "reid.crops.sphere_reid",
+    "TOIMLoss": "reid.losses.toim",
+    "count_pairs": "reid.ranking.pair_counts",
+    "k_reciprocal": "reid.ranking.rerank",
+    "rank_metrics": "reid.ranking.metrics",
+}

@@ -1,11 +1,44 @@
-"""The project's identity losses by one name each: OIM, TOIM, Sphere; the baselines are in `reid.losses.metric`.
+"""The project's identity losses: OIM, TOIM, Sphere, the baselines beside them, and their sum by weight.
 
 All are called alike, `loss = criterion(embeddings, person_index, ...)`, and are means over the rows that count. Those
 with a memory have `criterion.update(embeddings, person_index, ...)`, to be called once per step after the loss.
 """
 
-from reid.losses.oim import OIMLoss
-from reid.losses.sphere import SphereLoss
-from reid.losses.toim import TOIMLoss
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["OIMLoss", "SphereLoss", "TOIMLoss"]
+if TYPE_CHECKING:
+    from reid.losses.criterion import IdentityCriterion, LossConfig
+    from reid.losses.metric import CenterLoss, SoftmaxLoss, TripletLoss
+    from reid.losses.oim import OIMLoss
+    from reid.losses.sphere import SphereLoss
+    from reid.losses.toim import TOIMLoss
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
+
+
+__all__ = [
+    "CenterLoss",
+    "IdentityCriterion",
+    "LossConfig",
+    "OIMLoss",
+    "SoftmaxLoss",
+    "SphereLoss",
+    "TOIMLoss",
+    "TripletLoss",
+]
+
+_HOMES = {
+    "CenterLoss": "reid.losses.metric",
+    "IdentityCriterion": "reid.losses.criterion",
+    "LossConfig": "reid.losses.criterion",
+    "OIMLoss": "reid.losses.oim",
+    "SoftmaxLoss": "reid.losses.metric",
+    "SphereLoss": "reid.losses.sphere",
+    "TOIMLoss": "reid.losses.toim",
+    "TripletLoss": "reid.losses.metric",
+}
