@@ -11,8 +11,7 @@ from safetensors import SafetensorError
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from reid.devices import default_device
-from reid.runs.settings import departures
-from reid.runs.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
+from reid.runs.weight_files import model_file, read_weight_header, read_weights, write_weights
 
 FORMAT = "personsearch-joint-1"
 
@@ -68,12 +67,3 @@ def read_header(path: Path | str) -> dict[str, str]:
         ValueError: the file is not a joint model of this project.
     """
     return read_weight_header(path, FORMAT, made_by="train joint")
-
-
-def fingerprint(model: PersonSearchRCNN) -> str:
-    """16 hexadecimal digits that two models share only if their weights and structure are equal.
-
-    A gallery stores it, so that a probe is never compared with embeddings of another model.
-    """
-    structure = [departures(model.detector_config), departures(model.embedding_config)]
-    return state_fingerprint(json.dumps(structure, sort_keys=True), model)

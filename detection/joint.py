@@ -5,9 +5,12 @@ detect(images)          -> [Detections]    boxes, scores and unit embeddings of 
 embed(images, boxes)    -> [Tensor]        unit embeddings of given boxes, a probe's for example
 """
 
+import json
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.detection.image_list import ImageList
@@ -16,11 +19,14 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import clip_boxes_to_image
 
 from datasets.samples import BACKGROUND
+from detection.canvas import on_canvas
 from detection.detections import Detections
 from detection.embedding_head import EmbeddingConfig, EmbeddingHead, NormScore
 from detection.faster_rcnn import DetectorConfig, build_box_heads, build_detector
 from detection.sampling import OneSizePerBatch, frame_sampler
 from reid.devices import Precision, at_least_float32, autocast
+from reid.runs.settings import departures
+from reid.runs.weight_files import state_fingerprint
 
 Target = dict[str, Tensor]
 """boxes (N, 4) xyxy pixels, labels (N,) ones, person_index (N,) >= 0 or UNLABELLED, camera_index (N,); frame_seed, an
@@ -105,6 +111,32 @@ class PersonSearchRCNN(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.embedding_head.project.weight.device
+
+    @property
+    def least_confidence(self) -> float:
+        """The confidence below which `detect` returns nobody."""
+        return self.detector_config.score_threshold
+
+    @property
+    def sees_surroundings(self) -> bool:
+        """True: an embedding also depends on what surrounds the box."""
+        return True
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that two models share only if their weights and structure are equal.
+
+        A gallery stores it, so that a probe is never compared with embeddings of another model.
+        """
+        structure = [departures(self.detector_config), departures(self.embedding_config)]
+        return state_fingerprint(json.dumps(structure, sort_keys=True), self)
+
+    def view(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """A picture (H, W, 3) uint8 RGB of one person on a canvas, as people stand in frames, and its box (4,) there.
+
+        Raises:
+            ValueError: The picture has no pixel, or is no RGB picture.
+        """
+        return on_canvas(picture)
 
     def losses(self, images: list[Tensor], targets: list[Target]) -> JointLosses:
         """Detection losses and the embeddings of the sampled people of a batch; the model must be in training mode.

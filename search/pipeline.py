@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from datasets.samples import Camera
-from detection.checkpoints import fingerprint, load_model
+from detection.checkpoints import load_model
 from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
 from reid.crops.sphere_reid import SphereReID
@@ -230,7 +230,7 @@ class PersonSearch:
     def embed_crops(self, images: Sequence[Image]) -> Tensor:
         """Embeddings of pictures that show one person each.
 
-        A joint model knows people in frames, so each picture is placed in the middle of a canvas (`crop_probe`) and its
+        A joint model knows people in frames, so each picture is placed in the middle of a canvas (`on_canvas`) and its
         area is the box; a crop model takes it as it is.
 
         Args:
@@ -388,8 +388,6 @@ class PersonSearch:
 
 
 def _fingerprint(model: SearchModel) -> str:
-    if isinstance(model, PersonSearchRCNN):
-        return fingerprint(model)
-    if isinstance(model, CropPersonSearch):
+    if isinstance(model, PersonSearchRCNN | CropPersonSearch):
         return model.fingerprint()
     raise ValueError(f"a {type(model).__name__} has no known fingerprint; give model_fingerprint")

@@ -14,10 +14,11 @@ from torch import Tensor
 from datasets.ahead import mapped_ahead
 from datasets.images import ImageError, read_image
 from datasets.samples import FrameSample, Query
+from detection.canvas import on_canvas
 from detection.detections import Detections
 from reid.crops.sphere_reid import SphereReID
 from search.models.detector_and_crops import CropPersonSearch
-from search.models.probes import as_tensor, box_probe, crop_probe, whole_picture
+from search.models.probes import as_tensor, box_probe, whole_picture
 from search.models.second_look import embed_boxes
 
 Item = TypeVar("Item")
@@ -76,7 +77,7 @@ def picture_view(model: SearchModel, image: NDArray[np.uint8]) -> tuple[NDArray[
     Raises:
         ValueError: the picture has no pixel, or is no RGB picture.
     """
-    return whole_picture(image) if isinstance(model, CropPersonSearch) else crop_probe(image)
+    return whole_picture(image) if isinstance(model, CropPersonSearch) else on_canvas(image)
 
 
 def detect_split(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from detection.checkpoints import fingerprint, load_model, read_header, save_model
+from detection.checkpoints import load_model, read_header, save_model
 from detection.joint import PersonSearchRCNN
 
 
@@ -14,7 +14,7 @@ def test_a_file_alone_rebuilds_its_model(tmp_path: Path, tiny_model: PersonSearc
     save_model(tmp_path / "model.safetensors", tiny_model, notes={"seed": 3})
     for given in (tmp_path / "model.safetensors", str(tmp_path / "model.safetensors"), tmp_path):
         loaded = load_model(given, device="cpu")
-        assert fingerprint(loaded) == fingerprint(tiny_model)
+        assert loaded.fingerprint() == tiny_model.fingerprint()
     assert loaded.detector_config == tiny_model.detector_config
     assert read_header(tmp_path / "model.safetensors")["notes"] == '{"seed": 3}'
 
@@ -31,11 +31,11 @@ def test_half_precision_halves_the_file(tmp_path: Path, tiny_model: PersonSearch
 
 
 def test_two_models_share_a_fingerprint_only_if_they_are_equal(tiny_model: PersonSearchRCNN) -> None:
-    before = fingerprint(tiny_model)
-    assert before == fingerprint(tiny_model)
+    before = tiny_model.fingerprint()
+    assert before == tiny_model.fingerprint()
     with torch.no_grad():
         tiny_model.embedding_head.project.bias[0] += 1e-6
-    assert fingerprint(tiny_model) != before
+    assert tiny_model.fingerprint() != before
 
 
 def test_files_that_are_no_models_are_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from torchvision.ops import box_iou
 
 from datasets.samples import UNLABELLED, FrameSample
-from detection.checkpoints import fingerprint, load_model, save_model
+from detection.checkpoints import load_model, save_model
 from detection.embedding_head import EmbeddingConfig, NormScore
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import JointLosses, PersonSearchRCNN, Target, paired_overlap
@@ -76,7 +76,7 @@ def test_each_part_detects_and_survives_its_file(
     again = load_model(tmp_path / "model.safetensors", device="cpu")
     again.precision = "float32"
     assert again.embedding_config == model.embedding_config
-    assert fingerprint(again) == fingerprint(model)
+    assert again.fingerprint() == model.fingerprint()
     torch.testing.assert_close(again.detect(images)[0].boxes, found[0].boxes)
     alone = model.detect(images[:1])[0]
     torch.testing.assert_close(alone.boxes, found[0].boxes, atol=1e-3, rtol=1e-4)

@@ -17,7 +17,7 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
         file: the file to write; must not exist.
         half: store float16: half the size, each weight rounded by about one part in two thousand.
     """
-    from detection.checkpoints import fingerprint, load_model, read_header, save_model
+    from detection.checkpoints import load_model, read_header, save_model
     from search.gallery.description import unmirrored
     from search.query.calibration_files import calibration_file, store_calibrations, stored_calibrations
 
@@ -33,13 +33,13 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
     written = load_model(file, device="cpu")
     size = file.stat().st_size
     weights = sum(value.numel() for value in written.state_dict().values())
-    text = f"{file}: {weights:,} numbers, {size / 1e6:.2f} MB, fingerprint {fingerprint(written)}"
+    text = f"{file}: {weights:,} numbers, {size / 1e6:.2f} MB, fingerprint {written.fingerprint()}"
     beside = stored_calibrations(model)
-    own = [one for one in beside.calibrations if unmirrored(one.ranked_by.model) == fingerprint(written)]
+    own = [one for one in beside.calibrations if unmirrored(one.ranked_by.model) == written.fingerprint()]
     failures = [beside.damage] if beside.damage else []
     if own:
         text += f"\ncalibration: {store_calibrations(file, own)}"
     elif beside.calibrations:
         text += "\nthe calibration beside the model is of other weights: run `personsearch calibrate` on this file"
-    figures = {"file": file, "bytes": size, "fingerprint": fingerprint(written), "notes": notes}
+    figures = {"file": file, "bytes": size, "fingerprint": written.fingerprint(), "notes": notes}
     return Outcome(text, figures | {"calibrations": len(own)}, failures)
