@@ -5,17 +5,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXTRAS := train,dev
+# How many tests run at once, each on one thread.
+WORKERS := 2
 SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c "$(SUPPORTED)" >/dev/null 2>&1 && { echo "$$name"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types tests weights format clean
+.PHONY: help install demo test check lint types tests mutants weights format clean
 
 help:
 	@echo "make demo     the whole way on a synthetic square, ending in a report with pictures"
 	@echo "make test     lint, types and tests"
 	@echo "make check    the tests on real data, which take minutes"
+	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
 	@echo "make weights  train the checkpoint that the demo starts from, an hour"
 	@echo "make format   rewrite the code's layout"
 	@echo "make clean    remove the environment and everything that was built"
@@ -43,7 +46,11 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 tests: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist worksteal --durations=10
+
+# Plants faults in a copy of the project; exit status 1 where more than a tenth survive the tests.
+mutants: $(INSTALLED)
+	PYTHONPATH=tests $(BIN)/python -m mutants --workers $(WORKERS)
 
 check: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow -o faulthandler_timeout=0
