@@ -1,7 +1,7 @@
 """What the world looks like: frames, people in them, queries, and where all of it is read from.
 
 `load_frames` and `load_queries` read every supported data set of full frames by name, `load_crops` every one of crops;
-`datasets.crops.read_crop` reads the picture of a crop; `datasets.sources.frames_from_source` reads footage;
+`datasets.crops.read_crop` reads the picture of a crop; `datasets.footage.sources.frames_from_source` reads footage;
 `datasets.check.check_dataset` lists broken records.
 """
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datasets.footage.sources import frames_from_source, prefetched
 from datasets.samples import Camera
-from datasets.sources import frames_from_source, prefetched
 from detection.detections import Detections
 from search.evaluation.splits import batches
 from search.gallery.gallery import Gallery

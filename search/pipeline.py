@@ -173,7 +173,7 @@ class PersonSearch:
         people before they are written (`search.tracks.averaging`); then, too, an interruption loses none.
 
         Args:
-            source: as for `datasets.sources.frames_from_source`: an image, folder, JSON of the custom layout, video or
+            source: as for `frames_from_source`: an image, folder, JSON of the custom layout, video or
                 stream.
             gallery: made with this model.
             every_seconds: the distance of two frames of a video; smaller sees more and takes longer.

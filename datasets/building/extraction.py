@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from datasets.building.recorded_boxes import BoxTable, RecordingError, TrackId, read_boxes
 from datasets.building.recordings import Recording, pictures_of
+from datasets.footage.videos import Failures, count_video_frames, video_items
 from datasets.images import ImageError, read_image
 from datasets.layouts.custom import write_split
 from datasets.layouts.custom_records import clipped_box, read_split
 from datasets.layouts.mot import Truth, sequence_info
 from datasets.layouts.scan import Problem
 from datasets.samples import UNLABELLED, FrameSample
-from datasets.videos import Failures, count_video_frames, video_items
 
 FRAMES = "frames"
 STATE = "recordings"

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Literal
 
 from datasets.building.recorded_boxes import BOX_SUFFIXES, RecordingError
+from datasets.footage.videos import VIDEO_SUFFIXES
 from datasets.images import IMAGE_SUFFIXES
 from datasets.layouts.custom_records import parse_timestamp
 from datasets.layouts.uestc_pr import CAMERAS, PERIOD_STARTS
 from datasets.samples import Camera
-from datasets.videos import VIDEO_SUFFIXES
 
 MANIFEST = "recordings.csv"
 IDENTITIES = "identities.csv"

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.footage.videos import is_stream, public_name
 from datasets.images import ImageError, read_image
-from datasets.videos import is_stream, public_name
 from search.query.results import Sighting
 
 VIDEO_MARK = "#t="

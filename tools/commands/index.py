@@ -56,8 +56,8 @@ def index(
         tracker: how sightings are linked.
         batch_size: frames a forward pass.
     """
-    from datasets.sources import count_frames
-    from datasets.videos import is_stream, public_name
+    from datasets.footage.sources import count_frames
+    from datasets.footage.videos import is_stream, public_name
     from search.pipeline import IndexSummary, PersonSearch
     from search.tracks.averaging import TrackletAveraging
 

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets import videos
+from datasets.footage import videos
+from datasets.footage.sources import SourceError, count_frames, frames_from_source, prefetched
 from datasets.samples import Frame
-from datasets.sources import SourceError, count_frames, frames_from_source, prefetched
 
 
 def write_image(path: Path, value: int = 0, height: int = 24) -> Path:

@@ -10,10 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from datasets.images import IMAGE_SUFFIXES, ImageError, read_image
-from datasets.layouts.custom_records import read_images
-from datasets.samples import Camera, Frame
-from datasets.videos import (
+from datasets.footage.videos import (
     VIDEO_SUFFIXES,
     Failures,
     Item,
@@ -23,6 +20,9 @@ from datasets.videos import (
     stream_items,
     video_items,
 )
+from datasets.images import IMAGE_SUFFIXES, ImageError, read_image
+from datasets.layouts.custom_records import read_images
+from datasets.samples import Camera, Frame
 
 _T = TypeVar("_T")
 _CAMERA_NAME = re.compile(r"c(\d+)(s\d+|p\d+)?_", re.ASCII)

@@ -1,0 +1,1 @@
+"""Footage of any kind as frames: pictures, folders, video files and streams."""
