@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from datasets.files import write_whole
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -72,10 +74,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def write_json(file: Path, figures: Mapping[str, Any]) -> None:
     """Write figures whole or not at all, so that a reader never meets half a file."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps(_plain(figures), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    unfinished.replace(file)
+    write_whole(file, json.dumps(_plain(figures), indent=2, allow_nan=False) + "\n")
 
 
 def _cell(value: object) -> str:

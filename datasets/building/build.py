@@ -9,7 +9,6 @@ when it is made again: what is finished is not made twice, and nothing that is t
 """
 
 import json
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from datasets.building.extraction import Extracted, expected_frames, extract
 from datasets.building.recorded_boxes import TrackId
 from datasets.building.recordings import Recording
 from datasets.building.splitting import FrameSharing, FrameSplit, choose_queries, keep_together, sightings, split_frames
+from datasets.files import write_whole
 from datasets.layouts import custom
 from datasets.layouts.uestc_pr import IdentitySplit, split_identities
 from datasets.samples import FrameSample
@@ -117,7 +117,7 @@ def build_dataset(
     sizes = {name: size for result in extracted.values() for name, size in result.sizes.items()}
     told = {"seed": seed, "frames": sharing, "people": grouping, "recordings": list(extracted)}
     people = {"train": split.train, "query": split.query, "gallery": split.gallery}
-    _write_text(out / SPLIT, json.dumps(told | people) + "\n")
+    write_whole(out / SPLIT, json.dumps(told | people) + "\n")
     custom.write_queries(out / QUERIES, queries, halves.gallery)
     custom.write_split(out / GALLERY, halves.gallery, sizes)
     custom.write_split(out / TRAIN, halves.train, sizes)
@@ -189,9 +189,3 @@ def _counts(name: str, result: Extracted) -> RecordingCounts:
     boxes = sum(len(frame.boxes) for frame in result.samples)
     labelled = sum(int((frame.person_ids >= 0).sum()) for frame in result.samples)
     return RecordingCounts(name, len(result.samples), boxes, labelled, result.boxes)
-
-
-def _write_text(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

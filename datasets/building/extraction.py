@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from datasets.building.recorded_boxes import BoxTable, RecordingError, TrackId, read_boxes
 from datasets.building.recordings import Recording, pictures_of
+from datasets.files import write_whole
 from datasets.footage.videos import Failures, count_video_frames, video_items
 from datasets.images import ImageError, read_image
 from datasets.layouts.custom import write_split
@@ -106,12 +106,12 @@ def extract(
         return _finished(file, known["failures"], table.boxes)
     (out / FRAMES).mkdir(parents=True, exist_ok=True)
     (out / STATE).mkdir(exist_ok=True)
-    _write_text(state_file, json.dumps({"source": source}))
+    write_whole(state_file, json.dumps({"source": source}))
     result = _extract(recording, out, table, person_of, quality, on_frame or (lambda: None))
     failures = _problem_lines(problems) + result.failures
     write_split(file, result.samples, result.sizes)
     state = {"source": source, "annotated": annotated, "failures": failures}
-    _write_text(state_file, json.dumps(state))
+    write_whole(state_file, json.dumps(state))
     return _finished(file, failures, table.boxes)
 
 
@@ -238,9 +238,7 @@ def _write_picture(taken: _Taken, path: Path, quality: int) -> tuple[int, int]:
         if not done:
             raise ValueError(f"{taken.name}: the JPEG encoder of OpenCV failed on a {image.shape} picture")
         content = data.tobytes()
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    write_whole(path, content)
     return image.shape[1], image.shape[0]
 
 
@@ -323,9 +321,3 @@ def _annotation_state(recording: Recording, person_of: Mapping[TrackId, int] | N
 
 def _digest(values: object) -> str:
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
-
-
-def _write_text(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

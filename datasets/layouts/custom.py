@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from datasets.files import write_whole
 from datasets.layouts.custom_records import (
     clipped_box,
     parse_bbox,
@@ -210,7 +211,7 @@ def write_split(
         for box in sample.ignore:
             annotations.append(_annotation(len(annotations) + 1, index + 1, box, UNLABELLED) | {"iscrowd": 1})
     content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
-    _write_atomically(path, content)
+    _write_records(path, content)
 
 
 def write_queries(path: Path, queries: Iterable[Query], samples: Sequence[FrameSample]) -> None:
@@ -240,7 +241,7 @@ def write_queries(path: Path, queries: Iterable[Query], samples: Sequence[FrameS
         if query.camera is not None:
             record["camera_id"] = query.camera
         records.append(record)
-    _write_atomically(path, records)
+    _write_records(path, records)
 
 
 def file_name_below(folder: Path, path: Path) -> str:
@@ -265,15 +266,5 @@ def _bbox_xywh(box: FloatBoxes) -> list[float]:
     return [round(value, 9) for value in (x1, y1, x2 - x1, y2 - y1)]
 
 
-def _write_atomically(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _write_records(path: Path, content: Any) -> None:
+    write_whole(path, json.dumps(content, ensure_ascii=False, allow_nan=False), durable=True)

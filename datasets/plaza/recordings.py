@@ -9,7 +9,6 @@ import csv
 import io
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from datasets.files import write_whole
 from datasets.plaza.cameras import plaza_cameras
 from datasets.plaza.light import PERIODS
 from datasets.plaza.looks import draw_looks
@@ -126,7 +126,7 @@ def _claim(root: Path, settings: dict[str, object]) -> None:
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise FileExistsError(f"{root} exists and is not an empty folder: choose another folder, or delete it first")
     root.mkdir(parents=True, exist_ok=True)
-    _write(file, json.dumps(settings) + "\n")
+    write_whole(file, json.dumps(settings) + "\n")
 
 
 def _plan(
@@ -176,7 +176,8 @@ def _record(task: Task, videos: bool) -> Iterator[int]:
     """Render one recording; its box file is written last and says that it is whole."""
     camera, name = task_camera(task), _name(task)
     quality = camera.sensor.jpeg_quality
-    partial = task.root / (f".{name}.part.avi" if videos else f".{name}.part")
+    # One name for every call, so that what an interrupted one left is written over.
+    partial = task.root / (f".{name}.unfinished.avi" if videos else f".{name}.unfinished")
     writer = None
     if videos:
         # The size of the file is small at these rates, and unlike other codecs this one exists in every OpenCV.
@@ -214,8 +215,8 @@ def _write_boxes(root: Path, name: str, seen: Sequence[tuple[tuple[Sighting, ...
             rows.append(f"{frame},{track},{x + 1:.2f},{y + 1:.2f},{width:.2f},{height:.2f},1,1,{sighting.visible:.3f}")
             identities[track] = sighting.person_id
     known = [(name, track, person) for track, person in sorted(identities.items()) if person != UNLABELLED]
-    _write(root / f".{name}.identities", _csv(known))
-    _write(root / f"{name}.txt", "".join(f"{row}\n" for row in rows))
+    write_whole(root / f".{name}.identities", _csv(known))
+    write_whole(root / f"{name}.txt", "".join(f"{row}\n" for row in rows))
 
 
 def number_tracks(frames: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -248,7 +249,7 @@ def _finish(root: Path, names: Sequence[str], frames: int) -> RecordingsSummary:
     file = root / IDENTITIES_FILE
     if not file.is_file():
         parts = [(root / f".{name}.identities").read_text(encoding="utf-8") for name in names]
-        _write(file, _csv([("recording", "track", "person_id")]) + "".join(parts))
+        write_whole(file, _csv([("recording", "track", "person_id")]) + "".join(parts))
     for name in names:
         (root / f".{name}.identities").unlink(missing_ok=True)
     rows = [
@@ -265,9 +266,3 @@ def _csv(rows: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from datasets.files import write_whole
 from datasets.plaza.cameras import plaza_cameras
 from datasets.plaza.light import PERIODS
 from datasets.plaza.looks import draw_looks
@@ -192,4 +193,4 @@ def _shoot(task: Task) -> Iterator[list[FrameRecord]]:
 
 
 def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(content, indent=None, separators=(",", ":")) + "\n")

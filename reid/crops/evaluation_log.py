@@ -4,6 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from datasets.files import whole_file
 from datasets.samples import CropSample
 from reid.crops.sphere_reid import SphereReID
 from reid.crops.splits import embed_crops
@@ -43,7 +44,7 @@ class PeriodicEvaluation:
         if self._path.is_file():
             with self._path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in list(csv.reader(file))[1:] if row and int(row[0]) < epoch]
-        with self._path.open("w", newline="", encoding="utf-8") as file:
+        with whole_file(self._path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(
                 [COLUMNS, *rows, [str(epoch), *(f"{figures[name]:.6f}" for name in COLUMNS[1:])]]
             )

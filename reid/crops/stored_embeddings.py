@@ -1,6 +1,5 @@
 """Embeddings of crops kept in a file, so that a second evaluation of the same model starts at once."""
 
-import os
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from datasets.files import whole_file
 from datasets.samples import CropSample
 from reid.crops.sphere_reid import SphereReID
 from reid.crops.splits import CropEmbeddings, embed_crops
@@ -88,10 +88,5 @@ def _read(file: Path, key: str) -> tuple[list[str], NDArray[np.float32]]:
 def _write(file: Path, key: str, names: list[str], rows: NDArray[np.float32]) -> None:
     """Write whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as opened:
-            np.savez(opened, model=np.array(key), crops=np.array(names), embeddings=rows)
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(file) as unfinished, unfinished.open("wb") as opened:
+        np.savez(opened, model=np.array(key), crops=np.array(names), embeddings=rows)

@@ -3,12 +3,13 @@
 import csv
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from datasets.files import whole_file, write_whole
 
 MODEL_FILE = "model.safetensors"
 RESUME_FILE = "resume.pt"
@@ -39,10 +40,8 @@ class MetricLog:
                 # A run that was killed may have left half a row at the end.
                 whole = [row for row in list(csv.reader(file))[1:] if len(row) == len(self._columns)]
             rows = [row for row in whole if int(row[0]) <= resume_step]
-        unfinished = path.with_name(path.name + ".unfinished")
-        with unfinished.open("w", newline="", encoding="utf-8") as file:
+        with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([self._columns, *rows])
-        unfinished.replace(path)
         self._file = path.open("a", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)
         self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1)
@@ -76,7 +75,7 @@ def write_config(run_directory: Path, config: Mapping[str, object]) -> None:
     if any((run_directory / name).exists() for name in (RESUME_FILE, MODEL_FILE)):
         raise FileExistsError(f"{run_directory} holds a run already; choose another --output, or continue it: --resume")
     run_directory.mkdir(parents=True, exist_ok=True)
-    (run_directory / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_whole(run_directory / "config.json", json.dumps(config, indent=2) + "\n")
 
 
 def write_resume_point(run_directory: Path, state: Mapping[str, object]) -> None:
@@ -93,15 +92,12 @@ def write_resume_point(run_directory: Path, state: Mapping[str, object]) -> None
         "random_state": torch.get_rng_state(),
         "gpu_random_states": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    unfinished = run_directory / (RESUME_FILE + ".unfinished")
+    path = run_directory / RESUME_FILE
     try:
-        with unfinished.open("wb") as file:
+        with whole_file(path, durable=True) as unfinished, unfinished.open("wb") as file:
             torch.save({**state, **randomness}, file)
-            file.flush()
-            os.fsync(file.fileno())
     except RuntimeError as error:
-        raise OSError(f"{unfinished} could not be written ({error}); is the disk full?") from None
-    unfinished.replace(run_directory / RESUME_FILE)
+        raise OSError(f"{path} could not be written ({error}); is the disk full?") from None
 
 
 def require_resume_point(run_directory: Path) -> Path:

@@ -2,13 +2,13 @@
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from datasets.files import write_whole
 from reid.runs.files import DivergedError
 
 LOCK_FILE = ".lock"
@@ -98,12 +98,9 @@ def require_same_data(output: Path, digests: Mapping[str, str]) -> None:
         for name, digest in digests.items():
             if known.get(name, digest) != digest:
                 raise ValueError(f"{output} holds trainings or figures of other data ({name}); choose another --output")
-        write_whole(path, known | dict(digests))
+        write_figures(path, known | dict(digests))
 
 
-def write_whole(path: Path, content: Any) -> None:
+def write_figures(path: Path, content: Any) -> None:
     """Write JSON whole or not at all, so that another process never reads half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, json.dumps(content) + "\n")

@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from datasets.files import whole_file
 from reid.runs.files import MODEL_FILE
 
 
@@ -26,12 +27,11 @@ def write_weights(path: Path, model: nn.Module, header: Mapping[str, str], *, ha
         value = value.detach().cpu().contiguous()
         state[name] = value.half() if half and value.is_floating_point() else value
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
     try:
-        save_file(state, unfinished, metadata=dict(header))
+        with whole_file(path) as unfinished:
+            save_file(state, unfinished, metadata=dict(header))
     except SafetensorError as error:
-        raise OSError(f"{unfinished} could not be written ({error}); is the disk full?") from None
-    unfinished.replace(path)
+        raise OSError(f"{path} could not be written ({error}); is the disk full?") from None
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -1,6 +1,5 @@
 """The side store of a gallery: small JPEG pictures of the sightings, many in one packed file."""
 
-import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.files import write_whole
 from search.query.results import Cutout
 
 CUTOUT_SIDE = 192
@@ -82,18 +82,8 @@ class CutoutStore:
         """
         if not jpegs:
             return []
-        self.folder.mkdir(parents=True, exist_ok=True)
         pack = f"{uuid.uuid4().hex}.pack"
-        partial = self.folder / f".{pack}.partial"
-        try:
-            with partial.open("wb") as file:
-                file.write(b"".join(jpegs))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.folder / pack)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
+        write_whole(self.folder / pack, b"".join(jpegs), durable=True)
         ends = np.cumsum([len(jpeg) for jpeg in jpegs])
         return [Cutout(pack, int(end) - len(jpeg), len(jpeg)) for end, jpeg in zip(ends, jpegs, strict=True)]
 

@@ -1,11 +1,12 @@
 """gallery.json: what a gallery holds and which models made it."""
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from datasets.files import write_whole
 
 FORMAT_VERSION = 1
 SECOND_STAGE_VERSION = 2
@@ -155,9 +156,7 @@ def write_description(path: Path, description: GalleryDescription) -> None:
     if description.tracklet_blend is not None:
         content["tracklet_blend"] = float(description.tracklet_blend)
     content["created"] = datetime.now(UTC).isoformat(timespec="seconds")
-    partial = path / f".{DESCRIPTION_FILE}.{os.getpid()}"
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path / DESCRIPTION_FILE)
+    write_whole(path / DESCRIPTION_FILE, json.dumps(content, indent=2) + "\n")
 
 
 def read_description(path: Path) -> GalleryDescription:

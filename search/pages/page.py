@@ -5,7 +5,6 @@ anywhere (a content security policy in the page forbids it), every name escaped.
 """
 
 import base64
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.files import write_whole
 from datasets.samples import FloatBoxes
 from search.gallery.cutouts import encode_jpeg
 from search.gallery.gallery import Gallery
@@ -291,11 +291,4 @@ def _write(path: str | Path, template: str, **values: object) -> None:
     environment.globals |= {"plot": drawing.plot, "picture": _picture, "image_uri": _image_uri}
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     text = environment.get_template(template).render(made=made, **values)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(Path(path), text)

@@ -6,12 +6,12 @@ weights, of another second stage or of another share is met and passed over.
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from datasets.files import write_whole
 from reid.ranking.open_set import VerdictThresholds
 from reid.runs.weight_files import model_file
 from search.query.results import RankedSightings
@@ -128,12 +128,7 @@ def store_calibrations(model: Path | str, calibrations: list[Calibration]) -> Pa
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "calibrations": [_plain(one) for one in [*(one for one in kept if one.ranked_by not in new), *calibrations]],
     }
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(file, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return file
 
 

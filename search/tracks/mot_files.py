@@ -3,7 +3,6 @@
 One file a sequence, `NAME.txt`; pixels are 1-based there and 0-based here. Detections (det/det.txt) have the track -1.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from datasets.files import write_whole
 from datasets.samples import FloatBoxes, FrameSample
 from detection.detections import Detections
 from search.tracks.tracker import UNTRACKED, TrackIds
@@ -186,9 +186,7 @@ def write_tracks(
                     place = f"{left + 1:.3f},{top + 1:.3f},{right - left:.3f},{bottom - top:.3f}"
                     lines.append(f"{number},{track + 1},{place},{score:.4f},-1,-1,-1\n")
         files.append(folder / f"{name}.txt")
-        unfinished = folder / f".{name}.txt.{os.getpid()}"
-        unfinished.write_text("".join(lines), encoding="ascii")
-        unfinished.replace(files[-1])
+        write_whole(files[-1], "".join(lines))
     return files
 
 

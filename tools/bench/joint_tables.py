@@ -15,7 +15,7 @@ from detection.start import resumed_model, start_model
 from detection.training import JointTrainer, described
 from reid.losses.criterion import LOSSES
 from reid.runs.files import RESUME_FILE, digest_of
-from reid.runs.shared_work import require_same_data, work_through, write_whole
+from reid.runs.shared_work import require_same_data, work_through, write_figures
 from search.evaluation.splits import detect_split, embed_queries
 from search.evaluation.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED, compare_stages
 from search.models.second_look import Cascade
@@ -165,7 +165,7 @@ class JointTableRun:
         if resume:
             trainer.resume()
         summary = trainer.run(lambda step, _total, _figures: report(step))
-        write_whole(done, {"seconds": summary.seconds, "recipe": settings})
+        write_figures(done, {"seconds": summary.seconds, "recipe": settings})
 
     def _measure(self, directory: Path, stages: Sequence[str]) -> None:
         """Write the figures of a trained model that are not there yet: one detection for all ways to search."""
@@ -191,7 +191,7 @@ class JointTableRun:
                 "mean_ap": 100 * metrics.mean_ap,
                 "top1": 100 * metrics.top1,
             }
-            write_whole(_figures_file(directory, stage), figures)
+            write_figures(_figures_file(directory, stage), figures)
 
     def _result(self, row: JointRow) -> JointRowResult:
         recipes = [row.recipe.with_seed(seed) for seed in self.seeds]

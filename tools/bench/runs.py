@@ -15,7 +15,7 @@ from reid.crops.training import CropTrainer, described
 from reid.ranking.protocols import CUHK03, MARKET, CropTask
 from reid.ranking.rerank import k_reciprocal
 from reid.runs.files import RESUME_FILE, digest_of, mean_of_end, read_criterion
-from reid.runs.shared_work import require_same_data, work_through, write_whole
+from reid.runs.shared_work import require_same_data, work_through, write_figures
 from tools.bench.recipes import FIGURES, Figure, PaperTable, Recipe, Row
 
 Figures = dict[Figure, float]
@@ -162,7 +162,7 @@ class TableRun:
             counter.at(begun + step, f"network {recipe.network.network}, {name}")
 
         summary = trainer.run(report)
-        write_whole(done, {"seconds": summary.seconds, "loss": mean_of_end(directory, "loss")})
+        write_figures(done, {"seconds": summary.seconds, "loss": mean_of_end(directory, "loss")})
 
     def _measure(self, row: Row) -> RowResult:
         recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
@@ -201,7 +201,7 @@ class TableRun:
         query = embed_crops(model, test.query, mirrored=False)
         gallery = embed_crops(model, test.gallery, mirrored=False)
         figures = crop_figures(query, gallery, rerank=row.rerank)
-        write_whole(path, figures)
+        write_figures(path, figures)
         return figures
 
 
