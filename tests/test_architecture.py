@@ -105,5 +105,5 @@ def test_every_command_is_a_documented_function(command: str) -> None:
     from tools.parsing import build_parser
 
     assert COMMANDS[command].summary
-    help_text = build_parser(command, function).format_help()
+    help_text = build_parser(command, function, COMMANDS[command].flat).format_help()
     assert f"personsearch {command}" in help_text

@@ -67,7 +67,8 @@ def test_every_command_and_option_of_the_readme_exists(text: str) -> None:
     for words, rest in used:
         name = next(known for known in (words.strip(), words.split()[0]) if known in COMMANDS)
         command = COMMANDS[name]
-        parser = build_parser(name, getattr(importlib.import_module(command.module), command.function))
+        function = getattr(importlib.import_module(command.module), command.function)
+        parser = build_parser(name, function, command.flat)
         known = {option.replace("_", "-") for action in parser._actions for option in action.option_strings}
         for option in re.findall(r"--[a-z][a-z._-]*", rest.split("#")[0]):
             assert option in known, f"{name} has no {option}"

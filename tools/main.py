@@ -4,13 +4,21 @@ How to add a command:
 
 1. Write a function with full type annotations and a Google style docstring in a module of this folder. Parameters
    before the `*` are positional words (`root: Path` is ROOT), parameters after it are options: `frame_width: int = 640`
-   is `--frame-width`, one without a default is required, a bool is a flag, a list or tuple is typed `1,2,3`, a frozen
-   dataclass as type gives dotted options (`--training.epochs`). The docstring and its Args become the command's help.
+   is `--frame-width`, one without a default is required, a bool is a flag, a list or tuple is typed `1,2,3`. The
+   docstring and its Args become the command's help. A command has at most eight parameters: what belongs together is
+   one parameter whose type is a frozen dataclass, with a default for every field and an Args section for the help. The
+   fields are dotted options (`training: JointTrainingConfig` gives `--training.epochs`); a parameter that its line in
+   COMMANDS names in `flat` gives its fields bare (`ranking: Ranking` gives `--second-weight`), and the function still
+   receives the dataclass. Defaults are the fields' own, or those of the parameter's default.
 2. The function prints nothing; it returns an Outcome: the text a person reads and the same figures for `--json`, and in
    `failures` one line for each item that could not be done while the rest was (exit status 1).
 3. Wrong input is a ValueError or an OSError with one line that says the value met, what was expected and the remedy: it
    becomes exit status 2. Long work passes a `tools.progress.Progress("Indexing")` as `on_progress(done, total)`.
-4. Add a line to COMMANDS below. Its module is imported only when the command is chosen: it may import what it likes.
+4. Add a line to COMMANDS below. The module is imported when the command is chosen, also for its help and to refuse a
+   wrong option: torch and other slow packages are imported inside the function, and its types come from modules that
+   import none of them.
+5. An option that gets another name has a line in tools/renamed.py: typed, the old word is refused with the new one; in
+   a `--config` file it keeps working.
 
 `--config NAME` reads tools/presets/NAME.yaml (or a YAML file of that path) whose keys are the command's options;
 options typed after it win. `--config`, `--json`, `--progress` and `--debug` belong to every command and never reach the
@@ -28,11 +36,19 @@ from tools.errors import UsageError, one_line
 
 
 class Command(NamedTuple):
-    """Where a command's function is, and the line that the overview says about it."""
+    """Where a command's function is, and the line that the overview says about it.
+
+    Args:
+        module: The module that holds the function.
+        function: The function's name.
+        summary: What the command is for, in one line.
+        flat: The parameters of the function whose dataclass gives its fields as options without a dot.
+    """
 
     module: str
     function: str
     summary: str
+    flat: tuple[str, ...] = ()
 
 
 COMMANDS = {
@@ -135,7 +151,7 @@ def _run(words: Sequence[str]) -> int:
     check_package_names()
     command = COMMANDS[name]
     function: Callable[..., object] = getattr(importlib.import_module(command.module), command.function)
-    call = parse(name, function, words[len(name.split()) :])
+    call = parse(name, function, words[len(name.split()) :], command.flat)
     return call.run()
 
 

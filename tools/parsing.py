@@ -13,11 +13,13 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser
 
 from tools.errors import UsageError
 from tools.outcome import Outcome
 from tools.progress import Progress, When
+from tools.renamed import refuse_renamed, with_new_names
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 COMMON = ("config", "json", "progress", "debug")
@@ -54,6 +56,9 @@ class Call:
 class Parser(ArgumentParser):
     """jsonargparse's parser, whose help writes option names with dashes and types as plain words."""
 
+    command = ""
+    """The command's name, as "train joint"."""
+
     def format_help(self, formatter: HelpFormatter | None = None) -> str:
         """The help text of the command."""
         text = re.sub(r"--[a-z][\w.]*", lambda match: match[0].replace("_", "-"), super().format_help(formatter))
@@ -72,23 +77,38 @@ class PresetOrFile(ActionConfigFile):
             if not file.is_file():
                 names = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml"))) or "none is shipped"
                 raise UsageError(f"--config {values} is no file, expected a YAML file or a preset's name ({names})")
-        super().__call__(parser, cfg, str(file), option_string)
+        super().__call__(parser, cfg, _with_new_names(parser.command, file), option_string)
 
 
-def parse(command: str, function: Callable[..., object], words: Sequence[str]) -> Call:
+def _with_new_names(command: str, file: Path) -> str:
+    """What jsonargparse reads: the file's name, or its text where a name in it has another spelling today."""
+    try:
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError:
+        return str(file)  # jsonargparse says what is wrong with it
+    if not isinstance(settings, dict):
+        return str(file)
+    renamed = with_new_names(command, settings)
+    return str(file) if renamed == settings else yaml.safe_dump(renamed)
+
+
+def parse(command: str, function: Callable[..., object], words: Sequence[str], flat: Sequence[str] = ()) -> Call:
     """Bind the words to the function's parameters.
 
     Args:
-        command: the command's name, for the help and for error lines.
-        function: its parameters before the `*` are positional words, those after it are options.
-        words: what stood behind the command; option names with dashes or underscores.
+        command: The command's name, for the help and for error lines.
+        function: Its parameters before the `*` are positional words, those after it are options.
+        words: What stood behind the command; option names with dashes or underscores.
+        flat: The parameters whose type is a dataclass and whose fields are typed without the parameter's name:
+            `--second-weight`, not `--ranking.second-weight`.
 
     Raises:
-        UsageError: an option is unknown, missing or of the wrong type, or `--config` names nothing that can be read.
-        SystemExit: the words asked for the help, which has been printed.
+        UsageError: An option is unknown, missing or of the wrong type, or `--config` names nothing that can be read.
+        SystemExit: The words asked for the help, which has been printed.
     """
-    parser = build_parser(command, function)
-    kinds = dict(_option_types(function))
+    refuse_renamed(command, words)
+    parser = build_parser(command, function, flat)
+    kinds = dict(_option_types(function, flat))
     try:
         read = _configurations_first(list(_as_jsonargparse_reads(words, kinds)))
         namespace = parser.parse_args(read)
@@ -98,12 +118,15 @@ def parse(command: str, function: Callable[..., object], words: Sequence[str]) -
         raise UsageError(f"{command}: {_readable(str(error), list(kinds))}; {remedy}") from error
     values = dict(vars(parser.instantiate(namespace)))
     common = {name: values.pop(name) for name in COMMON}
+    for name in flat:
+        group = _dataclass_of(function, name)
+        values[name] = group(**{field.name: values.pop(field.name) for field in dataclasses.fields(group)})
     if given is not None:
         values[GIVEN] = set(given.keys())
     return Call(command, function, values, common["json"], common["progress"])
 
 
-def build_parser(command: str, function: Callable[..., object]) -> Parser:
+def build_parser(command: str, function: Callable[..., object], flat: Sequence[str] = ()) -> Parser:
     """The parser of a command: the function's parameters and the options that every command has."""
     description = (inspect.getdoc(function) or "").split("\n\nArgs:")[0].split("\n\nReturns:")[0]
     parser = Parser(
@@ -113,12 +136,18 @@ def build_parser(command: str, function: Callable[..., object]) -> Parser:
         allow_abbrev=False,
         print_config="--print_config",
     )
-    words: set[str | int] = {GIVEN}
-    options: set[str | int] = {GIVEN}
-    for name, parameter in inspect.signature(function).parameters.items():
+    parser.command = command
+    words: set[str | int] = {GIVEN, *flat}
+    options: set[str | int] = {GIVEN, *flat}
+    parameters = inspect.signature(function).parameters
+    for name, parameter in parameters.items():
         (options if parameter.kind is parameter.KEYWORD_ONLY else words).add(name)
     parser.add_function_arguments(function, as_group=False, as_positional=True, skip=options)
     parser.add_function_arguments(function, as_group=False, as_positional=False, skip=words)
+    for name in flat:
+        default = parameters[name].default
+        preset = None if default is inspect.Parameter.empty else default
+        parser.add_class_arguments(_dataclass_of(function, name), None, default=preset, instantiate=False)
     parser.add_argument("--config", action=PresetOrFile, help="a preset's name or a YAML file with options")
     parser.add_argument("--json", type=Path | None, default=None, metavar="FILE", help="write the figures to this file")
     parser.add_argument("--progress", type=When, default="auto", help="show bars: auto is on a terminal only")
@@ -126,15 +155,26 @@ def build_parser(command: str, function: Callable[..., object]) -> Parser:
     return parser
 
 
-def _option_types(owner: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _dataclass_of(function: Callable[..., object], name: str) -> Any:
+    """The dataclass that is the type of a parameter."""
+    hint = get_type_hints(function)[name]
+    if not dataclasses.is_dataclass(hint):
+        raise TypeError(f"parameter {name} of {function.__name__} is flat, expected a dataclass as its type")
+    return hint
+
+
+def _option_types(owner: Any, flat: Sequence[str] = (), prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The option names of a function, as its parameters spell them, and their types; dotted for dataclasses."""
     hints = get_type_hints(owner)
     for name in ("return", GIVEN):
         hints.pop(name, None)
     for name, hint in hints.items():
+        if name in flat:
+            yield from _option_types(hint)
+            continue
         yield prefix + name, hint
         if dataclasses.is_dataclass(hint):
-            yield from _option_types(hint, f"{prefix}{name}.")
+            yield from _option_types(hint, (), f"{prefix}{name}.")
 
 
 def _as_jsonargparse_reads(words: Sequence[str], types: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,161 @@
+"""Options that belong together are dataclasses: how their fields are typed, read from files, and renamed."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tools import renamed
+from tools.main import COMMANDS, Command, main
+from tools.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Linking:
+    """How sightings are linked.
+
+    Args:
+        overlap: The least overlap of two boxes.
+    """
+
+    overlap: float = 0.5
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How similarities are made.
+
+    Args:
+        second_weight: The share of the second stage, from 0 to 1.
+        cameras: The cameras that count.
+        rerank: Whether neighbors count.
+        linking: How sightings are linked.
+    """
+
+    second_weight: float = 0.8
+    cameras: list[str] | None = None
+    rerank: bool = False
+    linking: Linking = Linking()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.second_weight <= 1:
+            raise OSError(f"second weight is {self.second_weight:g}, expected 0 to 1")
+
+
+@dataclass(frozen=True)
+class Training:
+    """The recipe.
+
+    Args:
+        epochs: How often all of it is seen.
+    """
+
+    epochs: int = 3
+
+
+def grouped(
+    root: Path,
+    *,
+    ranking: Ranking = Ranking(rerank=True),
+    training: Training = Training(epochs=5),
+    given: set[str] | None = None,
+) -> Outcome:
+    """Hand the arguments back.
+
+    Args:
+        root: A folder.
+        ranking: How similarities are made.
+        training: The recipe.
+        given: The names that were given.
+    """
+    return Outcome("", {"ranking": ranking, "training": training, "given": sorted(given or ())})
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setitem(COMMANDS, "group it", Command(__name__, "grouped", "for the tests", flat=("ranking",)))
+    monkeypatch.setattr(renamed, "RENAMED", {
+        "group it --weight": "--second-weight",
+        "group it --training.passes": "--training.epochs",
+        "group it --rounds": "--training.epochs",
+        "group it --cameras all": "--cameras null",
+        "other --rerank": "--no-such-option",
+    })  # fmt: skip
+    return ["group", "it", "here"]
+
+
+def figures(words: list[str], folder: Path) -> dict[str, object]:
+    file = folder / "figures.json"
+    assert main([*words, "--json", str(file)]) == 0
+    return json.loads(file.read_text())
+
+
+def test_a_flat_dataclass_gives_bare_options_and_arrives_whole(command: list[str], tmp_path: Path) -> None:
+    usual = figures(command, tmp_path)
+    ranking = {"second_weight": 0.8, "cameras": None, "rerank": True, "linking": {"overlap": 0.5}}
+    assert usual["ranking"] == ranking, "the parameter's default wins over the field's"
+    assert usual["training"] == {"epochs": 5}
+    words = ["--second-weight", "0.25", "--cameras", "1,north", "--rerank=false", "--linking.overlap", "0.75"]
+    chosen = figures([*command, *words, "--training.epochs", "7"], tmp_path)
+    assert chosen["ranking"] == {
+        "second_weight": 0.25, "cameras": ["1", "north"], "rerank": False, "linking": {"overlap": 0.75},
+    }  # fmt: skip
+    assert chosen["training"] == {"epochs": 7}
+    given = chosen["given"]
+    assert isinstance(given, list)
+    assert {"second_weight", "cameras", "rerank", "linking.overlap", "training.epochs"} <= set(given)
+
+
+def test_a_file_names_bare_options_at_the_top_and_dotted_ones_below(command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("second_weight: 0.5\nlinking: {overlap: 0.9}\ntraining: {epochs: 9}\n")
+    read = figures([*command, "--config", str(file), "--second-weight", "0.4"], tmp_path)
+    assert read["ranking"] == {"second_weight": 0.4, "cameras": None, "rerank": True, "linking": {"overlap": 0.9}}
+    assert read["training"] == {"epochs": 9}
+
+
+def test_a_value_that_a_dataclass_refuses_is_one_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--second-weight", "2"]) == 2
+    assert capsys.readouterr().err == "personsearch: second weight is 2, expected 0 to 1\n"
+
+
+def test_the_help_shows_each_group_under_its_heading(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    heading = shown.index("How similarities are made")
+    assert heading < shown.index("--second-weight", heading) < shown.index("The share of the second stage")
+    assert "--ranking" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "old", "new"),
+    [
+        (["--weight", "0.5"], "--weight", "--second-weight"),
+        (["--weight=0.5"], "--weight", "--second-weight"),
+        (["--training.passes", "3"], "--training.passes", "--training.epochs"),
+        (["--cameras", "all"], "--cameras all", "--cameras null"),
+        (["--cameras=all"], "--cameras all", "--cameras null"),
+    ],
+)
+def test_an_old_word_is_refused_with_the_new_one(
+    words: list[str], old: str, new: str, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, *words]) == 2
+    assert capsys.readouterr().err == f"personsearch: group it: {old} is an old spelling, expected {new}\n"
+
+
+def test_other_values_and_other_commands_keep_their_words(command: list[str], tmp_path: Path) -> None:
+    read = figures([*command, "--cameras", "alley", "--rerank"], tmp_path)
+    assert read["ranking"] == {"second_weight": 0.8, "cameras": ["alley"], "rerank": True, "linking": {"overlap": 0.5}}
+
+
+def test_old_words_in_a_file_keep_working(command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "old.yaml"
+    file.write_text("weight: 0.5\ntraining: {passes: 4}\n")
+    read = figures([*command, "--config", str(file)], tmp_path)
+    assert read["ranking"] == {"second_weight": 0.5, "cameras": None, "rerank": True, "linking": {"overlap": 0.5}}
+    assert read["training"] == {"epochs": 4}
+    file.write_text("rounds: 6\nrerank: false\n")
+    read = figures([*command, "--config", str(file)], tmp_path)
+    assert (read["training"], read["ranking"]["rerank"]) == ({"epochs": 6}, False)  # type: ignore[index]
