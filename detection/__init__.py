@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from detection.faster_rcnn import DetectorConfig
     from detection.joint import JointLosses, PersonSearchRCNN
     from detection.metrics import box_overlap, coco_average_precision, recall_and_ap
+    from detection.model import PersonModel
 else:
 
     def __getattr__(name: str) -> object:
@@ -23,6 +24,7 @@ __all__ = [
     "DetectorConfig",
     "EmbeddingConfig",
     "JointLosses",
+    "PersonModel",
     "PersonSearchRCNN",
     "box_overlap",
     "coco_average_precision",
@@ -36,6 +38,7 @@ _HOMES = {
     "DetectorConfig": "detection.faster_rcnn",
     "EmbeddingConfig": "detection.embedding_head",
     "JointLosses": "detection.joint",
+    "PersonModel": "detection.model",
     "PersonSearchRCNN": "detection.joint",
     "box_overlap": "detection.metrics",
     "coco_average_precision": "detection.metrics",

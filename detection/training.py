@@ -22,7 +22,7 @@ from detection.checkpoints import save_model
 from detection.joint import JointLosses, PersonSearchRCNN
 from detection.loader import Batch, TrainingFrames, load_batches
 from detection.true_boxes import embed_people
-from reid.crops.sphere_reid import CropFeatures
+from reid.features import PersonFeatures
 from reid.losses.criterion import IdentityCriterion, LossConfig
 from reid.losses.rows import gather_rows_with_gradient, occurrence_rank
 from reid.runs.files import digest_of
@@ -152,7 +152,9 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
                 f"{len(samples)} training frames hold {what}; check the split with `personsearch data check`"
             )
         if losses.metric_on != "embedding":
-            raise ValueError(f"metric_on is {losses.metric_on!r}, expected 'embedding': boxes have no pooled features")
+            raise ValueError(
+                f"metric_on is {losses.metric_on!r}, expected 'embedding': boxes have no features before a neck"
+            )
         if config.initialize_tables and not losses.toim:
             raise ValueError("initialize_tables is set, but the weight of toim is 0: there is no Pooled Table to fill")
         self.config = config
@@ -213,8 +215,8 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         if self.config.initialize_tables:
             people = embed_people(self.model, self.frames.samples)
             camera_index = torch.tensor([self.frames.cameras[camera] for camera in people.cameras], dtype=torch.int64)
-            features = CropFeatures(people.embeddings, people.embeddings)
-            self.criterion.initialise(features, people.person_index, camera_index)
+            features = PersonFeatures(people.embeddings, people.embeddings)
+            self.criterion.initialize(features, people.person_index, camera_index)
 
     def batches(self, epoch: int) -> list[list[tuple[int, int]]]:
         """(epoch, frame) each."""
@@ -239,7 +241,7 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         rows = best_boxes(found) if self.config.anchors == "one" else torch.arange(len(found.overlap), device=device)
         own = (found.embeddings[rows], found.person_index[rows], found.camera_index[rows], found.overlap[rows])
         embeddings, person_index, camera_index = gather_rows_with_gradient(*own[:3])
-        parts = self.criterion(CropFeatures(embeddings, embeddings), person_index, camera_index)
+        parts = self.criterion(PersonFeatures(embeddings, embeddings), person_index, camera_index)
         identity = parts.pop("loss")
         total = sum(found.detection.values(), start=identity)
         named = {**found.detection, **parts, "loss": total, "loss_identity": identity}
@@ -250,7 +252,7 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         """Tables, with the people of all parts and processes."""
         embeddings, person_index, camera_index, overlap = rows
         confidence = overlap if self.config.sure_updates else None
-        self.criterion.update(CropFeatures(embeddings, embeddings), person_index, camera_index, confidence)
+        self.criterion.update(PersonFeatures(embeddings, embeddings), person_index, camera_index, confidence)
 
     def save(self, model: nn.Module, path: Path) -> None:
         """The model file, without tables."""

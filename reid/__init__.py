@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+    from reid.features import PersonFeatures
+    from reid.losses.classifiers import SphereLoss
     from reid.losses.criterion import IdentityCriterion, LossConfig
     from reid.losses.oim import OIMLoss
-    from reid.losses.sphere import SphereLoss
     from reid.losses.toim import TOIMLoss
     from reid.ranking.metrics import RankMetrics, rank_metrics
     from reid.ranking.pair_counts import count_pairs
     from reid.ranking.rerank import k_reciprocal
+    from reid.ranking.sides import RankingSides
 else:
 
     def __getattr__(name: str) -> object:
@@ -24,7 +26,9 @@ __all__ = [
     "IdentityCriterion",
     "LossConfig",
     "OIMLoss",
+    "PersonFeatures",
     "RankMetrics",
+    "RankingSides",
     "SphereLoss",
     "SphereReID",
     "SphereReIDConfig",
@@ -38,8 +42,10 @@ _HOMES = {
     "IdentityCriterion": "reid.losses.criterion",
     "LossConfig": "reid.losses.criterion",
     "OIMLoss": "reid.losses.oim",
+    "PersonFeatures": "reid.features",
     "RankMetrics": "reid.ranking.metrics",
-    "SphereLoss": "reid.losses.sphere",
+    "RankingSides": "reid.ranking.sides",
+    "SphereLoss": "reid.losses.classifiers",
     "SphereReID": "reid.crops.sphere_reid",
     "SphereReIDConfig": "reid.crops.sphere_reid",
     "TOIMLoss": "reid.losses.toim",

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reid.crops.backbones import Backbone, build_backbone
-from reid.devices import Precision, autocast, default_device
+from reid.devices import Precision, at_least_float32, autocast, default_device
+from reid.features import PersonFeatures
 from reid.runs.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
 
 FORMAT = "personsearch-crop-1"
@@ -70,18 +71,6 @@ class SphereReIDConfig:
             )
 
 
-class CropFeatures(NamedTuple):
-    """What the network makes of N crops.
-
-    Args:
-        pooled: (N, F) after the global average pooling, on which the bag of tricks' metric losses act.
-        embedding: (N, D) the network's output before it is brought to unit length.
-    """
-
-    pooled: Tensor
-    embedding: Tensor
-
-
 class SphereReID(nn.Module):
     """The crop embedder.
 
@@ -119,7 +108,7 @@ class SphereReID(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def forward(self, crops: Tensor) -> CropFeatures:
+    def forward(self, crops: Tensor) -> PersonFeatures:
         """Features of a batch.
 
         Args:
@@ -134,8 +123,8 @@ class SphereReID(nn.Module):
         with autocast(crops.device, self.precision):
             maps = self.backbone(normalized)  # [N, F, h, w]
         with torch.autocast(crops.device.type, enabled=False):
-            pooled = maps.to(torch.promote_types(maps.dtype, torch.float32)).mean((2, 3))
-            return CropFeatures(pooled, self.head(pooled))
+            features = at_least_float32(maps).mean((2, 3))  # [N, F]
+            return PersonFeatures(features, self.head(features))
 
     @torch.inference_mode()
     def embed(self, crops: Sequence[NDArray[np.uint8]], *, batch_size: int = 64, mirrored: bool = True) -> Tensor:

@@ -13,7 +13,9 @@ from datasets.ahead import mapped_ahead
 from datasets.crops import read_crop
 from datasets.images import ImageError
 from datasets.samples import CropSample
-from reid.crops.sphere_reid import CropFeatures, SphereReID
+from reid.crops.sphere_reid import SphereReID
+from reid.features import PersonFeatures
+from reid.ranking.expansion import combine_queries
 
 Decoded = tuple[CropSample, NDArray[np.uint8] | ImageError]
 
@@ -74,33 +76,35 @@ class SplitFeatures:
     """
 
     rows: list[int]
-    features: CropFeatures
+    features: PersonFeatures
 
 
 @torch.no_grad()
 def crop_features(model: SphereReID, samples: Sequence[CropSample], *, batch_size: int = 64) -> SplitFeatures:
-    """Pooled features and raw embeddings of crops, in evaluation mode; crops that cannot be read are passed over.
+    """Computes the features and raw embeddings of crops, in evaluation mode; crops that cannot be read are left out.
 
     Args:
-        model: the crop model.
-        samples: the crops.
-        batch_size: crops a forward pass.
+        model: The crop model. It is left in the mode in which it was.
+        samples: The crops.
+        batch_size: How many crops go through the network together. More takes more memory.
+
+    Returns:
+        Which crops could be read, and what the model makes of them.
     """
     was_training = model.training
     model.eval()
     rows: list[int] = []
-    pooled: list[Tensor] = []
-    raw: list[Tensor] = []
+    features = [torch.empty(0, model.feature_dim)]
+    embeddings = [torch.empty(0, model.embedding_dim)]
     for start, batch in _batches(samples, batch_size):
         rows += [start + row for row, (_, crop) in enumerate(batch) if not isinstance(crop, ImageError)]
         views = [model.view(crop) for _, crop in batch if not isinstance(crop, ImageError)]
         if views:
             found = model(torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).to(model.device))
-            pooled.append(found.pooled.cpu())
-            raw.append(found.embedding.cpu())
+            features.append(found.features.cpu())  # [B, F]
+            embeddings.append(found.embedding.cpu())  # [B, D]
     model.train(was_training)
-    empty = torch.empty(0, model.feature_dim), torch.empty(0, model.embedding_dim)
-    return SplitFeatures(rows, CropFeatures(torch.cat([empty[0], *pooled]), torch.cat([empty[1], *raw])))
+    return SplitFeatures(rows, PersonFeatures(torch.cat(features), torch.cat(embeddings)))
 
 
 def _batches(samples: Sequence[CropSample], size: int) -> Iterator[tuple[int, list[Decoded]]]:
@@ -126,10 +130,20 @@ def _decoded(samples: Sequence[CropSample], ahead: int) -> Iterator[Decoded]:
     return zip(samples, mapped_ahead(read, samples, workers=2, ahead=2 * ahead))
 
 
-def identical_crops(query: Sequence[CropSample], gallery: Sequence[CropSample]) -> NDArray[np.int64]:
-    """Pairs (query row, gallery row) that are the same crop, (M, 2): no answer of any protocol."""
-    rows: dict[str, list[int]] = {}
-    for row, sample in enumerate(gallery):
-        rows.setdefault(sample.name, []).append(row)
-    pairs = [(number, row) for number, sample in enumerate(query) for row in rows.get(sample.name, ())]
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+def multi_query(query: CropEmbeddings, crops: CropEmbeddings) -> NDArray[np.float32]:
+    """Averages all crops that show a query's person through the query's camera.
+
+    Args:
+        query: The embeddings of Q queries.
+        crops: The embeddings of the crops to average, as `market1501.load_query_groups` gives them. A query without
+            any crop of its person and camera keeps its own embedding.
+
+    Returns:
+        (Q, D) float32, one unit embedding for each query.
+    """
+    samples = crops.samples
+    together = combine_queries(crops.embeddings, [one.person_id for one in samples], [one.camera for one in samples])
+    row_of = {key: row for row, key in enumerate(zip(together.person_ids.tolist(), together.cameras, strict=True))}
+    rows = [row_of.get((one.person_id, one.camera)) for one in query.samples]
+    own = query.embeddings.numpy()  # [Q, D]
+    return np.stack([own[number] if row is None else together.embeddings[row] for number, row in enumerate(rows)])

@@ -21,8 +21,9 @@ from datasets.samplers import balanced_batches, shuffled_batches
 from datasets.samples import Camera, CropSample
 from datasets.transforms import CropAugmentation, CropTransform
 from reid.crops.loader import CropBatch, TrainingCrops, load_crop_batches, placed
-from reid.crops.sphere_reid import CropFeatures, SphereReID
+from reid.crops.sphere_reid import SphereReID
 from reid.crops.splits import crop_features
+from reid.features import PersonFeatures
 from reid.losses.criterion import LOSSES, IdentityCriterion, LossConfig
 from reid.losses.rows import gather_rows_with_gradient
 from reid.runs.files import digest_of
@@ -216,7 +217,7 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
         if self.config.initialize_tables:
             found = crop_features(self.model, self.crops.samples)
             camera_index = self.crops.camera_index[found.rows]
-            self.criterion.initialise(found.features, torch.from_numpy(self.ids[found.rows]), camera_index)
+            self.criterion.initialize(found.features, torch.from_numpy(self.ids[found.rows]), camera_index)
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """(P x K, 2) rows of the crops and their places in the batch."""
@@ -240,19 +241,19 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
     def losses(self, network: nn.Module, batch: CropBatch) -> tuple[Tensor, dict[str, Tensor], tuple[Tensor, ...]]:
         """The criterion over the crops of all processes."""
         device = self.model.device
-        own: CropFeatures = network(batch.images.to(device, non_blocking=True))
+        own: PersonFeatures = network(batch.images.to(device, non_blocking=True))
         joined, person_index, camera_index = gather_rows_with_gradient(
             torch.cat(own, dim=1), batch.person_index.to(device), batch.camera_index.to(device)
         )
-        features = CropFeatures(*joined.split([self.model.feature_dim, self.model.embedding_dim], dim=1))
+        features = PersonFeatures(*joined.split([self.model.feature_dim, self.model.embedding_dim], dim=1))
         parts = self.criterion(features, person_index, camera_index)
         rows = (*(one.detach() for one in own), batch.person_index.to(device), batch.camera_index.to(device))
         return parts["loss"], parts, rows
 
     def remember(self, rows: Sequence[Tensor]) -> None:
         """Tables and centers, with the crops of all parts and processes."""
-        pooled, embedding, person_index, camera_index = rows
-        self.criterion.update(CropFeatures(pooled, embedding), person_index, camera_index)
+        before_neck, embedding, person_index, camera_index = rows
+        self.criterion.update(PersonFeatures(before_neck, embedding), person_index, camera_index)
 
     def save(self, model: nn.Module, path: Path) -> None:
         """The model file, without tables."""

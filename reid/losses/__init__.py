@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reid.losses.classifiers import SoftmaxLoss, SphereLoss
     from reid.losses.criterion import IdentityCriterion, LossConfig
-    from reid.losses.metric import CenterLoss, SoftmaxLoss, TripletLoss
+    from reid.losses.metric import CenterLoss, TripletLoss
     from reid.losses.oim import OIMLoss
-    from reid.losses.sphere import SphereLoss
     from reid.losses.toim import TOIMLoss
 else:
 
@@ -37,8 +37,8 @@ _HOMES = {
     "IdentityCriterion": "reid.losses.criterion",
     "LossConfig": "reid.losses.criterion",
     "OIMLoss": "reid.losses.oim",
-    "SoftmaxLoss": "reid.losses.metric",
-    "SphereLoss": "reid.losses.sphere",
+    "SoftmaxLoss": "reid.losses.classifiers",
+    "SphereLoss": "reid.losses.classifiers",
     "TOIMLoss": "reid.losses.toim",
     "TripletLoss": "reid.losses.metric",
 }

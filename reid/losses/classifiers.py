@@ -1,4 +1,4 @@
-"""What losses share that classify a row among identities by one learned vector each."""
+"""Losses that classify a row among identities by one learned vector each: Sphere, and the softmax it improves on."""
 
 from abc import ABC, abstractmethod
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reid.losses.rows import labelled_rows
+from reid.losses.rows import labelled_rows, to_unit_length
 
 
 class IdentityClassifier(nn.Module, ABC):
@@ -64,3 +64,94 @@ class IdentityClassifier(nn.Module, ABC):
                 self.scores(rows), targets, reduction="sum", label_smoothing=self.label_smoothing
             )
             return loss / max(len(rows), 1)
+
+
+class SphereLoss(IdentityClassifier):
+    """Cross-entropy over scaled cosines between an embedding and one learned direction per identity.
+
+    Embeddings and directions are brought to unit length here, so that only angles count: no identity is favored for
+    a long weight vector, no crop for a long embedding.
+
+    Source: Fan, Jiang, Luo, Fei: SphereReID: Deep Hypersphere Manifold Embedding for Person Re-Identification,
+    2018, equation 6. The same as a normalized softmax of temperature 1 / scale.
+
+    Deviations: a batch without any labelled row has the loss zero with its graph instead of NaN; an embedding of
+    length zero has the cosine zero to everything and no gradient; all of it is float32 under autocast; label
+    smoothing, which the paper does not have, is off unless asked for.
+
+    Args:
+        embedding_dim: D.
+        identities: number P of training identities, 0 .. P-1 without gaps.
+        scale: the paper's s, factor on the cosines; more is sharper and forgives less.
+        label_smoothing: share of the target that is spread over all identities, in [0, 1).
+
+    Attributes:
+        weight: (P, D) parameter, one direction per identity; only its direction counts, its length sets how fast
+            the optimizer turns it. Rows start near unit length.
+    """
+
+    def __init__(
+        self, embedding_dim: int, identities: int, scale: float = 14.0, *, label_smoothing: float = 0.0
+    ) -> None:
+        deviation = max(embedding_dim, 1) ** -0.5
+        super().__init__(embedding_dim, identities, initial_deviation=deviation, label_smoothing=label_smoothing)
+        if not scale > 0:
+            raise ValueError(f"scale is {scale}, expected a positive number")
+        self.scale = scale
+
+    def extra_repr(self) -> str:
+        """The sizes and settings, for print(module)."""
+        return f"{super().extra_repr()}, scale={self.scale}"
+
+    def scores(self, rows: Tensor) -> Tensor:
+        """Scaled cosines."""
+        return self.scale * to_unit_length(rows) @ to_unit_length(self.weight.to(rows.dtype)).T
+
+
+class SoftmaxLoss(IdentityClassifier):
+    """Cross-entropy over a linear classifier of identities, nothing normalized.
+
+    Source: SphereReID (see `SphereLoss`), equations 1 and 2, where the bias is fixed at zero. With label smoothing
+    it is the identity loss of Luo, Gu, Liao, Lai, Jiang: Bag of Tricks and a Strong Baseline for Deep Person
+    Re-Identification, CVPR workshops 2019, whose published code starts the weights at a deviation of 0.001.
+
+    Args:
+        embedding_dim: D.
+        identities: number P of training identities, 0 .. P-1 without gaps.
+        bias: whether every identity has a learned offset; both papers do without.
+        label_smoothing: share e of the target that is spread over all identities, in [0, 1); 0.1 in the bag of
+            tricks.
+        initial_deviation: of the weights; None for 1 / sqrt(3 D), that of torch's linear layers. A network without
+            BatchNorm before the classifier, trained from nothing, hardly starts to learn at 0.001.
+
+    Attributes:
+        weight: (P, D) parameter.
+        bias: (P,) parameter, or None.
+    """
+
+    bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        identities: int,
+        *,
+        bias: bool = False,
+        label_smoothing: float = 0.0,
+        initial_deviation: float | None = None,
+    ) -> None:
+        if initial_deviation is None:
+            initial_deviation = (3 * max(1, embedding_dim)) ** -0.5
+        super().__init__(
+            embedding_dim, identities, initial_deviation=initial_deviation, label_smoothing=label_smoothing
+        )
+        self.register_parameter("bias", nn.Parameter(torch.zeros(identities)) if bias else None)
+
+    def extra_repr(self) -> str:
+        """The sizes and settings, for print(module)."""
+        return f"{super().extra_repr()}, bias={self.bias is not None}"
+
+    def scores(self, rows: Tensor) -> Tensor:
+        """Inner products, plus the bias."""
+        bias = None if self.bias is None else self.bias.to(rows.dtype)
+        return functional.linear(rows, self.weight.to(rows.dtype), bias)

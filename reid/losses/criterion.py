@@ -1,23 +1,22 @@
 """Losses by weight: what a recipe minimizes, as one module with one update."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from reid.crops.sphere_reid import CropFeatures
-from reid.losses.metric import CenterLoss, SoftmaxLoss, TripletLoss
+from reid.features import PersonFeatures
+from reid.losses.classifiers import SoftmaxLoss, SphereLoss
+from reid.losses.metric import CenterLoss, TripletLoss
 from reid.losses.oim import OIMLoss
-from reid.losses.rows import unit_rows
-from reid.losses.sphere import SphereLoss
+from reid.losses.rows import to_unit_length
 from reid.losses.toim import Denominator, Negatives, TOIMLoss
 
 LossName = Literal["sphere", "softmax", "oim", "triplet", "toim", "center"]
-LOSSES: tuple[LossName, ...] = ("sphere", "softmax", "oim", "triplet", "toim", "center")
-METRIC_LOSSES: tuple[LossName, ...] = ("triplet", "toim", "center")
+LOSSES: tuple[LossName, ...] = get_args(LossName)
 
 
 @dataclass(frozen=True)
@@ -25,36 +24,40 @@ class LossConfig:
     """Which losses are added up, by which weight, and how each is set.
 
     The Sphere loss alone is SphereReID. TOIM's recipes have one of softmax, oim, triplet and toim at weight 1. The
-    bag of tricks is softmax=1, label_smoothing=0.1, triplet=1, center=0.0005, metric_on="pooled"; with toim=1 in place
-    of triplet it is equation 3 of the TOIM paper.
+    bag of tricks is softmax=1, label_smoothing=0.1, triplet=1, center=0.0005, metric_on="features"; with toim=1 in
+    place of triplet it is equation 3 of the TOIM paper.
 
     Args:
-        sphere: weight of the Sphere loss; 0 leaves a loss out, here and below.
-        softmax: weight of the unnormalized classifier.
-        oim: weight of online instance matching.
-        triplet: weight of batch-hard triplets.
-        toim: weight of triplets over the memory.
-        center: weight of the squared distance to centers.
-        metric_on: what triplet, toim and center act on: the network's "embedding", or the "pooled" features before the
-            neck. The others always act on the embedding.
-        sphere_scale: factor on the cosines; more is sharper.
-        softmax_bias: whether the classifier has one.
-        softmax_deviation: of its weights at the start; null for torch's usual one, 0.001 in the bag of tricks.
-        label_smoothing: share of the target that sphere and softmax spread over all identities.
-        oim_scale: factor on the cosines; more is sharper.
-        oim_momentum: share of an identity's old row that an update keeps.
-        oim_queue: newest people of unknown identity that count as somebody else; crops have none of them.
-        triplet_margin: by how much a negative has to be farther; null for the soft margin.
-        triplet_unit_length: whether rows are brought to unit length first; not in the papers.
-        toim_update_length: entries of the table that negatives come from.
-        toim_gamma: share of a slot's old row that an update keeps.
-        toim_negatives: from the slots written last ("update") or from all ("pooled").
-        toim_denominator: the reading of the paper's equation 1: "hardest" or "table".
-        toim_queue: newest people of unknown identity that may serve as negatives; not in the paper.
-        toim_scale: factor on the distances; more is sharper.
-        toim_unit_length: whether rows are brought to unit length first, as rows that are ranked by cosine are. The
-            paper does not say.
-        center_learning_rate: how fast centers follow, whatever their loss weighs.
+        sphere: The weight of the Sphere loss; 0 leaves a loss out, here and below.
+        softmax: The weight of the unnormalized classifier.
+        oim: The weight of online instance matching.
+        triplet: The weight of batch-hard triplets.
+        toim: The weight of triplets over the memory.
+        center: The weight of the squared distance to centers.
+        metric_on: What triplet, toim and center act on: the network's "embedding", or the "features" before the neck.
+            The other losses always act on the embedding.
+        sphere_scale: The factor on the cosines of the Sphere loss. A larger one is sharper and forgives less.
+        softmax_bias: Whether the classifier has a learned offset for each identity.
+        softmax_deviation: The standard deviation of the classifier's weights at the start; null for torch's usual one.
+            The bag of tricks has 0.001.
+        label_smoothing: The share of the target that sphere and softmax spread over all identities.
+        oim_scale: The factor on the cosines of online instance matching. A larger one is sharper.
+        oim_momentum: The share of an identity's old row that an update keeps. A larger one remembers longer.
+        oim_queue: How many of the newest people of unknown identity count as somebody else. Crops have none of them.
+        triplet_margin: By how much a negative must be farther than a positive; null for the soft margin.
+        triplet_unit_length: Whether rows are brought to unit length before triplets are made; not in the papers.
+        toim_update_length: How many of the slots written last negatives are taken from.
+        toim_gamma: The share of a slot's old row that an update keeps. A larger one remembers longer.
+        toim_negatives: Where negatives come from: the slots written last ("update") or all of them ("pooled").
+        toim_denominator: How equation 1 of the paper is read: "hardest" or "table".
+        toim_queue: How many of the newest people of unknown identity may serve as negatives; not in the paper.
+        toim_scale: The factor on the distances of TOIM. A larger one is sharper.
+        toim_unit_length: Whether rows are brought to unit length before TOIM sees them, as rows that are ranked by
+            cosine are. The paper does not say.
+        center_learning_rate: How fast centers follow their rows, whatever their loss weighs.
+
+    Raises:
+        ValueError: A value is out of its range.
     """
 
     sphere: float = 1.0
@@ -63,7 +66,7 @@ class LossConfig:
     triplet: float = 0.0
     toim: float = 0.0
     center: float = 0.0
-    metric_on: Literal["embedding", "pooled"] = "embedding"
+    metric_on: Literal["embedding", "features"] = "embedding"
     sphere_scale: float = 14.0
     softmax_bias: bool = False
     softmax_deviation: float | None = None
@@ -87,12 +90,12 @@ class LossConfig:
             weight = self.weight(name)
             if not (weight >= 0 and math.isfinite(weight)):
                 raise ValueError(f"the weight of {name} is {weight}, expected a number >= 0")
-        if self.metric_on not in ("embedding", "pooled"):
-            raise ValueError(f"metric_on is {self.metric_on!r}, expected 'embedding' or 'pooled'")
+        if self.metric_on not in ("embedding", "features"):
+            raise ValueError(f"metric_on is {self.metric_on!r}, expected 'embedding' or 'features'")
         self._check_settings()
 
     def _check_settings(self) -> None:
-        """Refuse what no loss could be made with, whether or not that loss is on."""
+        """Refuses what no loss could be made with, whether or not that loss is on."""
         for name in ("sphere_scale", "oim_scale", "toim_scale", "softmax_deviation", "center_learning_rate"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
@@ -118,161 +121,26 @@ class LossConfig:
         return float(getattr(self, name))
 
 
-class IdentityCriterion(nn.Module):
-    """The weighted sum of identity losses over the features of a batch.
-
-    Its parameters (directions, classifiers) belong to the optimizer of the network, its buffers (tables, centers) to
-    `update()`; both to the checkpoint.
-
-        features = model(crops)
-        losses = criterion(features, person_index, camera_index)
-        losses["loss"].backward()
-        criterion.update(features, person_index, camera_index)
+@dataclass(frozen=True)
+class _Loss:
+    """How the criterion makes one loss and feeds it.
 
     Args:
-        config: which losses, how much.
-        embedding_dim: D of `CropFeatures.embedding`.
-        feature_dim: F of `CropFeatures.pooled`.
-        identities: number of training identities, 0 .. identities - 1 without gaps.
-        cameras: number of cameras, 1 for data without; only TOIM looks at them.
-
-    Attributes:
-        losses: the losses of weight above 0 by their names in `LossConfig`.
+        build: Makes the loss from the config, the width of its rows, the identities and the cameras.
+        metric: Whether the loss acts on what `metric_on` names, instead of on the embedding.
+        unit_length: Whether its rows are brought to unit length first.
+        remembers: What its `update()` takes beside rows and identities; None for a loss without a memory.
     """
 
-    def __init__(
-        self, config: LossConfig, *, embedding_dim: int, feature_dim: int, identities: int, cameras: int = 1
-    ) -> None:
-        super().__init__()
-        self.config = config
-        self.losses = nn.ModuleDict()
-        for name in LOSSES:
-            if config.weight(name):
-                on_pooled = config.metric_on == "pooled" and name in METRIC_LOSSES
-                self.losses[name] = _build(
-                    name, config, feature_dim if on_pooled else embedding_dim, identities, cameras
-                )
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of what forward gives, in its order: "loss", and "loss_" with each loss of weight above 0."""
-        return ("loss", *(f"loss_{name}" for name, _ in self._named_losses()))
-
-    def forward(
-        self, features: CropFeatures, person_index: Tensor, camera_index: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """What is minimized, and each of its parts.
-
-        Args:
-            features: of R crops.
-            person_index: (R,) integers: an identity >= 0; rows below zero do not count.
-            camera_index: not looked at by any of these losses; here so that the call reads like `update()`.
-
-        Returns:
-            Scalars by `names`: "loss", the sum by weight, and every part before it is weighted. A batch without
-            labelled rows, or a criterion without losses, has zeros with their graph.
-
-        Raises:
-            ValueError: shapes disagree, or an identity is not below the number of identities.
-        """
-        parts = {name: loss(self._rows(name, features), person_index) for name, loss in self._named_losses()}
-        if not parts:
-            return {"loss": 0 * features.embedding.sum()}
-        weighted = torch.stack([self.config.weight(name) * part for name, part in parts.items()])
-        return {"loss": weighted.sum(), **{f"loss_{name}": part for name, part in parts.items()}}
-
-    @torch.no_grad()
-    def update(
-        self,
-        features: CropFeatures,
-        person_index: Tensor,
-        camera_index: Tensor | None = None,
-        confidence: Tensor | None = None,
-    ) -> None:
-        """Let tables and centers remember a batch; call it once per step, after the losses of that batch.
-
-        Args:
-            features: as given to the losses; no gradient flows.
-            person_index: (R,) as given to the losses.
-            camera_index: (R,) integers, 0 .. cameras - 1; None for data of one camera.
-            confidence: (R,) in [0, 1], how sure each row is; the tables of oim and toim take less of one that is not.
-
-        Raises:
-            ValueError: shapes disagree, an index lies outside the tables, or cameras are missing.
-        """
-        for name, loss in self._named_losses():
-            if isinstance(loss, TOIMLoss):
-                loss.update(self._rows(name, features), person_index, camera_index, confidence)
-            elif isinstance(loss, OIMLoss):
-                loss.update(self._rows(name, features), person_index, confidence)
-            elif isinstance(loss, CenterLoss):
-                loss.update(self._rows(name, features), person_index)
-
-    @torch.no_grad()
-    def initialise(self, features: CropFeatures, person_index: Tensor, camera_index: Tensor | None = None) -> None:
-        """Fill TOIM's Pooled Table from the features that a trained model has of the training set.
-
-        Args:
-            features: of all N training crops; of the two only the tensor that `metric_on` names is read.
-            person_index: (N,) integers; rows below zero are passed over.
-            camera_index: (N,) integers; None for data of one camera.
-
-        Raises:
-            ValueError: toim has no weight, shapes disagree, an index lies outside the table, or cameras are missing.
-        """
-        if "toim" not in self.losses:
-            raise ValueError("the weight of toim is 0, expected a loss with a Pooled Table to fill; set toim=1")
-        loss = self.losses["toim"]
-        assert isinstance(loss, TOIMLoss)
-        loss.initialise(self._rows("toim", features), person_index, camera_index)
-
-    def continue_from(self, state: Mapping[str, Tensor]) -> None:
-        """Take over classifiers and tables of those losses that another criterion had too.
-
-        Args:
-            state: `state_dict()` of a criterion over the same identities and dimensions.
-        """
-        own = self.state_dict()
-        self.load_state_dict(own | {name: value for name, value in state.items() if name in own})
-
-    def _named_losses(self) -> Iterator[tuple[LossName, nn.Module]]:
-        return ((name, self.losses[name]) for name in LOSSES if name in self.losses)
-
-    def _rows(self, name: LossName, features: CropFeatures) -> Tensor:
-        """What a loss acts on, (R, D) or (R, F), at unit length where it wants that."""
-        config = self.config
-        rows = features.pooled if config.metric_on == "pooled" and name in METRIC_LOSSES else features.embedding
-        # The Sphere loss does it by itself.
-        unit = {"oim": True, "triplet": config.triplet_unit_length, "toim": config.toim_unit_length}.get(name, False)
-        return unit_rows(rows) if unit else rows
+    build: Callable[[LossConfig, int, int, int], nn.Module]
+    metric: bool = False
+    unit_length: Callable[[LossConfig], bool] = lambda config: False
+    remembers: tuple[Literal["camera_index", "confidence"], ...] | None = None
 
 
-def _build(name: LossName, config: LossConfig, dimension: int, identities: int, cameras: int) -> nn.Module:
-    """The loss of a name as the config sets it."""
-    if name == "sphere":
-        return SphereLoss(dimension, identities, config.sphere_scale, label_smoothing=config.label_smoothing)
-    if name == "softmax":
-        return SoftmaxLoss(
-            dimension,
-            identities,
-            bias=config.softmax_bias,
-            label_smoothing=config.label_smoothing,
-            initial_deviation=config.softmax_deviation,
-        )
-    if name == "oim":
-        return OIMLoss(
-            dimension,
-            identities,
-            queue_size=config.oim_queue,
-            momentum=config.oim_momentum,
-            scale=config.oim_scale,
-        )
-    if name == "triplet":
-        return TripletLoss(config.triplet_margin)
-    if name == "center":
-        return CenterLoss(dimension, identities, learning_rate=config.center_learning_rate)
+def _toim(config: LossConfig, width: int, identities: int, cameras: int) -> TOIMLoss:
     return TOIMLoss(
-        dimension,
+        width,
         identities,
         cameras,
         update_length=config.toim_update_length,
@@ -282,3 +150,179 @@ def _build(name: LossName, config: LossConfig, dimension: int, identities: int, 
         scale=config.toim_scale,
         unlabelled_queue=config.toim_queue,
     )
+
+
+_TABLE: dict[LossName, _Loss] = {
+    # The Sphere loss brings its rows to unit length by itself.
+    "sphere": _Loss(
+        lambda config, width, identities, _: SphereLoss(
+            width, identities, config.sphere_scale, label_smoothing=config.label_smoothing
+        )
+    ),
+    "softmax": _Loss(
+        lambda config, width, identities, _: SoftmaxLoss(
+            width,
+            identities,
+            bias=config.softmax_bias,
+            label_smoothing=config.label_smoothing,
+            initial_deviation=config.softmax_deviation,
+        )
+    ),
+    "oim": _Loss(
+        lambda config, width, identities, _: OIMLoss(
+            width, identities, config.oim_queue, momentum=config.oim_momentum, scale=config.oim_scale
+        ),
+        unit_length=lambda config: True,
+        remembers=("confidence",),
+    ),
+    "triplet": _Loss(
+        lambda config, *_: TripletLoss(config.triplet_margin),
+        metric=True,
+        unit_length=lambda config: config.triplet_unit_length,
+    ),
+    "toim": _Loss(
+        _toim,
+        metric=True,
+        unit_length=lambda config: config.toim_unit_length,
+        remembers=("camera_index", "confidence"),
+    ),
+    "center": _Loss(
+        lambda config, width, identities, _: CenterLoss(width, identities, learning_rate=config.center_learning_rate),
+        metric=True,
+        remembers=(),
+    ),
+}
+"""Every loss there is. They are made, summed up and updated in this order."""
+
+
+class IdentityCriterion(nn.Module):
+    """The weighted sum of identity losses over the features of a batch.
+
+    The optimizer of the network trains its parameters (directions, classifiers); `update()` changes its buffers
+    (tables, centers). A checkpoint holds both.
+
+        features = model(crops)
+        losses = criterion(features, person_index, camera_index)
+        losses["loss"].backward()
+        criterion.update(features, person_index, camera_index)
+
+    Args:
+        config: Which losses count, and how much.
+        embedding_dim: The width D of `PersonFeatures.embedding`.
+        feature_dim: The width F of `PersonFeatures.features`.
+        identities: The number of training identities, which are 0 .. identities - 1 without gaps.
+        cameras: The number of cameras, 1 for data without. Only TOIM looks at them.
+
+    Attributes:
+        losses: The losses of weight above 0 by their names in `LossConfig`.
+
+    Example:
+        >>> import torch
+        >>> from reid.features import PersonFeatures
+        >>> criterion = IdentityCriterion(LossConfig(triplet=0.5), embedding_dim=4, feature_dim=4, identities=2)
+        >>> rows = torch.eye(4)
+        >>> losses = criterion(PersonFeatures(rows, rows), torch.tensor([0, 0, 1, 1]))
+        >>> list(losses)
+        ['loss', 'loss_sphere', 'loss_triplet']
+        >>> bool(losses["loss"] == losses["loss_sphere"] + 0.5 * losses["loss_triplet"])
+        True
+    """
+
+    def __init__(
+        self, config: LossConfig, *, embedding_dim: int, feature_dim: int, identities: int, cameras: int = 1
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.losses = nn.ModuleDict()
+        for name, entry in _TABLE.items():
+            if config.weight(name):
+                width = feature_dim if config.metric_on == "features" and entry.metric else embedding_dim
+                self.losses[name] = entry.build(config, width, identities, cameras)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of what forward gives, in its order: "loss", and "loss_" with each loss of weight above 0."""
+        return ("loss", *(f"loss_{name}" for name, _, _ in self._named_losses()))
+
+    def forward(
+        self, features: PersonFeatures, person_index: Tensor, camera_index: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Computes what is minimized, and each of its parts.
+
+        Args:
+            features: What the network makes of R people.
+            person_index: (R,) integers: an identity >= 0; rows below zero do not count.
+            camera_index: None of these losses looks at it. It is here so that the call reads like `update()`.
+
+        Returns:
+            Scalars by `names`: "loss", the sum by weight, and every part before it is weighted. A batch without
+            labelled rows, or a criterion without losses, has zeros with their graph.
+
+        Raises:
+            ValueError: Shapes disagree, or an identity is not below the number of identities.
+        """
+        parts = {name: loss(self._rows(entry, features), person_index) for name, loss, entry in self._named_losses()}
+        if not parts:
+            return {"loss": 0 * features.embedding.sum()}
+        weighted = torch.stack([self.config.weight(name) * part for name, part in parts.items()])
+        return {"loss": weighted.sum(), **{f"loss_{name}": part for name, part in parts.items()}}
+
+    @torch.no_grad()
+    def update(
+        self,
+        features: PersonFeatures,
+        person_index: Tensor,
+        camera_index: Tensor | None = None,
+        confidence: Tensor | None = None,
+    ) -> None:
+        """Lets tables and centers remember a batch. Call it once per step, after the losses of that batch.
+
+        Args:
+            features: What the losses were given; no gradient flows.
+            person_index: (R,) integers, the same that the losses were given.
+            camera_index: (R,) integers, 0 .. cameras - 1; None for data of one camera.
+            confidence: (R,) in [0, 1], how sure each row is. The tables of oim and toim take less of an unsure one.
+
+        Raises:
+            ValueError: Shapes disagree, an index lies outside the tables, or cameras are missing.
+        """
+        known = {"camera_index": camera_index, "confidence": confidence}
+        for _, loss, entry in self._named_losses():
+            if entry.remembers is not None:
+                taken = {name: known[name] for name in entry.remembers}
+                loss.update(self._rows(entry, features), person_index, **taken)
+
+    @torch.no_grad()
+    def initialize(self, features: PersonFeatures, person_index: Tensor, camera_index: Tensor | None = None) -> None:
+        """Fills TOIM's Pooled Table from the features that a trained model has of the training set.
+
+        Args:
+            features: What the model makes of all N training crops. Only the tensor that `metric_on` names is read.
+            person_index: (N,) integers; rows below zero are passed over.
+            camera_index: (N,) integers; None for data of one camera.
+
+        Raises:
+            ValueError: toim has no weight, shapes disagree, an index lies outside the table, or cameras are missing.
+        """
+        if "toim" not in self.losses:
+            raise ValueError("the weight of toim is 0, expected a loss with a Pooled Table to fill; set toim=1")
+        loss: Any = self.losses["toim"]
+        loss.initialize(self._rows(_TABLE["toim"], features), person_index, camera_index)
+
+    def continue_from(self, state: Mapping[str, Tensor]) -> None:
+        """Takes over the classifiers and tables of those losses that another criterion had too.
+
+        Args:
+            state: The `state_dict()` of a criterion over the same identities and dimensions.
+        """
+        own = self.state_dict()
+        self.load_state_dict(own | {name: value for name, value in state.items() if name in own})
+
+    def _named_losses(self) -> Iterator[tuple[LossName, Any, _Loss]]:
+        return ((name, self.losses[name], entry) for name, entry in _TABLE.items() if name in self.losses)
+
+    def _rows(self, entry: _Loss, features: PersonFeatures) -> Tensor:
+        """What a loss acts on, (R, D) or (R, F), at unit length where it wants that."""
+        before_neck = self.config.metric_on == "features" and entry.metric
+        rows = features.features if before_neck else features.embedding
+        return to_unit_length(rows) if entry.unit_length(self.config) else rows

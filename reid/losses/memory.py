@@ -205,7 +205,7 @@ class PooledTable(FloatMemory):
         return slots
 
     @torch.no_grad()
-    def initialise(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> None:
+    def initialize(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> None:
         """Forget everything, then fill each slot with the mean of its embeddings.
 
         Args:

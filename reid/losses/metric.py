@@ -1,61 +1,11 @@
-"""The losses that the papers compare with: softmax, triplet, center."""
+"""The losses that act on distances between rows: triplets of a batch, and centers of identities."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reid.losses.classifiers import IdentityClassifier
 from reid.losses.memory import FloatMemory
 from reid.losses.rows import gather_rows, labelled_rows
-
-
-class SoftmaxLoss(IdentityClassifier):
-    """Cross-entropy over a linear classifier of identities, nothing normalized.
-
-    Source: SphereReID (see `SphereLoss`), equations 1 and 2, where the bias is fixed at zero. With label smoothing
-    it is the identity loss of Luo, Gu, Liao, Lai, Jiang: Bag of Tricks and a Strong Baseline for Deep Person
-    Re-Identification, CVPR workshops 2019, whose published code starts the weights at a deviation of 0.001.
-
-    Args:
-        embedding_dim: D.
-        identities: number P of training identities, 0 .. P-1 without gaps.
-        bias: whether every identity has a learned offset; both papers do without.
-        label_smoothing: share e of the target that is spread over all identities, in [0, 1); 0.1 in the bag of
-            tricks.
-        initial_deviation: of the weights; None for 1 / sqrt(3 D), that of torch's linear layers. A network without
-            BatchNorm before the classifier, trained from nothing, hardly starts to learn at 0.001.
-
-    Attributes:
-        weight: (P, D) parameter.
-        bias: (P,) parameter, or None.
-    """
-
-    bias: nn.Parameter | None
-
-    def __init__(
-        self,
-        embedding_dim: int,
-        identities: int,
-        *,
-        bias: bool = False,
-        label_smoothing: float = 0.0,
-        initial_deviation: float | None = None,
-    ) -> None:
-        if initial_deviation is None:
-            initial_deviation = (3 * max(1, embedding_dim)) ** -0.5
-        super().__init__(
-            embedding_dim, identities, initial_deviation=initial_deviation, label_smoothing=label_smoothing
-        )
-        self.register_parameter("bias", nn.Parameter(torch.zeros(identities)) if bias else None)
-
-    def extra_repr(self) -> str:
-        """The sizes and settings, for print(module)."""
-        return f"{super().extra_repr()}, bias={self.bias is not None}"
-
-    def scores(self, rows: Tensor) -> Tensor:
-        """Inner products, plus the bias."""
-        bias = None if self.bias is None else self.bias.to(rows.dtype)
-        return functional.linear(rows, self.weight.to(rows.dtype), bias)
 
 
 class TripletLoss(nn.Module):

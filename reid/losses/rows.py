@@ -100,7 +100,7 @@ def labelled_rows(
     return embeddings[rows].to(torch.promote_types(embeddings.dtype, torch.float32)), person_index[rows]
 
 
-def unit_rows(rows: Tensor) -> Tensor:
+def to_unit_length(rows: Tensor) -> Tensor:
     """Rows divided by their Euclidean length; a row of zeros stays zero and passes no gradient on.
 
     `torch.nn.functional.normalize` multiplies the gradient of such a row by 1e12.

@@ -176,7 +176,7 @@ class TOIMLoss(nn.Module):
         self.unlabelled.update(embeddings[person_index == UNLABELLED])
 
     @torch.no_grad()
-    def initialise(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor | None = None) -> None:
+    def initialize(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor | None = None) -> None:
         """Fill the Pooled Table from the embeddings of a trained model and forget everything else.
 
         The paper trains with softmax first and starts TOIM from that model; it does not say which of a slot's
@@ -192,7 +192,7 @@ class TOIMLoss(nn.Module):
         Raises:
             ValueError: shapes disagree, an index lies outside the table, or cameras are missing.
         """
-        self.pool.initialise(embeddings, person_index, self._cameras_of(person_index, camera_index))
+        self.pool.initialize(embeddings, person_index, self._cameras_of(person_index, camera_index))
         self.recent.clear()
         self.unlabelled.clear()
 

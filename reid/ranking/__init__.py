@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from reid.ranking.pair_counts import PairCounts, count_pairs
     from reid.ranking.protocols import CropTask, evaluate_crops
     from reid.ranking.rerank import k_reciprocal
+    from reid.ranking.sides import RankingSides
 else:
 
     def __getattr__(name: str) -> object:
@@ -22,6 +23,7 @@ __all__ = [
     "CropTask",
     "PairCounts",
     "RankMetrics",
+    "RankingSides",
     "count_pairs",
     "evaluate_crops",
     "expand_both",
@@ -37,6 +39,7 @@ _HOMES = {
     "CropTask": "reid.ranking.protocols",
     "PairCounts": "reid.ranking.pair_counts",
     "RankMetrics": "reid.ranking.metrics",
+    "RankingSides": "reid.ranking.sides",
     "count_pairs": "reid.ranking.pair_counts",
     "evaluate_crops": "reid.ranking.protocols",
     "expand_both": "reid.ranking.expansion",

@@ -9,10 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from reid.ranking.distances import Embeddings, SquaredDistances, embedding_pair, row_spans
-from reid.ranking.ranks import ranks_in_rows
+from reid.ranking.ranks import ranks_in_rows, up_to_farthest_match
 from reid.ranking.sides import Cameras, Protocol, RankingSides, pairs_between
 from reid.ranking.single_shot import single_shot
-from reid.ranking.stretches import up_to_farthest_match
 
 AveragePrecision = Literal["step", "trapezoid"]
 
@@ -93,53 +92,51 @@ def rank_metrics(
         ValueError: shapes disagree, distances are not finite, an option is unknown, or no query has a match.
     """
     values = _matrix(distance)
-    sides = RankingSides.of(values.shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
+    sides = RankingSides.of(query_ids, gallery_ids, query_cameras, gallery_cameras, excluded)
+    sides.require_counts(*values.shape)
     return _measure(_blocks_of(values), sides, _Rules(protocol, ap, mean_over, max_rank))
 
 
 def rank_embeddings(
     query: Embeddings,
     gallery: Embeddings,
-    query_ids: Tensor | ArrayLike,
-    gallery_ids: Tensor | ArrayLike,
-    query_cameras: Cameras = None,
-    gallery_cameras: Cameras = None,
+    sides: RankingSides,
     *,
     protocol: Protocol = "market1501",
     ap: AveragePrecision = "step",
-    excluded: ArrayLike | None = None,
     mean_over: Literal["valid", "all"] = "valid",
     max_rank: int = 50,
 ) -> RankMetrics:
-    """`rank_metrics` of embeddings by Euclidean distance, without ever holding the (Q, G) matrix.
+    """Ranks embeddings by Euclidean distance as `rank_metrics` does, without ever holding the (Q, G) matrix.
 
     Args:
-        query: (Q, D); with unit rows the order is that of the cosine.
+        query: (Q, D); for rows of unit length the order is that of the cosine.
         gallery: (G, D).
-        query_ids: as in rank_metrics, and so all that follow.
-        gallery_ids: see rank_metrics.
-        query_cameras: see rank_metrics.
-        gallery_cameras: see rank_metrics.
-        protocol: see rank_metrics.
-        ap: see rank_metrics.
-        excluded: see rank_metrics.
-        mean_over: see rank_metrics.
-        max_rank: see rank_metrics.
+        sides: Whom the rows show, through which cameras, and which pairs are skipped.
+        protocol: Which images a query skips and what its CMC counts; `rank_metrics` explains each.
+        ap: The convention of the average precision, "step" or "trapezoid".
+        mean_over: Whether queries without a match are left out ("valid") or count as zero ("all").
+        max_rank: The length of the CMC.
 
     Returns:
-        The figures; see RankMetrics.
+        The figures.
 
     Raises:
-        ValueError: as rank_metrics, or embeddings are not finite or differ in width.
+        ValueError: Embeddings are not finite, differ in width or are not as many as the sides say, an option is
+            unknown, or no query has a match.
+
+    Example:
+        >>> sides = RankingSides.of([1], [2, 1])
+        >>> rank_embeddings(np.array([[1.0, 0]]), np.array([[0, 1], [0.9, 0.1]]), sides).mean_ap
+        1.0
     """
     queries, items = embedding_pair(query, gallery)
+    sides.require_counts(len(queries), len(items))
 
     def blocks(columns: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], NDArray[np.floating]]:
         distances = SquaredDistances(items if len(columns) == len(items) else items[columns])
         return lambda rows: distances(queries[rows])
 
-    shape = (len(queries), len(items))
-    sides = RankingSides.of(shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
     return _measure(blocks, sides, _Rules(protocol, ap, mean_over, max_rank))
 
 

@@ -212,8 +212,8 @@ def identify(
             probe has nobody else to be compared with.
     """
     queries, items = unit_pair(query, gallery)
-    shape = (len(queries), len(items))
-    sides = RankingSides.of(shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
+    sides = RankingSides.of(query_ids, gallery_ids, query_cameras, gallery_cameras, excluded)
+    sides.require_counts(len(queries), len(items))
     ((rows, columns),) = sides.groups("market1501")
     width = len(columns)
     matches, skipped = sides.pairs(rows, columns)

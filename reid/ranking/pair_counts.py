@@ -110,8 +110,8 @@ def count_pairs(
         ValueError: embeddings are not unit rows of one width, or their number is not that of identities and cameras.
     """
     queries, items = unit_pair(query, gallery)
-    shape = (len(queries), len(items))
-    sides = RankingSides.of(shape, (query_ids, query_cameras), (gallery_ids, gallery_cameras), excluded)
+    sides = RankingSides.of(query_ids, gallery_ids, query_cameras, gallery_cameras, excluded)
+    sides.require_counts(len(queries), len(items))
     everything, left_out, same = (np.zeros(BINS, dtype=np.int64) for _ in range(3))
     for rows, columns in sides.groups("market1501"):
         matches, skipped = sides.pairs(rows, columns)

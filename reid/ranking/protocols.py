@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.samples import UNLABELLED, Camera, CropSample
-from reid.crops.splits import CropEmbeddings, identical_crops
 from reid.ranking.distances import Embeddings, embedding_pair
-from reid.ranking.expansion import pool_queries
 from reid.ranking.metrics import AveragePrecision, RankMetrics, rank_embeddings, rank_metrics
 from reid.ranking.pair_counts import PairCounts, count_pairs
 from reid.ranking.sides import Protocol, RankingSides
@@ -117,9 +115,8 @@ class CropTask:
     def rank(self, query: Embeddings, gallery: Embeddings, protocol: CropProtocol = MARKET) -> ProtocolResult:
         """Figures of a ranking by Euclidean distance, (Q, D) to (G, D)."""
         metrics = rank_embeddings(
-            query, gallery, self.query_ids, self.gallery_ids, self.query_cameras, self.gallery_cameras,
-            protocol=protocol.rule, ap=protocol.ap, mean_over=protocol.mean_over, excluded=self.identical,
-        )  # fmt: skip
+            query, gallery, self._sides, protocol=protocol.rule, ap=protocol.ap, mean_over=protocol.mean_over
+        )
         return self._result(protocol, metrics)
 
     def rank_distances(self, distance: NDArray[np.floating], protocol: CropProtocol = MARKET) -> ProtocolResult:
@@ -151,8 +148,9 @@ class CropTask:
 
     @property
     def _sides(self) -> RankingSides:
-        query, gallery = (self.query_ids, self.query_cameras), (self.gallery_ids, self.gallery_cameras)
-        return RankingSides.of((len(self.query_ids), len(self.gallery_ids)), query, gallery, self.identical)
+        return RankingSides.of(
+            self.query_ids, self.gallery_ids, self.query_cameras, self.gallery_cameras, self.identical
+        )
 
     def _result(self, protocol: CropProtocol, metrics: RankMetrics) -> ProtocolResult:
         without = metrics.invalid_queries if protocol.mean_over == "valid" else 0
@@ -193,10 +191,10 @@ def evaluate_crops(task: CropTask, query: Embeddings, gallery: Embeddings, *, se
         query, gallery, task.query_ids, task.gallery_ids, task.query_cameras, task.gallery_cameras,
         excluded=task.identical,
     )  # fmt: skip
-    return CropEvaluation(task, results, random_ranking(task, seed=seed), pairs)
+    return CropEvaluation(task, results, chance_results(task, seed=seed), pairs)
 
 
-def random_ranking(task: CropTask, *, seed: int = 0) -> tuple[ProtocolResult, ...]:
+def chance_results(task: CropTask, *, seed: int = 0) -> tuple[ProtocolResult, ...]:
     """What chance gets under each of PROTOCOLS: every query ranks the gallery in an order drawn evenly from all.
 
     The order is that of distances to independent random gallery points, so that no (Q, G) matrix is held.
@@ -213,17 +211,10 @@ def random_ranking(task: CropTask, *, seed: int = 0) -> tuple[ProtocolResult, ..
     return tuple(task.rank(query, gallery, protocol) for protocol in PROTOCOLS)
 
 
-def multi_query(query: CropEmbeddings, crops: CropEmbeddings) -> NDArray[np.float32]:
-    """(Q, D) unit embeddings of queries that are all crops of a person and camera together, averaged.
-
-    Args:
-        query: of the split "query".
-        crops: of the queries' people and cameras, as `market1501.load_query_groups` gives them; a query
-            without any stands alone.
-    """
-    samples = crops.samples
-    pooled = pool_queries(crops.embeddings, [one.person_id for one in samples], [one.camera for one in samples])
-    row_of = {key: row for row, key in enumerate(zip(pooled.person_ids.tolist(), pooled.cameras, strict=True))}
-    rows = [row_of.get((one.person_id, one.camera)) for one in query.samples]
-    own = query.embeddings.numpy()
-    return np.stack([own[number] if row is None else pooled.embeddings[row] for number, row in enumerate(rows)])
+def identical_crops(query: Sequence[CropSample], gallery: Sequence[CropSample]) -> NDArray[np.int64]:
+    """Pairs (query row, gallery row) that are the same crop, (M, 2): no answer of any protocol."""
+    rows: dict[str, list[int]] = {}
+    for row, sample in enumerate(gallery):
+        rows.setdefault(sample.name, []).append(row)
+    pairs = [(number, row) for number, sample in enumerate(query) for row in rows.get(sample.name, ())]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)

@@ -16,34 +16,61 @@ Cameras = Sequence[Hashable] | NDArray[np.generic] | Tensor | None
 
 @dataclass(frozen=True, eq=False)
 class RankingSides:
-    """Who and where: identities and camera numbers of both sides (None without cameras), and excluded pairs."""
+    """Who is looked for among whom; made by `RankingSides.of`, which checks it.
+
+    Args:
+        query_ids: (Q,) the identity of each query.
+        gallery_ids: (G,) the identity of each gallery image; -1 is nobody, and leaves the gallery.
+        cameras: The cameras of queries (Q,) and gallery (G,) as numbers, equal where the cameras are; None without.
+        excluded: (M, 2) pairs of a query and a gallery image that are skipped whatever the protocol says.
+
+    Example:
+        >>> sides = RankingSides.of([1, 2], [1, 1, 2], ["door", "yard"], ["yard", "door", "door"])
+        >>> sides.cameras
+        (array([0, 1]), array([1, 0, 0]))
+    """
 
     query_ids: NDArray[np.int64]
     gallery_ids: NDArray[np.int64]
     cameras: tuple[NDArray[np.int64], NDArray[np.int64]] | None
-    excluded: NDArray[np.int64]  # (M, 2)
+    excluded: NDArray[np.int64]
 
     @classmethod
     def of(
         cls,
-        shape: tuple[int, ...],
-        query: tuple[Tensor | ArrayLike, Cameras],
-        gallery: tuple[Tensor | ArrayLike, Cameras],
-        excluded: ArrayLike | None,
+        query_ids: Tensor | ArrayLike,
+        gallery_ids: Tensor | ArrayLike,
+        query_cameras: Cameras = None,
+        gallery_cameras: Cameras = None,
+        excluded: ArrayLike | None = None,
     ) -> "RankingSides":
-        """Check (identities, cameras) of both sides, and excluded pairs, against the shape (Q, G)."""
+        """Checks both sides and numbers their cameras.
+
+        Args:
+            query_ids: (Q,) integers.
+            gallery_ids: (G,) integers; -1 is nobody, and leaves the gallery.
+            query_cameras: (Q,) numbers or names, with None for an unknown camera, which equals no other. None in place
+                of all says that the data has no cameras.
+            gallery_cameras: (G,) numbers or names, with None for an unknown camera; None for data without cameras.
+            excluded: (M, 2) integers, pairs (query, gallery) that are skipped: the query's own crop, say.
+
+        Raises:
+            ValueError: A side is empty, identities are no integers, there are not as many cameras, or an excluded pair
+                does not exist.
+        """
         ids = []
-        for side, count, (values, cameras) in (("query", shape[0], query), ("gallery", shape[1], gallery)):
-            if not count:
-                raise ValueError(f"the {side} is empty, expected at least one image")
+        for side, values, cameras in (("query", query_ids, query_cameras), ("gallery", gallery_ids, gallery_cameras)):
             array = np.asarray(values.cpu() if isinstance(values, Tensor) else values)
-            if array.shape != (count,) or array.dtype.kind not in "iu":
+            if not array.size:
+                raise ValueError(f"the {side} is empty, expected at least one image")
+            if array.ndim != 1 or array.dtype.kind not in "iu":
+                raise ValueError(f"{side}_ids are {array.dtype} of shape {array.shape}, expected a row of integers")
+            if cameras is not None and len(cameras) != len(array):
                 raise ValueError(
-                    f"{side}_ids are {array.dtype} of shape {array.shape}, expected integers of shape ({count},)"
+                    f"{len(cameras)} {side} cameras for {len(array)} images, expected one per image or None"
                 )
-            if cameras is not None and len(cameras) != count:
-                raise ValueError(f"{len(cameras)} {side} cameras for {count} images, expected one per image or None")
             ids.append(array.astype(np.int64))
+        shape = len(ids[0]), len(ids[1])
         pairs = np.asarray([] if excluded is None else excluded)
         if not pairs.size:
             pairs = np.zeros((0, 2), dtype=np.int64)
@@ -51,7 +78,23 @@ class RankingSides:
             raise ValueError(f"excluded is {pairs.dtype} {pairs.shape}, expected integers (M, 2) of query and gallery")
         if ((pairs < 0) | (pairs >= shape)).any():
             raise ValueError(f"excluded names a pair outside of {shape[0]} queries and {shape[1]} gallery images")
-        return cls(ids[0], ids[1], _camera_numbers(query[1], gallery[1]), pairs.astype(np.int64))
+        return cls(ids[0], ids[1], _camera_numbers(query_cameras, gallery_cameras), pairs.astype(np.int64))
+
+    def require_counts(self, queries: int, gallery: int) -> None:
+        """Refuses embeddings or distances of another number of images.
+
+        Args:
+            queries: How many queries there are.
+            gallery: How many gallery images there are.
+
+        Raises:
+            ValueError: A side is empty, or its identities are more or fewer.
+        """
+        for side, ids, count in (("query", self.query_ids, queries), ("gallery", self.gallery_ids, gallery)):
+            if not count:
+                raise ValueError(f"the {side} is empty, expected at least one image")
+            if len(ids) != count:
+                raise ValueError(f"{side}_ids name {len(ids)} images, expected {count}: one identity for each image")
 
     def groups(self, protocol: Protocol) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """(queries, gallery columns) that are ranked together: columns skipped for all these queries are left out."""

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reid.ranking.ranks import stable_order
-from reid.ranking.stretches import Stretch
+from reid.ranking.ranks import Stretch, stable_order
 
 PAIRS_AT_ONCE = 512
 """Matches whose distributions are computed together; the state of so many stays in a core's cache."""

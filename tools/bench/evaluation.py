@@ -74,7 +74,7 @@ class Problem:
 
 
 class Sides(NamedTuple):
-    """The positional arguments of reid.ranking.metrics.rank_embeddings."""
+    """Both sides of a crop search: embeddings, and who they are through which camera."""
 
     query: NDArray[np.float32]
     gallery: NDArray[np.float32]
@@ -189,8 +189,9 @@ def plain_mean_ap(distance: NDArray[np.floating], sides: Sides) -> float:
 def _protocol(name: str) -> Callable[[Sides, int], float]:
     def work(sides: Sides, compared: int) -> float:
         from reid.ranking.metrics import rank_embeddings
+        from reid.ranking.sides import RankingSides
 
-        return rank_embeddings(*sides, protocol=name).mean_ap  # type: ignore[arg-type]
+        return rank_embeddings(*sides[:2], RankingSides.of(*sides[2:]), protocol=name).mean_ap  # type: ignore[arg-type]
 
     return work
 
@@ -205,8 +206,10 @@ def _rerank(sides: Sides, compared: int) -> float:
 def _expand(sides: Sides, compared: int) -> float:
     from reid.ranking.expansion import expand_queries
     from reid.ranking.metrics import rank_embeddings
+    from reid.ranking.sides import RankingSides
 
-    return rank_embeddings(expand_queries(sides.query, sides.gallery), *sides[1:]).mean_ap
+    expanded = expand_queries(sides.query, sides.gallery)
+    return rank_embeddings(expanded, sides.gallery, RankingSides.of(*sides[2:])).mean_ap
 
 
 def _plain(sides: Sides, compared: int) -> float:

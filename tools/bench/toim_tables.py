@@ -125,7 +125,7 @@ def tricks_recipe(scale: Scale, *, toim: bool = False) -> Recipe:
     )  # fmt: skip
     losses = LossConfig(
         sphere=0.0, softmax=1.0, softmax_deviation=1e-3, label_smoothing=0.1, triplet=1.0, center=5e-4,
-        metric_on="pooled",
+        metric_on="features",
     )  # fmt: skip
     epochs = scale.tricks_epochs
     training = CropTrainingConfig(

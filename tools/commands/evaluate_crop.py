@@ -177,8 +177,9 @@ def _further(
     seconds: dict[str, float],
 ) -> "list[ProtocolResult]":
     """The rows beside the protocols, all by the Market-1501 protocol."""
+    from reid.crops.splits import multi_query
     from reid.ranking.expansion import expand_queries
-    from reid.ranking.protocols import MARKET, multi_query
+    from reid.ranking.protocols import MARKET
     from reid.ranking.rerank import k_reciprocal
 
     results = []

@@ -16,7 +16,7 @@ from datasets.transforms import CropAugmentation, CropTransform
 from reid.crops.evaluation_log import PeriodicEvaluation
 from reid.crops.loader import TrainingCrops, load_crop_batches, placed
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
-from reid.crops.splits import crop_features, embed_crops, identical_crops
+from reid.crops.splits import crop_features, embed_crops
 from reid.crops.start import resumed_crop_model, start_crop_model
 from reid.crops.training import CropTrainer, CropTrainingConfig
 from reid.losses.criterion import LossConfig
@@ -247,11 +247,6 @@ def test_starting_weights_must_fit(tmp_path: Path) -> None:
 def test_wrong_recipes_are_named(changes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"expected|nothing to compare"):
         dataclasses.replace(CONFIG, **changes)
-
-
-def test_identical_crops_are_pairs_of_one_name(samples: list[CropSample]) -> None:
-    pairs = identical_crops(samples[3:5], [samples[4], samples[0], samples[4], samples[3]])
-    assert pairs.tolist() == [[0, 3], [1, 0], [1, 2]]
 
 
 def test_parts_without_anything_to_compare_are_named(tmp_path: Path, samples: list[CropSample]) -> None:

@@ -38,7 +38,7 @@ def test_the_networks_of_the_papers(network: str, layers: list[str], dimension: 
     assert kinds(model) == layers
     assert model.embedding_dim == dimension
     features = model(torch.rand(2, 3, 32, 16))
-    assert features.pooled.shape == (2, 512)
+    assert features.features.shape == (2, 512)
     assert features.embedding.shape == (2, dimension)
     assert features.embedding.dtype == torch.float32
 

@@ -12,7 +12,8 @@ from pytorch_metric_learning.reducers import MeanReducer
 from torch import Tensor, nn
 
 from datasets.samples import BACKGROUND, UNLABELLED
-from reid.losses.metric import CenterLoss, SoftmaxLoss, TripletLoss
+from reid.losses.classifiers import SoftmaxLoss
+from reid.losses.metric import CenterLoss, TripletLoss
 
 PEOPLE = torch.tensor([0, 3, UNLABELLED, 3, BACKGROUND, 3, 0, 1, 2, 2])
 MARGINS = [0.3, 0.0, None]

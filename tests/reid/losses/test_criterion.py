@@ -13,22 +13,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from datasets.samples import UNLABELLED
-from reid.crops.sphere_reid import CropFeatures
+from reid.features import PersonFeatures
 from reid.losses import OIMLoss, SphereLoss, TOIMLoss
+from reid.losses.classifiers import SoftmaxLoss
 from reid.losses.criterion import LOSSES, IdentityCriterion, LossConfig
-from reid.losses.metric import CenterLoss, SoftmaxLoss, TripletLoss
+from reid.losses.metric import CenterLoss, TripletLoss
 
 EVERYTHING = LossConfig(sphere=1, softmax=0.5, oim=2, triplet=1, toim=3, center=0.0005)
 BAG_OF_TRICKS = LossConfig(
-    sphere=0, softmax=1, label_smoothing=0.1, triplet=1, center=0.0005, metric_on="pooled", triplet_margin=0.3
+    sphere=0, softmax=1, label_smoothing=0.1, triplet=1, center=0.0005, metric_on="features", triplet_margin=0.3
 )
 PEOPLE = torch.tensor([0, 3, UNLABELLED, 3, 0, 1, 1, 2, 2])
 CAMERAS = torch.tensor([0, 1, 2, 2, 1, 0, 1, 2, 2])
 
 
-def features(seed: int, rows: int = 9) -> CropFeatures:
+def features(seed: int, rows: int = 9) -> PersonFeatures:
     generator = torch.Generator().manual_seed(seed)
-    return CropFeatures(
+    return PersonFeatures(
         torch.randn(rows, 12, generator=generator, requires_grad=True),
         torch.randn(rows, 8, generator=generator, requires_grad=True),
     )
@@ -62,11 +63,11 @@ def test_losses_of_weight_zero_are_not_there() -> None:
     assert list(criterion.state_dict()) == ["losses.sphere.weight"]
 
 
-@pytest.mark.parametrize("metric_on", ["embedding", "pooled"])
+@pytest.mark.parametrize("metric_on", ["embedding", "features"])
 def test_each_loss_acts_on_its_rows(metric_on: str) -> None:
     config = dataclasses.replace(EVERYTHING, metric_on=metric_on, label_smoothing=0.1, softmax_bias=True)
     criterion = build(config)
-    dim = 12 if metric_on == "pooled" else 8
+    dim = 12 if metric_on == "features" else 8
     alone = {
         "sphere": SphereLoss(8, 4, label_smoothing=0.1),
         "softmax": SoftmaxLoss(8, 4, bias=True, label_smoothing=0.1),
@@ -78,38 +79,38 @@ def test_each_loss_acts_on_its_rows(metric_on: str) -> None:
     for name, loss in alone.items():
         loss.load_state_dict(criterion.losses[name].state_dict())
     for step in range(3):
-        pooled, embedding = features(step)
-        metric = pooled if metric_on == "pooled" else embedding
+        before, embedding = features(step)
+        metric = before if metric_on == "features" else embedding
         rows = dict.fromkeys(("triplet", "center"), metric) | dict.fromkeys(("sphere", "softmax"), embedding)
         rows |= {"oim": functional.normalize(embedding), "toim": functional.normalize(metric)}
-        losses = criterion(CropFeatures(pooled, embedding), PEOPLE, CAMERAS)
+        losses = criterion(PersonFeatures(before, embedding), PEOPLE, CAMERAS)
         for name, loss in alone.items():
             torch.testing.assert_close(losses[f"loss_{name}"], loss(rows[name], PEOPLE))
-        criterion.update(CropFeatures(pooled, embedding), PEOPLE, CAMERAS)
+        criterion.update(PersonFeatures(before, embedding), PEOPLE, CAMERAS)
         alone["oim"].update(rows["oim"], PEOPLE)
         alone["center"].update(metric, PEOPLE)
         alone["toim"].update(rows["toim"], PEOPLE, CAMERAS)
 
 
-def test_bag_of_tricks_trains_neck_and_pooled_features_by_different_losses() -> None:
-    pooled, embedding = features(0)
-    losses = build(BAG_OF_TRICKS)(CropFeatures(pooled, embedding), PEOPLE, CAMERAS)
+def test_bag_of_tricks_trains_neck_and_the_features_before_it_by_different_losses() -> None:
+    before, embedding = features(0)
+    losses = build(BAG_OF_TRICKS)(PersonFeatures(before, embedding), PEOPLE, CAMERAS)
     assert tuple(losses) == ("loss", "loss_softmax", "loss_triplet", "loss_center")
-    for name, acts_on_pooled in (("loss_softmax", False), ("loss_triplet", True), ("loss_center", True)):
-        gradients = torch.autograd.grad(losses[name], [pooled, embedding], allow_unused=True, retain_graph=True)
-        assert [gradient is not None for gradient in gradients] == [acts_on_pooled, not acts_on_pooled]
+    for name, acts_before_neck in (("loss_softmax", False), ("loss_triplet", True), ("loss_center", True)):
+        gradients = torch.autograd.grad(losses[name], [before, embedding], allow_unused=True, retain_graph=True)
+        assert [gradient is not None for gradient in gradients] == [acts_before_neck, not acts_before_neck]
 
 
 def test_rows_are_brought_to_unit_length_where_the_config_says_so() -> None:
-    pooled, embedding = features(0)
-    twice = CropFeatures(2 * pooled, 2 * embedding)
+    before, embedding = features(0)
+    twice = PersonFeatures(2 * before, 2 * embedding)
     for name, by_default, option in (("triplet", False, "triplet_unit_length"), ("toim", True, "toim_unit_length")):
         for unit in (False, True):
             config = LossConfig(**{"sphere": 0, name: 1, option: unit})
             assert getattr(LossConfig(), option) == by_default
             criterion = build(config)
             criterion.update(features(1), PEOPLE, CAMERAS)
-            once = criterion(CropFeatures(pooled, embedding), PEOPLE, CAMERAS)["loss"]
+            once = criterion(PersonFeatures(before, embedding), PEOPLE, CAMERAS)["loss"]
             assert torch.isclose(once, criterion(twice, PEOPLE, CAMERAS)["loss"]) == unit
 
 
@@ -147,7 +148,7 @@ def test_checkpoint_resumes_exactly() -> None:
 def test_bfloat16_features_are_computed_with_in_float32() -> None:
     criterion = build(EVERYTHING)
     train(criterion, range(2))
-    half = CropFeatures(*(tensor.detach().bfloat16() for tensor in features(3)))
+    half = PersonFeatures(*(tensor.detach().bfloat16() for tensor in features(3)))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         losses = criterion(half, PEOPLE, CAMERAS)
         criterion.update(half, PEOPLE, CAMERAS)
@@ -158,14 +159,14 @@ def test_bfloat16_features_are_computed_with_in_float32() -> None:
 def test_pooled_table_is_filled_from_a_trained_model() -> None:
     criterion = build(dataclasses.replace(EVERYTHING, toim_negatives="pooled", toim_scale=5.0))
     assert criterion(features(0), PEOPLE, CAMERAS)["loss_toim"].item() == 0
-    criterion.initialise(features(1), PEOPLE, CAMERAS)
+    criterion.initialize(features(1), PEOPLE, CAMERAS)
     toim = criterion.losses["toim"]
     assert isinstance(toim, TOIMLoss)
     expected = functional.normalize(features(1).embedding[7:9]).mean(dim=0)  # person 2, both by camera 2
     torch.testing.assert_close(toim.pooled[2, 2], expected)
     assert criterion(features(0), PEOPLE, CAMERAS)["loss_toim"].item() > 0
     with pytest.raises(ValueError, match=r"toim is 0.*toim=1"):
-        build(LossConfig()).initialise(features(1), PEOPLE, CAMERAS)
+        build(LossConfig()).initialize(features(1), PEOPLE, CAMERAS)
 
 
 def test_config_is_filled_by_a_command_line() -> None:
@@ -175,11 +176,11 @@ def test_config_is_filled_by_a_command_line() -> None:
         "--losses.sphere=0",
         "--losses.toim=1",
         "--losses.toim_negatives=pooled",
-        "--losses.metric_on=pooled",
+        "--losses.metric_on=features",
         "--losses.triplet_margin=null",
     ]
     parsed = parser.parse_args(arguments).losses
-    expected = LossConfig(sphere=0, toim=1, toim_negatives="pooled", metric_on="pooled", triplet_margin=None)
+    expected = LossConfig(sphere=0, toim=1, toim_negatives="pooled", metric_on="features", triplet_margin=None)
     assert LossConfig(**parsed.as_dict()) == expected
 
 
@@ -189,7 +190,7 @@ def test_config_is_filled_by_a_command_line() -> None:
         ({"sphere": -1.0}, "weight of sphere is -1"),
         ({"center": float("nan")}, "weight of center is nan"),
         ({"toim": float("inf")}, "weight of toim is inf"),
-        ({"metric_on": "neck"}, "'neck', expected 'embedding' or 'pooled'"),
+        ({"metric_on": "neck"}, "'neck', expected 'embedding' or 'features'"),
         ({"toim_scale": -3.0}, "toim_scale is -3.0, expected a number above 0"),
         ({"softmax_deviation": -1.0}, "softmax_deviation is -1.0, expected a number above 0"),
         ({"label_smoothing": 7.0}, "label_smoothing is 7.0, expected 0 to 1"),
@@ -206,7 +207,7 @@ def test_impossible_configs_are_refused(arguments: dict[str, object], complaint:
 def test_a_criterion_without_losses_moves_nothing() -> None:
     criterion = IdentityCriterion(LossConfig(sphere=0), embedding_dim=4, feature_dim=4, identities=2)
     embedding = torch.randn(3, 4, requires_grad=True)
-    parts = criterion(CropFeatures(embedding, embedding), torch.tensor([0, 1, -1]))
+    parts = criterion(PersonFeatures(embedding, embedding), torch.tensor([0, 1, -1]))
     parts["loss"].backward()
     assert criterion.names == tuple(parts) == ("loss",)
     assert embedding.grad is not None
@@ -218,18 +219,18 @@ import sys
 from datetime import timedelta
 import torch
 import torch.distributed as distributed
+from reid.features import PersonFeatures
 from reid.losses.criterion import IdentityCriterion, LossConfig
-from reid.crops.sphere_reid import CropFeatures
 rank = int(sys.argv[1])
 distributed.init_process_group("gloo", f"file://{sys.argv[2]}/meet", timedelta(seconds=300), 2, rank)
 torch.manual_seed(0)
 config = LossConfig(sphere=1, softmax=0.5, oim=2, triplet=1, toim=3, center=0.0005)
 criterion = IdentityCriterion(config, embedding_dim=8, feature_dim=12, identities=4, cameras=3)
 batches = torch.load(f"{sys.argv[2]}/batches.pt", weights_only=True)
-for step, (pooled, embedding, people, cameras) in enumerate(batches):
+for step, (before, embedding, people, cameras) in enumerate(batches):
     # Shares of unequal length, and in the last step none at all for the first process.
     mine = [slice(0, 4), slice(4, 9)][rank] if step < 2 else [slice(0, 0), slice(0, 9)][rank]
-    criterion.update(CropFeatures(pooled[mine], embedding[mine]), people[mine], cameras[mine])
+    criterion.update(PersonFeatures(before[mine], embedding[mine]), people[mine], cameras[mine])
 torch.save(criterion.state_dict(), f"{sys.argv[2]}/{rank}.pt")
 distributed.destroy_process_group()
 """
@@ -250,8 +251,8 @@ def test_processes_of_one_run_remember_the_same(tmp_path: Path, repository: Path
             process.kill()
     torch.manual_seed(0)
     alone = build(EVERYTHING)
-    for pooled, embedding, people, cameras in batches:
-        alone.update(CropFeatures(pooled, embedding), people, cameras)
+    for before, embedding, people, cameras in batches:
+        alone.update(PersonFeatures(before, embedding), people, cameras)
     for rank in range(2):
         state = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert all(torch.equal(value, state[name]) for name, value in alone.state_dict().items())

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from datasets.samples import BACKGROUND, UNLABELLED
-from reid.losses.rows import labelled_rows, occurrence_rank, split_by_occurrence, unit_rows
+from reid.losses.rows import labelled_rows, occurrence_rank, split_by_occurrence, to_unit_length
 
 
 def test_occurrence_rank_counts_earlier_equals() -> None:
@@ -41,12 +41,12 @@ def test_labelled_rows_keep_their_graph_and_their_precision() -> None:
         assert embeddings.grad.any(dim=1).tolist() == [True, False, False, True]
 
 
-def test_unit_rows_equal_those_of_torch_but_for_zeros() -> None:
+def test_unit_length_rows_equal_those_of_torch_but_for_zeros() -> None:
     rows = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
-    torch.testing.assert_close(unit_rows(rows), functional.normalize(rows))
-    assert torch.autograd.gradcheck(unit_rows, (rows,))
+    torch.testing.assert_close(to_unit_length(rows), functional.normalize(rows))
+    assert torch.autograd.gradcheck(to_unit_length, (rows,))
     zeros = torch.zeros(2, 3, requires_grad=True)
-    unit = unit_rows(zeros)
+    unit = to_unit_length(zeros)
     unit.sum().backward()
     assert zeros.grad is not None
     assert not unit.any()
@@ -54,6 +54,6 @@ def test_unit_rows_equal_those_of_torch_but_for_zeros() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_unit_rows_of_half_precision_have_unit_length(dtype: torch.dtype) -> None:
-    lengths = unit_rows(torch.randn(4, 300).to(dtype)).norm(dim=1)
+def test_rows_of_half_precision_have_unit_length(dtype: torch.dtype) -> None:
+    lengths = to_unit_length(torch.randn(4, 300).to(dtype)).norm(dim=1)
     torch.testing.assert_close(lengths, torch.ones(4))

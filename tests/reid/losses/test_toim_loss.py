@@ -297,7 +297,7 @@ def test_initialise_takes_the_mean_of_each_slot_and_forgets_the_rest() -> None:
     criterion = trained(unlabelled_queue=3)
     embeddings, people, cameras = batch(7, rows=30)
     embeddings[4] = torch.inf
-    criterion.initialise(embeddings, people, cameras)
+    criterion.initialize(embeddings, people, cameras)
     for person, camera in itertools.product(range(5), range(3)):
         rows = [i for i in range(30) if people[i] == person and cameras[i] == camera and i != 4]
         mean = embeddings[rows].mean(dim=0) if rows else torch.zeros(8)
@@ -323,7 +323,7 @@ def test_data_without_cameras_has_one() -> None:
 def test_wrong_cameras_are_named_with_the_remedy() -> None:
     criterion = TOIMLoss(8, 5, 3)
     embeddings, people = batch(0)[0][:2], torch.tensor([0, 1])
-    for call in (criterion.update, criterion.initialise):
+    for call in (criterion.update, criterion.initialize):
         with pytest.raises(ValueError, match=r"camera_index is None.*3 cameras.*cameras=1"):
             call(embeddings, people)
         for wrong in (3, -1):

@@ -8,8 +8,16 @@ import pytest
 import torch
 
 from datasets.samples import UNLABELLED, Camera, CropSample
-from reid.crops.splits import CropEmbeddings
-from reid.ranking.protocols import MARKET, PROTOCOLS, STRANGER, CropTask, evaluate_crops, multi_query, random_ranking
+from reid.crops.splits import CropEmbeddings, multi_query
+from reid.ranking.protocols import (
+    MARKET,
+    PROTOCOLS,
+    STRANGER,
+    CropTask,
+    chance_results,
+    evaluate_crops,
+    identical_crops,
+)
 from reid.ranking.rerank import k_reciprocal
 
 
@@ -151,23 +159,29 @@ def test_chance_gives_what_a_random_order_must_give() -> None:
     gallery = samples([1] * answers + [2] * (size - answers), [1] * size)
     task = CropTask.of(query, gallery)
     # Queries that share a gallery are not independent draws: average galleries too.
-    drawn = [random_ranking(task, seed=seed)[0].metrics for seed in range(12)]
+    drawn = [chance_results(task, seed=seed)[0].metrics for seed in range(12)]
     harmonic = np.sum(1 / np.arange(1, size + 1))
     expected = (harmonic + (answers - 1) / (size - 1) * (size - harmonic)) / size
     assert np.mean([one.mean_ap for one in drawn]) == pytest.approx(expected, rel=0.1)
     assert np.mean([one.cmc[0] for one in drawn]) == pytest.approx(answers / size, rel=0.2)
-    assert random_ranking(task, seed=5)[0].metrics.mean_ap == drawn[5].mean_ap
+    assert chance_results(task, seed=5)[0].metrics.mean_ap == drawn[5].mean_ap
 
 
 def test_multi_query_averages_a_persons_crops_in_a_camera() -> None:
     rng = np.random.default_rng(0)
     query = CropEmbeddings(samples([1, 2, 3], [0, 0, 0], "q"), torch.from_numpy(unit_rows(rng, 3)))
     crops = CropEmbeddings(samples([2, 1, 1, 1], [0, 0, 1, 0], "b"), torch.from_numpy(unit_rows(rng, 4)))
-    pooled = multi_query(query, crops)
+    together = multi_query(query, crops)
     mean = (crops.embeddings[1] + crops.embeddings[3]).numpy()
-    assert pooled[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
-    assert pooled[1] == pytest.approx(crops.embeddings[0].numpy(), abs=1e-6)
-    assert pooled[2] == pytest.approx(query.embeddings[2].numpy())  # nobody beside it
+    assert together[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+    assert together[1] == pytest.approx(crops.embeddings[0].numpy(), abs=1e-6)
+    assert together[2] == pytest.approx(query.embeddings[2].numpy())  # nobody beside it
+
+
+def test_identical_crops_are_pairs_of_one_name() -> None:
+    crops = samples([1] * 5, [0] * 5)
+    pairs = identical_crops(crops[3:5], [crops[4], crops[0], crops[4], crops[3]])
+    assert pairs.tolist() == [[0, 3], [1, 0], [1, 2]]
 
 
 def test_bad_input_is_one_line() -> None:
@@ -178,5 +192,5 @@ def test_bad_input_is_one_line() -> None:
     task, query, gallery = problem()
     with pytest.raises(ValueError, match="length 2"):
         evaluate_crops(task, 2 * query, gallery)
-    with pytest.raises(ValueError, match="expected integers of shape"):
+    with pytest.raises(ValueError, match="query_ids name"):
         task.rank(query[:-1], gallery, MARKET)

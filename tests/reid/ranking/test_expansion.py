@@ -1,11 +1,11 @@
-"""Query expansion and pooled queries against loops."""
+"""Query expansion and combined queries against loops."""
 
 import numpy as np
 import pytest
 import torch
 
 import reid.ranking.distances
-from reid.ranking.expansion import expand_both, expand_queries, pool_queries
+from reid.ranking.expansion import combine_queries, expand_both, expand_queries
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -61,25 +61,25 @@ def test_blocks_and_lengths_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(expand_queries(3 * query, 0.2 * gallery), whole, atol=1e-6)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max"])
-def test_pooled_queries_equal_a_loop(pooling: str) -> None:
+@pytest.mark.parametrize("combine", ["mean", "max"])
+def test_combined_queries_equal_a_loop(combine: str) -> None:
     rows = unit_rows(40, 6)
     random = np.random.default_rng(7)
     people, cameras = random.integers(0, 5, 40), random.integers(0, 3, 40)
-    pooled = pool_queries(rows, people, cameras, pooling=pooling)  # type: ignore[arg-type]
+    combined = combine_queries(rows, people, cameras, combine=combine)  # type: ignore[arg-type]
     keys = list(dict.fromkeys(zip(people.tolist(), cameras.tolist(), strict=True)))
-    assert list(zip(pooled.person_ids.tolist(), pooled.cameras, strict=True)) == keys
-    for embedding, (person, camera) in zip(pooled.embeddings, keys, strict=True):
+    assert list(zip(combined.person_ids.tolist(), combined.cameras, strict=True)) == keys
+    for embedding, (person, camera) in zip(combined.embeddings, keys, strict=True):
         chosen = rows[(people == person) & (cameras == camera)]
-        expected = chosen.mean(axis=0) if pooling == "mean" else chosen.max(axis=0)
+        expected = chosen.mean(axis=0) if combine == "mean" else chosen.max(axis=0)
         np.testing.assert_allclose(embedding, unit(expected), atol=1e-6)
 
 
-def test_queries_are_pooled_by_person_alone_where_cameras_are_missing() -> None:
-    pooled = pool_queries(torch.eye(4), [3, 1, 3, 1])
-    assert (pooled.person_ids.tolist(), pooled.cameras) == ([3, 1], [None, None])
-    np.testing.assert_allclose(pooled.embeddings[0], [0.5**0.5, 0, 0.5**0.5, 0], atol=1e-7)
-    named = pool_queries(torch.eye(4), [3, 1, 3, 1], ["door", "door", "yard", "door"])
+def test_queries_are_combined_by_person_alone_where_cameras_are_missing() -> None:
+    combined = combine_queries(torch.eye(4), [3, 1, 3, 1])
+    assert (combined.person_ids.tolist(), combined.cameras) == ([3, 1], [None, None])
+    np.testing.assert_allclose(combined.embeddings[0], [0.5**0.5, 0, 0.5**0.5, 0], atol=1e-7)
+    named = combine_queries(torch.eye(4), [3, 1, 3, 1], ["door", "door", "yard", "door"])
     assert named.cameras == ["door", "door", "yard"]
 
 
@@ -89,9 +89,9 @@ def test_bad_input_is_named() -> None:
         for expand in (expand_queries, expand_both):
             with pytest.raises(ValueError, match="expected neighbors and rounds of at least 1"):
                 expand(rows, rows, **changes)  # type: ignore[operator]
-    with pytest.raises(ValueError, match="pooling is 'median', expected mean or max"):
-        pool_queries(rows, [1, 2, 3], pooling="median")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="combine is 'median', expected mean or max"):
+        combine_queries(rows, [1, 2, 3], combine="median")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"3 embeddings, \(2,\) person ids and 3 cameras"):
-        pool_queries(rows, [1, 2])
-    with pytest.raises(ValueError, match="no query images to pool"):
-        pool_queries(rows[:0], [])
+        combine_queries(rows, [1, 2])
+    with pytest.raises(ValueError, match="no query images to combine"):
+        combine_queries(rows[:0], [])

@@ -13,11 +13,11 @@ import torch
 from scipy.stats import binom
 
 import reid.ranking.distances
-import reid.ranking.stretches
+import reid.ranking.ranks
 from reid.ranking.metrics import RankMetrics, rank_embeddings, rank_metrics
-from reid.ranking.ranks import ranks_in_rows, stable_order
+from reid.ranking.ranks import ranks_in_rows, stable_order, up_to_farthest_match
+from reid.ranking.sides import RankingSides
 from reid.ranking.single_shot import poisson_binomial_cdf
-from reid.ranking.stretches import up_to_farthest_match
 
 PROTOCOLS = ("market1501", "cuhk03", "allshots")
 
@@ -104,7 +104,7 @@ def at_1_5_10_20(metrics: RankMetrics) -> np.ndarray:
 
 def test_market_figures_equal_public_evaluators(reference: tuple[list[np.ndarray], dict[str, Any]]) -> None:
     sides, figures = reference
-    metrics = rank_embeddings(*sides)
+    metrics = rank_embeddings(*sides[:2], RankingSides.of(*sides[2:]))
     for name in ("torchreid_market1501", "openreid_market1501", "fastreid_market1501"):
         assert metrics.mean_ap == pytest.approx(figures[name]["mAP"], abs=1e-7)
         np.testing.assert_allclose(at_1_5_10_20(metrics), figures[name]["cmc"], atol=1e-7)
@@ -115,11 +115,11 @@ def test_expected_cuhk03_curve_is_what_many_random_draws_approach(
     reference: tuple[list[np.ndarray], dict[str, Any]],
 ) -> None:
     sides, figures = reference
-    metrics = rank_embeddings(*sides, protocol="cuhk03")
+    metrics = rank_embeddings(*sides[:2], RankingSides.of(*sides[2:]), protocol="cuhk03")
     np.testing.assert_allclose(at_1_5_10_20(metrics), figures["openreid_cuhk03_600_draws"]["cmc"], atol=0.01)
     # The other public reading keeps strangers of the query's camera; it is expressed by excluding pairs.
     same = (sides[2][:, None] == sides[3]) & (sides[4][:, None] == sides[5])
-    metrics = rank_embeddings(*sides[:4], protocol="cuhk03", excluded=np.argwhere(same))
+    metrics = rank_embeddings(*sides[:2], RankingSides.of(*sides[2:4], excluded=np.argwhere(same)), protocol="cuhk03")
     np.testing.assert_allclose(at_1_5_10_20(metrics), figures["torchreid_cuhk03_600_draws"]["cmc"], atol=0.01)
 
 
@@ -227,11 +227,11 @@ def test_blocks_do_not_matter(protocol: Any, monkeypatch: pytest.MonkeyPatch) ->
         *(random.integers(0, 9, count) for count in (30, 90)),
         *(random.integers(0, 4, count) for count in (30, 90)),
     )
-    whole = rank_embeddings(query, gallery, *sides, protocol=protocol)
+    whole = rank_embeddings(query, gallery, RankingSides.of(*sides), protocol=protocol)
     distance = ((query[:, None] - gallery) ** 2).sum(axis=2)
     monkeypatch.setattr(reid.ranking.distances, "VALUES_AT_ONCE", 500)
     for metrics in (
-        rank_embeddings(torch.from_numpy(query), torch.from_numpy(gallery), *sides, protocol=protocol),
+        rank_embeddings(torch.from_numpy(query), torch.from_numpy(gallery), RankingSides.of(*sides), protocol=protocol),
         rank_metrics(distance, *sides, protocol=protocol),
     ):
         np.testing.assert_allclose(metrics.average_precisions, whole.average_precisions)
@@ -255,7 +255,7 @@ def test_cutting_rankings_behind_the_farthest_match_does_not_matter(
     excluded = np.argwhere(random.random(distance.shape) < 0.02)
     found = []
     for shares in ((), (2,), (64, 8), (100, 50, 20, 10, 5, 3)):
-        monkeypatch.setattr(reid.ranking.stretches, "SHARES", shares)
+        monkeypatch.setattr(reid.ranking.ranks, "SHARES", shares)
         found.append(rank_metrics(*problem, protocol=protocol, excluded=excluded))
     counts = {
         len(stretch.rows) for stretch in up_to_farthest_match(distance, (people[0][:, None] == people[1]).nonzero())
@@ -343,7 +343,7 @@ def test_embeddings_are_never_compared_all_at_once(monkeypatch: pytest.MonkeyPat
     ids = [random.integers(0, 400, count) for count in (800, 2000)]
     monkeypatch.setattr(reid.ranking.distances, "VALUES_AT_ONCE", 2**16)
     tracemalloc.start()
-    rank_embeddings(query, gallery, *ids)
+    rank_embeddings(query, gallery, RankingSides.of(*ids))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 800 * 2000 * 4 / 3
@@ -360,9 +360,10 @@ def test_embeddings_are_never_compared_all_at_once(monkeypatch: pytest.MonkeyPat
         ({"distance": np.array([[np.inf, 1, 2]])}, "NaN or infinity"),
         ({"distance": np.zeros((0, 3)), "query_ids": []}, "the query is empty"),
         ({"distance": np.zeros((1, 0)), "gallery_ids": []}, "the gallery is empty"),
-        ({"query_ids": [1, 2]}, r"query_ids are int64 of shape \(2,\), expected integers of shape \(1,\)"),
+        ({"query_ids": [1, 2]}, "query_ids name 2 images, expected 1"),
         ({"gallery_ids": [0.5, 1, 2]}, "gallery_ids are float64"),
         ({"query_cameras": [1], "gallery_cameras": [1]}, "1 gallery cameras for 3 images"),
+        ({"gallery_ids": [[1, 2, 3]]}, r"gallery_ids are int64 of shape \(1, 3\), expected a row of integers"),
         ({"excluded": [(0, 3)]}, "outside of 1 queries and 3 gallery images"),
         ({"excluded": [0, 1]}, "expected integers"),
         ({"protocol": "cuhk"}, "protocol is 'cuhk', expected one of market1501, cuhk03, allshots"),
@@ -381,8 +382,8 @@ def test_bad_input_is_named(changes: dict[str, Any], message: str) -> None:
 
 def test_embeddings_that_do_not_fit_are_named() -> None:
     with pytest.raises(ValueError, match="query embeddings are 3 wide, gallery embeddings 4"):
-        rank_embeddings(np.zeros((1, 3)), np.zeros((1, 4)), [1], [1])
+        rank_embeddings(np.zeros((1, 3)), np.zeros((1, 4)), RankingSides.of([1], [1]))
     with pytest.raises(ValueError, match="gallery embeddings hold NaN"):
-        rank_embeddings(np.zeros((1, 3)), np.full((1, 3), np.nan), [1], [1])
+        rank_embeddings(np.zeros((1, 3)), np.full((1, 3), np.nan), RankingSides.of([1], [1]))
     with pytest.raises(ValueError, match=r"query embeddings have shape \(3,\)"):
-        rank_embeddings(np.zeros(3), np.zeros((1, 3)), [1], [1])
+        rank_embeddings(np.zeros(3), np.zeros((1, 3)), RankingSides.of([1], [1]))
