@@ -55,8 +55,10 @@ AREAS: tuple[Area, ...] = (
     Area("reid/losses/oim.py", ("tests/reid/losses/test_oim_loss.py",)),
     Area("reid/losses/toim.py", ("tests/reid/losses/test_toim_loss.py",)),
     Area("reid/losses/memory.py", ("tests/reid/losses/test_memory.py", "tests/reid/losses/test_oim_loss.py")),
-    Area("reid/losses/sphere.py", ("tests/reid/losses/test_sphere_loss.py",)),
-    Area("reid/losses/classifiers.py", ("tests/reid/losses/test_classifiers_and_metric.py",)),
+    Area(
+        "reid/losses/classifiers.py",
+        ("tests/reid/losses/test_sphere_loss.py", "tests/reid/losses/test_classifiers_and_metric.py"),
+    ),
     Area("reid/losses/metric.py", ("tests/reid/losses/test_classifiers_and_metric.py",)),
     Area("reid/losses/rows.py", ("tests/reid/losses/test_rows.py", "tests/reid/losses/test_criterion.py")),
     Area("reid/losses/criterion.py", ("tests/reid/losses/test_criterion.py",)),
