@@ -14,15 +14,15 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from datasets.samples import Camera
 from detection.checkpoints import load_model
 from detection.detections import Detections
-from detection.joint import PersonSearchRCNN
+from detection.model import PersonModel
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
-from search.evaluation.splits import SearchModel, batches, picture_view
+from search.evaluation.splits import batches
 from search.gallery.description import (
     MIRROR_MARK,
     SecondStage,
@@ -31,15 +31,16 @@ from search.gallery.description import (
     require_tracklets,
     unmirrored,
 )
+from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
 from search.indexing import IndexSummary, index_source
-from search.models.detector_and_crops import CropPersonSearch
 from search.models.mirrored import MirroredModel
 from search.models.probes import as_tensor, box_probe
-from search.models.second_look import Cascade, embed_boxes
+from search.models.second_look import embed_boxes
 from search.query.calibration_files import StoredCalibrations, stored_calibrations
-from search.query.company import company_of
-from search.query.context import ContextSize
+from search.query.context import ContextSize, company_of
+from search.query.fusion import Ranking
+from search.query.rank import EmbeddedProbe, rank_sightings
 from search.query.results import RankedSightings
 from search.query.verdict import RankedBy
 from search.tracks.averaging import TrackletAveraging
@@ -53,10 +54,10 @@ class PersonSearch:
     Args:
         model: detects and embeds; it is put into evaluation mode and onto the device.
         second_stage: a crop model that embeds the same boxes again; its embeddings are stored beside, and `find` ranks
-            the best candidates anew by both (`search.models.second_look.Cascade`).
+            the best candidates anew by both (`search.models.second_look.Ranking`).
         batch_size: frames that go through the network together; more is faster on a GPU and takes memory.
         device: "auto" is the GPU when there is one.
-        model_fingerprint: names the weights in galleries; None computes it from a model of this project.
+        model_fingerprint: names the weights in galleries; None is the model's own `fingerprint()`.
         mirrored: average every embedding, of sightings and of probes, with that of the mirrored frame
             (`second_look`): it then matters less which way a person walks, and takes about half as long again.
             Galleries made so are marked, as their embeddings are not comparable with others.
@@ -65,12 +66,12 @@ class PersonSearch:
         calibrations: what `find` judges by (`search.query.calibration_files`); None gives no verdicts.
 
     Raises:
-        ValueError: the batch size is not positive, or a model of another class comes without a fingerprint.
+        ValueError: the batch size is not positive.
     """
 
     def __init__(
         self,
-        model: SearchModel,
+        model: PersonModel,
         *,
         second_stage: SphereReID | None = None,
         batch_size: int = 4,
@@ -82,19 +83,20 @@ class PersonSearch:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch size {batch_size}, expected at least 1")
-        if mirrored and isinstance(model, CropPersonSearch):
+        if mirrored and not model.sees_surroundings:
             raise ValueError("a crop model averages mirrored views by itself, whole frames need not be; leave it out")
+        where = default_device() if device == "auto" else torch.device(device)
         for network in (model, second_stage):
-            if isinstance(network, nn.Module):
-                network.to(default_device() if device == "auto" else torch.device(device)).eval()
+            if network is not None:
+                network.to(where).eval()
         self.model = model
         self.second_stage = second_stage
         self.batch_size = batch_size
         self.mirrored = mirrored
         self.tracklets = tracklets
-        self.seen_by: SearchModel = MirroredModel(model) if mirrored else model
+        self.seen_by: PersonModel = MirroredModel(model) if mirrored else model
         self.calibrations = calibrations
-        self.model_fingerprint = unmirrored(model_fingerprint or _fingerprint(model)) + (
+        self.model_fingerprint = unmirrored(model_fingerprint or model.fingerprint()) + (
             MIRROR_MARK if mirrored else ""
         )
         self._second: SecondStage | None = None
@@ -145,15 +147,13 @@ class PersonSearch:
         return gallery
 
     @torch.no_grad()
-    def detect(self, images: Sequence[Image], *, refined: bool = True) -> list[Detections]:
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
         """Everybody in each image, on the processor.
 
         Args:
             images: (H, W, 3) uint8 RGB each.
-            refined: False leaves out what `mirrored` adds, for who does it by himself (`second_look.refine`).
         """
-        model = self.seen_by if refined else self.model
-        return [one.to("cpu") for one in model.detect([as_tensor(image) for image in images])]
+        return [one.to("cpu") for one in self.seen_by.detect([as_tensor(image) for image in images])]
 
     def index(
         self,
@@ -244,7 +244,7 @@ class PersonSearch:
         """
         embeddings = [torch.zeros(0, self.model.embedding_dim)]
         for batch in batches(images, self.batch_size):
-            placed = [picture_view(self.model, image) for image in batch]
+            placed = [self.model.view(image) for image in batch]
             embeddings += self._embed(
                 [as_tensor(canvas) for canvas, _ in placed],
                 [torch.from_numpy(box)[None] for _, box in placed],
@@ -276,16 +276,9 @@ class PersonSearch:
         crop: Image | Sequence[Image] | None = None,
         frame: Image | None = None,
         box: ArrayLike | None = None,
-        limit: int = 50,
-        cameras: Camera | Sequence[Camera] | None = None,
-        after: float | None = None,
-        before: float | None = None,
-        minimum_score: float | None = None,
-        exclude_frame: str | None = None,
-        exclude_file: str | Path | None = None,
         combine: str = "mean",
-        cascade: Cascade | None = None,
-        context: ContextSize | None = None,
+        filters: Filters | None = None,
+        ranking: Ranking | None = None,
     ) -> RankedSightings:
         """Look for a person: by one or several pictures of the person, or by a box in a frame.
 
@@ -293,69 +286,49 @@ class PersonSearch:
         calibrated, the answer says whether the person is there (`RankedSightings.verdict`).
 
         Args:
-            gallery: made with this model, and with its second stage where there is one.
-            crop: (H, W, 3) uint8 RGB showing the person alone, or several of the same person.
-            frame: a whole frame, with `box`.
+            gallery: The gallery, made with this model, and with its second stage where there is one.
+            crop: One picture (H, W, 3) uint8 RGB that shows the person alone, or several of the same person.
+            frame: A whole frame (H, W, 3) uint8 RGB; `box` says where the person is in it.
             box: x1, y1, x2, y2 in the frame's pixels.
-            limit: as the arguments below, see `Gallery.search`.
-            cameras: only these cameras.
-            after: only from this time on, seconds.
-            before: only earlier than this time.
-            minimum_score: only sightings at least this similar.
-            exclude_frame: leave out frames of this name.
-            exclude_file: leave out the frames read from this image file, the probe's own, say.
-            combine: how several crops count, "mean" or "max".
-            cascade: weight and candidates of the second stage, re-ranking, class weighting.
-            context: also match the people beside `box` in `frame` (`query.context`), which re-ranking does without.
+            combine: How several pictures count, "mean" or "max", see `EmbeddedProbe`.
+            filters: Which sightings may answer, and how many; None is `Filters()`.
+            ranking: How similarities are made and answers ordered; None is `Ranking()`.
 
         Raises:
-            ValueError: not exactly one kind of probe, context of a crop or with re-ranking, a box outside the frame,
-                or a gallery of another model or second stage.
+            ValueError: There is not exactly one kind of probe, context is asked for with a crop, the box lies outside
+                the frame, or the gallery is of another model or second stage.
         """
+        ranking = ranking or Ranking()
         self._require_own(gallery, reading=True)
         if (crop is None) == (frame is None) or (frame is None) != (box is None):
             raise ValueError("a probe is either a crop, or a frame and a box in it; give exactly one of the two")
-        if context is not None and frame is None:
+        if ranking.context and frame is None:
             raise ValueError("nobody is beside a person in a crop; for context matching give a frame and a box in it")
         second, company = None, None
         if frame is not None and box is not None:
             probe = self.embed_box(frame, box)[None]
             if self.second_stage is not None:
                 second = embed_boxes(self.second_stage, [frame], [torch.from_numpy(box_probe(frame, box))[None]])[0]
-            if context is not None:
+            if ranking.context:
                 (found,) = self.detect([frame])
-                company = company_of(frame, box, found, (probe, second), context, self.second_stage)
+                company = company_of(frame, box, found, (probe, second), ContextSize(), self.second_stage)
         else:
             crops = [crop] if isinstance(crop, np.ndarray) else list(crop or [])
             probe = self.embed_crops(crops)
             if self.second_stage is not None:
                 second = self.second_stage.embed(crops)
-        cascade = cascade or Cascade()
-        answer = gallery.search(
-            probe,
-            second_embeddings=second,
-            cascade=cascade,
-            limit=limit,
-            cameras=cameras,
-            after=after,
-            before=before,
-            minimum_score=minimum_score,
-            exclude_frame=exclude_frame,
-            exclude_file=exclude_file,
-            combine=combine,
-            company=company,
-        )
+        answer = rank_sightings(gallery, EmbeddedProbe(probe, second, combine, company), filters, ranking)
         if self.calibrations is None:
             return answer
         blend = gallery.description.tracklet_blend
         by = self.ranked_by(
-            cascade.second_weight,
+            ranking.second_weight,
             gallery.model_fingerprint,
             tracklet_blend=blend,
-            class_weighted=cascade.class_weighted,
+            class_weighted=ranking.class_weighted,
         )
         # A crop model sees a box in a frame and its crop alike.
-        kind = None if isinstance(self.model, CropPersonSearch) else "box" if crop is None else "crop"
+        kind = None if not self.model.sees_surroundings else "box" if crop is None else "crop"
         return self.calibrations.judged(answer, by, probe_kind=kind, pictures=len(probe), combine=combine)
 
     def ranked_by(
@@ -385,9 +358,3 @@ class PersonSearch:
         require_second_stage(gallery.path, gallery.description, self._second, optional=reading)
         if not reading:
             require_tracklets(gallery.path, gallery.description, self._tracklet_blend)
-
-
-def _fingerprint(model: SearchModel) -> str:
-    if isinstance(model, PersonSearchRCNN | CropPersonSearch):
-        return model.fingerprint()
-    raise ValueError(f"a {type(model).__name__} has no known fingerprint; give model_fingerprint")

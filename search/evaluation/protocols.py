@@ -21,8 +21,8 @@ from search.evaluation.stacking import (
     stack_detections,
     stack_queries,
 )
-from search.models.second_look import reranked
-from search.query.context import refine_by_context
+from search.query.context import match_by_context
+from search.query.fusion import reranked
 
 CHUNK_ELEMENTS = 2**22
 """Similarities held at once; bounds the memory of an evaluation to some hundred megabytes."""
@@ -101,14 +101,14 @@ def evaluate_search(
     embeddings = stack.embeddings
     assert embeddings is not None
 
-    def refine(similarities: NDArray[np.float32], first_query: int) -> None:
+    def in_context(similarities: NDArray[np.float32], first_query: int) -> None:
         for row, companions in enumerate(people[first_query : first_query + len(similarities)]):
             if companions is not None:
-                refine_by_context(
+                match_by_context(
                     similarities[row], companions, embeddings, stack.offsets, stack.frame_of, context_gallery
                 )
 
-    return _evaluate(stack, queries, lambda chunk: _products(features[chunk], embeddings), refine)
+    return _evaluate(stack, queries, lambda chunk: _products(features[chunk], embeddings), in_context)
 
 
 def evaluate_reranked(
@@ -215,7 +215,7 @@ def _evaluate(
     stack: StackedDetections,
     queries: Sequence[Query],
     similarities: Similarities,
-    refine: Callable[[NDArray[np.float32], int], None] | None,
+    in_context: Callable[[NDArray[np.float32], int], None] | None,
 ) -> SearchMetrics:
     """The protocol over any source of similarities, some queries at a time."""
     frames = FrameLookup(stack)
@@ -227,8 +227,8 @@ def _evaluate(
         stacked = stack_queries(queries[chunk], stack, frames)
         values = similarities(chunk)
         values[~stacked.allowed] = -np.inf
-        if refine is not None:
-            refine(values, start)
+        if in_context is not None:
+            in_context(values, start)
         precision, rank = _score(values, stacked)
         precisions.append(precision)
         ranks.append(rank)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,29 +14,15 @@ from torch import Tensor
 from datasets.ahead import mapped_ahead
 from datasets.images import ImageError, read_image
 from datasets.samples import FrameSample, Query
-from detection.canvas import on_canvas
 from detection.detections import Detections
+from detection.model import PersonModel
 from reid.crops.sphere_reid import SphereReID
-from search.models.detector_and_crops import CropPersonSearch
-from search.models.probes import as_tensor, box_probe, whole_picture
+from search.models.probes import as_tensor, box_probe
 from search.models.second_look import embed_boxes
+from search.query.context import people_beside
 
 Item = TypeVar("Item")
 OnProgress = Callable[[int, int], None]
-
-
-class SearchModel(Protocol):
-    """What searching needs of a model; `PersonSearchRCNN` and `CropPersonSearch` have it."""
-
-    @property
-    def embedding_dim(self) -> int:
-        """Length D of an embedding."""
-
-    def detect(self, images: list[Tensor]) -> list[Detections]:
-        """Everybody in each image [3, H, W] in [0, 1]."""
-
-    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
-        """(N_i, D) unit embeddings of boxes (N_i, 4)."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +55,8 @@ class QueryEmbeddings:
     failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
 
-def picture_view(model: SearchModel, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """How a model is shown a picture (H, W, 3) of one person: a frame, and the person's box (4,) in it.
-
-    A joint model knows people in frames, so the picture stands on a canvas; a crop model takes it as it is.
-
-    Raises:
-        ValueError: the picture has no pixel, or is no RGB picture.
-    """
-    return whole_picture(image) if isinstance(model, CropPersonSearch) else on_canvas(image)
-
-
 def detect_split(
-    model: SearchModel,
+    model: PersonModel,
     samples: Sequence[FrameSample],
     *,
     second_stage: SphereReID | None = None,
@@ -125,7 +100,7 @@ def detect_split(
 
 
 def embed_queries(
-    model: SearchModel,
+    model: PersonModel,
     queries: Sequence[Query],
     samples: Sequence[FrameSample],
     *,
@@ -208,15 +183,8 @@ def query_context(
     return context
 
 
-def people_beside(box: Tensor, found: Detections, *, overlap: float = 0.5, score_threshold: float = 0.5) -> Detections:
-    """The detections of a frame that are not the person of a box (1, 4), best first; arguments as `query_context`."""
-    from torchvision.ops import box_iou
-
-    return found[(box_iou(box, found.boxes)[0] <= overlap) & (found.scores >= score_threshold)]
-
-
 def _probe(
-    model: SearchModel,
+    model: PersonModel,
     queries: Sequence[Query],
     rows: Sequence[int],
     paths: Mapping[str, Path],
@@ -233,7 +201,7 @@ def _probe(
         failed.update({row: (_query_name(query), error.reason) for row, query in zip(rows, queries, strict=True)})
         return None
     if first.crop is not None:
-        image, box = picture_view(model, image)
+        image, box = model.view(image)
         return list(rows), as_tensor(image), torch.as_tensor(box).reshape(1, 4)
     boxes: dict[int, NDArray[np.float32]] = {}
     for row, query in zip(rows, queries, strict=True):

@@ -12,8 +12,8 @@ from datasets.samples import FrameSample, Query
 from detection.detections import Detections
 from search.evaluation.protocols import SearchMetrics, evaluate_reranked, evaluate_search
 from search.evaluation.splits import query_context
-from search.models.second_look import SECOND_WEIGHT, Cascade, fused
 from search.query.context import ContextSize
+from search.query.fusion import SECOND_WEIGHT, Ranking, fused
 from search.tracks.tracker import TrackerSettings, TrackIds
 from search.tracks.tracklets import averaged, track_frames
 
@@ -68,7 +68,7 @@ def link_sightings(
 def compare_stages(
     looks: Sequence[Look],
     queries: Sequence[Query],
-    cascade: Cascade,
+    cascade: Ranking,
     *,
     score_threshold: float = 0.5,
     ignore: Mapping[str, NDArray[np.float32]] | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.files import write_whole
-from search.query.results import Cutout
+from search.gallery.sightings import Cutout
 
 CUTOUT_SIDE = 192
 """Longest side of a stored cut-out in pixels: about 5 KB, enough to recognise a person on a page."""
@@ -40,22 +40,6 @@ def encode_jpeg(image: NDArray[np.uint8], *, longest_side: int | None = None, qu
     if not done:
         raise ValueError(f"picture of {width} x {height} pixels could not be written as JPEG")
     return encoded.tobytes()
-
-
-def cut_out(image: NDArray[np.uint8], box: Sequence[float] | NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The pixels of a box, its part outside the picture cut off; every touched pixel counts.
-
-    Args:
-        image: (H, W, 3).
-        box: xyxy pixels.
-
-    Returns:
-        (h, w, 3), a view; h or w is 0 where the box lies outside.
-    """
-    height, width = image.shape[:2]
-    left, top = (max(0, int(np.floor(value))) for value in box[:2])
-    right, bottom = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
-    return image[top : max(top, bottom), left : max(left, right)]
 
 
 class CutoutStore:

@@ -1,14 +1,17 @@
-"""The filters of a gallery as SQL conditions, and the refusal of those that nothing could ever pass."""
+"""Which sightings may answer: the filters as a value and as SQL, and the refusal of those that nothing could pass."""
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow.compute as pc
 
 from datasets.samples import Camera
-from search.query.results import display_time, is_clock_time
+from search.gallery.sightings import display_time, is_clock_time
+from search.models.embedded_by import known_fields
 
 
 def quoted(text: str) -> str:
@@ -24,11 +27,95 @@ def frames_sql(names_by_source: Mapping[str, Iterable[str]]) -> str:
     )
 
 
-def as_camera_names(cameras: Camera | Sequence[Camera] | None) -> tuple[str, ...] | None:
-    """Cameras as a gallery stores them, strings; a single one is a list of one, None stays None."""
-    if cameras is None:
-        return None
-    return tuple(map(str, [cameras] if isinstance(cameras, int | str) else cameras))
+@dataclass(frozen=True)
+class Filters:
+    """Which sightings may answer a search, and how many at most.
+
+    >>> Filters(cameras=4).cameras
+    ('4',)
+    >>> Filters(after=20, before=10)
+    Traceback (most recent call last):
+    ValueError: after 20 is not earlier than before 10; nothing can lie between: exchange them
+
+    Args:
+        cameras: Only sightings of these cameras, one or several; None is all, also sightings of unknown camera.
+        after: Only sightings from this time on, in seconds as in `Frame.timestamp`. With a time filter sightings of
+            unknown time are left out.
+        before: Only sightings earlier than this time, in seconds.
+        minimum_similarity: Only sightings at least this similar to the probe; raising it gives fewer and surer answers.
+            Where re-ranking or context gives a sighting another score, that score must reach it.
+        limit: At most this many sightings, 1 or more.
+        exclude_frame: Leave out frames of this name, the probe's own for example.
+        exclude_source: Leave out `exclude_frame` only where it belongs to this source; None means every source.
+        exclude_file: Leave out the frames that were read from this image file, whatever their names.
+
+    Raises:
+        ValueError: The filter names no camera, a time is not finite, no time lies between both times, or the limit is
+            below 1.
+    """
+
+    cameras: Camera | Sequence[Camera] | None = None
+    after: float | None = None
+    before: float | None = None
+    minimum_similarity: float | None = None
+    limit: int = 20
+    exclude_frame: str | None = None
+    exclude_source: str | None = None
+    exclude_file: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.cameras is not None:
+            given = [self.cameras] if isinstance(self.cameras, int | str) else self.cameras
+            object.__setattr__(self, "cameras", tuple(map(str, given)))
+        if self.limit < 1:
+            raise ValueError(f"limit {self.limit}, expected at least 1")
+        if self.camera_names == ():
+            raise ValueError("the filter names no camera; name at least one, or leave it out to search all")
+        for name in ("after", "before", "minimum_similarity"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name} is {value}, expected a finite number")
+        if self.after is not None and self.before is not None and self.after >= self.before:
+            raise ValueError(
+                f"after {self.after} is not earlier than before {self.before}; nothing can lie between: exchange them"
+            )
+
+    @property
+    def camera_names(self) -> tuple[str, ...] | None:
+        """The cameras as a gallery stores them, None for all."""
+        return None if self.cameras is None else tuple(map(str, self.cameras))  # type: ignore[arg-type]
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The times that are asked for, none to two of them."""
+        return tuple(time for time in (self.after, self.before) if time is not None)
+
+    def words(self) -> list[str]:
+        """What is asked for, as people write it: "cameras 1, 4", "after 2024-05-01T08:30:00Z", "limit 20"."""
+        asked = {
+            "cameras": None if self.camera_names is None else ", ".join(self.camera_names),
+            "after": None if self.after is None else display_time(self.after),
+            "before": None if self.before is None else display_time(self.before),
+            "minimum similarity": self.minimum_similarity,
+            "limit": self.limit,
+        }
+        return [f"{name} {value}" for name, value in asked.items() if value is not None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON knows them."""
+        plain = dataclasses.asdict(self)
+        plain["cameras"] = None if self.camera_names is None else list(self.camera_names)
+        plain["exclude_file"] = None if self.exclude_file is None else str(self.exclude_file)
+        return plain
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """The value that `to_dict` gave; fields that are missing have their defaults.
+
+        Raises:
+            ValueError: A field is unknown or out of its range.
+        """
+        return cls(**known_fields(cls, content))
 
 
 def require_cameras(gallery: Path, names: Sequence[str], known: Sequence[str]) -> None:
@@ -48,38 +135,17 @@ def require_cameras(gallery: Path, names: Sequence[str], known: Sequence[str]) -
         raise ValueError(f"camera {missing[0]!r} is not in gallery {gallery}; it has: {listed}")
 
 
-def filter_sql(
-    cameras: Sequence[str] | None,
-    after: float | None,
-    before: float | None,
-    exclude: tuple[str | None, str] | None = None,
-) -> str | None:
-    """The condition for the filters of a search, None for no filter.
-
-    Args:
-        cameras: names, at least one, or None.
-        after: inclusive, seconds.
-        before: exclusive, seconds.
-        exclude: (source | None for every source, frame name) to leave out.
-
-    Raises:
-        ValueError: no camera, a time that is not finite, or an empty span of time.
-    """
+def filter_sql(filters: Filters) -> str | None:
+    """The SQL condition for the filters of a search, None for no filter; `exclude_file` needs `without_file`."""
     conditions = []
-    if cameras is not None:
-        if not cameras:
-            raise ValueError("the filter names no camera; name at least one, or leave it out to search all")
-        conditions.append(f"camera IN ({', '.join(map(quoted, cameras))})")
-    for name, value, comparison in (("after", after, ">="), ("before", before, "<")):
+    if filters.camera_names is not None:
+        conditions.append(f"camera IN ({', '.join(map(quoted, filters.camera_names))})")
+    for value, comparison in ((filters.after, ">="), (filters.before, "<")):
         if value is not None:
-            if not math.isfinite(value):
-                raise ValueError(f"{name} is {value}, expected seconds as a finite number")
             conditions.append(f"timestamp {comparison} {float(value)!r}")
-    if after is not None and before is not None and after >= before:
-        raise ValueError(f"after {after} is not earlier than before {before}; nothing can lie between: exchange them")
-    if exclude is not None:
-        source, frame = exclude
-        same = f"frame = {quoted(frame)}"
+    if filters.exclude_frame is not None:
+        same = f"frame = {quoted(filters.exclude_frame)}"
+        source = filters.exclude_source
         conditions.append(f"NOT ({same})" if source is None else f"NOT ({same} AND source = {quoted(source)})")
     return " AND ".join(conditions) or None
 

@@ -8,7 +8,6 @@ A frame whose sightings arrived but which is not yet marked done is indexed agai
 """
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from datasets.samples import Camera, Frame
+from datasets.samples import Frame
 from detection.detections import Detections
 from search.gallery import upkeep
 from search.gallery.cutouts import CutoutStore
@@ -32,13 +31,14 @@ from search.gallery.description import (
     write_description,
 )
 from search.gallery.filters import (
-    as_camera_names,
+    Filters,
     filter_sql,
     quoted,
     require_cameras,
     require_times,
     without_file,
 )
+from search.gallery.sightings import Cutout
 from search.gallery.tables import (
     EMBEDDING,
     FrameKey,
@@ -54,10 +54,6 @@ from search.gallery.tables import (
     sightings_table,
     upsert,
 )
-from search.models.second_look import Cascade
-from search.query.context import Company
-from search.query.rank import combined, ranked
-from search.query.results import Cutout, RankedSightings
 
 FLUSH_ROWS = 1000
 FLUSH_SECONDS = 60.0
@@ -278,79 +274,25 @@ class Gallery:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def search(
-        self,
-        embeddings: ArrayLike | Tensor,
-        *,
-        second_embeddings: ArrayLike | Tensor | None = None,
-        cascade: Cascade | None = None,
-        limit: int = 50,
-        cameras: Camera | Sequence[Camera] | None = None,
-        after: float | None = None,
-        before: float | None = None,
-        minimum_score: float | None = None,
-        exclude_frame: str | None = None,
-        exclude_source: str | None = None,
-        exclude_file: str | Path | None = None,
-        combine: str = "mean",
-        company: Company | None = None,
-    ) -> RankedSightings:
-        """The sightings most similar to a probe, compared exactly with every row that passes the filters.
+    @property
+    def table(self) -> Any:
+        """The LanceDB table of sightings, for who compares them (`search.query.rank`)."""
+        return self._sightings
 
-        Args:
-            embeddings: (D,) one probe, or (P, D) several pictures of the same person; scaled to unit length.
-            second_embeddings: (E,) or (P, E) of the same pictures by the second stage, where the gallery has one: the
-                best candidates by `embeddings` are then ranked anew by the weighted sum of both similarities.
-            cascade: weight and candidates of the second stage, re-ranking, class weighting; None is `Cascade()`.
-            limit: at most this many answers, > 0.
-            cameras: only this or these cameras; None is all, also sightings of unknown camera.
-            after: only from this time on, seconds as in `Frame.timestamp`; with a time filter sightings of unknown
-                time are left out.
-            before: only earlier than this time.
-            minimum_score: only sightings of at least this score; raising it gives fewer and surer answers.
-            exclude_frame: leave out frames of this name, the probe's own, say.
-            exclude_source: leave out `exclude_frame` only where it belongs to this source; None is every source.
-            exclude_file: leave out the frames that were read from this image file, whatever their names.
-            combine: several probes are "mean" (their average direction is the probe: steadier, the usual multi-shot
-                way) or "max" (a sighting counts by the probe most like it: keeps a back view apart from a front view).
-            company: the probe and who is beside it, for context matching; None without.
-
-        Returns:
-            Scores in falling order, see `search.query.rank`; ties in the order of source, frame and row.
+    def condition(self, filters: Filters) -> str | None:
+        """The SQL condition of the sightings that pass the filters, None where all do; what waits is written first.
 
         Raises:
-            ValueError: a value is out of its range, a camera is not in the gallery, the probe has another width, the
-                gallery has no second stage, or a time is asked for that a gallery without such times cannot answer.
+            ValueError: A camera is not in the gallery, or a time is asked for that a gallery without such times cannot
+                answer.
         """
         self.flush()
-        if limit < 1:
-            raise ValueError(f"limit {limit}, expected at least 1")
-        probes = combined(embeddings, self.embedding_dim, combine)
-        second = None
-        if second_embeddings is not None:
-            if self.second_stage is None:
-                raise ValueError(f"second_embeddings given, but gallery {self.path} has no second stage")
-            second = combined(second_embeddings, self.second_stage.embedding_dim, combine)
-        names = as_camera_names(cameras)
-        if names is not None:
-            require_cameras(self.path, names, self.cameras())
-        exclude = None if exclude_frame is None else (exclude_source, exclude_frame)
-        where = filter_sql(names, after, before, exclude)
-        asked = [time for time in (after, before) if time is not None]
-        if asked and self._frames.count_rows():
-            require_times(self.path, self.time_span(), asked)
-        if exclude_file is not None:
-            where = without_file(self._frames, exclude_file, where)
-        return ranked(
-            self._sightings,
-            probes,
-            second,
-            cascade or Cascade(),
-            limit=limit,
-            where=where,
-            minimum_score=minimum_score,
-            company=company,
-        )
+        if filters.camera_names is not None:
+            require_cameras(self.path, filters.camera_names, self.cameras())
+        if filters.times and self._frames.count_rows():
+            require_times(self.path, self.time_span(), filters.times)
+        where = filter_sql(filters)
+        return where if filters.exclude_file is None else without_file(self._frames, filters.exclude_file, where)
 
     def detections(self, *, source: str | None = None) -> dict[str, Detections]:
         """Everything in the gallery in the form that evaluation takes; it is read into memory.

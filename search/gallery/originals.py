@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from datasets.footage.videos import is_stream, public_name
 from datasets.images import ImageError, read_image
-from search.query.results import Sighting
+from search.gallery.sightings import Sighting
 
 VIDEO_MARK = "#t="
 """Between a video's path and the seconds of a frame in it, as `frames_from_source` names them."""

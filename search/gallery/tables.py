@@ -17,11 +17,12 @@ from torch import Tensor
 
 from datasets.samples import Frame
 from detection.detections import Detections
-from search.gallery.cutouts import CUTOUT_SIDE, cut_out, encode_jpeg
+from search.gallery.cutouts import CUTOUT_SIDE, encode_jpeg
 from search.gallery.description import DESCRIPTION_FILE
 from search.gallery.filters import frames_sql
 from search.gallery.lance import lancedb
-from search.query.results import Cutout, Sighting
+from search.gallery.sightings import Cutout, Sighting
+from search.models.probes import cut_out
 
 WRITE_ATTEMPTS = 5
 

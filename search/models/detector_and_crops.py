@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.models import detection as detectors
 from torchvision.models.detection import FasterRCNN
@@ -13,7 +15,7 @@ from detection.detections import Detections
 from detection.pretrained import COCO, COCO_PERSON
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
-from search.models.probes import as_pixels
+from search.models.probes import as_pixels, whole_picture
 from search.models.second_look import embed_boxes
 
 COCO_DETECTOR = "coco"
@@ -67,6 +69,20 @@ class CropPersonSearch(nn.Module):
     def embedding_dim(self) -> int:
         """Length D of an embedding."""
         return self.crops.embedding_dim
+
+    @property
+    def least_confidence(self) -> float:
+        """The confidence below which `detect` returns nobody."""
+        return self.score_threshold
+
+    @property
+    def sees_surroundings(self) -> bool:
+        """False: the crop model embeds a box in a frame and its crop alike, and mirrors by itself."""
+        return False
+
+    def view(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The picture of one person as it is, and the box (4,) xyxy of all of it."""
+        return whole_picture(picture)
 
     def fingerprint(self) -> str:
         """That of the crop model: galleries of one crop model are comparable whatever found the people."""

@@ -1,10 +1,23 @@
 """A joint model that looks twice: at each frame, and at the frame mirrored."""
 
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from detection.detections import Detections
-from search.evaluation.splits import SearchModel
-from search.models.second_look import with_mirrored
+from detection.model import PersonModel
+from search.models.probes import as_tensor
+
+
+class EmbeddingModel(Protocol):
+    """What a second look needs of a model; `detection.joint.PersonSearchRCNN` has it."""
+
+    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
+        """(N_i, D) unit embeddings of boxes (N_i, 4)."""
 
 
 class MirroredModel:
@@ -14,13 +27,41 @@ class MirroredModel:
         model: in evaluation mode.
     """
 
-    def __init__(self, model: SearchModel) -> None:
+    def __init__(self, model: PersonModel) -> None:
         self.model = model
 
     @property
     def embedding_dim(self) -> int:
         """Length D of an embedding."""
         return self.model.embedding_dim
+
+    @property
+    def least_confidence(self) -> float:
+        """The confidence below which `detect` returns nobody."""
+        return self.model.least_confidence
+
+    @property
+    def sees_surroundings(self) -> bool:
+        """Whether an embedding also depends on what surrounds the box."""
+        return self.model.sees_surroundings
+
+    def view(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """How a picture of one person is shown to the model."""
+        return self.model.view(picture)
+
+    def to(self, device: torch.device) -> Self:
+        """Move the model to a device, and return the mirrored one."""
+        self.model = self.model.to(device)
+        return self
+
+    def eval(self) -> Self:
+        """Put the model into evaluation mode, and return the mirrored one."""
+        self.model = self.model.eval()
+        return self
+
+    def fingerprint(self) -> str:
+        """The fingerprint of the model's weights; that embeddings are mirrored, `EmbeddedBy` says."""
+        return self.model.fingerprint()
 
     def detect(self, images: list[Tensor]) -> list[Detections]:
         """Everybody in each image [3, H, W] in [0, 1], on the processor."""
@@ -32,3 +73,53 @@ class MirroredModel:
     def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
         """(N_i, D) unit embeddings of boxes (N_i, 4) xyxy in images [3, H, W] in [0, 1]."""
         return with_mirrored(self.model, images, boxes, self.model.embed(images, boxes))
+
+
+def mirrored_embeddings(model: EmbeddingModel, image: NDArray[np.uint8], detections: Detections) -> Detections:
+    """Average each embedding with that of the mirrored frame, so that it matters less which way a person walks.
+
+    A gallery and its probes must be treated alike: `PersonSearch(model, mirrored=True)` sees to it, and marks its
+    galleries. Costs one more pass through the network.
+
+    Args:
+        model: the joint model that made the detections, in evaluation mode.
+        image: (H, W, 3) uint8 RGB, the frame.
+        detections: what the model found in it, with embeddings; boxes in its pixels.
+
+    Returns:
+        The same boxes and scores with unit embeddings (N, D).
+
+    Raises:
+        ValueError: the detections have no embeddings.
+    """
+    if detections.embeddings is None:
+        raise ValueError("detections without embeddings cannot be averaged; take those of model.detect()")
+    if not len(detections):
+        return detections
+    rows = with_mirrored(model, [as_tensor(image)], [detections.boxes], [detections.embeddings])
+    return detections.with_embeddings(rows[0])
+
+
+def with_mirrored(
+    model: EmbeddingModel, images: list[Tensor], boxes: list[Tensor], embeddings: list[Tensor]
+) -> list[Tensor]:
+    """Embeddings averaged with those of the mirrored images, of unit length.
+
+    Args:
+        model: in evaluation mode.
+        images: [3, H, W] each, RGB in [0, 1].
+        boxes: (N_i, 4) xyxy pixels of each image.
+        embeddings: (N_i, D) of those boxes.
+    """
+    flipped = [mirror(rows, image.shape[-1]) for image, rows in zip(images, boxes, strict=True)]
+    mirrored = model.embed([image.flip(-1) for image in images], flipped)
+    return [
+        functional.normalize(plain + other.to(plain.device), dim=1)
+        for plain, other in zip(embeddings, mirrored, strict=True)
+    ]
+
+
+def mirror(boxes: Tensor, width: int) -> Tensor:
+    """Boxes (N, 4) xyxy of a frame `width` pixels wide, where they lie in the mirrored frame."""
+    x1, y1, x2, y2 = boxes.unbind(1)
+    return torch.stack([width - x2, y1, width - x1, y2], dim=1)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from detection.joint import PersonSearchRCNN
+    from detection.model import PersonModel
     from reid.crops.sphere_reid import SphereReID
-    from search.evaluation.splits import SearchModel
 
 
 def load_search_models(
     model: Path | None, detector: str | None, second_stage: Path | None, *, score_threshold: float = 0.0
-) -> "tuple[SearchModel, SphereReID | None]":
+) -> "tuple[PersonModel, SphereReID | None]":
     """The model that finds and embeds people, and the second stage or None.
 
     Args:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from search.query.results import NO_CAMERA, Sighting, display_time, is_clock_time
+from search.gallery.sightings import NO_CAMERA, Sighting, display_time, is_clock_time
 
 TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 DAY = 86400.0

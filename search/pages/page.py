@@ -20,8 +20,9 @@ from datasets.samples import FloatBoxes
 from search.gallery.cutouts import encode_jpeg
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
+from search.gallery.sightings import NO_CAMERA, Sighting, display_time
 from search.pages import drawing
-from search.query.results import NO_CAMERA, RankedSightings, Sighting, display_time
+from search.query.results import RankedSightings
 
 Image = NDArray[np.uint8]
 Status = Literal["right", "wrong", "plain"]

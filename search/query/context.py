@@ -5,11 +5,19 @@ Graph Matching", as its public evaluator computes it: a matched detection takes 
 matching, not the sum of the weights.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from detection.detections import Detections
+from reid.crops.sphere_reid import SphereReID
+from search.models.probes import box_probe
+from search.models.second_look import embed_boxes
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,42 @@ class Company:
     gallery: int = ContextSize.gallery
 
 
+def company_of(
+    frame: NDArray[np.uint8],
+    box: ArrayLike,
+    found: Detections,
+    probe: Sequence[Tensor | None],
+    size: ContextSize,
+    second_stage: SphereReID | None,
+) -> Company:
+    """A probe and the surest people beside it.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        box: the probe's x1, y1, x2, y2.
+        found: everybody in the frame by the first stage, best first, on the processor.
+        probe: its embeddings, (1, D) of the first stage and (1, E) of the second, None without one.
+        size: how many people take part, the probe among them.
+        second_stage: embeds the people once more, None without one.
+    """
+    beside = people_beside(torch.from_numpy(box_probe(frame, box))[None], found)[: size.people - 1]
+    first, second = probe
+    assert first is not None
+    assert beside.embeddings is not None
+    rows = torch.cat([first, beside.embeddings]).float().numpy()
+    if second_stage is None or second is None:
+        return Company(rows, None, size.gallery)
+    others = embed_boxes(second_stage, [frame], [beside.boxes])[0]
+    return Company(rows, torch.cat([second, others]).float().numpy(), size.gallery)
+
+
+def people_beside(box: Tensor, found: Detections, *, overlap: float = 0.5, score_threshold: float = 0.5) -> Detections:
+    """The detections of a frame that are not the person of a box (1, 4), best first; arguments as `query_context`."""
+    from torchvision.ops import box_iou
+
+    return found[(box_iou(box, found.boxes)[0] <= overlap) & (found.scores >= score_threshold)]
+
+
 def match_context(people: NDArray[np.floating], companions: NDArray[np.floating]) -> tuple[int, float] | None:
     """Assign the people of a query's frame to the people of a gallery frame, with the largest total similarity.
 
@@ -70,7 +114,7 @@ def match_context(people: NDArray[np.floating], companions: NDArray[np.floating]
     return int(columns[assigned[0]]), float(weights[rows, columns].max())
 
 
-def refine_by_context(
+def match_by_context(
     similarities: NDArray[np.float32],
     people: NDArray[np.floating],
     embeddings: NDArray[np.floating],

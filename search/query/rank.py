@@ -6,7 +6,7 @@ largest similarity of any matched pair; class-weighted, each of them times the d
 before re-ranking and context is kept beside it: that is what verdicts are calibrated for.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from search.gallery.filters import frames_sql
+from search.gallery.filters import Filters, frames_sql
+from search.gallery.gallery import Gallery
 from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, sighting_of, unit_rows
-from search.models.second_look import Cascade, fused, reranked
 from search.query.context import Company, match_context
+from search.query.fusion import Ranking, fused, reranked
 from search.query.results import RankedSightings
 
 SPARE_CANDIDATES = 32
@@ -31,6 +32,63 @@ ENGINE_ERROR = 1e-5
 """How far a float32 dot product of unit vectors in the engine may lie from the exact one."""
 
 Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedProbe:
+    """The person looked for, as vectors.
+
+    Args:
+        embeddings: (D,) of one picture, or (P, D) of several pictures of the same person; scaled to unit length.
+        second_embeddings: (E,) or (P, E) of the same pictures by the second stage, where the gallery has one: the best
+            candidates by `embeddings` are then ranked anew by the weighted sum of both similarities.
+        combine: How several pictures count: "mean" compares with their average direction (steadier, the usual way),
+            "max" compares each sighting with the picture most like it (keeps a back view apart from a front view).
+        company: The probe and the people beside it in its frame, for context matching; None without.
+    """
+
+    embeddings: ArrayLike | Tensor
+    second_embeddings: ArrayLike | Tensor | None = None
+    combine: str = "mean"
+    company: Company | None = None
+
+
+def rank_sightings(
+    gallery: Gallery, probe: EmbeddedProbe, filters: Filters | None = None, ranking: Ranking | None = None
+) -> RankedSightings:
+    """The sightings most similar to a probe, compared exactly with every sighting that passes the filters.
+
+    Args:
+        gallery: The gallery, with vectors of the models that made the probe's.
+        probe: The person looked for.
+        filters: Which sightings may answer; None is `Filters()`.
+        ranking: How similarities are made; None is `Ranking()`.
+
+    Returns:
+        Sightings in falling score; ties in the order of source, frame and row.
+
+    Raises:
+        ValueError: A camera is not in the gallery, the probe has another width, the gallery has no second stage, a time
+            is asked for that the gallery cannot answer, or context is asked for with re-ranking or several probes.
+    """
+    filters, ranking = filters or Filters(), ranking or Ranking()
+    probes = combined(probe.embeddings, gallery.embedding_dim, probe.combine)
+    second = None
+    if probe.second_embeddings is not None:
+        if gallery.second_stage is None:
+            raise ValueError(f"second_embeddings given, but gallery {gallery.path} has no second stage")
+        second = combined(probe.second_embeddings, gallery.second_stage.embedding_dim, probe.combine)
+    where = gallery.condition(filters)
+    return ranked(
+        gallery.table,
+        probes,
+        second,
+        ranking,
+        limit=filters.limit,
+        where=where,
+        minimum_similarity=filters.minimum_similarity,
+        company=probe.company,
+    )
 
 
 def combined(embeddings: ArrayLike | Tensor, width: int, combine: str) -> NDArray[np.float32]:
@@ -56,11 +114,11 @@ def ranked(
     table: Any,
     probes: NDArray[np.float32],
     second_probes: NDArray[np.float32] | None,
-    cascade: Cascade,
+    ranking: Ranking,
     *,
     limit: int,
     where: str | None,
-    minimum_score: float | None,
+    minimum_similarity: float | None,
     company: Company | None = None,
 ) -> RankedSightings:
     """The rows most similar to any of the probes; the best of them ranked anew where a second look is asked for.
@@ -69,41 +127,42 @@ def ranked(
         table: sightings with unit embeddings, of the second stage too where `second_probes` are given.
         probes: (P, D) of unit length.
         second_probes: (P, E) of the same pictures by the second stage, or None.
-        cascade: weight of the second stage, candidates (at least `limit` are taken), whether to re-rank them, and
+        ranking: weight of the second stage, candidates (at least `limit` are taken), whether to re-rank them, and
             whether similarities are class-weighted.
         limit: at most this many answers.
         where: SQL condition applied before the comparison, or None.
-        minimum_score: score that an answer has at least, or None.
+        minimum_similarity: Only sightings of at least this score, or None for all.
         company: who is beside the one probe in its frame, for context matching (`search.query.context`), or None.
 
     Raises:
         ValueError: company and re-ranking, or company of several probes.
     """
-    if company is not None and (cascade.rerank or len(probes) > 1):
+    if company is not None and (ranking.rerank or len(probes) > 1):
         raise ValueError("context matching is of one probe in its frame, and not re-ranked; choose one of the two")
-    twice = second_probes is not None or cascade.rerank
+    twice = second_probes is not None or ranking.rerank
     vectors = [EMBEDDING] if second_probes is None else [EMBEDDING, SECOND_EMBEDDING]
-    most = max(limit, cascade.candidates) if twice else limit
+    most = max(limit, ranking.candidates) if twice else limit
     most = most if company is None else max(most, company.gallery)
-    find = _nearest_weighted if cascade.class_weighted else _nearest
+    find = _nearest_weighted if ranking.class_weighted else _nearest
     rows, similarities, searched = find(table, probes, most, where, vectors)
     scores = similarities
     if twice and len(rows):
         query, gallery = torch.from_numpy(probes), torch.from_numpy(as_matrix(rows[EMBEDDING]))
         if second_probes is not None:
             second = torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING]))
-            query = fused(query, torch.from_numpy(second_probes), cascade.second_weight)
-            gallery = fused(gallery, second, cascade.second_weight)
-        confidence = _confidence(rows) if cascade.class_weighted else None
+            query = fused(query, torch.from_numpy(second_probes), ranking.second_weight)
+            gallery = fused(gallery, second, ranking.second_weight)
+        confidence = _confidence(rows) if ranking.class_weighted else None
         similarities = _scores(gallery.numpy(), query.numpy()) * (1.0 if confidence is None else confidence)
-        scores = reranked(query, gallery, confidence) if cascade.rerank else similarities
+        scores = reranked(query, gallery, confidence) if ranking.rerank else similarities
     if company is not None and len(rows):
         rows, scores, similarities = _in_context(
-            table, rows, similarities, company, cascade, where=where, vectors=vectors
+            table, rows, similarities, company, ranking, where=where, vectors=vectors
         )
-    order = _order(rows, scores)[:limit]
-    if minimum_score is not None:
-        order = order[scores[order] >= minimum_score]
+    order = _order(rows, scores)
+    if minimum_similarity is not None:
+        order = order[scores[order] >= minimum_similarity]
+    order = order[:limit]
     chosen = rows.drop_columns(vectors).take(pa.array(order)).to_pylist()
     values = zip(chosen, scores[order].tolist(), similarities[order].tolist(), strict=True)
     sightings = tuple(replace(sighting_of(row, score), similarity=similarity) for row, score, similarity in values)
@@ -115,7 +174,7 @@ def _in_context(
     rows: pa.Table,
     similarities: Scores,
     company: Company,
-    cascade: Cascade,
+    ranking: Ranking,
     *,
     where: str | None,
     vectors: list[str],
@@ -133,9 +192,9 @@ def _in_context(
     rows = pa.concat_tables([rows, everybody.take(pa.array(new, pa.int64())).cast(rows.schema)])
     people, gallery = torch.from_numpy(company.embeddings), torch.from_numpy(as_matrix(rows[EMBEDDING]))
     if SECOND_EMBEDDING in vectors and company.second_embeddings is not None:
-        people = fused(people, torch.from_numpy(company.second_embeddings), cascade.second_weight)
-        gallery = fused(gallery, torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING])), cascade.second_weight)
-    if cascade.class_weighted:
+        people = fused(people, torch.from_numpy(company.second_embeddings), ranking.second_weight)
+        gallery = fused(gallery, torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING])), ranking.second_weight)
+    if ranking.class_weighted:
         gallery = gallery * torch.from_numpy(_confidence(rows))[:, None]
     similarities = _scores(gallery.numpy(), people[:1].numpy())
     scores = similarities.copy()

@@ -22,7 +22,7 @@ class RankedBy:
         second_weight: its share in the similarity, None without one.
         tracklet_blend: share of their tracklet's mean in the gallery's embeddings, None where they are as they were
             seen: means are nearer to one another, so the same similarity says less.
-        class_weighted: whether similarities are multiplied by the detections' confidence, see `Cascade`.
+        class_weighted: whether similarities are multiplied by the detections' confidence, see `Ranking`.
     """
 
     model: str

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from detection.detections import Detections
 from search.gallery.tables import FrameRows
-from search.models.second_look import SECOND_WEIGHT, fused
+from search.query.fusion import SECOND_WEIGHT, fused
 from search.tracks.tracker import UNTRACKED, Tracker, TrackerSettings, TrackIds
 from search.tracks.tracklets import blended, require_blend
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from detection.canvas import on_canvas
 from detection.detections import Detections
 
 PEOPLE = np.array([[230, 20, 20], [20, 220, 30], [30, 40, 240], [220, 210, 20], [210, 20, 200]], dtype=np.uint8)
@@ -15,9 +16,17 @@ HEIGHT, WIDTH = 120, 160
 
 
 class BlobModel(nn.Module):
-    """Detects bright blobs on a dark ground and embeds their mean colour; it has the joint model's two methods."""
+    """Detects bright blobs on a dark ground and embeds their mean colour; it has what searches need of a model."""
 
     embedding_dim = 3
+    least_confidence = 0.0
+    sees_surroundings = True
+
+    def fingerprint(self) -> str:
+        return "blobs"
+
+    def view(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        return on_canvas(picture)
 
     def detect(self, images: list[Tensor]) -> list[Detections]:
         found = []

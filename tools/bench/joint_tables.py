@@ -18,8 +18,8 @@ from reid.runs.files import RESUME_FILE, digest_of
 from reid.runs.shared_work import require_same_data, work_through, write_figures
 from search.evaluation.splits import detect_split, embed_queries
 from search.evaluation.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED, compare_stages
-from search.models.second_look import Cascade
 from search.query.context import ContextSize
+from search.query.fusion import Ranking
 from tools.bench.joint_recipes import JointRecipe, JointRow, JointTable
 
 JointFigure = Literal["detection_ap", "mean_ap", "top1"]
@@ -180,7 +180,7 @@ class JointTableRun:
         searches = compare_stages(
             [(found, seen.embeddings)],
             seen.queries,
-            Cascade(rerank=RERANKED in missing),
+            Ranking(rerank=RERANKED in missing),
             weighted=WEIGHTED in missing,
             context=ContextSize() if CONTEXT in missing else None,
         )

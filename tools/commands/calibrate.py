@@ -205,7 +205,7 @@ def _searches(
 ) -> "list[tuple[str, Any, Searches]]":
     """(name, whose similarity, searches) of the first stage, and of both together."""
     from search.evaluation.calibrate import Searches
-    from search.models.second_look import class_weighted_probes, class_weighted_rows, fused
+    from search.query.fusion import class_weighted_probes, class_weighted_rows, fused
     from search.query.verdict import RankedBy
 
     (asked, rows), (people, stacked) = probes, sightings

@@ -11,7 +11,7 @@ from datasets.building.splitting import sightings
 from datasets.images import ImageError, read_image
 from datasets.samples import FrameSample
 from datasets.statistics import FrameStatistics, height_histogram
-from search.gallery.cutouts import cut_out
+from search.models.probes import cut_out
 from search.pages.page import Curve, Headline, Image, MarkedBox, Picture, Section, Table, write_demo_page
 from tools.commands.data_statistics import camera_tables, seen_rows, summary_rows
 

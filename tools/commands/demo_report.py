@@ -15,7 +15,8 @@ from detection.detections import Detections
 from detection.metrics import box_overlap
 from search.evaluation.protocols import SearchMetrics
 from search.evaluation.stacking import overlap_threshold
-from search.gallery.cutouts import cut_out
+from search.gallery.filters import Filters
+from search.models.probes import cut_out
 from search.pages.calibration_page import held_out_table
 from search.pages.page import (
     Answer,
@@ -220,7 +221,9 @@ def _write_find_page(output: Path, result: DemoResult, frames: Mapping[str, Fram
     assert query.box is not None
     picture = read_image(frames[str(query.frame)].path)
     with result.predictor.open_gallery(output / "gallery") as gallery:
-        answer = result.predictor.find(gallery, frame=picture, box=query.box, limit=24, exclude_frame=str(query.frame))
+        answer = result.predictor.find(
+            gallery, frame=picture, box=query.box, filters=Filters(limit=24, exclude_frame=str(query.frame))
+        )
         write_find_page(
             output / "find.html",
             answer,

@@ -128,12 +128,12 @@ def search(
     from datasets import read_frames
     from search.evaluation.splits import detect_split
     from search.models.detector_and_crops import CropPersonSearch
-    from search.models.second_look import Cascade
     from search.query.context import PRW_CONTEXT, ContextSize
+    from search.query.fusion import Ranking
 
     if tracklets and format == "cuhk-sysu":
         raise ValueError("--tracklets is given, but cuhk-sysu's frames are single pictures of no camera; leave it out")
-    cascade = Cascade(second_weight, candidates, rerank, class_weighted)
+    cascade = Ranking(second_weight, candidates, rerank, class_weighted)
     protocols = _protocols(format, root, gallery_size, same_camera)
     empty = [label for label, asked in protocols if not asked]
     if empty:

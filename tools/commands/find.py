@@ -1,16 +1,15 @@
 """personsearch find: rank the gallery's sightings of one person."""
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tools.outcome import Outcome
 from tools.times import parse_time
 
 if TYPE_CHECKING:
     from search.gallery.description import GalleryDescription
-    from search.models.second_look import Cascade
     from search.pipeline import PersonSearch
+    from search.query.fusion import Ranking
     from search.query.results import RankedSightings
 
 
@@ -69,10 +68,10 @@ def find(
         html: also write a page with the cut-outs to this file.
     """
     from datasets.images import read_image
-    from search.gallery.cutouts import cut_out
-    from search.models.second_look import Cascade
+    from search.gallery.filters import Filters
+    from search.models.probes import cut_out
     from search.pages.page import MarkedBox, Picture, write_find_page
-    from search.query.context import ContextSize
+    from search.query.fusion import Ranking
 
     if (crop is None) == (frame is None) or (frame is None) != (box is None):
         raise ValueError("the probe is unclear, expected either --crop PICTURE or --frame PICTURE --box x1,y1,x2,y2")
@@ -83,35 +82,32 @@ def find(
         raise ValueError("--context needs the people beside the box, and a crop model finds nobody; leave it out")
     if html is not None and html.is_dir():
         raise ValueError(f"--html {html} is a folder, expected a file; give a file name in it")
-    filters: dict[str, Any] = {
-        "limit": limit,
-        "cameras": camera,
-        "after": None if after is None else parse_time(after, "--after"),
-        "before": None if before is None else parse_time(before, "--before"),
-        "minimum_score": minimum_score,
-    }
-    cascade = Cascade(second_weight, candidates, rerank, class_weighted)
+    filters = Filters(
+        camera,
+        None if after is None else parse_time(after, "--after"),
+        None if before is None else parse_time(before, "--before"),
+        minimum_score,
+        limit,
+        exclude_file=None if include_own_frame else frame,
+    )
+    ranking = Ranking(second_weight, candidates, rerank, class_weighted, context)
     search = _search(gallery, model, second_stage)
     with search.open_gallery(gallery) as store:
         if frame is not None and box is not None:
             picture = read_image(frame)
-            own = None if include_own_frame else frame
-            beside = ContextSize() if context else None
-            answer = search.find(
-                store, frame=picture, box=box, exclude_file=own, cascade=cascade, context=beside, **filters
-            )
+            answer = search.find(store, frame=picture, box=box, filters=filters, ranking=ranking)
             pictures = [cut_out(picture, box)]
             origin = Picture(picture, frame.name, [MarkedBox(box, "probe")])
         else:
             pictures = [read_image(path) for path in crop or []]
-            answer = search.find(store, crop=pictures, combine=combine, cascade=cascade, **filters)
+            answer = search.find(store, crop=pictures, combine=combine, filters=filters, ranking=ranking)
             origin = None
-        verdict = _verdict(answer, store.description, model, second_stage, cascade)
+        verdict = _verdict(answer, store.description, model, second_stage, ranking)
         text = "\n".join([*verdict, answer.to_table()])
         if class_weighted:
             text += "\nsimilarities are multiplied by the detections' confidence (--class-weighted)"
         if html is not None:
-            used = _words(filters)
+            used = filters.words()
             used += ["similarities class-weighted"] if class_weighted else []
             used += ["re-ranked by shared neighbours: a score is one minus a distance"] if rerank else []
             used += ["matched with their company: a score is that of the most similar of it"] if context else []
@@ -120,22 +116,9 @@ def find(
         if store.second_stage is not None and second_stage is None:
             text += "\nby the joint model alone; the gallery has a second stage too: --second-stage CROP_MODEL"
     probe = {"crop": [str(path) for path in crop or []], "frame": frame, "box": box}
-    stages = {"second_stage": second_stage, **dataclasses.asdict(cascade), "context": context}
-    figures = {"gallery": gallery, "probe": probe, "filters": filters, "cascade": stages, **answer.to_dict()}
+    stages = {"second_stage": second_stage, **ranking.to_dict()}
+    figures = {"gallery": gallery, "probe": probe, "filters": filters.to_dict(), "cascade": stages, **answer.to_dict()}
     return Outcome(text, figures)
-
-
-def _words(filters: dict[str, Any]) -> list[str]:
-    """The filters that are set, as people write them."""
-    from search.query.results import display_time
-
-    words = []
-    for name, value in filters.items():
-        if value is not None:
-            times = name in ("after", "before")
-            shown = display_time(value) if times else ", ".join(map(str, value)) if isinstance(value, list) else value
-            words.append(f"{name.replace('_', ' ')} {shown}")
-    return words
 
 
 def _verdict(
@@ -143,7 +126,7 @@ def _verdict(
     gallery: "GalleryDescription",
     model: Path | None,
     second_stage: Path | None,
-    cascade: "Cascade",
+    ranking: "Ranking",
 ) -> list[str]:
     """Whether the person is there, or how to get to know it."""
     if answer.verdict is not None:
@@ -153,18 +136,18 @@ def _verdict(
         return []
     from search.evaluation.stages import TrackletMeans
     from search.gallery.description import is_mirrored
-    from search.models.second_look import SECOND_WEIGHT
+    from search.query.fusion import SECOND_WEIGHT
 
     given = {"--model": model, "--second-stage": second_stage}
     options = [f"{name} {path}" for name, path in given.items() if path is not None]
     options += ["--detector DETECTOR"] if model is None else []
     options += ["--mirrored"] if is_mirrored(gallery.model_fingerprint) else []
-    if model is not None and second_stage is not None and cascade.second_weight != SECOND_WEIGHT:
-        options.append(f"--second-weight {cascade.second_weight:g}")
+    if model is not None and second_stage is not None and ranking.second_weight != SECOND_WEIGHT:
+        options.append(f"--second-weight {ranking.second_weight:g}")
     if gallery.tracklet_blend is not None:
         usual = gallery.tracklet_blend == TrackletMeans.blend
         options += ["--tracklets", *([] if usual else [f"--tracklet-blend {gallery.tracklet_blend:g}"])]
-    options += ["--class-weighted"] if cascade.class_weighted else []
+    options += ["--class-weighted"] if ranking.class_weighted else []
     remedy = f"`personsearch calibrate LABELLED_DATA {' '.join(options)}`"
     return [f"no verdict, scores only order the sightings: {answer.no_verdict}; {remedy} makes one", ""]
 

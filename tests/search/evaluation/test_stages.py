@@ -26,8 +26,8 @@ from search.evaluation.stages import (
     compare_stages,
     fused_detections,
 )
-from search.models.second_look import Cascade
 from search.query.context import ContextSize
+from search.query.fusion import Ranking
 from search.tracks.tracklets import averaged
 
 PEOPLE, FRAMES, SIZES = 6, 24, (10, 7)
@@ -124,7 +124,7 @@ def test_queries_do_not_help_one_another(world: tuple) -> None:
 @pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
 def test_every_stage_has_a_row_over_the_same_detections(world: tuple, weight: float) -> None:
     looks, queries, ignore = world
-    stages = compare_stages(looks, queries, Cascade(weight, 30, rerank=True), ignore=ignore)
+    stages = compare_stages(looks, queries, Ranking(weight, 30, rerank=True), ignore=ignore)
     assert list(stages) == [PLAIN, SECOND, CASCADE, CASCADE_RERANKED]
     alone = [evaluate_search(found, queries, probes, ignore=ignore) for found, probes in looks]
     np.testing.assert_allclose(stages[PLAIN].average_precisions, alone[0].average_precisions)
@@ -142,8 +142,8 @@ def test_every_stage_has_a_row_over_the_same_detections(world: tuple, weight: fl
         found, probes = looks[int(weight)]
         end = evaluate_reranked(found, queries, probes, ignore=ignore, candidates=30)
         np.testing.assert_allclose(stages[CASCADE_RERANKED].average_precisions, end.average_precisions, atol=1e-6)
-    assert list(compare_stages(looks[:1], queries, Cascade())) == [PLAIN]
-    assert list(compare_stages(looks[:1], queries, Cascade(rerank=True))) == [PLAIN, RERANKED]
+    assert list(compare_stages(looks[:1], queries, Ranking())) == [PLAIN]
+    assert list(compare_stages(looks[:1], queries, Ranking(rerank=True))) == [PLAIN, RERANKED]
 
 
 def test_tracklets_and_context_have_rows_that_say_what_they_include(world: tuple) -> None:
@@ -151,8 +151,8 @@ def test_tracklets_and_context_have_rows_that_say_what_they_include(world: tuple
     looks, queries, ignore = world
     random = np.random.default_rng(5)
     tracks = {name: random.permutation(5)[:3] - 1 for name in looks[0][0]}
-    means, size, cascade = TrackletMeans(tracks, 0.7), ContextSize(6, 2), Cascade(0.4, 30, rerank=True)
-    stages = compare_stages(looks, queries, cascade, ignore=ignore, context=size, tracklets=means)
+    means, size, ranking = TrackletMeans(tracks, 0.7), ContextSize(6, 2), Ranking(0.4, 30, rerank=True)
+    stages = compare_stages(looks, queries, ranking, ignore=ignore, context=size, tracklets=means)
     over = f"{CASCADE} + {TRACKLETS}"
     assert list(stages) == [PLAIN, CONTEXT, SECOND, CASCADE, over, f"{over} + {CONTEXT}", f"{over} + {RERANKED}"]
     (first, probes), (second, second_probes) = looks
@@ -172,9 +172,9 @@ def test_tracklets_and_context_have_rows_that_say_what_they_include(world: tuple
         np.testing.assert_allclose(stages[label].average_precisions, metrics.average_precisions, atol=1e-6)
     assert stages[over].mean_ap != stages[CASCADE].mean_ap
     assert stages[CONTEXT].mean_ap != stages[PLAIN].mean_ap
-    same = compare_stages(looks, queries, Cascade(0.4), ignore=ignore, tracklets=TrackletMeans(tracks, 0.0))
+    same = compare_stages(looks, queries, Ranking(0.4), ignore=ignore, tracklets=TrackletMeans(tracks, 0.0))
     np.testing.assert_allclose(same[over].average_precisions, same[CASCADE].average_precisions, atol=1e-6)
-    alone = compare_stages(looks[:1], queries, Cascade(rerank=True), context=size, tracklets=means)
+    alone = compare_stages(looks[:1], queries, Ranking(rerank=True), context=size, tracklets=means)
     assert list(alone) == [PLAIN, CONTEXT, TRACKLETS, f"{TRACKLETS} + {CONTEXT}", f"{TRACKLETS} + {RERANKED}"]
 
 
@@ -187,9 +187,9 @@ def test_the_last_row_has_everything_that_goes_together(world: tuple) -> None:
     last = {}
     for weighted in (False, True):
         for rerank in (False, True):
-            stages = compare_stages(looks, queries, Cascade(0.4, 30, rerank), weighted=weighted, **everything)
+            stages = compare_stages(looks, queries, Ranking(0.4, 30, rerank), weighted=weighted, **everything)
             last[weighted, rerank] = list(stages)[-1]
-            same = compare_stages(looks, queries, Cascade(0.4, 30, rerank, weighted), **everything)
+            same = compare_stages(looks, queries, Ranking(0.4, 30, rerank, weighted), **everything)
             assert {name: one.mean_ap for name, one in same.items()} == {
                 name: one.mean_ap for name, one in stages.items()
             }
@@ -199,10 +199,10 @@ def test_the_last_row_has_everything_that_goes_together(world: tuple) -> None:
         (True, False): f"{over}{WEIGHTED} + {CONTEXT}",
         (True, True): f"{over}{WEIGHTED} + {RERANKED}",
     }
-    alone = compare_stages(looks[:1], queries, Cascade(rerank=True), weighted=True, context=size)
+    alone = compare_stages(looks[:1], queries, Ranking(rerank=True), weighted=True, context=size)
     assert list(alone) == [PLAIN, WEIGHTED, CONTEXT, RERANKED, f"{WEIGHTED} + {RERANKED}"]
-    assert list(compare_stages(looks[:1], queries, Cascade(), weighted=True)) == [PLAIN, WEIGHTED]
-    both = compare_stages(looks[:1], queries, Cascade(), weighted=True, context=size, ignore=ignore)
+    assert list(compare_stages(looks[:1], queries, Ranking(), weighted=True)) == [PLAIN, WEIGHTED]
+    both = compare_stages(looks[:1], queries, Ranking(), weighted=True, context=size, ignore=ignore)
     assert list(both) == [PLAIN, WEIGHTED, CONTEXT, f"{WEIGHTED} + {CONTEXT}"]
     found, probes = looks[0]
     expected = evaluate_search(
@@ -216,7 +216,7 @@ def test_the_last_row_has_everything_that_goes_together(world: tuple) -> None:
     )
     np.testing.assert_allclose(both[f"{WEIGHTED} + {CONTEXT}"].average_precisions, expected.average_precisions)
     sure = {name: replace(one, scores=torch.ones(3)) for name, one in found.items()}
-    same = compare_stages([(sure, probes)], queries, Cascade(rerank=True), weighted=True)
+    same = compare_stages([(sure, probes)], queries, Ranking(rerank=True), weighted=True)
     np.testing.assert_allclose(same[f"{WEIGHTED} + {RERANKED}"].average_precisions, same[RERANKED].average_precisions)
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from asking import ask
 from numpy.typing import NDArray
 
 from datasets.samples import Frame
@@ -53,7 +54,7 @@ def test_round_trip_of_every_field(gallery: Gallery, tmp_path: Path) -> None:
     detections = Detections([[20, 10, 70, 110], [150.5, 60, 260, 100]], [0.75, 0.5], embeddings)
     with gallery:
         gallery.add(Frame("a/1.jpg", image, 7, 1.7e9), detections, source="square", location="/footage/a/1.jpg")
-    best, other = Gallery.open(tmp_path / "people", **MODEL).search(embeddings[0])
+    best, other = ask(Gallery.open(tmp_path / "people", **MODEL), embeddings[0])
     assert (best.frame, best.index, best.source, best.id) == ("a/1.jpg", 0, "square", "a/1.jpg#0")
     assert (best.camera, best.timestamp, best.location) == ("7", 1.7e9, "/footage/a/1.jpg")
     assert best.box == (20, 10, 70, 110)
@@ -72,7 +73,7 @@ def test_round_trip_of_every_field(gallery: Gallery, tmp_path: Path) -> None:
 def test_ranking_is_that_of_brute_force(gallery: Gallery, limit: int) -> None:
     embeddings, probe = unit(600), unit(1, seed=5)[0]
     fill(gallery, embeddings)
-    answer = gallery.search(probe * 3.0, limit=limit)  # any length of probe
+    answer = ask(gallery, probe * 3.0, limit=limit)  # any length of probe
     scores = embeddings.astype(np.float64) @ probe
     expected = np.argsort(-scores, kind="stable")[:limit]
     assert [int(one.frame[:4]) * 4 + one.index for one in answer] == expected.tolist()
@@ -87,34 +88,34 @@ def test_filters_by_camera_and_time(gallery: Gallery) -> None:
     number = np.arange(240) // 4
     scores = embeddings @ probe
     keep = np.isin(number % 3, [0, 2]) & (number >= 10) & (number < 30)
-    answer = gallery.search(probe, limit=500, cameras=["c0", "c2"], after=100.0, before=300.0)
+    answer = ask(gallery, probe, limit=500, cameras=["c0", "c2"], after=100.0, before=300.0)
     rows = [int(one.frame[:4]) * 4 + one.index for one in answer]
     assert rows == [row for row in np.argsort(-scores) if keep[row]]
     assert answer.searched == keep.sum()
-    assert {one.camera for one in gallery.search(probe, cameras="c1")} == {"c1"}
-    surer = gallery.search(probe, limit=500, minimum_score=0.3)
+    assert {one.camera for one in ask(gallery, probe, cameras="c1")} == {"c1"}
+    surer = ask(gallery, probe, limit=500, minimum_similarity=0.3)
     assert len(surer) == int((np.append(scores, unit(1, seed=9)[0] @ probe) >= 0.3).sum())
-    assert "0003.jpg" not in {one.frame for one in gallery.search(probe, limit=500, exclude_frame="0003.jpg")}
-    elsewhere = gallery.search(probe, limit=500, exclude_frame="0003.jpg", exclude_source="another source")
+    assert "0003.jpg" not in {one.frame for one in ask(gallery, probe, limit=500, exclude_frame="0003.jpg")}
+    elsewhere = ask(gallery, probe, limit=500, exclude_frame="0003.jpg", exclude_source="another source")
     assert "0003.jpg" in {one.frame for one in elsewhere}
 
 
 def test_a_time_that_the_gallery_cannot_know_is_refused(gallery: Gallery, tmp_path: Path) -> None:
     probe = unit(1)[0]
-    assert len(gallery.search(probe, after=1.7e9)) == 0  # nothing indexed yet is no mistake
+    assert len(ask(gallery, probe, after=1.7e9)) == 0  # nothing indexed yet is no mistake
     fill(gallery, unit(8))  # 0 and 10 seconds from the start
     for filters in ({"after": 1.7e9}, {"before": 1.7e9}, {"after": 5.0, "before": 1.7e9}):
         with pytest.raises(ValueError, match=r"times from 00:00:00 to 00:00:10 since the start .*--start-time"):
-            gallery.search(probe, **filters)  # type: ignore[arg-type]
-    assert len(gallery.search(probe, after=5.0)) == 4
+            ask(gallery, probe, **filters)  # type: ignore[arg-type]
+    assert len(ask(gallery, probe, after=5.0)) == 4
     gallery.add(Frame("clock.jpg", IMAGE, "c0", 1.7e9), found(unit(1)))
-    assert len(gallery.search(probe, after=1.6e9)) == 1
+    assert len(ask(gallery, probe, after=1.6e9)) == 1
     timeless = Gallery.create(tmp_path / "timeless", **MODEL)
     timeless.add(Frame("a.jpg", IMAGE), found(unit(1)))
     for after in (5.0, 1.7e9):
         with pytest.raises(ValueError, match=r"has no times to choose by; .*--start-time"):
-            timeless.search(probe, after=after)
-    assert len(timeless.search(probe)) == 1
+            ask(timeless, probe, after=after)
+    assert len(ask(timeless, probe)) == 1
 
 
 def test_ties_are_ordered_and_cut_alike_every_time(tmp_path: Path) -> None:
@@ -124,18 +125,18 @@ def test_ties_are_ordered_and_cut_alike_every_time(tmp_path: Path) -> None:
         gallery = Gallery.create(tmp_path / str(attempt), **MODEL)
         for number in order:
             gallery.add(Frame(f"{number:04d}.jpg", IMAGE), found(same[number : number + 1]))
-        answers.append([one.frame for one in gallery.search(same[0], limit=20)])
+        answers.append([one.frame for one in ask(gallery, same[0], limit=20)])
     assert answers[0] == answers[1] == [f"{number:04d}.jpg" for number in range(20)]
 
 
 def test_several_probes(gallery: Gallery) -> None:
     embeddings, probes = unit(400), unit(3, seed=5)
     fill(gallery, embeddings)
-    mean = gallery.search(torch.from_numpy(probes), limit=30)
+    mean = ask(gallery, torch.from_numpy(probes), limit=30)
     direction = probes.mean(axis=0) / np.linalg.norm(probes.mean(axis=0))
     for answer, scores in (
         (mean, embeddings @ direction),
-        (gallery.search(probes, limit=30, combine="max"), (embeddings @ probes.T).max(axis=1)),
+        (ask(gallery, probes, limit=30, combine="max"), (embeddings @ probes.T).max(axis=1)),
     ):
         rows = [int(one.frame[:4]) * 4 + one.index for one in answer]
         assert rows == np.argsort(-scores)[:30].tolist()
@@ -155,7 +156,7 @@ def test_indexing_a_frame_again_replaces_it(gallery: Gallery) -> None:
     gallery.add(frame, found(newer), source="clip")  # the last one counts, also within one flush
     assert gallery.flush() == 1
     assert len(gallery) == 37
-    assert [one.id for one in gallery.search(newer[0], minimum_score=0.999)] == ["0002.jpg#0"]
+    assert [one.id for one in ask(gallery, newer[0], minimum_similarity=0.999)] == ["0002.jpg#0"]
     gallery.add(frame, found(unit(0)), source="clip")  # nobody there any more
     gallery.flush()
     assert len(gallery) == 36
@@ -186,7 +187,7 @@ def test_frames_without_people_are_done_too(gallery: Gallery, tmp_path: Path) ->
 
 
 def test_empty_gallery(gallery: Gallery) -> None:
-    answer = gallery.search(unit(1)[0], cameras=["c1"], after=3)
+    answer = ask(gallery, unit(1)[0], cameras=["c1"], after=3)
     assert len(answer) == 0
     assert answer.searched == 0
     assert gallery.cameras() == ()
@@ -196,7 +197,7 @@ def test_empty_gallery(gallery: Gallery) -> None:
 
 def test_search_sees_what_is_not_flushed_yet(gallery: Gallery) -> None:
     fill(gallery, unit(4))
-    assert len(gallery.search(unit(4)[1])) == 4
+    assert len(ask(gallery, unit(4)[1])) == 4
 
 
 def test_detections_come_back_as_the_detector_gave_them(gallery: Gallery) -> None:
@@ -229,7 +230,7 @@ def test_flushes_by_itself(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) ->
     gallery.close()
     assert gallery_upkeep.small_pieces(gallery._sightings) == 1
     assert len(gallery) == 92
-    with_index = gallery.search(unit(92)[0], cameras=["c0"], after=50, limit=100)
+    with_index = ask(gallery, unit(92)[0], cameras=["c0"], after=50, limit=100)
     assert with_index.searched == 24
     assert all(one.camera == "c0" for one in with_index)
 
@@ -253,16 +254,16 @@ def test_names_are_data_never_sql(gallery: Gallery, name: str) -> None:
     gallery.flush()
     gallery.add(Frame(name, IMAGE, name, 1.0), found(unit(1, seed=7)), source=name)
     gallery.flush()
-    only = gallery.search(unit(1, seed=7), cameras=[name])
+    only = ask(gallery, unit(1, seed=7), cameras=[name])
     assert [(one.frame, one.camera, one.source) for one in only] == [(name, name, name)]
     assert len(gallery) == 9
     assert gallery.is_done(name, source=name)
-    assert len(gallery.search(unit(1, seed=7), exclude_frame=name)) == 8
+    assert len(ask(gallery, unit(1, seed=7), exclude_frame=name)) == 8
 
 
 def test_embeddings_are_scaled_to_unit_length(gallery: Gallery) -> None:
     fill(gallery, unit(4) * np.array([[0.1], [5], [100], [1]], dtype=np.float32))
-    assert gallery.search(unit(4)[2])[0].score == pytest.approx(1.0, abs=1e-6)
+    assert ask(gallery, unit(4)[2])[0].score == pytest.approx(1.0, abs=1e-6)
 
 
 def test_sightings_of_a_frame_that_was_not_marked_done_are_replaced(gallery: Gallery, tmp_path: Path) -> None:
@@ -373,17 +374,17 @@ def test_bad_detections(gallery: Gallery) -> None:
 def test_bad_questions(gallery: Gallery, options: dict[str, object], message: str) -> None:
     fill(gallery, unit(12))
     with pytest.raises(ValueError, match=message):
-        gallery.search(unit(1)[0], **options)  # type: ignore[arg-type]
+        ask(gallery, unit(1)[0], **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("probe", [np.ones(8), np.zeros(DIM), np.full(DIM, np.inf), np.zeros((0, DIM)), "person", 3.0])
 def test_bad_probes(gallery: Gallery, probe: object) -> None:
     with pytest.raises(ValueError, match="probe: "):
-        gallery.search(probe)  # type: ignore[arg-type]
+        ask(gallery, probe)  # type: ignore[arg-type]
 
 
 def test_a_box_without_pixels_has_no_cutout(gallery: Gallery) -> None:
     gallery.add(Frame("a.jpg", IMAGE), Detections([[500, 500, 520, 540]], [0.5], unit(1)))
-    (only,) = gallery.search(unit(1))
+    (only,) = ask(gallery, unit(1))
     assert gallery.cutout(only.cutout) is None
     assert gallery.cutout(None) is None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from asking import ask
 
 from datasets.samples import Frame
 from detection.detections import Detections
@@ -69,7 +70,7 @@ def test_a_killed_writer_loses_nothing_acknowledged(tmp_path: Path) -> None:
         after.add(Frame(f"1-{batch:05d}-{number}.jpg", IMAGE), two, source="folder")
     after.flush()
     assert len(after) == 60 * (acknowledged + 1) + 40
-    assert all(after.cutout(one.cutout) for one in after.search(PROBE, limit=1000))
+    assert all(after.cutout(one.cutout) for one in ask(after, PROBE, limit=1000))
 
 
 def test_two_writers_and_a_reader(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_two_writers_and_a_reader(tmp_path: Path) -> None:
         own.add(Frame(f"2-{written}.jpg", IMAGE, 2), one, source="folder")
         own.flush()
         written += 1
-        answer = reader.search(PROBE, limit=5)
+        answer = ask(reader, PROBE, limit=5)
         scores = [sighting.score for sighting in answer]
         assert scores == sorted(scores, reverse=True)
         assert len(answer) == min(5, answer.searched)

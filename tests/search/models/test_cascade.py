@@ -7,8 +7,8 @@ import torch
 from detection.detections import Detections
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from search.evaluation.splits import as_tensor
-from search.models.second_look import mirror, refine
+from search.models.mirrored import mirror, mirrored_embeddings
+from search.models.probes import as_tensor
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_a_frame_and_its_mirror_image_get_the_same_refined_embeddings(model: Per
     plain = Detections(boxes, scores, model.embed([image], [boxes])[0])
     flipped_boxes = mirror(boxes, 128)
     flipped = Detections(flipped_boxes, scores, model.embed([image.flip(-1)], [flipped_boxes])[0])
-    first, second = refine(model, picture, plain), refine(model, picture[:, ::-1], flipped)
+    first, second = mirrored_embeddings(model, picture, plain), mirrored_embeddings(model, picture[:, ::-1], flipped)
     torch.testing.assert_close(first.embeddings, second.embeddings, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(plain.embeddings, flipped.embeddings, atol=1e-3)
     torch.testing.assert_close(first.embeddings.norm(dim=1), torch.ones(2))
@@ -53,6 +53,8 @@ def test_a_frame_and_its_mirror_image_get_the_same_refined_embeddings(model: Per
 
 def test_nobody_there_and_no_embeddings(model: PersonSearchRCNN) -> None:
     nobody = Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, 16))
-    assert len(refine(model, np.zeros((96, 128, 3), np.uint8), nobody)) == 0
+    assert len(mirrored_embeddings(model, np.zeros((96, 128, 3), np.uint8), nobody)) == 0
     with pytest.raises(ValueError, match="without embeddings"):
-        refine(model, np.zeros((96, 128, 3), np.uint8), Detections(torch.tensor([[1.0, 1.0, 9.0, 9.0]]), torch.ones(1)))
+        mirrored_embeddings(
+            model, np.zeros((96, 128, 3), np.uint8), Detections(torch.tensor([[1.0, 1.0, 9.0, 9.0]]), torch.ones(1))
+        )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from asking import ask, look_for
 from blob_scenes import PEOPLE, BlobModel, scene, write
 from torch import Tensor
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn, fasterrcnn_resnet50_fpn
@@ -21,8 +22,9 @@ from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
 from search.models.detector_and_crops import CropPersonSearch, TorchvisionDetector, load_detector
 from search.models.probes import as_pixels, as_tensor
-from search.models.second_look import Cascade, embed_boxes
+from search.models.second_look import embed_boxes
 from search.pipeline import IndexSummary, PersonSearch
+from search.query.fusion import Ranking
 
 
 def crop_model(seed: int, dimension: int = 12) -> SphereReID:
@@ -76,16 +78,16 @@ def test_indexing_stores_what_the_crop_model_makes_of_the_same_boxes(
     with search.open_gallery(tmp_path / "people", create=True) as gallery:
         assert search.index(footage, gallery) == IndexSummary(frames=6, sightings=15)
         stored = everything(gallery)
-        for one in gallery.search(np.ones(3), limit=100):
+        for one in ask(gallery, np.ones(3), limit=100):
             image = read_original(one)
             assert image is not None
             (expected,) = embed_boxes(crops, [image], [torch.tensor([one.box])])
             torch.testing.assert_close(stored[one.id][2], expected[0], atol=1e-5, rtol=0)
     # Person 3 is in three of the frames, and one flat colour at any size.
-    by_box = search.find(gallery, frame=scene([2, 3, 4], 2), box=stored["2.png#1"][0], limit=3)
+    by_box = look_for(search, gallery, frame=scene([2, 3, 4], 2), box=stored["2.png#1"][0], limit=3)
     x1, y1, x2, y2 = map(int, stored["3.png#0"][0])
     picture = scene([3, 4, 0], 3)[y1:y2, x1:x2]
-    by_crop = search.find(gallery, crop=picture, limit=3, cascade=Cascade(second_weight=1.0))
+    by_crop = look_for(search, gallery, crop=picture, limit=3, ranking=Ranking(second_weight=1.0))
     for answer in (by_box, by_crop):
         assert {one.frame for one in answer} == {"1.png", "2.png", "3.png"}
         assert [one.score for one in answer] == pytest.approx([1.0] * 3, abs=1e-5)
@@ -128,18 +130,18 @@ def test_other_second_stages_are_refused_and_none_is_enough_to_look(
         (lambda: other.open_gallery(tmp_path / "people"), r"was indexed with second stage .*, this is"),
         (lambda: other.open_gallery(tmp_path / "people", create=True), r"was indexed with second stage .*, this is"),
         (lambda: other.index(footage, gallery), r"was indexed with second stage .*, this is"),
-        (lambda: other.find(gallery, crop=picture), r"was indexed with second stage .*, this is"),
+        (lambda: look_for(other, gallery, crop=picture), r"was indexed with second stage .*, this is"),
         (lambda: without.open_gallery(tmp_path / "people", create=True), "give --second-stage with that model"),
         (lambda: without.index(footage, gallery), "give --second-stage with that model"),
         (lambda: search.open_gallery(tmp_path / "plain"), "has no second stage; leave --second-stage out"),
         (lambda: search.index(footage, plain), "has no second stage; leave --second-stage out"),
-        (lambda: search.find(plain, crop=picture), "has no second stage; leave --second-stage out"),
+        (lambda: look_for(search, plain, crop=picture), "has no second stage; leave --second-stage out"),
     ):
         with pytest.raises(ValueError, match=message) as error:
             refused()
         assert "\n" not in str(error.value)
     assert len(gallery) == 15
-    best = without.find(without.open_gallery(tmp_path / "people"), crop=picture, minimum_score=0.99)
+    best = look_for(without, without.open_gallery(tmp_path / "people"), crop=picture, minimum_similarity=0.99)
     assert {one.frame for one in best} == {"0.png", "1.png", "4.png"}
 
 
@@ -159,13 +161,13 @@ def test_a_detector_and_a_crop_model_search_without_a_joint_model(
         assert search.index(footage, gallery) == IndexSummary(skipped=6)
     finder = PersonSearch(CropPersonSearch(None, crops), device="cpu")
     opened = finder.open_gallery(tmp_path / "people")
-    one = opened.search(np.ones(12), limit=1)[0]
+    one = ask(opened, np.ones(12), limit=1)[0]
     frame = read_original(one)
     assert frame is not None
     x1, y1, x2, y2 = map(int, one.box)
     by_crop, by_box = (
-        finder.find(opened, crop=frame[y1:y2, x1:x2], limit=3),
-        finder.find(opened, frame=frame, box=one.box, limit=3),
+        look_for(finder, opened, crop=frame[y1:y2, x1:x2], limit=3),
+        look_for(finder, opened, frame=frame, box=one.box, limit=3),
     )
     assert [sighting.id for sighting in by_crop] == [sighting.id for sighting in by_box]
     assert by_crop[0].score == pytest.approx(1.0, abs=1e-5)

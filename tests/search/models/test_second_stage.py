@@ -1,4 +1,4 @@
-"""The second stage: crop embeddings beside the joint ones in a gallery, and the cascade that ranks by both."""
+"""The second stage: crop embeddings beside the joint ones in a gallery, and the ranking that ranks by both."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from asking import ask
 from numpy.typing import NDArray
 
 from datasets.crops import cut
@@ -13,10 +14,11 @@ from datasets.samples import Frame
 from detection.detections import Detections
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.ranking.rerank import k_reciprocal
-from search.gallery.cutouts import cut_out
 from search.gallery.description import SecondStage, read_description
 from search.gallery.gallery import Gallery
-from search.models.second_look import Cascade, embed_boxes, fused, refine_by_crops, reranked
+from search.models.probes import cut_out
+from search.models.second_look import embed_boxes, look_again_at
+from search.query.fusion import Ranking, fused, reranked
 
 DIM, SECOND_DIM, PEOPLE = 16, 12, 300
 SECOND = SecondStage(SECOND_DIM, "crops-1")
@@ -88,7 +90,7 @@ def test_boxes_of_several_frames_get_the_embeddings_of_their_cut_pictures(crops:
             alone = crops.embed([cut(image, box.numpy(), Path("frame"))])[0]
             torch.testing.assert_close(embedding, alone, atol=1e-5, rtol=0)
     found = Detections(boxes[0], torch.ones(2), torch.ones(2, 4))
-    refined = refine_by_crops(crops, images[0], found)
+    refined = look_again_at(crops, images[0], found)
     assert torch.equal(refined.boxes, found.boxes)
     torch.testing.assert_close(refined.embeddings, together[0], atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match=r"box 50, 0, 60, 9 has no pixel in the frame of 40 x 60"):
@@ -121,10 +123,11 @@ def test_the_cascade_is_that_of_a_naive_loop(
     for row in best:
         score[row] = (1 - weight) * joint[row] + weight * float(np.dot(second[row].astype(float), second_probe))
     expected = sorted(best, key=lambda row: -score[row])[:10]
-    answer = gallery.search(
+    answer = ask(
+        gallery,
         2 * probe,
         second_embeddings=3 * second_probe,
-        cascade=Cascade(weight, candidates),
+        ranking=Ranking(weight, candidates),
         limit=10,
         cameras="c1",
     )
@@ -139,12 +142,12 @@ def test_several_probes_count_by_their_mean_or_by_the_best(
     first, second = vectors
     probes, second_probes = unit(3, DIM, 7), unit(3, SECOND_DIM, 8)
     both = 0.5 * first @ probes.T + 0.5 * second @ second_probes.T
-    looks = {"second_embeddings": second_probes, "limit": 20, "cascade": Cascade(0.5)}
-    answer = gallery.search(probes, combine="max", **looks)  # type: ignore[arg-type]
+    looks = {"second_embeddings": second_probes, "limit": 20, "ranking": Ranking(0.5)}
+    answer = ask(gallery, probes, combine="max", **looks)  # type: ignore[arg-type]
     assert rows_of(answer) == np.argsort(-both.max(axis=1))[:20].tolist()
     means = [rows.mean(axis=0) / np.linalg.norm(rows.mean(axis=0)) for rows in (probes, second_probes)]
     both = 0.5 * first @ means[0] + 0.5 * second @ means[1]
-    assert rows_of(gallery.search(probes, **looks)) == np.argsort(-both)[:20].tolist()  # type: ignore[arg-type]
+    assert rows_of(ask(gallery, probes, **looks)) == np.argsort(-both)[:20].tolist()  # type: ignore[arg-type]
 
 
 def test_reranking_orders_the_candidates_by_their_distance(
@@ -156,16 +159,20 @@ def test_reranking_orders_the_candidates_by_their_distance(
     query = np.hstack([probe * 0.7**0.5, second_probe * 0.3**0.5])
     items = np.hstack([first * 0.7**0.5, second * 0.3**0.5])[best]
     expected = 1 - k_reciprocal(query, items)[0]
-    answer = gallery.search(probe, second_embeddings=second_probe, cascade=Cascade(0.3, 40, rerank=True), limit=15)
+    answer = ask(gallery, probe, second_embeddings=second_probe, ranking=Ranking(0.3, 40, rerank=True), limit=15)
     scores = [one.score for one in answer]
     np.testing.assert_allclose(scores, np.sort(expected)[::-1][:15], atol=1e-5)
     assert scores == sorted(scores, reverse=True)
     np.testing.assert_allclose(reranked(query, items), expected, atol=1e-6)
-    alone = gallery.search(probe, cascade=Cascade(candidates=40, rerank=True), limit=40)
+    alone = ask(gallery, probe, ranking=Ranking(candidates=40, rerank=True), limit=40)
     expected = 1 - k_reciprocal(probe, first[best])[0]
     np.testing.assert_allclose([one.score for one in alone], np.sort(expected)[::-1], atol=1e-5)
-    surer = gallery.search(
-        probe, cascade=Cascade(candidates=40, rerank=True), limit=40, minimum_score=float(np.median(expected))
+    surer = ask(
+        gallery,
+        probe,
+        ranking=Ranking(candidates=40, rerank=True),
+        limit=40,
+        minimum_similarity=float(np.median(expected)),
     )
     assert len(surer) == 20
 
@@ -176,11 +183,11 @@ def test_without_a_second_look_the_gallery_answers_as_one_without_a_second_stage
     plain = Gallery.create(tmp_path / "plain", **MODEL)
     fill(plain, vectors[0], None)
     probe = unit(1, DIM, 5)
-    assert rows_of(gallery.search(probe)) == rows_of(plain.search(probe))
+    assert rows_of(ask(gallery, probe)) == rows_of(ask(plain, probe))
     assert plain.summary().second_stage is None
     assert gallery.summary().second_stage == SECOND
     with pytest.raises(ValueError, match="has no second stage"):
-        plain.search(probe, second_embeddings=unit(1, SECOND_DIM, 1))
+        ask(plain, probe, second_embeddings=unit(1, SECOND_DIM, 1))
     with pytest.raises(ValueError, match=r"frame 0000: second_embeddings given, gallery .* has no second stage"):
         fill(plain, vectors[0], vectors[1])
 
@@ -195,7 +202,7 @@ def test_a_gallery_written_before_there_were_second_stages_opens_as_before(tmp_p
     assert described["format"] == 1
     again = Gallery.open_or_create(tmp_path / "plain", **MODEL)
     fill(again, unit(9, DIM, 1), None)
-    assert len(again.search(unit(1, DIM, 5))) == 9
+    assert len(ask(again, unit(1, DIM, 5))) == 9
     assert read_description(tmp_path / "plain").second_stage is None
 
 
@@ -253,7 +260,7 @@ def test_a_frame_added_again_replaces_both_embeddings(tmp_path: Path) -> None:
     fill(both, first, second[::-1].copy())
     both.flush()
     assert len(both) == 6
-    (best,) = both.search(first[0], second_embeddings=second[5], cascade=Cascade(1.0), limit=1)
+    (best,) = ask(both, first[0], second_embeddings=second[5], ranking=Ranking(1.0), limit=1)
     assert rows_of([best]) == [0]
     assert best.score == pytest.approx(1.0, abs=1e-6)
 
@@ -268,4 +275,4 @@ def test_a_frame_added_again_replaces_both_embeddings(tmp_path: Path) -> None:
 )
 def test_bad_cascades(values: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Cascade(**values)  # type: ignore[arg-type]
+        Ranking(**values)  # type: ignore[arg-type]

@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from asking import ask
 
 from datasets.samples import Frame
 from detection.detections import Detections
 from search.gallery.gallery import Gallery
+from search.gallery.sightings import Sighting
 from search.pages.drawing import TRACK_END, TRACK_START, plot, timeline
 from search.pages.page import (
     Answer,
@@ -28,7 +30,6 @@ from search.pages.page import (
     write_demo_page,
     write_find_page,
 )
-from search.query.results import Sighting
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 NASTY = "<script>alert('x')</script> & \"quoted\""
@@ -103,7 +104,7 @@ def gallery(tmp_path: Path) -> Gallery:
 
 
 def test_find_page(gallery: Gallery, tmp_path: Path) -> None:
-    results = gallery.search(np.ones(4), limit=20)
+    results = ask(gallery, np.ones(4), limit=20)
     path = tmp_path / "new" / "find.html"
     write_find_page(path, results, gallery, picture()[:60, :30], title=NASTY, note="camera " + NASTY)
     text, page = read(path)
@@ -122,7 +123,7 @@ def test_find_page(gallery: Gallery, tmp_path: Path) -> None:
 
 
 def test_find_page_limits_frames_in_context(gallery: Gallery, tmp_path: Path) -> None:
-    results = gallery.search(np.ones(4))
+    results = ask(gallery, np.ones(4))
     path = tmp_path / "find.html"
     reads: list[str] = []
 
@@ -139,7 +140,7 @@ def test_find_page_limits_frames_in_context(gallery: Gallery, tmp_path: Path) ->
 
 def test_find_page_of_nobody(tmp_path: Path) -> None:
     gallery = Gallery.create(tmp_path / "empty", embedding_dim=4, model_fingerprint="x")
-    write_find_page(tmp_path / "find.html", gallery.search(np.ones(4)), gallery, picture())
+    write_find_page(tmp_path / "find.html", ask(gallery, np.ones(4)), gallery, picture())
     _, page = read(tmp_path / "find.html")
     assert page.tags["article"] == page.tags["circle"] == 0
     assert "0 of 0 compared" in page.text
@@ -204,7 +205,7 @@ def test_best_median_worst() -> None:
 
 
 def test_timeline_places_times_in_order(gallery: Gallery) -> None:
-    results = gallery.search(np.ones(4), limit=100)
+    results = ask(gallery, np.ones(4), limit=100)
     drawn = timeline(results, ["c0", "c1", "c9"])
     assert drawn is not None
     assert [lane.name for lane in drawn.lanes] == sorted([NASTY, "c0", "c1", "c9"])
@@ -222,7 +223,7 @@ def test_timeline_places_times_in_order(gallery: Gallery) -> None:
 
 def at(gallery: Gallery, times: list[float | None]) -> list[Sighting]:
     """Sightings at these times."""
-    found = gallery.search(np.ones(4), limit=len(times))
+    found = ask(gallery, np.ones(4), limit=len(times))
     return [dataclasses.replace(one, timestamp=time) for one, time in zip(found, times, strict=True)]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from asking import ask, look_for
 from blob_scenes import PEOPLE, BlobModel, scene, write
 from numpy.typing import NDArray
 
@@ -19,11 +20,11 @@ from search.evaluation.splits import query_context
 from search.evaluation.stages import CASCADE, CONTEXT, RERANKED, WEIGHTED, compare_stages
 from search.gallery.description import SecondStage
 from search.gallery.gallery import Gallery
-from search.models.second_look import Cascade, class_weighted_probes, class_weighted_rows, fused, reranked
 from search.pipeline import PersonSearch
-from search.query import rank as ranking
+from search.query import rank as rank_module
 from search.query.calibration_files import StoredCalibrations, read_calibrations, store_calibrations
 from search.query.context import Company, ContextSize
+from search.query.fusion import Ranking, class_weighted_probes, class_weighted_rows, fused, reranked
 from search.query.results import RankedSightings
 from search.query.verdict import Calibration, LabelledData, RankedBy
 
@@ -85,9 +86,9 @@ def test_a_search_ranks_as_the_evaluation(world: tuple[Gallery, Looks, list[Quer
     gallery, looks, queries = world
     size = ContextSize(6, 2) if CONTEXT in how else None
     # Candidates are all, as the evaluation sums both stages over all.
-    cascade = Cascade(0.4, 1000, RERANKED in how, class_weighted=True)
+    ranking = Ranking(0.4, 1000, RERANKED in how, class_weighted=True)
     (found, probes), (_, second) = looks
-    figures = compare_stages(looks[:stages], queries, cascade, score_threshold=0, context=size)
+    figures = compare_stages(looks[:stages], queries, ranking, score_threshold=0, context=size)
     beside = [query_context(queries, rows, one, score_threshold=0) for one, rows in looks]
     answers = []
     for row in range(WHO):
@@ -95,7 +96,7 @@ def test_a_search_ranks_as_the_evaluation(world: tuple[Gallery, Looks, list[Quer
         asked = {"second_embeddings": second[row]} if stages == 2 else {}
         if size is not None:
             asked["company"] = Company(company[0], company[1] if stages == 2 else None, 6)
-        answers.append(gallery.search(probes[row], cascade=cascade, limit=100, **asked))
+        answers.append(ask(gallery, probes[row], ranking=ranking, limit=100, **asked))
     metrics = evaluate_search(as_scores(found, answers), queries, torch.eye(WHO), score_threshold=0)
     expected = figures[how if stages == 1 else f"{CASCADE} + {how}"]
     np.testing.assert_allclose(metrics.average_precisions, expected.average_precisions, atol=1e-6)
@@ -111,8 +112,8 @@ def test_candidates_are_the_best_by_the_weighted_similarity(
     rows = [torch.cat([one.embeddings for one in found.values()]).double().numpy() for found, _ in looks]
     confidence = torch.cat([one.scores for one in looks[0][0].values()]).double().numpy()
     for first, second in zip(*(probes for _, probes in looks), strict=True):
-        cascade = Cascade(0.3, candidates, rerank, class_weighted=True)
-        answer = gallery.search(first, second_embeddings=second, cascade=cascade, limit=candidates)
+        ranking = Ranking(0.3, candidates, rerank, class_weighted=True)
+        answer = ask(gallery, first, second_embeddings=second, ranking=ranking, limit=candidates)
         best = np.argsort(-(rows[0] @ first.numpy()) * confidence)[:candidates]
         both = (0.7 * rows[0] @ first.numpy() + 0.3 * rows[1] @ second.numpy()) * confidence
         assert {int(one.frame[:2]) * 3 + one.index for one in answer} == set(best.tolist())
@@ -145,8 +146,8 @@ def test_the_weighted_best_are_those_of_a_naive_loop(
             found = Detections(BOXES[:2], scores[row : row + 2], rows[row : row + 2])
             gallery.add(Frame(f"{row:03d}", IMAGE, f"c{row % 4}"), found)
         for cameras in (None, ["c2"]):
-            options = {"cascade": Cascade(class_weighted=True), "combine": "max", "cameras": cameras, "limit": limit}
-            answer = gallery.search(probes, **options)
+            options = {"ranking": Ranking(class_weighted=True), "combine": "max", "cameras": cameras, "limit": limit}
+            answer = ask(gallery, probes, **options)
             among = [row for row in range(120) if cameras is None or row // 2 % 2]
             weighted = similarity * scores.double().numpy()
             order = sorted(among, key=lambda row: (-round(weighted[row], 9), row))
@@ -154,17 +155,17 @@ def test_the_weighted_best_are_those_of_a_naive_loop(
             assert [one.score for one in answer] == pytest.approx(weighted[order[:limit]], abs=1e-6)
             assert answer.searched == len(among)
             assert (answer.searched, answer.best_similarity) == (len(among), answer[0].score)
-        monkeypatch.setattr(ranking, "MOST_CANDIDATES", 1)
-        assert [one.score for one in gallery.search(probes, **options)] == [one.score for one in answer]
+        monkeypatch.setattr(rank_module, "MOST_CANDIDATES", 1)
+        assert [one.score for one in ask(gallery, probes, **options)] == [one.score for one in answer]
         # The table is at its newest version again.
         gallery.add(Frame("more", IMAGE, "c2"), Detections(BOXES[:1], [1.0], rows[:1]))
-        assert gallery.search(probes, **options).searched == len(among) + 1
-        plain = gallery.search(probes, combine="max", limit=1)
+        assert ask(gallery, probes, **options).searched == len(among) + 1
+        plain = ask(gallery, probes, combine="max", limit=1)
         assert plain[0].score == pytest.approx(max(similarity.max(), 0), abs=1e-6)
-        assert gallery.search(probes, cascade=Cascade(class_weighted=True), exclude_frame="more", after=None, limit=1)
+        assert ask(gallery, probes, ranking=Ranking(class_weighted=True), exclude_frame="more", after=None, limit=1)
     empty = Gallery.create(tmp_path / "empty", embedding_dim=5, model_fingerprint="x")
-    for cascade in (Cascade(class_weighted=True), Cascade(rerank=True, class_weighted=True)):
-        assert len(empty.search(probes, cascade=cascade)) == 0
+    for how in (Ranking(class_weighted=True), Ranking(rerank=True, class_weighted=True)):
+        assert len(ask(empty, probes, ranking=how)) == 0
 
 
 def test_unit_rows_whose_products_are_the_weighted_similarities() -> None:
@@ -215,14 +216,14 @@ def test_a_verdict_is_of_the_way_that_was_calibrated(tmp_path: Path) -> None:
     search = PersonSearch(BlobModel(), device="cpu", model_fingerprint="blobs")
     with search.open_gallery(tmp_path / "people", create=True) as gallery:
         search.index(tmp_path / "footage", gallery)
-        for stored, cascade, judged in (
-            ((plain,), Cascade(), True),
-            ((plain,), Cascade(class_weighted=True), False),
-            ((weighted,), Cascade(), False),
-            ((plain, weighted), Cascade(class_weighted=True), True),
+        for stored, ranking, judged in (
+            ((plain,), Ranking(), True),
+            ((plain,), Ranking(class_weighted=True), False),
+            ((weighted,), Ranking(), False),
+            ((plain, weighted), Ranking(class_weighted=True), True),
         ):
             search.calibrations = StoredCalibrations(Path("model.calibration.json"), stored)
-            answer = search.find(gallery, crop=crop, cascade=cascade)
+            answer = look_for(search, gallery, crop=crop, ranking=ranking)
             assert (answer.verdict is not None) == judged
             assert ("--class-weighted" in answer.no_verdict) == (not judged)
             if answer.verdict is not None:

@@ -8,7 +8,7 @@ import pytest
 from datasets.samples import Query
 from detection.detections import Detections
 from search.evaluation.protocols import evaluate_search
-from search.query.context import match_context, refine_by_context
+from search.query.context import match_by_context, match_context
 
 
 def unit_rows(random: np.random.Generator, count: int, dim: int = 4) -> np.ndarray:
@@ -45,7 +45,7 @@ def test_matching_is_the_best_of_all_assignments(sizes: tuple[int, int]) -> None
 def refined(similarities: list[float], people: np.ndarray, embeddings: np.ndarray, gallery: int) -> list[float]:
     """Two frames: rows 0 and 1, rows 2 and 3."""
     values = np.array(similarities, dtype=np.float32)
-    refine_by_context(values, people, embeddings, np.array([0, 2, 4]), np.array([0, 0, 1, 1]), gallery)
+    match_by_context(values, people, embeddings, np.array([0, 2, 4]), np.array([0, 0, 1, 1]), gallery)
     return values.tolist()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from asking import ask, look_for
 from blob_scenes import PEOPLE, BlobModel, scene, write
 from numpy.typing import NDArray
 
@@ -12,9 +13,9 @@ from datasets.samples import Frame
 from detection.detections import Detections
 from search.gallery.description import SecondStage
 from search.gallery.gallery import Gallery
-from search.models.second_look import Cascade
 from search.pipeline import PersonSearch
-from search.query.context import Company, ContextSize, refine_by_context
+from search.query.context import Company, match_by_context
+from search.query.fusion import Ranking
 
 DIM, SECOND, WEIGHT = 8, 5, 0.6
 BOXES = torch.tensor([[40.0 * place, 5, 40 * place + 30, 80] for place in range(4)])
@@ -55,7 +56,7 @@ def expected(
     values = (embeddings @ people[0]).astype(np.float32)
     if camera is not None:
         values[owner % 2 != camera] = -np.inf
-    refine_by_context(values, people, embeddings, offsets, owner, frames)
+    match_by_context(values, people, embeddings, offsets, owner, frames)
     return {
         (f"{frame:02d}.png", row - offsets[frame]): float(values[row])
         for row, frame in enumerate(owner)
@@ -71,9 +72,9 @@ def test_scores_are_those_of_the_evaluation(filled: tuple, best: int, people: in
     random = np.random.default_rng(people)
     looks = [unit(random.standard_normal((people, size))) for size in (DIM, SECOND)]
     company = Company(looks[0], looks[1] if stages == 2 else None, best)
-    asked = {"second_embeddings": looks[1][0], "cascade": Cascade(WEIGHT)} if stages == 2 else {}
-    answer = gallery.search(looks[0][0], company=company, limit=100, **asked)
-    plain = {(one.frame, one.index): one.score for one in gallery.search(looks[0][0], limit=100, **asked)}
+    asked = {"second_embeddings": looks[1][0], "ranking": Ranking(WEIGHT)} if stages == 2 else {}
+    answer = ask(gallery, looks[0][0], company=company, limit=100, **asked)
+    plain = {(one.frame, one.index): one.score for one in ask(gallery, looks[0][0], limit=100, **asked)}
     if stages == 2:
         shares = (1 - WEIGHT) ** 0.5, WEIGHT**0.5
         looks[0] = np.concatenate([share * rows for share, rows in zip(shares, looks, strict=True)], axis=1)
@@ -87,18 +88,18 @@ def test_scores_are_those_of_the_evaluation(filled: tuple, best: int, people: in
     same = found == pytest.approx(plain, abs=1e-6)
     assert same if people == 1 else not same or best < 30
     # Who is matched in a frame comes in, though the search alone would have cut before.
-    few = gallery.search(looks[0][0][:DIM] if stages == 1 else company.embeddings[0], company=company, limit=3, **asked)
+    few = ask(gallery, looks[0][0][:DIM] if stages == 1 else company.embeddings[0], company=company, limit=3, **asked)
     assert [one.id for one in few] == [one.id for one in answer][:3]
 
 
 def test_filters_hold_for_company_too(filled: tuple) -> None:
     gallery, first, _ = filled
     people = unit(np.random.default_rng(9).standard_normal((3, DIM)))
-    answer = gallery.search(people[0], company=Company(people, None, 5), cameras="c1", limit=100)
+    answer = ask(gallery, people[0], company=Company(people, None, 5), cameras="c1", limit=100)
     found = {(one.frame, one.index): one.score for one in answer}
     assert found == pytest.approx(expected(people, first, 5, camera=1), abs=1e-5)
     assert {one.camera for one in answer} == {"c1"}
-    nothing = gallery.search(people[0], company=Company(people), cameras="c1", after=100.0)
+    nothing = ask(gallery, people[0], company=Company(people), cameras="c1", after=100.0)
     assert len(nothing) == 0
 
 
@@ -106,9 +107,9 @@ def test_company_does_not_go_with_reranking_or_several_probes(filled: tuple) -> 
     gallery, _, _ = filled
     people = unit(np.random.default_rng(9).standard_normal((3, DIM)))
     with pytest.raises(ValueError, match="context matching is of one probe"):
-        gallery.search(people[0], company=Company(people), cascade=Cascade(rerank=True))
+        ask(gallery, people[0], company=Company(people), ranking=Ranking(rerank=True))
     with pytest.raises(ValueError, match="context matching is of one probe"):
-        gallery.search(people[:2], company=Company(people), combine="max")
+        ask(gallery, people[:2], company=Company(people), combine="max")
 
 
 def test_the_predictor_finds_who_walks_in_the_same_company(tmp_path: Path) -> None:
@@ -121,12 +122,12 @@ def test_the_predictor_finds_who_walks_in_the_same_company(tmp_path: Path) -> No
         grey = scene([1, 2])
         grey[30:70, 8:26] = (PEOPLE[1] * 0.8 + np.array([30, 0, 30])).astype(np.uint8)
         probe = {"frame": grey, "box": [8, 30, 26, 70]}
-        plain = search.find(gallery, **probe)  # type: ignore[arg-type]
+        plain = look_for(search, gallery, **probe)  # type: ignore[arg-type]
         assert plain[0].score == pytest.approx(plain[1].score, abs=1e-4)
-        answer = search.find(gallery, context=ContextSize(), **probe)  # type: ignore[arg-type]
+        answer = look_for(search, gallery, ranking=Ranking(context=True), **probe)  # type: ignore[arg-type]
         assert answer[0].frame == "1.png"
         assert answer[0].score == pytest.approx(1, abs=1e-3)
         assert answer[0].similarity == pytest.approx(plain[0].score, abs=1e-3)
         assert len(answer) == len(plain)
         with pytest.raises(ValueError, match="nobody is beside a person in a crop"):
-            search.find(gallery, crop=grey[30:70, 8:26], context=ContextSize())
+            look_for(search, gallery, crop=grey[30:70, 8:26], ranking=Ranking(context=True))

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from search.query.results import Cutout, RankedSightings, Sighting, display_time, printable
+from search.gallery.sightings import Cutout, Sighting, display_time, printable
+from search.query.results import RankedSightings
 
 
 def sighting(**changes: object) -> Sighting:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from asking import ask, look_for
 from blob_scenes import PEOPLE, BlobModel, scene, write
 from test_results import sighting
 
@@ -16,7 +17,6 @@ from detection.detections import Detections
 from reid.ranking.open_set import VerdictThresholds
 from search.gallery.description import SecondStage
 from search.gallery.gallery import Gallery
-from search.models.second_look import Cascade
 from search.pages.page import write_find_page
 from search.pipeline import PersonSearch
 from search.query.calibration_files import (
@@ -26,6 +26,7 @@ from search.query.calibration_files import (
     store_calibrations,
     stored_calibrations,
 )
+from search.query.fusion import Ranking
 from search.query.results import RankedSightings
 from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy
 
@@ -218,7 +219,7 @@ def test_a_search_by_a_calibrated_model_has_a_verdict(tmp_path: Path) -> None:
     with search.open_gallery(tmp_path / "people", create=True) as gallery:
         search.index(tmp_path / "footage", gallery)
         crops = [np.full((50, 18, 3), PEOPLE[person], dtype=np.uint8) for person in (0, 4)]
-        there, absent = (search.find(gallery, crop=crop, limit=1, minimum_score=0.999) for crop in crops)
+        there, absent = (look_for(search, gallery, crop=crop, limit=1, minimum_similarity=0.999) for crop in crops)
         assert there.verdict.level == "match"
         assert there.verdict.probe_kind == "crop"
         assert there.level_of(there[0]) == "match"
@@ -228,12 +229,12 @@ def test_a_search_by_a_calibrated_model_has_a_verdict(tmp_path: Path) -> None:
         assert absent.verdict.similarity == absent.best_similarity
         write_find_page(tmp_path / "there.html", there, gallery, crops[0])
         search.calibrations = stored(calibration())
-        uncalibrated = search.find(gallery, crop=crops[0])
+        uncalibrated = look_for(search, gallery, crop=crops[0])
         assert uncalibrated.verdict is None
         assert uncalibrated.no_verdict == ("model.calibration.json is of model weights; this search is by model blobs")
         write_find_page(tmp_path / "none.html", uncalibrated, gallery, crops[0])
         search.calibrations = None
-        assert search.find(gallery, crop=crops[0]).no_verdict == ""
+        assert look_for(search, gallery, crop=crops[0]).no_verdict == ""
     page = (tmp_path / "there.html").read_text(encoding="utf-8")
     assert '<div class="chip match">match' in page
     assert there.verdict.headline() in page
@@ -256,10 +257,10 @@ def test_a_reranked_order_keeps_the_similarity_of_both_stages(tmp_path: Path) ->
     probes = tuple(probe / np.linalg.norm(probe) for probe in probes)
     both = 0.7 * first @ probes[0] + 0.3 * second @ probes[1]
     for rerank in (False, True):
-        answer = gallery.search(first[7] + 0.2, cascade=Cascade(0.3, 50, rerank=rerank), **looks)
+        answer = ask(gallery, first[7] + 0.2, ranking=Ranking(0.3, 50, rerank=rerank), **looks)
         assert [one.similarity for one in answer] == pytest.approx([both[int(one.frame)] for one in answer], abs=1e-6)
         assert answer.best_similarity == pytest.approx(both.max(), abs=1e-6)
         assert (answer[0].score == answer[0].similarity) != rerank
-    plain = gallery.search(first[7], minimum_score=2.0)
+    plain = ask(gallery, first[7], minimum_similarity=2.0)
     assert len(plain) == 0
     assert plain.best_similarity == pytest.approx(1.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from asking import look_for
 from blob_scenes import PEOPLE, BlobModel, scene, write
 from numpy.typing import NDArray
 from torch import Tensor
@@ -17,8 +18,8 @@ from search.gallery.description import GalleryDescription, read_description
 from search.gallery.gallery import Gallery
 from search.gallery.tables import FrameRows
 from search.indexing import index_source
-from search.models.second_look import SECOND_WEIGHT, fused
 from search.pipeline import PersonSearch
+from search.query.fusion import SECOND_WEIGHT, fused
 from search.tracks.averaging import TrackletAverager, TrackletAveraging
 from search.tracks.tracker import TrackerSettings
 from search.tracks.tracklets import averaged, track_frames
@@ -219,7 +220,7 @@ def test_a_gallery_says_that_it_is_averaged_and_holds_steadier_sightings(folder:
     # The probe's own embedding is the same in both, and by whichever predictor.
     assert torch.equal(search.embed_crop(crop), predictor(None).embed_crop(crop))
     scores = [
-        np.mean([one.score for one in search.find(store, crop=crop, limit=10)])
+        np.mean([one.score for one in look_for(search, store, crop=crop, limit=10)])
         for store in (plain, search.open_gallery(tmp_path / "steady"))
     ]
     assert scores[1] > scores[0] + 0.01

@@ -14,7 +14,7 @@ from detection.checkpoints import save_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
-from search.models.second_look import Cascade
+from search.query.fusion import Ranking
 from tools.commands import evaluate, find
 from tools.main import main
 
@@ -209,4 +209,4 @@ def test_the_evaluation_has_a_row_for_every_stage(
 def test_the_commands_cascade_as_the_library_does(command: object) -> None:
     typed = inspect.signature(command).parameters  # type: ignore[arg-type]
     for name in ("second_weight", "candidates", "rerank"):
-        assert typed[name].default == getattr(Cascade(), name)
+        assert typed[name].default == getattr(Ranking(), name)
