@@ -1,0 +1,52 @@
+"""The rooms of `search`: which may import which, and what the front door costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOMS = ("models", "gallery", "query", "tracks", "evaluation", "pages")
+"""In the order of the imports; `pipeline` and `indexing` stand on top of the first five."""
+
+
+def imported(file: Path) -> set[str]:
+    """The names after `search.` of what a file imports."""
+    modules = [
+        node.module
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module
+    ]
+    return {module.split(".")[1] for module in modules if module.startswith("search.")} | {
+        "search" for module in modules if module == "search"
+    }
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_stands_before_it(repository: Path, room: str) -> None:
+    allowed = set(ROOMS[: ROOMS.index(room) + 1])
+    for file in (repository / "search" / room).glob("*.py"):
+        assert imported(file) <= allowed, f"{file} imports {sorted(imported(file) - allowed)}"
+
+
+def test_every_room_is_known(repository: Path) -> None:
+    folders = {file.parent.name for file in (repository / "search").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+
+
+def test_what_stands_on_top_draws_no_page(repository: Path) -> None:
+    for name in ("pipeline", "indexing"):
+        assert "pages" not in imported(repository / "search" / f"{name}.py")
+
+
+def test_the_front_door_exports_its_names_and_loads_nothing_before_they_are_used(repository: Path) -> None:
+    code = """
+import sys
+import search
+assert "torch" not in sys.modules and "search.pipeline" not in sys.modules
+from search import Filters, Gallery, PersonSearch, Ranking, evaluate_search
+assert all(getattr(search, name) for name in search.__all__)
+assert PersonSearch.__module__ == "search.pipeline"
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=repository, check=True)
