@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from detection.checkpoints import load_model, save_model
     from detection.detections import Detections
-    from detection.embedding_head import EmbeddingConfig
-    from detection.faster_rcnn import DetectorConfig
     from detection.joint import JointLosses, PersonSearchRCNN
     from detection.metrics import box_overlap, coco_average_precision, recall_and_ap
     from detection.model import PersonModel
+    from detection.settings import DetectorConfig, EmbeddingConfig
 else:
 
     def __getattr__(name: str) -> object:
@@ -35,8 +34,8 @@ __all__ = [
 
 _HOMES = {
     "Detections": "detection.detections",
-    "DetectorConfig": "detection.faster_rcnn",
-    "EmbeddingConfig": "detection.embedding_head",
+    "DetectorConfig": "detection.settings",
+    "EmbeddingConfig": "detection.settings",
     "JointLosses": "detection.joint",
     "PersonModel": "detection.model",
     "PersonSearchRCNN": "detection.joint",

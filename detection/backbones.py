@@ -8,7 +8,7 @@ detectors of their papers do (Liu et al., "Swin Transformer", ICCV 2021; "A Conv
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, cast, get_args
+from typing import cast
 
 from torch import Tensor, nn
 from torchvision import models
@@ -16,27 +16,12 @@ from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.ops import FrozenBatchNorm2d
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-BackboneName = Literal[
-    "resnet18", "resnet50", "mobilenet_v3_large",
-    "convnext_tiny", "convnext_small", "convnext_base",
-    "swin_t", "swin_s", "swin_b", "swin_v2_t", "swin_v2_s", "swin_v2_b",
-]  # fmt: skip
-
-BACKBONES: tuple[BackboneName, ...] = get_args(BackboneName)
+from detection.settings import BackboneName
 
 
 def has_layer_norm(name: BackboneName) -> bool:
     """Whether a trunk normalises with LayerNorm, which has no statistics of data that could be frozen."""
     return name.startswith(("convnext", "swin"))
-
-
-def stage_range(name: BackboneName) -> tuple[int, int]:
-    """The first and the last stage that may feed a pyramid.
-
-    All but MobileNetV3 have stages 1 to 4 with strides 4, 8, 16, 32; MobileNetV3's are torchvision's 0 to 5 with
-    strides 2, 4, 8, 16, 32, 32.
-    """
-    return (0, 5) if name.startswith("mobilenet") else (1, 4)
 
 
 def early_parameters(name: BackboneName) -> tuple[str, ...]:

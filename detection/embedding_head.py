@@ -1,63 +1,14 @@
 """The embedding head: people in a feature pyramid to vectors."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation, MultiScaleRoIAlign
 
+from detection.settings import EmbeddingConfig
 from reid.devices import at_least_float32
-
-
-@dataclass(frozen=True)
-class EmbeddingConfig:
-    """The structure of the embedding head, and which boxes it sees.
-
-    Args:
-        dimension: length of an embedding; 256 is what person search uses.
-        pool_height: rows that RoIAlign samples of a person; twice the width, as people stand.
-        pool_width: columns that RoIAlign samples.
-        channels: width of the head's convolutions.
-        refined: a second box head looks at the boxes that the first one made, and people are embedded from those
-            instead of from proposals (sequential, as SeqNet does; Li and Miao, AAAI 2021). Here the second head has a
-            classifier of its own, which scores the detections.
-        norm_aware: the length of the raw embedding says how sure it is that there is a person (norm-aware embedding;
-            Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020). The box head's classifier,
-            which the paper does without, stays beside it.
-        score_by: what scores the detections: the last box head's classifier, or with norm_aware the norm, as in the
-            paper. Measured in docs/joint.md: the norm, which learns from fewer steps, costs 12 points of AP there.
-    """
-
-    dimension: int = 256
-    pool_height: int = 16
-    pool_width: int = 8
-    channels: int = 256
-    refined: bool = False
-    norm_aware: bool = False
-    score_by: Literal["classifier", "norm"] = "classifier"
-
-    def __post_init__(self) -> None:
-        for name in ("dimension", "pool_height", "pool_width", "channels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        if self.score_by == "norm" and not self.norm_aware:
-            raise ValueError("score_by is norm, which only norm-aware embeddings have; set norm_aware too")
-        # What is left of a single value after GroupNorm is zero, and every person would get the same embedding.
-        places = -(-self.pool_height // 2) * -(-self.pool_width // 2)
-        if places * self.channels == self.norm_groups:
-            raise ValueError(
-                f"pool_height {self.pool_height}, pool_width {self.pool_width} and channels {self.channels} leave the "
-                "norm of the embedding head one value in each group, expected more; raise pool_height to 4"
-            )
-
-    @property
-    def norm_groups(self) -> int:
-        """How many groups of channels are normalised by themselves."""
-        return math.gcd(32, self.channels)
 
 
 class EmbeddingHead(nn.Module):

@@ -1,137 +1,30 @@
 """Building torchvision's Faster R-CNN for one class: person.
 
 The parts are torchvision's own and keep its parameter names, so that its published weights load; only what people
-need differently is an argument: which stages feed the pyramid, how wide it is, anchors, input size.
+need differently is an argument: which stages feed the pyramid, how wide it is, anchors, input size. Two parts are put
+in torchvision's places: samplers that draw the boxes of a training frame by the frame's own seed, and a resizing that
+draws one size for a batch.
 """
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import numpy as np
+import torch
 from torch import Tensor
 from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
-from torchvision.models.detection.rpn import RPNHead
+from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import MultiScaleRoIAlign
 
-from detection.backbones import BACKBONES, BackboneName, build_pyramid, stage_range
-from detection.sampling import OneSizePerBatch
+from detection.backbones import build_pyramid
+from detection.settings import DetectorConfig
 from reid.devices import at_least_float32
-
-SMALLEST_INPUT = 32
-"""Pixels: the last map of a trunk has one place for so many."""
-
-
-@dataclass(frozen=True)
-class DetectorConfig:
-    """Everything that fixes the structure of the detector; a checkpoint carries it. Defaults: ResNet-50-FPN.
-
-    Args:
-        backbone: "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large" are for small machines;
-            "convnext_*" and "swin_*" (t, s, b; also "swin_v2_*") know more from ImageNet and cost more.
-        pyramid_levels: backbone stages that feed the pyramid; stages after the last one are dropped. 1..4 with strides
-            4, 8, 16, 32. MobileNetV3: torchvision's 0..5 with strides 2, 4, 8, 16, 32, 32.
-        pyramid_channels: width of the pyramid; cost grows with its square.
-        pyramid_norm: BatchNorm inside the pyramid; helps training from nothing, absent from torchvision's weights.
-        frozen_norm: the backbone began from published weights: its stem and first stage do not train, and its BatchNorm
-            is frozen at its pretrained statistics (ConvNeXt and Swin have LayerNorm, without statistics, which trains).
-            Must be False from nothing.
-        norm_epsilon: added to the variance in the backbone's BatchNorm; torchvision's COCO weights of ResNet-50 want 0.
-        anchor_sizes: per pyramid level (one more than `pyramid_levels`), the square roots of anchor areas in pixels.
-        anchor_ratios: heights over widths; people stand, so 2 to 3 is enough when weights are not torchvision's.
-        box_features: width of the box head.
-        min_size: length of the shorter side of the network's input in pixels; larger finds smaller people, slower.
-        max_size: upper bound of the longer side in pixels.
-        train_sizes: further lengths of the shorter side, one of them or min_size drawn for each training batch.
-        rpn_post_nms: proposals kept per image when detecting, out of twice as many per pyramid level; twice that in
-            training. Crowds need more; suppression of proposals takes a fifth of a training step at 1000.
-        box_batch: RoIs sampled per image in training, a quarter to a half of them people.
-        box_positive_fraction: share of people among the sampled RoIs at most; above 0, up to 1.
-        nms_threshold: overlap (IoU), 0..1, above which the weaker of two detections is dropped.
-        score_threshold: detections below this confidence, 0 or more and below 1, are not returned. Search protocols cut
-            at 0.5 themselves.
-        detections_per_frame: at most this many people per frame.
-    """
-
-    backbone: BackboneName = "resnet50"
-    pyramid_levels: tuple[int, ...] = (1, 2, 3, 4)
-    pyramid_channels: int = 256
-    pyramid_norm: bool = True
-    frozen_norm: bool = False
-    norm_epsilon: float = 1e-5
-    anchor_sizes: tuple[tuple[int, ...], ...] = ((32,), (64,), (128,), (256,), (512,))
-    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
-    box_features: int = 1024
-    min_size: int = 900
-    max_size: int = 1500
-    train_sizes: tuple[int, ...] = ()
-    rpn_post_nms: int = 300
-    box_batch: int = 128
-    box_positive_fraction: float = 0.5
-    nms_threshold: float = 0.4
-    score_threshold: float = 0.05
-    detections_per_frame: int = 100
-
-    def __post_init__(self) -> None:
-        # A configuration read back from JSON has lists where tuples were.
-        object.__setattr__(self, "pyramid_levels", tuple(self.pyramid_levels))
-        object.__setattr__(self, "anchor_sizes", tuple(tuple(sizes) for sizes in self.anchor_sizes))
-        object.__setattr__(self, "anchor_ratios", tuple(self.anchor_ratios))
-        object.__setattr__(self, "train_sizes", tuple(self.train_sizes))
-        if self.backbone not in BACKBONES:
-            raise ValueError(f"backbone {self.backbone!r}, expected one of {', '.join(BACKBONES)}")
-        lowest, highest = stage_range(self.backbone)
-        levels = self.pyramid_levels
-        if not levels or list(levels) != sorted(set(levels)) or levels[0] < lowest or levels[-1] > highest:
-            raise ValueError(
-                f"pyramid_levels {levels}, expected increasing stages of {lowest} to {highest} for {self.backbone}"
-            )
-        if len(self.anchor_sizes) != len(levels) + 1:
-            raise ValueError(
-                f"{len(self.anchor_sizes)} anchor_sizes, expected {len(levels) + 1}: one tuple for each of the "
-                f"{len(levels)} pyramid_levels and one for the pooled level above them"
-            )
-        if len({len(sizes) for sizes in self.anchor_sizes}) != 1:
-            raise ValueError(
-                f"anchor_sizes {self.anchor_sizes}, expected the same number on each level: one head serves all"
-            )
-        least = SMALLEST_INPUT
-        if not least <= self.min_size <= self.max_size:
-            raise ValueError(f"min_size {self.min_size} and max_size {self.max_size}, expected {least} <= min <= max")
-        if any(not least <= size <= self.max_size for size in self.train_sizes):
-            raise ValueError(
-                f"train_sizes {self.train_sizes}, expected numbers from {least} to max_size {self.max_size}"
-            )
-        self._check_numbers()
-
-    def _check_numbers(self) -> None:
-        """Refuse values with which nothing could be built, found or trained."""
-        for name in ("pyramid_channels", "box_features", "rpn_post_nms", "box_batch", "detections_per_frame"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        for values in (self.anchor_ratios, *self.anchor_sizes):
-            if not values or not all(0 < value < math.inf for value in values):
-                raise ValueError(
-                    f"anchor_ratios {self.anchor_ratios} and anchor_sizes {self.anchor_sizes}, expected one or more of "
-                    "each (sizes: on each level), all above 0"
-                )
-        if not 0 <= self.norm_epsilon < math.inf:
-            raise ValueError(f"norm_epsilon is {self.norm_epsilon}, expected 0 or more")
-        if not 0 <= self.nms_threshold <= 1:
-            raise ValueError(f"nms_threshold is {self.nms_threshold}, expected 0 to 1")
-        if not 0 <= self.score_threshold < 1:
-            raise ValueError(f"score_threshold is {self.score_threshold}, expected 0 or more and less than 1")
-        if not 0 < self.box_positive_fraction <= 1:
-            raise ValueError(
-                f"box_positive_fraction is {self.box_positive_fraction}, expected more than 0 and at most 1"
-            )
-        if int(self.box_batch * self.box_positive_fraction) < 1:
-            raise ValueError(
-                f"box_batch {self.box_batch} and box_positive_fraction {self.box_positive_fraction} leave no room for "
-                "a person, expected a product of 1 or more; raise box_batch"
-            )
 
 
 def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
@@ -203,3 +96,72 @@ class _Float32RPNHead(RPNHead):
         """Objectness and box regression of each pyramid level, float32."""
         logits, regression = super().forward(x)
         return [at_least_float32(one) for one in logits], [at_least_float32(one) for one in regression]
+
+
+class FrameSampler(BalancedPositiveNegativeSampler):
+    """torchvision's sampler, with a generator for each frame.
+
+    What is drawn of a frame does not depend on which other frames are in the batch, in which process it is computed,
+    or on what was drawn before, so that one process and several train on the same samples, and a resumed run goes on
+    with those of an uninterrupted one.
+
+    Args:
+        batch_size_per_image: rows drawn of each frame.
+        positive_fraction: share of people among them at most.
+        stage: tells the draws of one frame apart: proposals, boxes, refined boxes.
+
+    Attributes:
+        seeds: one integer for each frame of the batch that comes next; without them torch's own generator draws.
+    """
+
+    def __init__(self, batch_size_per_image: int, positive_fraction: float, stage: int) -> None:
+        super().__init__(batch_size_per_image, positive_fraction)
+        self.stage = stage
+        self.seeds: list[int] = []
+
+    def __call__(self, matched_idxs: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Masks of the rows that are drawn, for each frame, of those that are people and of those that are not."""
+        if len(self.seeds) != len(matched_idxs):
+            drawn: tuple[list[Tensor], list[Tensor]] = super().__call__(matched_idxs)
+            return drawn
+        people, others = [], []
+        for seed, labels in zip(self.seeds, matched_idxs):
+            # torchvision draws with the global generator of the labels' device.
+            devices = [labels.device] if labels.is_cuda else []
+            with torch.random.fork_rng(devices=devices):
+                torch.manual_seed(seed + self.stage)
+                one, other = super().__call__([labels])
+            people += one
+            others += other
+        return people, others
+
+
+def frame_sampler(part: RegionProposalNetwork | RoIHeads, stage: int) -> FrameSampler:
+    """Give a part of torchvision's detector a `FrameSampler` with its own settings in place of its sampler."""
+    given = part.fg_bg_sampler
+    sampler = FrameSampler(given.batch_size_per_image, given.positive_fraction, stage)
+    part.fg_bg_sampler = sampler
+    return sampler
+
+
+class OneSizePerBatch(GeneralizedRCNNTransform):
+    """torchvision's resizing, with one size drawn for a batch instead of one for each frame: nothing is padded.
+
+    Attributes:
+        size_seed: decides which; the same in all processes and parts of a batch. None draws anew each time.
+    """
+
+    size_seed: Sequence[int] | None = None
+
+    def forward(
+        self, images: list[Tensor], targets: list[dict[str, Tensor]] | None = None
+    ) -> tuple[ImageList, list[dict[str, Tensor]] | None]:
+        """As torchvision's."""
+        generator = np.random.default_rng(self.size_seed)
+        self._drawn = int(generator.choice(self.min_size)) if self.training else self.min_size[-1]
+        result: tuple[ImageList, list[dict[str, Tensor]] | None] = super().forward(images, targets)
+        return result
+
+    def torch_choice(self, k: list[int]) -> int:
+        """The size of this batch."""
+        return self._drawn

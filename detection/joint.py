@@ -21,9 +21,9 @@ from torchvision.ops import clip_boxes_to_image
 from datasets.samples import BACKGROUND
 from detection.canvas import on_canvas
 from detection.detections import Detections
-from detection.embedding_head import EmbeddingConfig, EmbeddingHead, NormScore
-from detection.faster_rcnn import DetectorConfig, build_box_heads, build_detector
-from detection.sampling import OneSizePerBatch, frame_sampler
+from detection.embedding_head import EmbeddingHead, NormScore
+from detection.faster_rcnn import OneSizePerBatch, build_box_heads, build_detector, frame_sampler
+from detection.settings import DetectorConfig, EmbeddingConfig
 from reid.devices import Precision, at_least_float32, autocast
 from reid.runs.settings import departures
 from reid.runs.weight_files import state_fingerprint

@@ -8,9 +8,9 @@ from torch import Tensor
 from torchvision import models
 from torchvision.models import detection as detectors
 
-from detection.backbones import BackboneName, classifier_prefix, early_parameters, has_layer_norm
-from detection.faster_rcnn import DetectorConfig
+from detection.backbones import classifier_prefix, early_parameters, has_layer_norm
 from detection.joint import PersonSearchRCNN
+from detection.settings import BackboneName, DetectorConfig
 from reid.runs.torchvision_weights import download_weights, read_weight_file
 
 IMAGENET = {

@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+    from reid.crops.settings import SphereReIDConfig
+    from reid.crops.sphere_reid import SphereReID
     from reid.features import PersonFeatures
     from reid.losses.classifiers import SphereLoss
-    from reid.losses.criterion import IdentityCriterion, LossConfig
+    from reid.losses.criterion import IdentityCriterion
     from reid.losses.oim import OIMLoss
+    from reid.losses.settings import LossConfig
     from reid.losses.toim import TOIMLoss
     from reid.ranking.metrics import RankMetrics, rank_metrics
     from reid.ranking.pair_counts import count_pairs
@@ -40,14 +42,14 @@ __all__ = [
 
 _HOMES = {
     "IdentityCriterion": "reid.losses.criterion",
-    "LossConfig": "reid.losses.criterion",
+    "LossConfig": "reid.losses.settings",
     "OIMLoss": "reid.losses.oim",
     "PersonFeatures": "reid.features",
     "RankMetrics": "reid.ranking.metrics",
     "RankingSides": "reid.ranking.sides",
     "SphereLoss": "reid.losses.classifiers",
     "SphereReID": "reid.crops.sphere_reid",
-    "SphereReIDConfig": "reid.crops.sphere_reid",
+    "SphereReIDConfig": "reid.crops.settings",
     "TOIMLoss": "reid.losses.toim",
     "count_pairs": "reid.ranking.pair_counts",
     "k_reciprocal": "reid.ranking.rerank",

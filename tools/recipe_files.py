@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import yaml
 
-from datasets.transforms import FrameAugmentation
-from detection.faster_rcnn import DetectorConfig
-from detection.joint import EmbeddingConfig
+from datasets.augmentation import FrameAugmentation
+from detection.settings import DetectorConfig, EmbeddingConfig
 from detection.training import JOINT_LOSSES, JointTrainingConfig
-from reid.losses.criterion import LossConfig
+from reid.losses.settings import LossConfig
 from tools.parsing import PRESETS
 
 

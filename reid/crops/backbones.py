@@ -1,12 +1,11 @@
 """Convolutional trunks of torchvision for crops, with the strides that re-identification likes."""
 
 from collections import OrderedDict
-from typing import Literal
 
 from torch import nn
 from torchvision import models
 
-Backbone = Literal["resnet18", "resnet34", "resnet50"]
+from reid.crops.settings import Backbone
 
 IMAGENET = {
     "resnet18": models.ResNet18_Weights.IMAGENET1K_V1,

@@ -3,9 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -15,60 +13,13 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reid.crops.backbones import Backbone, build_backbone
+from reid.crops.backbones import build_backbone
+from reid.crops.settings import SphereReIDConfig
 from reid.devices import Precision, at_least_float32, autocast, default_device
 from reid.features import PersonFeatures
 from reid.runs.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
 
 FORMAT = "personsearch-crop-1"
-
-
-@dataclass(frozen=True)
-class SphereReIDConfig:
-    """Structure of the crop network; the defaults are the paper's final ones.
-
-    Args:
-        network: what follows the global average pooling. A: nothing; B: FC; C: FC, BN; D: BN, dropout, FC, BN
-            (SphereReID); "bnneck": BN without a shift and no FC, as the bag of tricks has it.
-        backbone: resnet18, resnet34 or resnet50.
-        dimension: D of the embedding for B, C and D; A and bnneck keep the backbone's (2048 or 512).
-        dropout: share of pooled features that D drops in training.
-        bias: whether the FC has one.
-        last_stride: of the last stage; 1 doubles its map for four times its work. The paper has 2.
-        stride: of the two stages before; 1 for TOIM's Table 1.
-        height: rows of the network's input in training, pixels.
-        width: columns likewise.
-        resize_height: crops are resized to this before a window of height x width is taken.
-        resize_width: likewise.
-        test_view: "whole": the resized crop is embedded; "center": its middle of height x width (Table 5).
-    """
-
-    network: Literal["A", "B", "C", "D", "bnneck"] = "D"
-    backbone: Backbone = "resnet50"
-    dimension: int = 1024
-    dropout: float = 0.25
-    bias: bool = True
-    last_stride: int = 2
-    stride: int = 2
-    height: int = 256
-    width: int = 128
-    resize_height: int = 288
-    resize_width: int = 144
-    test_view: Literal["whole", "center"] = "whole"
-
-    def __post_init__(self) -> None:
-        if self.network not in ("A", "B", "C", "D", "bnneck"):
-            raise ValueError(f"network {self.network!r}, expected A, B, C, D or bnneck")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}, expected 0 or more and less than 1")
-        for name in ("dimension", "height", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        if self.resize_height < self.height or self.resize_width < self.width:
-            raise ValueError(
-                f"a window of {self.height}x{self.width} does not fit in crops of "
-                f"{self.resize_height}x{self.resize_width}; raise resize_height and resize_width"
-            )
 
 
 class SphereReID(nn.Module):

@@ -17,15 +17,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from datasets.augmentation import CropAugmentation
 from datasets.samplers import balanced_batches, shuffled_batches
 from datasets.samples import Camera, CropSample
-from datasets.transforms import CropAugmentation, CropTransform
+from datasets.transforms import CropTransform
 from reid.crops.loader import CropBatch, TrainingCrops, load_crop_batches, placed
 from reid.crops.sphere_reid import SphereReID
 from reid.crops.splits import crop_features
 from reid.features import PersonFeatures
-from reid.losses.criterion import LOSSES, IdentityCriterion, LossConfig
+from reid.losses.criterion import IdentityCriterion
 from reid.losses.rows import gather_rows_with_gradient
+from reid.losses.settings import LOSSES, LossConfig
 from reid.runs.files import digest_of
 from reid.runs.optimizer import parameter_groups
 from reid.runs.run import EpochReport, RunSummary, StepReport, TrainingRun

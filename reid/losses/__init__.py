@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reid.losses.classifiers import SoftmaxLoss, SphereLoss
-    from reid.losses.criterion import IdentityCriterion, LossConfig
+    from reid.losses.criterion import IdentityCriterion
     from reid.losses.metric import CenterLoss, TripletLoss
     from reid.losses.oim import OIMLoss
+    from reid.losses.settings import LossConfig
     from reid.losses.toim import TOIMLoss
 else:
 
@@ -35,7 +36,7 @@ __all__ = [
 _HOMES = {
     "CenterLoss": "reid.losses.metric",
     "IdentityCriterion": "reid.losses.criterion",
-    "LossConfig": "reid.losses.criterion",
+    "LossConfig": "reid.losses.settings",
     "OIMLoss": "reid.losses.oim",
     "SoftmaxLoss": "reid.losses.classifiers",
     "SphereLoss": "reid.losses.classifiers",

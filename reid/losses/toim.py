@@ -1,7 +1,5 @@
 """Triplet online instance matching: triplets mined from a memory instead of from the batch."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,9 +7,7 @@ from torch.nn import functional
 from datasets.samples import BACKGROUND, UNLABELLED
 from reid.losses.memory import PooledTable, UnlabelledQueue, UpdateTable
 from reid.losses.rows import gather_rows, labelled_rows
-
-Negatives = Literal["update", "pooled"]
-Denominator = Literal["hardest", "table"]
+from reid.losses.settings import Denominator, Negatives
 
 
 class TOIMLoss(nn.Module):

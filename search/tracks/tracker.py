@@ -6,64 +6,18 @@ assignment), as in Bewley et al., "Simple Online and Realtime Tracking", ICIP 20
 and likeness instead of a cascade.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from detection.detections import Detections
 from detection.metrics import box_overlap
+from search.tracks.settings import TrackerSettings
 
 UNTRACKED = -1
 """A detection that belongs to no track: too unsure to begin one."""
 
 TrackIds = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class TrackerSettings:
-    """When a detection goes on with a track, and which of several.
-
-    A detection may go on with a track that it looks like and that it overlaps, or whose person may have walked there
-    meanwhile. Without embeddings only overlap counts.
-
-    Args:
-        embedding_weight: share of the cosine of the embeddings in the affinity, 0 to 1; the rest is overlap.
-        minimum_overlap: least intersection over union with the track's box, moved as its person walked last.
-        minimum_similarity: least cosine with the track's embedding; raising it breaks tracks where people change
-            their look, lowering it lets them jump from person to person.
-        maximum_speed: with embeddings, a detection that does not overlap enough may be so far away for each second
-            since the track was seen, in heights of the person; people walk about 0.8. 0 asks for overlap always.
-        maximum_gap: seconds after which an unseen track ends; raising it bridges longer occlusions.
-        minimum_score: a detection of less confidence goes on with tracks but begins none; 0 lets all begin one, also
-            those of detectors whose confidences are negative.
-        momentum: share of the old embedding when a sighting is blended into it, 0 to 1.
-
-    Seconds are frames where the times of frames are not known. The defaults suit frames a second apart, as measured on
-    plaza.
-
-    Raises:
-        ValueError: a value is out of its range.
-    """
-
-    embedding_weight: float = 0.8
-    minimum_overlap: float = 0.3
-    minimum_similarity: float = 0.5
-    maximum_speed: float = 1.5
-    maximum_gap: float = 2.0
-    minimum_score: float = 0.0
-    momentum: float = 0.8
-
-    def __post_init__(self) -> None:
-        for name in ("embedding_weight", "minimum_overlap", "minimum_score", "momentum"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} of the tracker is {getattr(self, name)}, expected a value from 0 to 1")
-        if not -1 <= self.minimum_similarity <= 1:
-            raise ValueError(f"minimum_similarity of the tracker is {self.minimum_similarity}, expected a cosine")
-        for name in ("maximum_speed", "maximum_gap"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} of the tracker is {getattr(self, name)}, expected at least 0")
 
 
 class Tracker:

@@ -8,11 +8,11 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from detection.backbones import BACKBONES, NormedPyramid, build_pyramid, has_layer_norm
+from detection.backbones import NormedPyramid, build_pyramid, has_layer_norm
 from detection.checkpoints import load_model, save_model
-from detection.faster_rcnn import DetectorConfig
-from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from detection.joint import PersonSearchRCNN
 from detection.pretrained import IMAGENET, load_pretrained, pretrained_structure
+from detection.settings import BACKBONES, DetectorConfig, EmbeddingConfig
 from detection.start import start_model
 
 FAMILIES = ("convnext_tiny", "swin_t", "swin_v2_t")

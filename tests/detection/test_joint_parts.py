@@ -11,12 +11,12 @@ from torchvision.ops import box_iou
 
 from datasets.samples import UNLABELLED, FrameSample
 from detection.checkpoints import load_model, save_model
-from detection.embedding_head import EmbeddingConfig, NormScore
-from detection.faster_rcnn import DetectorConfig
+from detection.embedding_head import NormScore
+from detection.faster_rcnn import FrameSampler
 from detection.joint import JointLosses, PersonSearchRCNN, Target, paired_overlap
-from detection.sampling import FrameSampler
+from detection.settings import DetectorConfig, EmbeddingConfig
 from detection.training import JointTrainer, JointTrainingConfig, best_boxes
-from reid.losses.criterion import LossConfig
+from reid.losses.settings import LossConfig
 
 BOXES = torch.tensor([[10.0, 12, 40, 84], [60, 8, 90, 80]])
 BY_NORM = {"refined": True, "norm_aware": True, "score_by": "norm"}

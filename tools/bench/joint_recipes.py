@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from datasets.transforms import FrameAugmentation
-from detection.backbones import BackboneName, stage_range
-from detection.faster_rcnn import SMALLEST_INPUT, DetectorConfig
-from detection.joint import EmbeddingConfig
+from datasets.augmentation import FrameAugmentation
 from detection.pretrained import pretrained_structure
+from detection.settings import SMALLEST_INPUT, BackboneName, DetectorConfig, EmbeddingConfig, stage_range
 from detection.training import JOINT_LOSSES, JointTrainingConfig
-from reid.losses.criterion import LOSSES, LossConfig
+from reid.losses.settings import LOSSES, LossConfig
 from reid.runs.settings import departures
 from search.evaluation.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED
 

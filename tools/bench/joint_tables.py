@@ -13,7 +13,7 @@ from detection.checkpoints import load_model
 from detection.metrics import recall_and_ap
 from detection.start import resumed_model, start_model
 from detection.training import JointTrainer, described
-from reid.losses.criterion import LOSSES
+from reid.losses.settings import LOSSES
 from reid.runs.files import RESUME_FILE, digest_of
 from reid.runs.shared_work import require_same_data, work_through, write_figures
 from search.evaluation.splits import detect_split, embed_queries

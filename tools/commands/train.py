@@ -7,11 +7,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from datasets.transforms import FrameAugmentation
-from detection.faster_rcnn import DetectorConfig
-from detection.joint import EmbeddingConfig
+from datasets.augmentation import FrameAugmentation
+from detection.settings import DetectorConfig, EmbeddingConfig
 from detection.training import JOINT_LOSSES, JointTrainingConfig
-from reid.losses.criterion import LOSSES, LossConfig
+from reid.losses.settings import LOSSES, LossConfig
 from tools.outcome import Outcome, is_first_process, table
 from tools.progress import Progress
 

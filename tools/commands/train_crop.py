@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from datasets.transforms import CropAugmentation
-from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+from datasets.augmentation import CropAugmentation
+from reid.crops.settings import SphereReIDConfig
+from reid.crops.sphere_reid import SphereReID
 from reid.crops.training import CropTrainingConfig
-from reid.losses.criterion import LossConfig
+from reid.losses.settings import LossConfig
 from tools.options import CropFormat, CropOptions
 from tools.outcome import Outcome, is_first_process, table
 from tools.progress import Progress

@@ -16,8 +16,9 @@ from datasets.samples import UNLABELLED
 from reid.features import PersonFeatures
 from reid.losses import OIMLoss, SphereLoss, TOIMLoss
 from reid.losses.classifiers import SoftmaxLoss
-from reid.losses.criterion import LOSSES, IdentityCriterion, LossConfig
+from reid.losses.criterion import IdentityCriterion
 from reid.losses.metric import CenterLoss, TripletLoss
+from reid.losses.settings import LOSSES, LossConfig
 
 EVERYTHING = LossConfig(sphere=1, softmax=0.5, oim=2, triplet=1, toim=3, center=0.0005)
 BAG_OF_TRICKS = LossConfig(
@@ -220,7 +221,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as distributed
 from reid.features import PersonFeatures
-from reid.losses.criterion import IdentityCriterion, LossConfig
+from reid.losses.criterion import IdentityCriterion
+from reid.losses.settings import LossConfig
 rank = int(sys.argv[1])
 distributed.init_process_group("gloo", f"file://{sys.argv[2]}/meet", timedelta(seconds=300), 2, rank)
 torch.manual_seed(0)

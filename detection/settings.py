@@ -1,0 +1,182 @@
+"""The structure of a joint model, detector and embedding head: settings alone, which cost nothing to import."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+BackboneName = Literal[
+    "resnet18", "resnet50", "mobilenet_v3_large",
+    "convnext_tiny", "convnext_small", "convnext_base",
+    "swin_t", "swin_s", "swin_b", "swin_v2_t", "swin_v2_s", "swin_v2_b",
+]  # fmt: skip
+
+BACKBONES: tuple[BackboneName, ...] = get_args(BackboneName)
+
+SMALLEST_INPUT = 32
+"""Pixels: the last map of a trunk has one place for so many."""
+
+
+def stage_range(name: BackboneName) -> tuple[int, int]:
+    """The first and the last stage that may feed a pyramid.
+
+    All but MobileNetV3 have stages 1 to 4 with strides 4, 8, 16, 32; MobileNetV3's are torchvision's 0 to 5 with
+    strides 2, 4, 8, 16, 32, 32.
+    """
+    return (0, 5) if name.startswith("mobilenet") else (1, 4)
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """Everything that fixes the structure of the detector; a checkpoint carries it. Defaults: ResNet-50-FPN.
+
+    Args:
+        backbone: "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large" are for small machines;
+            "convnext_*" and "swin_*" (t, s, b; also "swin_v2_*") know more from ImageNet and cost more.
+        pyramid_levels: backbone stages that feed the pyramid; stages after the last one are dropped. 1..4 with strides
+            4, 8, 16, 32. MobileNetV3: torchvision's 0..5 with strides 2, 4, 8, 16, 32, 32.
+        pyramid_channels: width of the pyramid; cost grows with its square.
+        pyramid_norm: BatchNorm inside the pyramid; helps training from nothing, absent from torchvision's weights.
+        frozen_norm: the backbone began from published weights: its stem and first stage do not train, and its BatchNorm
+            is frozen at its pretrained statistics (ConvNeXt and Swin have LayerNorm, without statistics, which trains).
+            Must be False from nothing.
+        norm_epsilon: added to the variance in the backbone's BatchNorm; torchvision's COCO weights of ResNet-50 want 0.
+        anchor_sizes: per pyramid level (one more than `pyramid_levels`), the square roots of anchor areas in pixels.
+        anchor_ratios: heights over widths; people stand, so 2 to 3 is enough when weights are not torchvision's.
+        box_features: width of the box head.
+        min_size: length of the shorter side of the network's input in pixels; larger finds smaller people, slower.
+        max_size: upper bound of the longer side in pixels.
+        train_sizes: further lengths of the shorter side, one of them or min_size drawn for each training batch.
+        rpn_post_nms: proposals kept per image when detecting, out of twice as many per pyramid level; twice that in
+            training. Crowds need more; suppression of proposals takes a fifth of a training step at 1000.
+        box_batch: RoIs sampled per image in training, a quarter to a half of them people.
+        box_positive_fraction: share of people among the sampled RoIs at most; above 0, up to 1.
+        nms_threshold: overlap (IoU), 0..1, above which the weaker of two detections is dropped.
+        score_threshold: detections below this confidence, 0 or more and below 1, are not returned. Search protocols cut
+            at 0.5 themselves.
+        detections_per_frame: at most this many people per frame.
+    """
+
+    backbone: BackboneName = "resnet50"
+    pyramid_levels: tuple[int, ...] = (1, 2, 3, 4)
+    pyramid_channels: int = 256
+    pyramid_norm: bool = True
+    frozen_norm: bool = False
+    norm_epsilon: float = 1e-5
+    anchor_sizes: tuple[tuple[int, ...], ...] = ((32,), (64,), (128,), (256,), (512,))
+    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    box_features: int = 1024
+    min_size: int = 900
+    max_size: int = 1500
+    train_sizes: tuple[int, ...] = ()
+    rpn_post_nms: int = 300
+    box_batch: int = 128
+    box_positive_fraction: float = 0.5
+    nms_threshold: float = 0.4
+    score_threshold: float = 0.05
+    detections_per_frame: int = 100
+
+    def __post_init__(self) -> None:
+        # A configuration read back from JSON has lists where tuples were.
+        object.__setattr__(self, "pyramid_levels", tuple(self.pyramid_levels))
+        object.__setattr__(self, "anchor_sizes", tuple(tuple(sizes) for sizes in self.anchor_sizes))
+        object.__setattr__(self, "anchor_ratios", tuple(self.anchor_ratios))
+        object.__setattr__(self, "train_sizes", tuple(self.train_sizes))
+        if self.backbone not in BACKBONES:
+            raise ValueError(f"backbone {self.backbone!r}, expected one of {', '.join(BACKBONES)}")
+        lowest, highest = stage_range(self.backbone)
+        levels = self.pyramid_levels
+        if not levels or list(levels) != sorted(set(levels)) or levels[0] < lowest or levels[-1] > highest:
+            raise ValueError(
+                f"pyramid_levels {levels}, expected increasing stages of {lowest} to {highest} for {self.backbone}"
+            )
+        if len(self.anchor_sizes) != len(levels) + 1:
+            raise ValueError(
+                f"{len(self.anchor_sizes)} anchor_sizes, expected {len(levels) + 1}: one tuple for each of the "
+                f"{len(levels)} pyramid_levels and one for the pooled level above them"
+            )
+        if len({len(sizes) for sizes in self.anchor_sizes}) != 1:
+            raise ValueError(
+                f"anchor_sizes {self.anchor_sizes}, expected the same number on each level: one head serves all"
+            )
+        least = SMALLEST_INPUT
+        if not least <= self.min_size <= self.max_size:
+            raise ValueError(f"min_size {self.min_size} and max_size {self.max_size}, expected {least} <= min <= max")
+        if any(not least <= size <= self.max_size for size in self.train_sizes):
+            raise ValueError(
+                f"train_sizes {self.train_sizes}, expected numbers from {least} to max_size {self.max_size}"
+            )
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Refuse values with which nothing could be built, found or trained."""
+        for name in ("pyramid_channels", "box_features", "rpn_post_nms", "box_batch", "detections_per_frame"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        for values in (self.anchor_ratios, *self.anchor_sizes):
+            if not values or not all(0 < value < math.inf for value in values):
+                raise ValueError(
+                    f"anchor_ratios {self.anchor_ratios} and anchor_sizes {self.anchor_sizes}, expected one or more of "
+                    "each (sizes: on each level), all above 0"
+                )
+        if not 0 <= self.norm_epsilon < math.inf:
+            raise ValueError(f"norm_epsilon is {self.norm_epsilon}, expected 0 or more")
+        if not 0 <= self.nms_threshold <= 1:
+            raise ValueError(f"nms_threshold is {self.nms_threshold}, expected 0 to 1")
+        if not 0 <= self.score_threshold < 1:
+            raise ValueError(f"score_threshold is {self.score_threshold}, expected 0 or more and less than 1")
+        if not 0 < self.box_positive_fraction <= 1:
+            raise ValueError(
+                f"box_positive_fraction is {self.box_positive_fraction}, expected more than 0 and at most 1"
+            )
+        if int(self.box_batch * self.box_positive_fraction) < 1:
+            raise ValueError(
+                f"box_batch {self.box_batch} and box_positive_fraction {self.box_positive_fraction} leave no room for "
+                "a person, expected a product of 1 or more; raise box_batch"
+            )
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig:
+    """The structure of the embedding head, and which boxes it sees.
+
+    Args:
+        dimension: length of an embedding; 256 is what person search uses.
+        pool_height: rows that RoIAlign samples of a person; twice the width, as people stand.
+        pool_width: columns that RoIAlign samples.
+        channels: width of the head's convolutions.
+        refined: a second box head looks at the boxes that the first one made, and people are embedded from those
+            instead of from proposals (sequential, as SeqNet does; Li and Miao, AAAI 2021). Here the second head has a
+            classifier of its own, which scores the detections.
+        norm_aware: the length of the raw embedding says how sure it is that there is a person (norm-aware embedding;
+            Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020). The box head's classifier,
+            which the paper does without, stays beside it.
+        score_by: what scores the detections: the last box head's classifier, or with norm_aware the norm, as in the
+            paper. Measured in docs/joint.md: the norm, which learns from fewer steps, costs 12 points of AP there.
+    """
+
+    dimension: int = 256
+    pool_height: int = 16
+    pool_width: int = 8
+    channels: int = 256
+    refined: bool = False
+    norm_aware: bool = False
+    score_by: Literal["classifier", "norm"] = "classifier"
+
+    def __post_init__(self) -> None:
+        for name in ("dimension", "pool_height", "pool_width", "channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if self.score_by == "norm" and not self.norm_aware:
+            raise ValueError("score_by is norm, which only norm-aware embeddings have; set norm_aware too")
+        # What is left of a single value after GroupNorm is zero, and every person would get the same embedding.
+        places = -(-self.pool_height // 2) * -(-self.pool_width // 2)
+        if places * self.channels == self.norm_groups:
+            raise ValueError(
+                f"pool_height {self.pool_height}, pool_width {self.pool_width} and channels {self.channels} leave the "
+                "norm of the embedding head one value in each group, expected more; raise pool_height to 4"
+            )
+
+    @property
+    def norm_groups(self) -> int:
+        """How many groups of channels are normalised by themselves."""
+        return math.gcd(32, self.channels)
