@@ -1,39 +1,34 @@
 """Times as people type them."""
 
-import math
 import re
-from datetime import UTC, datetime
+
+from datasets.moments import seconds_of
 
 
 def parse_time(text: str, option: str) -> float:
-    """Seconds since the epoch of an ISO 8601 text (UTC where no zone is given), or the number itself.
+    """Read a time that was typed as seconds since the epoch, or as seconds from the start of a recording.
 
-    Eight digits are a date, 20260501. Four digits from 1900 to 2199 may be a year or a moment in a recording and are
-    refused; 2026.0 is the number.
+    Eight digits are a date, 20260501; fourteen are a date with a time, 20260501083000. Four digits from 1900 to 2199
+    may be a year or a moment in a recording and are refused; 2026.0 is the number.
+
+    >>> parse_time("2026-05-01T08:30+02:00", "--after")
+    1777617000.0
+    >>> parse_time("90", "--after")
+    90.0
 
     Args:
-        text: "2024-05-01T08:30", "2024-05-01 08:30:00+02:00", "20240501", "1714552200", or seconds from the start of a
-            recording.
-        option: its name, for the error.
+        text: For example "2024-05-01T08:30", "2024-05-01 08:30:00+02:00", "20240501", "1714552200", or seconds from the
+            start of a recording. Where no zone is given the time is UTC.
+        option: The option's name, for the error.
 
     Raises:
-        ValueError: neither a finite number nor a date, or either.
+        ValueError: The text is neither a number nor a date, may be either, counts in milliseconds, or lies beyond the
+            year 2200.
     """
     typed = text.strip()
     if re.fullmatch(r"(19|2[01])\d\d", typed, re.ASCII):
         raise ValueError(f"{option} {text!r} may be a year or seconds, expected one; write {typed}-01-01 or {typed}.0")
-    if not re.fullmatch(r"\d{8}", typed, re.ASCII):
-        try:
-            seconds = float(typed)
-        except ValueError:
-            pass
-        else:
-            if math.isfinite(seconds):
-                return seconds
     try:
-        moment = datetime.fromisoformat(typed)
-    except ValueError:
-        raise ValueError(
-            f"{option} {text!r} is no time, expected ISO 8601 such as 2024-05-01T08:30:00 or seconds"
-        ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return seconds_of(typed)
+    except ValueError as error:
+        raise ValueError(f"{option} {error}") from None

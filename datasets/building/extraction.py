@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from datasets.building.recorded_boxes import BoxTable, RecordingError, TrackId, read_boxes
 from datasets.building.recordings import Recording, pictures_of
 from datasets.files import write_whole
-from datasets.footage.videos import Failures, count_video_frames, video_items
+from datasets.footage.videos import Failures, Picking, count_video_frames, video_items
 from datasets.images import ImageError, read_image
 from datasets.layouts.custom import write_split
 from datasets.layouts.custom_records import clipped_box, read_split
@@ -160,7 +160,7 @@ def _extract(
 def _frames(recording: Recording, lost: Failures) -> Iterator[_Taken]:
     """Every frame, in time order, not decoded; what a video lost is appended."""
     if recording.video:
-        items = video_items(recording.source, recording.name, lost, every_seconds=0, camera=None, start_time=None)
+        items = video_items(recording.source, lost, Picking(recording.name, every_seconds=0))
         for number, item in enumerate(items, start=1):
             yield _Taken(number, item.timestamp or 0.0, item.name, item.decode)
         return

@@ -1,38 +1,66 @@
 """Footage of any kind as frames: image files, folders, the custom layout, video files, streams."""
 
 import logging
-import os
 import queue
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from datasets.footage.videos import (
-    VIDEO_SUFFIXES,
-    Failures,
-    Item,
-    count_video_frames,
-    is_stream,
-    public_name,
-    stream_items,
-    video_items,
-)
-from datasets.images import IMAGE_SUFFIXES, ImageError, read_image
+from datasets.footage.cameras import camera_of, folders_of_time
+from datasets.footage.folders import KINDS, PassedOver, SourceError, files_below
+from datasets.footage.names import written
+from datasets.footage.series import Key, Series
+from datasets.footage.streams import RECONNECT_MINUTES, is_stream, public_name, stream_items
+from datasets.footage.videos import VIDEO_SUFFIXES, Failures, Item, Picking, count_video_frames, video_items
+from datasets.images import IMAGE_SUFFIXES, MOST_PIXELS, ImageError, read_image
 from datasets.layouts.custom_records import read_images
+from datasets.moments import seconds_of
 from datasets.samples import Camera, Frame
 
+__all__ = ["Reading", "SourceError", "count_frames", "frames_from_source", "prefetched"]
+
 _T = TypeVar("_T")
-_CAMERA_NAME = re.compile(r"c(\d+)(s\d+|p\d+)?_", re.ASCII)
-_PICTURE_FOLDERS = frozenset({"frames", "images", "image", "imgs", "img1", "jpegimages"})
-"""Sub-folders, in lower case, that say what lies in them, not which camera took it."""
 _log = logging.getLogger(__name__)
 
 
-class SourceError(ValueError):
-    """A source gives no frame at all; one line with the source, what was met and what to do."""
+@dataclass(frozen=True)
+class Reading:
+    """How footage is read: which frames, of which camera, from when.
+
+    Args:
+        every_seconds: The distance of two frames of a video or stream in seconds; 0 gives every frame. Raising it reads
+            fewer frames and takes less time.
+        camera: The camera of all frames. None takes it from a JSON file, from a file name such as c3s1_000123 or
+            c3_000123 (camera 3), or from the first sub-folder that is no date and not called frames, images or the
+            like (a whole number where it is one without leading zeros).
+        start_time: The time of the first frame, in seconds since the epoch. The videos of one camera count on from it,
+            one after the other; pictures are taken to be `every_seconds` apart in each camera. None leaves pictures
+            without a time and counts videos from 0. Times in a JSON file win.
+        max_pixels: A picture of more pixels is not decoded but named among the failures; 1 or more.
+        reconnect_minutes: For how many minutes without a frame a live stream that broke off is tried again; 0 or more.
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
+
+    every_seconds: float = 1.0
+    camera: Camera | None = None
+    start_time: float | None = None
+    max_pixels: int = MOST_PIXELS
+    reconnect_minutes: float = RECONNECT_MINUTES
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.every_seconds < float("inf"):
+            raise ValueError(f"every_seconds is {self.every_seconds}, expected 0 (every frame) or more")
+        if self.max_pixels < 1:
+            raise ValueError(f"max_pixels is {self.max_pixels}, expected 1 or more")
+        if not 0 <= self.reconnect_minutes < float("inf"):
+            raise ValueError(f"reconnect_minutes is {self.reconnect_minutes}, expected 0 or more")
+        if self.start_time is not None:
+            seconds_of(self.start_time)  # refuses milliseconds
 
 
 def frames_from_source(
@@ -41,53 +69,62 @@ def frames_from_source(
     every_seconds: float = 1.0,
     camera: Camera | None = None,
     start_time: float | None = None,
+    reading: Reading | None = None,
     failures: Failures | None = None,
+    notes: list[str] | None = None,
     skip: Callable[[str], bool] | None = None,
 ) -> Iterator[Frame]:
     """Decode the frames of a source one by one.
 
     - An image file: one frame.
     - A folder: its images, sub-folders included, in natural order (frame 2 before frame 10); videos in it are read as
-      below. Hidden files are passed over.
+      below. Hidden files and the folders of network disks for thumbnails and deleted files are passed over.
     - A JSON file of the custom layout: its images, with their cameras and times.
-    - A video file: one frame each `every_seconds`, named "clip.mp4#t=000012.000".
+    - A video file: one frame for each `every_seconds`, named "clip.mp4#t=000012.000".
     - A URL (rtsp, http, ...): a stream.
 
     Names are relative to the folder, with forward slashes, and the same in every run, so that a job can resume; only
     the frames of live streams are named by the clock.
 
     Args:
-        source: a path or a URL.
-        every_seconds: the distance of two frames of a video or stream; 0 gives every frame.
-        camera: the camera of all frames. None takes it from the JSON file, from a name such as c3s1_000123 or c3_000123
-            (camera 3), or from the first sub-folder (a whole number where it is one) that is not called frames, images
-            or the like.
-        start_time: the time of the first frame, seconds since the epoch. Videos count on from it; images of a folder
-            are then taken to be `every_seconds` apart in each camera. None leaves images without a time and counts
-            videos from 0. Times in a JSON file win.
-        failures: (name, reason) of each item that could not be read is appended; the iteration goes on without it.
-        skip: called with each name; True passes the frame over without decoding it.
+        source: A path or a URL.
+        every_seconds: As in `Reading`.
+        camera: As in `Reading`.
+        start_time: As in `Reading`.
+        reading: All settings at once, in place of the three before.
+        failures: A list to which (name, reason) of each item that could not be read is appended; the iteration goes on
+            without it.
+        notes: A list to which a line is appended for what was passed over and what was assumed.
+        skip: A function that is called with each name; True passes the frame over without decoding it.
 
     Returns:
         An iterator; close it (or use it up) to release the video. Wrap it in `prefetched` to decode in the background.
 
     Raises:
-        FileNotFoundError: the path does not exist.
-        ValueError: every_seconds is negative, the kind of file is not known, or a folder has no image.
-        SourceError: during iteration, when not a single frame could be read.
+        FileNotFoundError: The path does not exist.
+        ValueError: A setting is out of its range, the kind of file is not known, or a folder has no image.
+        SourceError: Not a single frame could be read; raised during iteration.
     """
-    if not 0 <= every_seconds < float("inf"):
-        raise ValueError(f"every_seconds is {every_seconds}, expected 0 (every frame) or more")
+    reading = reading or Reading(every_seconds, camera, start_time)
     failures = [] if failures is None else failures
-    label = public_name(str(source)) if is_stream(str(source)) else str(source)
-    items = _items(source, failures, every_seconds, camera, start_time)
+    label = public_name(str(source)) if is_stream(str(source)) else written(str(source))
+    items = _items(source, failures, [] if notes is None else notes, reading)
     return _decoded(items, label, failures, skip)
 
 
 def count_frames(source: Path | str, *, every_seconds: float = 1.0) -> int | None:
-    """About how many frames `frames_from_source` will give, for a progress bar; None for streams.
+    """Tell about how many frames `frames_from_source` will give, for a progress bar.
 
-    Raises as `frames_from_source` for paths that are no source.
+    Args:
+        source: A path or a URL.
+        every_seconds: As in `Reading`.
+
+    Returns:
+        The number, or None for streams.
+
+    Raises:
+        FileNotFoundError: The path does not exist.
+        ValueError: The path is no source.
     """
     if is_stream(str(source)):
         return None
@@ -95,7 +132,7 @@ def count_frames(source: Path | str, *, every_seconds: float = 1.0) -> int | Non
     kind = _kind(path)
     if kind == "json":
         return len(read_images(path).samples)
-    files = _files_below(path, []) if kind == "folder" else [path]
+    files = files_below(path, [], PassedOver()) if kind == "folder" else [path]
     return sum(count_video_frames(file, every_seconds) if _is_video(file) else 1 for file in files)
 
 
@@ -185,36 +222,41 @@ def _decoded(
         raise SourceError(f"{label} gives no readable frame{first}{more}")
 
 
-def _items(
-    source: Path | str, failures: Failures, every_seconds: float, camera: Camera | None, start_time: float | None
-) -> Iterator[Item]:
+def _items(source: Path | str, failures: Failures, notes: list[str], reading: Reading) -> Iterator[Item]:
     """The undecoded frames; paths are examined at once, so that a wrong one is refused before any work."""
     if is_stream(str(source)):
-        return stream_items(str(source), failures, every_seconds=every_seconds, camera=camera, start_time=start_time)
+        name = public_name(str(source))
+        picking = Picking(name, reading.every_seconds, reading.camera, reading.start_time, reading.max_pixels)
+        return stream_items(str(source), failures, picking, reconnect_minutes=reading.reconnect_minutes)
     path = Path(source)
     kind = _kind(path)
     if kind == "json":
-        if start_time is not None:
+        if reading.start_time is not None:
             raise ValueError(f"a start time is given, but {path} tells times itself: write 'timestamp' into its images")
-        return _json_items(path, failures, camera)
+        return _json_items(path, failures, reading)
     if kind == "folder":
         if (path / "test.json").is_file() and (path / "train.json").is_file():
             raise ValueError(
                 f"{path} is a data set; give a split's frames, {path / 'test.json'}, or a folder of pictures in it"
             )
-        files = _files_below(path, failures)
-        return _file_items(path, files, failures, every_seconds, camera, start_time)
-    return _file_items(path.parent, [path], failures, every_seconds, camera, start_time)
+        passed_over = PassedOver()
+        files = files_below(path, failures, passed_over)
+        notes += passed_over.lines()
+        return _file_items(path, files, failures, notes, reading)
+    return _file_items(path.parent, [path], failures, notes, reading)
 
 
 def _kind(path: Path) -> str:
     """One of folder, json, image and video; everything else is refused."""
+    shown = written(str(path))
     if path.is_dir():
         return "folder"
     if not path.exists():
         raise FileNotFoundError(
-            f"{path} does not exist; give an image, a folder, a video, a JSON file or a stream's URL"
+            f"{shown} does not exist; give an image, a folder, a video, a JSON file or a stream's URL"
         )
+    if not path.is_file():
+        raise ValueError(f"{shown} is neither a file nor a folder; give an image, a folder, a video or a JSON file")
     suffix = path.suffix.lower()
     if suffix == ".json":
         return "json"
@@ -222,90 +264,75 @@ def _kind(path: Path) -> str:
         return "image"
     if _is_video(path):
         return "video"
-    images, videos = " ".join(sorted(IMAGE_SUFFIXES)), " ".join(sorted(VIDEO_SUFFIXES))
-    raise ValueError(f"{path} has the suffix {suffix!r}, expected an image ({images}), a video ({videos}) or .json")
+    raise ValueError(f"{shown} has the suffix {suffix!r}, expected {KINDS}, or .json")
 
 
 def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def _json_items(path: Path, failures: Failures, camera: Camera | None) -> Iterator[Item]:
+def _json_items(path: Path, failures: Failures, reading: Reading) -> Iterator[Item]:
+    """The images that a JSON file of the custom layout lists."""
     scan = read_images(path)
-    failures.extend((problem.where, problem.what) for problem in scan.problems if problem.fatal)
+    failures.extend((written(problem.where), problem.what) for problem in scan.problems if problem.fatal)
     if not scan.samples:
         raise SourceError(f"{path} lists no readable image; expected records in 'images'")
     return (
         Item(
-            sample.name, partial(read_image, sample.path), sample.camera if camera is None else camera, sample.timestamp
+            written(sample.name),
+            partial(read_image, sample.path, max_pixels=reading.max_pixels),
+            sample.camera if reading.camera is None else reading.camera,
+            sample.timestamp,
         )
         for sample in scan.samples
     )
 
 
 def _file_items(
-    folder: Path, files: list[Path], failures: Failures,
-    every_seconds: float, camera: Camera | None, start_time: float | None,
-) -> Iterator[Item]:  # fmt: skip
-    """Images and videos in order, each with the camera its name or sub-folder tells."""
-    pictures_of: dict[Camera | None, int] = {}
+    folder: Path, files: list[Path], failures: Failures, notes: list[str], reading: Reading
+) -> Iterator[Item]:
+    """Images and videos in order, each with the camera its path tells, and the times counted on in each camera."""
+    above = folder.resolve().parts
+    names = {file: written(file.relative_to(folder).as_posix()) for file in files}
+    cameras = {file: reading.camera for file in files}
+    if reading.camera is None:
+        cameras = {file: camera_of(name, above) for file, name in names.items()}
+    series = {file: Series.key(names[file], cameras[file], _is_video(file)) for file in files}
+    notes += _assumptions(files, names, cameras, series, above)
+    clock = Series(reading.start_time, reading.every_seconds)
     for file in files:
-        name = file.relative_to(folder).as_posix()
-        own_camera = _camera_of(name) if camera is None else camera
-        if _is_video(file):
-            yield from video_items(
-                file, name, failures, every_seconds=every_seconds, camera=own_camera, start_time=start_time
-            )
+        name, camera = names[file], cameras[file]
+        if not _is_video(file):
+            decode = partial(read_image, file, max_pixels=reading.max_pixels)
+            yield Item(name, decode, camera, clock.of_picture(series[file]))
             continue
-        index = pictures_of.get(own_camera, 0)
-        pictures_of[own_camera] = index + 1
-        timestamp = None if start_time is None else start_time + index * every_seconds
-        yield Item(name, partial(read_image, file), own_camera, timestamp)
+        picking = Picking(
+            name, reading.every_seconds, camera, clock.of_video(series[file]), max_pixels=reading.max_pixels
+        )
+        clock.add_video(series[file], (yield from video_items(file, failures, picking)))
 
 
-def _files_below(folder: Path, failures: Failures) -> list[Path]:
-    """Images and videos of a folder tree in natural order, links followed once.
-
-    Raises:
-        SourceError: there is none.
-    """
-    found: list[Path] = []
-    visited: set[str] = set()
-    others = 0
-
-    def unreadable(error: OSError) -> None:
-        failures.append((str(error.filename), f"the folder cannot be read ({error.strerror})"))
-
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=unreadable):
-        real = os.path.realpath(parent)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            suffix = os.path.splitext(name)[1].lower()
-            if name.startswith(".") or suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
-                others += 1
-            else:
-                found.append(Path(parent, name))
-    if not found:
-        met = f"{others} other files" if others else "nothing"
-        raise SourceError(f"{folder} holds {met}, expected images ({' '.join(sorted(IMAGE_SUFFIXES))}) or videos")
-    return sorted(found, key=lambda path: [_natural(part) for part in path.relative_to(folder).parts])
-
-
-def _natural(text: str) -> list[int | str]:
-    """A sort key in which numbers count as numbers; texts and numbers alternate, so that keys compare."""
-    parts = re.split(r"(\d+)", text)
-    return [int(part) if index % 2 else part.lower() for index, part in enumerate(parts)]
-
-
-def _camera_of(name: str) -> Camera | None:
-    """The camera that a relative path tells: by the names of PRW and Plaza, otherwise by the first sub-folder."""
-    *folders, file = name.split("/")
-    found = _CAMERA_NAME.match(file)
-    if found:
-        return int(found[1])
-    first = next((folder for folder in folders if folder.lower() not in _PICTURE_FOLDERS), "")
-    return int(first) if first.isascii() and first.isdecimal() else first or None
+def _assumptions(
+    files: list[Path],
+    names: dict[Path, str],
+    cameras: dict[Path, Camera | None],
+    series: dict[Path, Key],
+    above: tuple[str, ...],
+) -> list[str]:
+    """A line for each thing that was assumed about cameras and times, so that nobody is surprised by a search."""
+    lines = []
+    unknown = [file for file in files if cameras[file] is None]
+    dated = sum(any(folders_of_time([*above, *names[file].split("/")[:-1]])[len(above) :]) for file in unknown)
+    if dated:
+        lines.append(
+            f"no camera is known of {dated} of {len(files)} files: their folders are dates, which are no cameras; "
+            "say --camera, one folder of a camera at a time"
+        )
+    videos = [file for file in files if _is_video(file)]
+    pieces = len(videos) - len({series[file] for file in videos})
+    if pieces:
+        lines.append(
+            f"{pieces + len({series[file] for file in videos})} videos are taken for recordings in pieces: in each "
+            "camera, a video begins when the one before it ends"
+        )
+    return lines

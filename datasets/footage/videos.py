@@ -1,34 +1,34 @@
-"""Frames of video files and streams, picked by time; what a file lost is counted, never passed over in silence."""
+"""Frames of video files, picked by time; what a file lost is counted, never passed over in silence."""
 
 import logging
 import math
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.footage.containers import Contents, examine
+from datasets.images import MOST_PIXELS
 from datasets.samples import Camera
 
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp"}
+    {".mp4", ".m4v", ".mov", ".qt", ".avi", ".divx", ".mkv", ".webm", ".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".vob"}
+    | {".ts", ".mts", ".m2ts", ".m2t", ".trp", ".wmv", ".asf", ".flv", ".f4v", ".3gp", ".3g2", ".ogv", ".mxf", ".dv"}
+    | {".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".mjpeg", ".mjpg", ".dav", ".ivf", ".nut", ".y4m", ".obu"}
 )
-STREAM_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp"})
 
 Failures = list[tuple[str, str]]
 
-_OPEN_TIMEOUT_MS = 10_000
-_READ_TIMEOUT_MS = 10_000
-_RECONNECT_WAITS = (1.0, 3.0, 9.0)
-"""Seconds before each attempt to reopen a live stream that broke off."""
-
 _MOST_FRAMES = 100_000_000
 """Nineteen days at 60 frames a second: a container that declares more does not know its length."""
+
+_FEW = 2
+"""So many frames fewer than stated are no loss: containers round, and a decoder may keep the last ones."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +42,11 @@ class Item:
     """A frame of a source that has not been decoded yet.
 
     Args:
-        name: unique and stable within the source.
-        decode: gives (H, W, 3) uint8 RGB; valid only until the next item is asked for. Raises ValueError.
-        camera: as in Frame.
-        timestamp: as in Frame.
+        name: The frame's name, unique and stable within the source.
+        decode: A function that gives the picture, (H, W, 3) uint8 RGB. It works only until the next item is asked for,
+            and raises ValueError where the picture cannot be read.
+        camera: The camera, as in `Frame`.
+        timestamp: The time in seconds, as in `Frame`.
     """
 
     name: str
@@ -54,111 +55,58 @@ class Item:
     timestamp: float | None = None
 
 
-def is_stream(source: str) -> bool:
-    """Whether a text is the URL of a stream, not a path."""
-    return urlsplit(source).scheme.lower() in STREAM_SCHEMES and "://" in source
-
-
-def public_name(url: str) -> str:
-    """Host and path of a URL: user name, password and query (they may hold secrets) left out."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.hostname or ''}{port}{parts.path}".rstrip("/")
-
-
-def video_items(
-    path: Path, name: str, failures: Failures, *, every_seconds: float, camera: Camera | None, start_time: float | None
-) -> Iterator[Item]:
-    """One frame each `every_seconds` of a video file.
-
-    OpenCV reports the end of a file and a broken frame alike, so reading goes on until as many frames as the file
-    declares have been tried; what is missing is appended to `failures`, as is a file that does not open.
+@dataclass(frozen=True)
+class Picking:
+    """Which frames of a video are taken, and what they are called.
 
     Args:
-        path: the file.
-        name: its name in the frames' names, "<name>#t=<seconds>".
-        failures: (name, reason) of what could not be read.
-        every_seconds: the least distance of two frames; 0 gives every frame.
-        camera: for the frames.
-        start_time: of the first frame, in seconds; None counts from 0.
+        name: The video's name; a frame is called "<name>#t=<seconds>".
+        every_seconds: The least distance of two frames in seconds; 0 gives every frame.
+        camera: The camera of all frames.
+        start_time: The time of the first frame in seconds; None counts from 0.
+        max_pixels: A video whose frames have more pixels is refused.
     """
-    capture = _open_file(path)
-    try:
+
+    name: str
+    every_seconds: float
+    camera: Camera | None = None
+    start_time: float | None = None
+    max_pixels: int = MOST_PIXELS
+
+
+def video_items(path: Path, failures: Failures, picking: Picking) -> Generator[Item, None, float]:
+    """Give one frame for each `picking.every_seconds` of a video file.
+
+    OpenCV reports the end of a file and a broken frame alike. Reading therefore goes on until as many frames have been
+    tried as the file holds. What is missing is appended to `failures`, and so is a file that does not open.
+
+    Args:
+        path: The video file.
+        failures: A list to which (name, reason) of what could not be read is appended.
+        picking: Which frames are taken, and what they are called.
+
+    Returns:
+        The generator's value at its end: how many seconds the video lasts, 0 where it does not open.
+    """
+    with _opened(path) as (capture, target):
         if not capture.isOpened():
-            failures.append((name, _why_closed(path)))
-            return
-        declared = _declared_frames(capture)
-        yield from _picked(
-            capture,
-            name,
-            failures,
-            declared=declared,
-            every_seconds=every_seconds,
-            camera=camera,
-            start_time=start_time,
-        )
-    finally:
-        capture.release()
-
-
-def stream_items(
-    url: str, failures: Failures, *, every_seconds: float, camera: Camera | None, start_time: float | None
-) -> Iterator[Item]:
-    """One frame each `every_seconds` of a stream, as they arrive.
-
-    A URL with a declared length (a video file on a web server) is read as a file. A live stream is timed by the clock
-    of this machine and named "<host/path>#t=<seconds since the epoch>"; when it breaks off it is reopened after 1, 3
-    and 9 seconds, and the interruption is appended to `failures`.
-    """
-    name = public_name(url)
-    clock = _Clock(start_time)
-    opened = False
-    attempt = 0
-    while True:
-        capture = _open_stream(url)
-        try:
-            if capture.isOpened():
-                opened = True
-                declared = _declared_frames(capture)
-                if declared:
-                    yield from _picked(
-                        capture,
-                        name,
-                        failures,
-                        declared=declared,
-                        every_seconds=every_seconds,
-                        camera=camera,
-                        start_time=start_time,
-                    )
-                    return
-                for item in _live(capture, name, every_seconds, camera, clock):
-                    attempt = 0
-                    yield item
-                reason = "the stream broke off"
-            else:
-                reason = f"the stream does not open within {_OPEN_TIMEOUT_MS // 1000} s; check address, login, network"
-        finally:
-            capture.release()
-        if not opened:  # a wrong address does not become right by waiting
-            failures.append((name, reason))
-            return
-        if attempt >= len(_RECONNECT_WAITS):
-            failures.append((name, f"{reason}; given up after {attempt} attempts to reopen it"))
-            return
-        if attempt == 0:
-            failures.append((name, reason))
-        _log.warning("%s: %s, reopening in %g s", name, reason, _RECONNECT_WAITS[attempt])
-        time.sleep(_RECONNECT_WAITS[attempt])
-        attempt += 1
+            failures.append((picking.name, _why_closed(path)))
+            return 0.0
+        return (yield from picked(capture, target, picking, failures))
 
 
 def count_video_frames(path: Path, every_seconds: float) -> int:
-    """How many frames `video_items` will give, by what the file declares; 0 where it does not open."""
-    capture = _open_file(path)
-    try:
-        count, rate = _declared_frames(capture), capture.get(cv2.CAP_PROP_FPS)
-    finally:
-        capture.release()
+    """Tell how many frames `video_items` will give, by what the file declares, for a progress bar.
+
+    Args:
+        path: The video file.
+        every_seconds: The least distance of two frames in seconds; 0 counts every frame.
+
+    Returns:
+        About the number of frames; 0 where the file does not open or states no length.
+    """
+    with _opened(path) as (capture, _):
+        count, rate = declared_frames(capture), capture.get(cv2.CAP_PROP_FPS)
     if count <= 0:
         return 0
     if every_seconds <= 0 or rate <= 0 or every_seconds * rate <= 1:
@@ -166,108 +114,161 @@ def count_video_frames(path: Path, every_seconds: float) -> int:
     return math.floor((count - 1) / rate / every_seconds + 1e-6) + 1
 
 
-def _picked(
-    capture: cv2.VideoCapture,
-    name: str,
-    failures: Failures,
-    *,
-    declared: int,
-    every_seconds: float,
-    camera: Camera | None,
-    start_time: float | None,
-) -> Iterator[Item]:
-    """The frames of an open file whose time passes the next multiple of `every_seconds`."""
+def picked(
+    capture: cv2.VideoCapture, target: str, picking: Picking, failures: Failures
+) -> Generator[Item, None, float]:
+    """Give the frames of an open video whose time passes the next multiple of `picking.every_seconds`.
+
+    Args:
+        capture: The video, opened and not yet read.
+        target: Its path or URL, read once more where the stated length is not what could be read.
+        picking: Which frames are taken.
+        failures: A list to which (name, reason) of what could not be read is appended.
+
+    Returns:
+        The generator's value at its end: how many seconds the video lasts.
+    """
+    refused = _too_large(capture, picking)
+    if refused:
+        failures.append((picking.name, refused))
+        return 0.0
     rate = capture.get(cv2.CAP_PROP_FPS)
     step = 1.0 / rate if rate > 0 else 0.04
-    read = broken = pending = 0
+    count = _Count(declared_frames(capture), target)
     seconds, last_slot = -step, -1
-    origin = 0.0 if start_time is None else start_time
+    origin = picking.start_time or 0.0
     while True:
         if not capture.grab():
-            pending += 1
-            if read + broken + pending > declared:
+            if count.failed_is_end():
                 break
             continue
-        broken, pending = broken + pending, 0
-        read += 1
+        count.succeeded()
         # Presentation times survive gaps; where a container has none they stand still, and the frame rate counts on.
         told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         seconds = told if told > seconds else seconds + step
-        slot = math.floor(seconds / every_seconds + 1e-6) if every_seconds > 0 else read
+        every = picking.every_seconds
+        slot = math.floor(seconds / every + 1e-6) if every > 0 else count.read
         if slot > last_slot:
             last_slot = slot
-            yield Item(f"{name}#t={seconds:010.3f}", lambda: _retrieve(capture), camera, origin + seconds)
-    # Some containers only estimate their length: a frame or two short is no loss by itself.
-    if broken or declared - read > 2:
-        lost = max(declared - read, broken)
-        reason = f"{lost} of {declared} frames could not be read: the file is damaged or cut off; copy it again"
-        failures.append((name, reason))
-        _log.info("%s: %s", name, reason)
+            yield Item(
+                f"{picking.name}#t={seconds:010.3f}", lambda: retrieve(capture), picking.camera, origin + seconds
+            )
+    reason = count.loss()
+    if reason:
+        failures.append((picking.name, reason))
+        _log.info("%s: %s", picking.name, reason)
+    return max(0.0, seconds + step, count.lost / rate if rate > 0 else 0.0)
 
 
-class _Clock:
-    """Times of a live stream: this machine's clock, in whole milliseconds of which none is given twice.
+class _Count:
+    """How many frames were read and lost, and how many there are: what the container declares is often an estimate.
 
-    Frames that waited in a buffer arrive together, and names are made from times.
+    Attributes:
+        read: Frames that were read.
+        lost: Frames that should have come and did not; known after `loss`.
     """
 
-    def __init__(self, start_time: float | None) -> None:
-        self._origin = (time.time() if start_time is None else start_time) - time.monotonic()
-        self._last = -1
+    def __init__(self, declared: int, target: str) -> None:
+        self.read = self.lost = 0
+        self._declared = declared
+        self._target = target
+        self._broken = self._pending = 0
+        self._contents: Contents | None = None
+        self._examined = False
 
-    def now(self) -> float:
-        """Seconds, later than any given before."""
-        self._last = max(round((self._origin + time.monotonic()) * 1000), self._last + 1)
-        return self._last / 1000
+    def succeeded(self) -> None:
+        """Count a frame that was read; failures before it were broken frames."""
+        self._broken, self._pending = self._broken + self._pending, 0
+        self.read += 1
+
+    def failed_is_end(self) -> bool:
+        """Count a failed attempt, and tell whether it was the end of the video."""
+        self._pending += 1
+        if self.read == self._declared:
+            return True
+        tried = self.read + self._broken + self._pending
+        truth = self._truth()
+        return tried > (self._declared if truth is None else truth.pictures)
+
+    def loss(self) -> str:
+        """What was lost, as one line; empty where everything was read."""
+        if not self.read:
+            return "holds no picture that can be read; copy it again"
+        truth = None if abs(self._declared - self.read) <= _FEW and not self._broken else self._truth()
+        there = self._declared
+        if truth is not None and not truth.cut_off:
+            there = truth.pictures
+            if abs(there - 2 * self.read) <= _FEW and not self._broken:
+                return ""  # interlaced: each of the two fields of a frame is a packet
+        short = there - self.read
+        if not self._broken and short <= _FEW:
+            return ""
+        self.lost = max(short, self._broken)
+        there = max(there, self.read + self.lost)
+        return f"{self.lost} of {there} frames could not be read: the file is damaged or cut off; copy it again"
+
+    def _truth(self) -> Contents | None:
+        """What the file holds; it is read through for this, once, and only where the numbers do not agree."""
+        if not self._examined:
+            self._contents, self._examined = examine(self._target), True
+        return self._contents
 
 
-def _live(
-    capture: cv2.VideoCapture, name: str, every_seconds: float, camera: Camera | None, clock: _Clock
-) -> Iterator[Item]:
-    """The frames of an open live stream, until it breaks off."""
-    due = -math.inf
-    while capture.grab():
-        if time.monotonic() >= due:
-            due = time.monotonic() + every_seconds
-            timestamp = clock.now()
-            yield Item(f"{name}#t={timestamp:.3f}", lambda: _retrieve(capture), camera, timestamp)
-
-
-def _declared_frames(capture: cv2.VideoCapture) -> int:
+def declared_frames(capture: cv2.VideoCapture) -> int:
     """The length that the container states; 0 where it states none (then FFmpeg gives negative or absurd numbers)."""
     count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     return int(count) if 0 < count < _MOST_FRAMES else 0
 
 
-def _retrieve(capture: cv2.VideoCapture) -> NDArray[np.uint8]:
+def retrieve(capture: cv2.VideoCapture) -> NDArray[np.uint8]:
+    """The frame that was grabbed last, (H, W, 3) uint8 RGB.
+
+    Raises:
+        FrameError: The frame cannot be decoded.
+    """
     done, image = capture.retrieve()
     if not done or image is None or image.size == 0:
         raise FrameError("the frame cannot be decoded")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def _open_file(path: Path) -> cv2.VideoCapture:
-    _quiet_decoder()
-    return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-
-
-def _open_stream(url: str) -> cv2.VideoCapture:
-    """FFmpeg by name: other backends know no time limits and would wait forever for a camera that is off."""
-    _quiet_decoder()
-    limits = [
-        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_TIMEOUT_MS,
-    ]  # fmt: skip
-    return cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
-
-
-def _quiet_decoder() -> None:
+def quiet_decoder() -> None:
     """FFmpeg writes a line per broken packet to the terminal; the loss is reported once instead."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[tuple[cv2.VideoCapture, str]]:
+    """The capture of a video file, open or not, and the path by which libraries can open it."""
+    quiet_decoder()
+    target, descriptor = str(path), None
+    try:
+        target.encode()
+    except UnicodeEncodeError:  # a name that is no UTF-8 cannot be given to OpenCV
+        descriptor = os.open(path, os.O_RDONLY) if os.access(path, os.R_OK) else None
+        target = f"/dev/fd/{descriptor}" if descriptor is not None else ""
+    capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG)
+    try:
+        yield capture, target
+    finally:
+        capture.release()
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _too_large(capture: cv2.VideoCapture, picking: Picking) -> str:
+    """The reason to refuse a video for the size of its frames; empty where it is allowed."""
+    width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    if width * height <= picking.max_pixels:
+        return ""
+    return f"has frames of {width} x {height} pixels, more than {picking.max_pixels:,}; raise --max-pixels for it"
 
 
 def _why_closed(path: Path) -> str:
     if not path.is_file():
         return "the file does not exist"
+    if not os.access(path, os.R_OK):
+        return "cannot be read (permission denied); allow reading it"
     if path.stat().st_size == 0:
         return "the file is empty (0 bytes); copy it again"
     return "is no readable video: damaged, cut off before its index, or of an unknown format; copy or convert it"

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.footage.videos import is_stream, public_name
+from datasets.footage.streams import is_stream, public_name
 from datasets.images import ImageError, read_image
 from search.gallery.sightings import Sighting
 

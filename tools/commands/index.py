@@ -57,7 +57,7 @@ def index(
         batch_size: frames a forward pass.
     """
     from datasets.footage.sources import count_frames
-    from datasets.footage.videos import is_stream, public_name
+    from datasets.footage.streams import is_stream, public_name
     from search.pipeline import IndexSummary, PersonSearch
     from search.tracks.averaging import TrackletAveraging
 

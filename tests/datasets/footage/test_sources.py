@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets.footage import videos
+from datasets.footage import streams
 from datasets.footage.sources import SourceError, count_frames, frames_from_source, prefetched
 from datasets.samples import Frame
 
@@ -118,14 +118,14 @@ def test_a_source_without_a_readable_frame_is_an_error(tmp_path: Path) -> None:
 
 def test_wrong_sources_are_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(SourceError, match=r"holds 1 other files, expected images"):
+    with pytest.raises(SourceError, match=r"holds 1 file of other kinds \(\.txt \(1\)\), expected images"):
         frames_from_source(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match=r"empty holds nothing, expected images"):
         frames_from_source(tmp_path / "empty")
     with pytest.raises(FileNotFoundError, match="does not exist; give an image, a folder"):
         frames_from_source(tmp_path / "none.mp4")
-    with pytest.raises(ValueError, match=r"suffix '\.txt', expected an image"):
+    with pytest.raises(ValueError, match=r"suffix '\.txt', expected images"):
         frames_from_source(tmp_path / "notes.txt")
     with pytest.raises(ValueError, match="every_seconds is -1"):
         frames_from_source(tmp_path, every_seconds=-1)
@@ -281,8 +281,8 @@ def test_a_video_file_on_a_web_server(server: str) -> None:
     assert count_frames(f"http://{server}/clip.avi") is None
 
 
-def test_a_live_stream_that_breaks_off_is_reopened_then_given_up(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(videos, "_RECONNECT_WAITS", (0.01,))
+def test_a_live_stream_that_breaks_off_is_reopened(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_WAITS", (0.01,))
     failures: list[tuple[str, str]] = []
     frames = frames_from_source(f"http://{server}/live", every_seconds=0, camera=4, failures=failures)
     before = time.time()

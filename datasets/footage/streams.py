@@ -1,0 +1,216 @@
+"""Frames of live streams as they arrive, reopened where they break off; and addresses without their secrets."""
+
+import hashlib
+import logging
+import math
+import os
+import re
+import time
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import av
+import cv2
+
+from datasets.footage.videos import Failures, Item, Picking, declared_frames, picked, quiet_decoder, retrieve
+
+STREAM_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp"})
+
+RECONNECT_MINUTES = 5.0
+"""A camera that restarts is away for one to two minutes."""
+
+_OPEN_TIMEOUT_MS = 10_000
+_READ_TIMEOUT_MS = 10_000
+_WAITS = (1.0, 3.0, 9.0)
+"""Seconds before the first attempts to reopen a stream; the last one is repeated."""
+
+_SECRET = re.compile(
+    r"(^|[^a-z])(u|p|k|usr|user\w*|login\w*|account|e?mail|pass\w*|pwd|passwd|psw|pw|pin|otp|code|token\w*|\w*token|"
+    r"\w*key|key\w*|\w*secret\w*|auth\w*|\w*auth|credential\w*|cred\w*|sig|signature|sign|hmac|hash|digest|nonce|"
+    r"session\w*|\w*session\w*|sid|ssid|jwt|bearer|access\w*|ticket|expires?|exp|policy|x-amz-.*|\w*passw\w*|"
+    r"\w*user\w*|\w*pwd\w*|response|opaque)$",
+    re.IGNORECASE,
+)
+"""Names of parameters that may hold a secret, or that change with each login: they are left out."""
+
+_PLAIN = re.compile(
+    r"(ch\w*|cam\w*|device\w*|dev|id|idx|index|input|inst|instance|stream\w*|substream|sub\w*type|subtype|sub|src|"
+    r"source|feed|view|monitor|mon|video\w*|profile\w*|track\w*|lens|port|slot|name|nr|no|num|number|unit|room|area|"
+    r"site|zone|location|type|quality|res\w*|real_stream|media\w*|program|service|encoder|line|start\w*|end\w*|"
+    r"begin\w*|from|to|date|time|day|file|clip|recording|path|proto\w*|unicast|mode|format|fmt|fps)$",
+    re.IGNORECASE,
+)
+"""Names of parameters that say which camera or which recording, and are shown as they are."""
+
+_PLAIN_VALUE = re.compile(r"[\w.:\- /]{0,64}")
+_IN_PATH = re.compile(r"([A-Za-z][A-Za-z0-9-]*)=(.*?)(?=_[A-Za-z][A-Za-z0-9-]*=|[&;/?]|\.sdp\b|$)")
+"""A parameter inside the path, as some recorders write it: /user=admin_password=_channel=1_stream=0.sdp."""
+
+_log = logging.getLogger(__name__)
+
+
+def is_stream(source: str) -> bool:
+    """Tell whether a text is the URL of a stream, not a path.
+
+    >>> is_stream("rtsp://camera/live"), is_stream("recordings/gate.mp4")
+    (True, False)
+
+    Args:
+        source: What the user named.
+    """
+    return urlsplit(source).scheme.lower() in STREAM_SCHEMES and "://" in source
+
+
+def public_name(url: str) -> str:
+    """Name a stream by what tells cameras apart, without what may be secret.
+
+    User name, password and parameters such as `token` are left out. Parameters that say which camera are kept, in the
+    order of their names. Of any other parameter four digits of a hash are kept: enough to tell two cameras apart, too
+    little to guess the value.
+
+    >>> public_name("http://admin:secret@10.0.0.7/play?token=abc&channel=2")
+    '10.0.0.7/play?channel=2'
+    >>> public_name("rtsp://10.0.0.7:554/user=admin&password=x&channel=1&stream=0.sdp?")
+    '10.0.0.7:554/channel=1&stream=0.sdp'
+
+    Args:
+        url: The stream's address.
+
+    Returns:
+        Host, port, path and the parameters that are kept.
+    """
+    parts = urlsplit(url)
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:  # no number: opening the stream will say so
+        port = ""
+    path = re.sub(r"[&;_]+(?=/|$|\.sdp)|(?<=/)[&;_]+", "", _IN_PATH.sub(_kept_in_path, parts.path))
+    kept = sorted(
+        shown
+        for name, value in parse_qsl(parts.query.replace(";", "&"), keep_blank_values=True)
+        if (shown := _kept(name, value))
+    )
+    query = "?" + "&".join(kept) if kept else ""
+    return f"{parts.hostname or ''}{port}{path}".rstrip("/") + query
+
+
+def _kept(name: str, value: str) -> str:
+    """A parameter as it is shown; empty where it may be a secret."""
+    if _SECRET.search(name) or (not value and len(name) > 16):
+        return ""
+    harmless = _PLAIN.fullmatch(name) and _PLAIN_VALUE.fullmatch(value)
+    if harmless or (value.isdecimal() and len(value) <= 2) or (not value and name.isdecimal() and len(name) <= 2):
+        return f"{name}={value}" if value else name
+    return f"{name}=~{hashlib.sha256(f'{name}={value}'.encode()).hexdigest()[:4]}" if value else ""
+
+
+def _kept_in_path(match: re.Match[str]) -> str:
+    return _kept(match[1], unquote(match[2]))
+
+
+def stream_items(
+    url: str, failures: Failures, picking: Picking, *, reconnect_minutes: float = RECONNECT_MINUTES
+) -> Iterator[Item]:
+    """Give one frame for each `picking.every_seconds` of a stream, as they arrive.
+
+    A URL with a declared length (a video file on a web server) is read as a file. A live stream is timed by the clock
+    of this machine, and its frames are named "<name>#t=<seconds since the epoch>". When it breaks off it is reopened
+    for as long as asked, and the interruption is appended to `failures`.
+
+    Args:
+        url: The stream's address.
+        failures: A list to which (name, reason) of what could not be read is appended.
+        picking: Which frames are taken, and what they are called.
+        reconnect_minutes: For how many minutes without a frame a broken stream is tried again; 0 gives up at once. A
+            stream that never opened is given up at once: a wrong address does not become right by waiting.
+    """
+    name = picking.name
+    clock = _Clock(picking.start_time)
+    opened = False
+    attempt, last_frame = 0, time.monotonic()
+    while True:
+        capture = _open_stream(url)
+        try:
+            if capture.isOpened():
+                opened = True
+                if declared_frames(capture):
+                    yield from picked(capture, url, picking, failures)
+                    return
+                for item in _live(capture, picking, clock):
+                    attempt = 0
+                    yield item
+                    last_frame = time.monotonic()
+                reason = "the stream broke off"
+            else:
+                reason = f"the stream does not open: {_why_closed(url)}; check address, login, network"
+        finally:
+            capture.release()
+        if not opened:
+            failures.append((name, reason))
+            return
+        if attempt == 0:
+            failures.append((name, reason))
+        wait = _WAITS[min(attempt, len(_WAITS) - 1)]
+        left = last_frame + 60 * reconnect_minutes - time.monotonic()
+        if left <= 0:
+            tried = f"{attempt} attempts in {reconnect_minutes:g} minutes without a frame"
+            failures.append((name, f"{reason}; given up after {tried}, raise --reconnect-minutes to wait longer"))
+            return
+        _log.warning("%s: %s, reopening in %g s", name, reason, wait)
+        time.sleep(min(wait, left))
+        attempt += 1
+
+
+class _Clock:
+    """Times of a live stream: this machine's clock, in whole milliseconds of which none is given twice.
+
+    Frames that waited in a buffer arrive together, and names are made from times.
+    """
+
+    def __init__(self, start_time: float | None) -> None:
+        self._origin = (time.time() if start_time is None else start_time) - time.monotonic()
+        self._last = -1
+
+    def now(self) -> float:
+        """Seconds, later than any given before."""
+        self._last = max(round((self._origin + time.monotonic()) * 1000), self._last + 1)
+        return self._last / 1000
+
+
+def _live(capture: cv2.VideoCapture, picking: Picking, clock: _Clock) -> Iterator[Item]:
+    """The frames of an open live stream, until it breaks off."""
+    due = -math.inf
+    while capture.grab():
+        if time.monotonic() >= due:
+            due = time.monotonic() + picking.every_seconds
+            timestamp = clock.now()
+            yield Item(f"{picking.name}#t={timestamp:.3f}", lambda: retrieve(capture), picking.camera, timestamp)
+
+
+def _open_stream(url: str) -> cv2.VideoCapture:
+    """FFmpeg by name: other backends know no time limits and would wait forever for a camera that is off."""
+    quiet_decoder()
+    limits = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_TIMEOUT_MS,
+    ]  # fmt: skip
+    return cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+
+
+def _why_closed(url: str) -> str:
+    """The reason why a stream does not open, asked of FFmpeg once more; OpenCV only says that it does not.
+
+    The error's own text is not used, because it holds the address with its password.
+    """
+    begun = time.monotonic()
+    seconds = _OPEN_TIMEOUT_MS / 1000
+    try:
+        av.open(url, timeout=(seconds, seconds)).close()
+    except av.error.ExitError:
+        return f"no answer within {seconds:g} s"
+    except av.error.FFmpegError as error:
+        if time.monotonic() - begun >= seconds:
+            return f"no answer within {seconds:g} s"
+        return (error.strerror or os.strerror(error.errno or 0)).lower()
+    except (OSError, ValueError):
+        return "the address cannot be used"
+    return "it answers, but with nothing that can be read as video"

@@ -1,0 +1,95 @@
+"""Moments as people, cameras and programs write them, as seconds."""
+
+import math
+import re
+from datetime import UTC, datetime
+
+EARLIEST_CLOCK = 1.0e8
+"""Seconds from here on (March 1973) count since the epoch; smaller ones count from the start of a recording."""
+
+LATEST = 7_258_118_400.0
+"""The year 2200, in seconds since the epoch: a larger number counts in another unit."""
+
+_DIGITS = re.compile(
+    r"((?:19|20|21)\d\d)(\d\d)(\d\d)(?:[-_T ]?(\d\d)(\d\d)(?:(\d\d)(\d{3})?)?)?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+"""20260501, 202605010830, 20260501083000, 20260501_083000, 20260501083000123: as cameras print a time."""
+
+_UNITS = ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
+
+
+def seconds_of(value: str | float) -> float:
+    """Read a moment as seconds.
+
+    >>> seconds_of("2026-05-01T08:30:00+02:00") == seconds_of("20260501063000") == seconds_of(1777617000)
+    True
+    >>> seconds_of(1777617000000)
+    Traceback (most recent call last):
+    ...
+    ValueError: 1777617000000 looks like milliseconds since the epoch, expected seconds; write 1777617000
+
+    Args:
+        value: ISO 8601 (UTC where no zone is given), a date in 8 digits with or without a time in 4, 6 or 9 digits, or
+            a number of seconds, since the epoch or since the start of a recording.
+
+    Returns:
+        Seconds since the epoch, or the number of seconds itself.
+
+    Raises:
+        ValueError: The value is no moment, lies beyond the year 2200, or counts in another unit than seconds.
+    """
+    text = value.strip() if isinstance(value, str) else _plain(value)
+    seconds = _from_digits(text)
+    if seconds is None and not (isinstance(value, str) and re.fullmatch(r"\d{8}", text)):
+        seconds = _from_number(text)
+    if seconds is None:
+        seconds = _from_iso(text)
+    if seconds > LATEST:
+        raise ValueError(f"{text} lies beyond the year 2200, expected an earlier time; correct it")
+    return seconds
+
+
+def _plain(value: float) -> str:
+    """A number in digits, without an exponent."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else str(value)
+
+
+def _from_digits(text: str) -> float | None:
+    """Seconds of a date in digits; None for other texts."""
+    found = _DIGITS.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, millis = (int(part or 0) for part in found.groups()[:7])
+    try:
+        moment = datetime(year, month, day, hour, minute, second, 1000 * millis, tzinfo=UTC)
+    except ValueError:
+        return None
+    zone = datetime.fromisoformat(f"2000-01-01T00:00:00{found[8] or 'Z'}").utcoffset()
+    return (moment - zone).timestamp() if zone else moment.timestamp()
+
+
+def _from_number(text: str) -> float | None:
+    """A number of seconds; None for other texts."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(seconds):
+        raise ValueError(f"{text!r} is no time, expected ISO 8601 such as 2024-05-01T08:30:00 or seconds")
+    for factor, unit in _UNITS:
+        if abs(seconds) > LATEST and EARLIEST_CLOCK <= abs(seconds) / factor <= LATEST:
+            raise ValueError(
+                f"{text} looks like {unit} since the epoch, expected seconds; write {_plain(seconds / factor)}"
+            )
+    if abs(seconds) > LATEST:
+        raise ValueError(f"{text} lies beyond the year 2200, expected seconds; correct it")
+    return seconds
+
+
+def _from_iso(text: str) -> float:
+    """Seconds of an ISO 8601 text."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time, expected ISO 8601 such as 2024-05-01T08:30:00 or seconds") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
