@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES.append(ROOT / "detection" / "weights" / "plaza.md")
 LINKING = [*PAGES, ROOT / "CHANGELOG.md"]
+TOPS = ("datasets", "reid", "detection", "search", "tools")
 WALK = "<!-- executed by the tests -->"
 
 
@@ -188,6 +189,13 @@ def test_the_readme_is_short_and_leads_to_every_page() -> None:
     linked = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     for page in (ROOT / "docs").glob("*.md"):
         assert f"({page.name})" in linked or f"(docs/{page.name})" in text, page
+
+
+def test_the_map_of_contributing_has_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([a-z/]+)/` \|", text, flags=re.MULTILINE)
+    rooms = [file.parent for top in TOPS for file in (ROOT / top).rglob("__init__.py")]
+    assert set(listed) == {room.relative_to(ROOT).as_posix() for room in rooms} | {"tests", "tools/presets"}
 
 
 @pytest.fixture(scope="module")
