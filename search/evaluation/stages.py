@@ -14,7 +14,8 @@ from search.evaluation.protocols import SearchMetrics, evaluate_reranked, evalua
 from search.evaluation.splits import query_context
 from search.query.context import ContextSize
 from search.query.fusion import SECOND_WEIGHT, Ranking, fused
-from search.tracks.tracker import TrackerSettings, TrackIds
+from search.tracks.settings import TrackerSettings
+from search.tracks.tracker import TrackIds
 from search.tracks.tracklets import averaged, track_frames
 
 PLAIN = "joint alone"

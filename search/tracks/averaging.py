@@ -22,7 +22,8 @@ from torch import Tensor
 from detection.detections import Detections
 from search.gallery.tables import FrameRows
 from search.query.fusion import SECOND_WEIGHT, fused
-from search.tracks.tracker import UNTRACKED, Tracker, TrackerSettings, TrackIds
+from search.tracks.settings import TrackerSettings
+from search.tracks.tracker import UNTRACKED, Tracker, TrackIds
 from search.tracks.tracklets import blended, require_blend
 
 

@@ -20,7 +20,8 @@ from torch.nn import functional
 
 from datasets.samples import Camera, FloatBoxes
 from detection.detections import Detections
-from search.tracks.tracker import UNTRACKED, Tracker, TrackerSettings, TrackIds
+from search.tracks.settings import TrackerSettings
+from search.tracks.tracker import UNTRACKED, Tracker, TrackIds
 
 
 class TimedFrame(Protocol):

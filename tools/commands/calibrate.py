@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from search.models.opening import load_search_models
-from search.tracks.tracker import TrackerSettings
+from search.tracks.settings import TrackerSettings
 from tools.commands.evaluate import SearchFormat
 from tools.outcome import Outcome, table
 from tools.progress import Progress

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from search.models.opening import load_search_models, require_threshold
-from search.tracks.tracker import TrackerSettings
+from search.tracks.settings import TrackerSettings
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 

@@ -13,7 +13,8 @@ from detection.detections import Detections
 from search.evaluation.tracked_frames import TrackedFrame, judged_frame
 from search.evaluation.tracking_metrics import AcrossCameras, TrackingMetrics
 from search.models.opening import load_search_models
-from search.tracks.tracker import UNTRACKED, TrackerSettings
+from search.tracks.settings import TrackerSettings
+from search.tracks.tracker import UNTRACKED
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 

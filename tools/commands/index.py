@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from search.models.opening import load_search_models
-from search.tracks.tracker import TrackerSettings
+from search.tracks.settings import TrackerSettings
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 from tools.times import parse_time
