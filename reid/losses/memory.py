@@ -1,7 +1,7 @@
-"""What training remembers of people: rows per identity, rows per identity and camera, and queues of the newest.
+"""What training remembers of people: rows for each identity, rows for each identity and camera, queues of the newest.
 
-All are buffers that change only in an explicit `update()`, so that a forward pass has no side effect and a
-checkpoint holds all of the state.
+All of it are buffers that change only in an explicit `update()`, so that a forward pass has no side effect and a
+checkpoint holds the whole state.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from reid.losses.rows import check_camera_index, check_person_index, split_by_oc
 class FloatMemory(nn.Module):
     """A module whose floating-point buffers stay float32 whatever the model around it is cast to.
 
-    A running average with momentum loses its small steps in half precision, and a row rounded to bfloat16 is
-    no longer of unit length. Moving to another device works as usual.
+    A running average loses its small steps in half precision, and a row rounded to bfloat16 no longer has unit length.
+    Moving the module to another device works as usual.
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -33,15 +33,25 @@ class FloatMemory(nn.Module):
 
 
 class IdentityTable(FloatMemory):
-    """One unit-length row per identity, a running average of that identity's embeddings (the "lookup table").
+    """One unit-length row for each identity, a running average of its embeddings (the "lookup table" of OIM).
 
     Args:
-        identities: number of rows P; identities are 0 .. P-1.
-        embedding_dim: D.
-        momentum: share of the old row that is kept at an update, in [0, 1); more remembers longer.
+        identities: The number of rows P; identities are 0 .. P-1.
+        embedding_dim: The width D of a row.
+        momentum: The share of the old row that an update keeps, in [0, 1). A larger one remembers longer.
 
     Attributes:
-        table: (P, D) float32 buffer; a row of zeros is an identity that was never seen.
+        table: (P, D) float32 buffer. A row of zeros is an identity that was never seen.
+
+    Raises:
+        ValueError: A size is below 1, or the momentum is out of its range.
+
+    Example:
+        >>> memory = IdentityTable(identities=2, embedding_dim=2)
+        >>> memory.update(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0]))
+        >>> memory.table
+        tensor([[0.7071, 0.7071],
+                [0.0000, 0.0000]])
     """
 
     table: Tensor
@@ -56,23 +66,23 @@ class IdentityTable(FloatMemory):
         self.register_buffer("table", torch.zeros(identities, embedding_dim, dtype=torch.float32))
 
     def extra_repr(self) -> str:
-        """The sizes, for print(module)."""
+        """Says the sizes, for print(module)."""
         return f"identities={len(self.table)}, embedding_dim={self.table.shape[1]}, momentum={self.momentum}"
 
     @torch.no_grad()
     def update(self, embeddings: Tensor, person_index: Tensor, confidence: Tensor | None = None) -> None:
-        """Blend embeddings into the rows of their identities, then bring the rows to unit length.
+        """Blends embeddings into the rows of their identities, then brings these rows to unit length.
 
-        Several embeddings of one identity act one after another in row order, so that momentum compounds, with
-        the same result as a loop over rows. Rows that are not finite, and blends of length zero, change nothing.
+        Several embeddings of one identity act one after another in row order, so that momentum compounds: the result is
+        that of a loop over rows. Rows that are not finite, and blends of length zero, change nothing.
 
         Args:
             embeddings: (R, D) floating point.
             person_index: (R,) integers; rows below zero are passed over.
-            confidence: (R,) in [0, 1], by which the share of each embedding is multiplied; 1 where it is None.
+            confidence: (R,) in [0, 1]. The share of each embedding is multiplied by it; None stands for 1.
 
         Raises:
-            ValueError: an index is not a row of the table.
+            ValueError: Shapes disagree, or an index is not a row of the table.
         """
         embeddings = embeddings.detach().to(self.table)
         person_index = check_person_index(embeddings, person_index, len(self.table)).to(self.table.device)
@@ -81,24 +91,27 @@ class IdentityTable(FloatMemory):
         for round_of_rows in split_by_occurrence(person_index[rows]):
             chosen = rows[round_of_rows]
             identities = person_index[chosen]
-            old = self.table[identities]
-            share = new_share(self.momentum, confidence, chosen, old)
-            blend = (1 - share) * old + share * embeddings[chosen]
+            old = self.table[identities]  # [L, D]
+            share = new_share(self.momentum, confidence, chosen, old)  # [L, 1]
+            blend = (1 - share) * old + share * embeddings[chosen]  # [L, D]
             length = torch.linalg.vector_norm(blend, dim=1, keepdim=True)
             self.table[identities] = torch.where(length > 1e-12, blend / length.clamp(min=1e-12), old)
 
 
 class UnlabelledQueue(FloatMemory):
-    """The newest embeddings of people of unknown identity, overwritten in a circle (the "circular queue").
+    """The newest embeddings of people of unknown identity, overwritten in a circle (the "circular queue" of OIM).
 
     Args:
-        size: number of rows K; 0 switches the queue off.
-        embedding_dim: D.
-        unit_length: whether rows are brought to unit length before they are written.
+        size: The number of rows K; 0 switches the queue off.
+        embedding_dim: The width D of a row.
+        unit_length: Whether rows are brought to unit length before they are written.
 
     Attributes:
-        queue: (K, D) float32 buffer; rows of zeros are not filled yet.
-        pointer: int64 scalar buffer, the row written next. A tensor, so that a checkpoint resumes at the same row.
+        queue: (K, D) float32 buffer. Rows of zeros are not filled yet.
+        pointer: int64 scalar buffer, the row that is written next. It is a tensor, so that a checkpoint resumes there.
+
+    Raises:
+        ValueError: A size is out of its range.
     """
 
     queue: Tensor
@@ -113,15 +126,15 @@ class UnlabelledQueue(FloatMemory):
         self.register_buffer("pointer", torch.zeros((), dtype=torch.int64))
 
     def extra_repr(self) -> str:
-        """The sizes, for print(module)."""
+        """Says the sizes, for print(module)."""
         return f"size={len(self.queue)}, embedding_dim={self.queue.shape[1]}"
 
     @torch.no_grad()
     def update(self, embeddings: Tensor) -> None:
-        """Write embeddings over the oldest rows; of more than K only the last K remain.
+        """Writes embeddings over the oldest rows; of more than K only the last K remain.
 
         Args:
-            embeddings: (R, D) floating point; rows that are not finite are left out.
+            embeddings: (R, D) floating point. Rows that are not finite are left out.
         """
         if len(self.queue) == 0:
             return
@@ -130,26 +143,30 @@ class UnlabelledQueue(FloatMemory):
         _write_in_circle(self.queue, self.pointer, functional.normalize(embeddings) if self.unit_length else embeddings)
 
     def clear(self) -> None:
-        """Forget all rows."""
+        """Forgets all rows."""
         self.queue.zero_()
         self.pointer.zero_()
 
 
 class PooledTable(FloatMemory):
-    """One row per identity and camera, a running average of the embeddings seen there (the "Pooled Table").
+    """One row for each identity and camera, a running average of what was seen there (the "Pooled Table" of TOIM).
 
-    Source: the TOIM paper, section III-B (see `TOIMLoss`). Rows are blended as they come and never brought to unit
-    length. An empty slot takes its first embedding whole, so that the zero it holds is not averaged in.
+    Source: the TOIM paper, section III-B (`TOIMLoss` names it). Rows are blended as they come and never brought to unit
+    length. An empty slot takes its first embedding whole, so that the zero in it is not averaged in.
 
     Args:
-        identities: number of identities M; identities are 0 .. M-1.
-        cameras: number of cameras C; cameras are 0 .. C-1.
-        embedding_dim: D.
-        gamma: share of the old row that is kept at an update, in [0, 1]; more remembers longer, 1 keeps the first.
+        identities: The number of identities M; identities are 0 .. M-1.
+        cameras: The number of cameras C; cameras are 0 .. C-1.
+        embedding_dim: The width D of a row.
+        gamma: The share of the old row that an update keeps, in [0, 1]. A larger one remembers longer; 1 keeps the
+            first.
 
     Attributes:
-        pooled: (M, C, D) float32 buffer; zero where the identity was never seen by the camera.
-        filled: (M, C) bool buffer, where an embedding was written.
+        pooled: (M, C, D) float32 buffer, zero where the camera never saw the identity.
+        filled: (M, C) bool buffer, true where an embedding was written.
+
+    Raises:
+        ValueError: A size is below 1, or gamma is out of its range.
     """
 
     pooled: Tensor
@@ -168,7 +185,7 @@ class PooledTable(FloatMemory):
         self.register_buffer("filled", torch.zeros(identities, cameras, dtype=torch.bool))
 
     def extra_repr(self) -> str:
-        """The sizes, for print(module)."""
+        """Says the sizes, for print(module)."""
         identities, cameras, embedding_dim = self.pooled.shape
         return f"identities={identities}, cameras={cameras}, embedding_dim={embedding_dim}, gamma={self.gamma}"
 
@@ -176,26 +193,26 @@ class PooledTable(FloatMemory):
     def update(
         self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor, confidence: Tensor | None = None
     ) -> Tensor:
-        """Blend embeddings into the slots of their identities and cameras.
+        """Blends embeddings into the slots of their identities and cameras.
 
-        Several embeddings of one slot act one after another in row order, with the same result as a loop over rows.
-        Rows that are not finite change nothing.
+        Several embeddings of one slot act one after another in row order, with the result of a loop over rows. Rows
+        that are not finite change nothing.
 
         Args:
             embeddings: (R, D) floating point.
             person_index: (R,) integers; rows below zero are passed over.
-            camera_index: (R,) integers; of rows that are passed over any value will do.
-            confidence: (R,) in [0, 1], by which the share of each embedding is multiplied; 1 where it is None. An empty
-                slot takes its first embedding whole whatever its confidence.
+            camera_index: (R,) integers. Rows that are passed over may have any value.
+            confidence: (R,) in [0, 1]. The share of each embedding is multiplied by it; None stands for 1. An empty
+                slot takes its first embedding whole, whatever its confidence.
 
         Returns:
             (L,) int64, the slots written, identity * C + camera, in row order and as often as they were written.
 
         Raises:
-            ValueError: an index is not a row of the table.
+            ValueError: Shapes disagree, or an index is not a row of the table.
         """
         rows, embeddings, slots = self._usable(embeddings, person_index, camera_index)
-        pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)
+        pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)  # [M * C, D], [M * C]
         for chosen in split_by_occurrence(slots):
             slot, new = slots[chosen], embeddings[chosen]
             share = new_share(self.gamma, confidence, rows[chosen], new)
@@ -206,19 +223,19 @@ class PooledTable(FloatMemory):
 
     @torch.no_grad()
     def initialize(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor) -> None:
-        """Forget everything, then fill each slot with the mean of its embeddings.
+        """Forgets everything, then fills each slot with the mean of its embeddings.
 
         Args:
-            embeddings: (N, D) floating point, of a whole training set; rows that are not finite are passed over.
+            embeddings: (N, D) floating point, of a whole training set. Rows that are not finite are passed over.
             person_index: (N,) integers; rows below zero are passed over.
-            camera_index: (N,) integers; of rows that are passed over any value will do.
+            camera_index: (N,) integers. Rows that are passed over may have any value.
 
         Raises:
-            ValueError: an index is not a row of the table.
+            ValueError: Shapes disagree, or an index is not a row of the table.
         """
         _, embeddings, slots = self._usable(embeddings, person_index, camera_index)
         pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)
-        count = torch.bincount(slots, minlength=len(filled))
+        count = torch.bincount(slots, minlength=len(filled))  # [M * C]
         pooled.zero_().index_add_(0, slots, embeddings)
         pooled.div_(count.clamp(min=1).unsqueeze(1))
         filled.copy_(count > 0)
@@ -236,17 +253,20 @@ class PooledTable(FloatMemory):
 
 
 class UpdateTable(nn.Module):
-    """The slots of a `PooledTable` that were written last, a queue overwritten in a circle (the "Update Table").
+    """The slots of a `PooledTable` that were written last, kept in a circle (the "Update Table" of TOIM).
 
     It holds where to look, not what was written: the present row of the slot is what counts. A slot that was written
     several times among the last U stands there several times.
 
     Args:
-        length: number of entries U, at least 1.
+        length: The number of entries U, at least 1.
 
     Attributes:
         slots: (U,) int64 buffer, identity * cameras + camera; -1 where nothing was written yet.
-        pointer: int64 scalar buffer, the entry written next.
+        pointer: int64 scalar buffer, the entry that is written next.
+
+    Raises:
+        ValueError: The length is below 1.
     """
 
     slots: Tensor
@@ -260,29 +280,38 @@ class UpdateTable(nn.Module):
         self.register_buffer("pointer", torch.zeros((), dtype=torch.int64))
 
     def extra_repr(self) -> str:
-        """The length, for print(module)."""
+        """Says the length, for print(module)."""
         return f"length={len(self.slots)}"
 
     @torch.no_grad()
     def update(self, slots: Tensor) -> None:
-        """Enter slots one after another over the oldest.
+        """Enters slots one after another over the oldest.
 
         Args:
-            slots: (R,) integers >= 0.
+            slots: (R,) integers, 0 or more.
         """
         _write_in_circle(self.slots, self.pointer, slots.to(self.slots))
 
     def clear(self) -> None:
-        """Forget all entries."""
+        """Forgets all entries."""
         self.slots.fill_(-1)
         self.pointer.zero_()
 
 
 def new_share(momentum: float, confidence: Tensor | None, rows: Tensor, like: Tensor) -> Tensor:
-    """The share (L, 1) that new embeddings have in a blend, less where less is sure of them.
+    """Computes the share that new embeddings have in a blend; the less sure an embedding is, the less it takes.
 
-    Source: OIMNet++ (Lee et al., ECCV 2022) updates its table by how well a proposal fits its person; here the
-    momentum's complement is multiplied by that, so that a sure embedding counts as in plain OIM.
+    Source: OIMNet++ (Lee et al., ECCV 2022) updates its table by how well a proposal fits its person. Here that
+    confidence multiplies what the momentum leaves, so that a sure embedding counts as in plain OIM.
+
+    Args:
+        momentum: The share of the old row that an update keeps, in [0, 1].
+        confidence: (R,) in [0, 1]; None stands for 1.
+        rows: (L,) the rows of `confidence` that are asked for.
+        like: A tensor of the type and on the device that the shares shall have.
+
+    Returns:
+        (L, 1) shares in [0, 1].
     """
     share = like.new_full((len(rows), 1), 1 - momentum)
     return share if confidence is None else share * confidence.to(like)[rows].clamp(0, 1).unsqueeze(1)

@@ -11,9 +11,10 @@ from reid.losses.rows import gather_rows, labelled_rows
 class TripletLoss(nn.Module):
     """Batch-hard triplets: each row against its farthest positive and its nearest negative in the batch.
 
-    With a margin: max(0, margin + d(a, p) - d(a, n)); without: log(1 + exp(d(a, p) - d(a, n))), the soft margin, which
-    never stops pulling. d is the Euclidean distance of the rows as they come. The mean runs over the rows that have
-    both a positive (another row of their identity) and a negative, those that already keep the margin included.
+    With a margin the loss is max(0, margin + d(a, p) - d(a, n)). Without, it is log(1 + exp(d(a, p) - d(a, n))), the
+    soft margin, which never stops pulling. d is the Euclidean distance of the rows as they come. The mean runs over the
+    rows that have both a positive (another row of their identity) and a negative, those that already keep the margin
+    included.
 
     Source: Hermans, Beyer, Leibe: In Defense of the Triplet Loss for Person Re-Identification, 2017, equation 5.
 
@@ -21,7 +22,16 @@ class TripletLoss(nn.Module):
     two rows at the same place push nowhere instead of into NaN.
 
     Args:
-        margin: by how much a negative has to be farther than a positive, >= 0; None for the soft margin.
+        margin: By how much a negative must be farther than a positive, 0 or more; None for the soft margin. A larger
+            one keeps pulling for longer.
+
+    Raises:
+        ValueError: The margin is negative.
+
+    Example:
+        >>> rows = torch.tensor([[0.0], [1.0], [3.0]])
+        >>> TripletLoss(margin=2.5)(rows, torch.tensor([7, 7, 8]))  # mean of 2.5 + 1 - 3 and 2.5 + 1 - 2
+        tensor(1.)
     """
 
     def __init__(self, margin: float | None = 0.3) -> None:
@@ -31,21 +41,21 @@ class TripletLoss(nn.Module):
         self.margin = margin
 
     def extra_repr(self) -> str:
-        """The margin, for print(module)."""
+        """Says the margin, for print(module)."""
         return f"margin={self.margin}"
 
     def forward(self, embeddings: Tensor, person_index: Tensor) -> Tensor:
-        """The mean loss of the hardest triplets; zero, with the graph intact, where there is none.
+        """Computes the mean loss of the hardest triplets; zero, with the graph intact, where there is none.
 
         Args:
             embeddings: (R, D) floating point, of any length.
             person_index: (R,) integers: an identity >= 0; rows below zero do not count.
 
         Returns:
-            Scalar, float32 (float64 for float64 embeddings).
+            A scalar, float32 (float64 for float64 embeddings).
 
         Raises:
-            ValueError: shapes disagree.
+            ValueError: Shapes disagree.
         """
         rows, people = labelled_rows(embeddings, person_index)
         with torch.autocast(device_type=rows.device.type, enabled=False):
@@ -69,24 +79,27 @@ class TripletLoss(nn.Module):
 
 
 class CenterLoss(FloatMemory):
-    """Squared distance of each row to a center of its identity, which follows the rows.
+    """The squared distance of each row to a center of its identity, which follows the rows.
 
     Source: Wen, Zhang, Li, Qiao: A Discriminative Feature Learning Approach for Deep Face Recognition, ECCV 2016, in
-    the form of the bag of tricks (equation 7; see `SoftmaxLoss`): weight 0.0005, on the features before the neck, and
-    centers that take steps of plain gradient descent at a rate of their own, whatever the loss weighs.
+    the form of the bag of tricks (equation 7; `SoftmaxLoss` names the paper): weight 0.0005, on the features before the
+    neck, and centers that take steps of plain gradient descent at a rate of their own, whatever the loss weighs.
 
     Deviations: the paper's factor 1/2 and sum over the batch are a mean, as in its published code, for which the weight
     above was chosen; centers are moved by `update()` instead of by a second optimizer, which comes to the same step
     and leaves the parameters of this module to none.
 
     Args:
-        embedding_dim: D.
-        identities: number P of training identities, 0 .. P-1 without gaps.
-        learning_rate: of the centers, in [0, 1]; 0.5 in the bag of tricks, where the center of a batch of one identity
-            jumps onto the mean of its rows; from there up to 1 it oscillates.
+        embedding_dim: The width D of an embedding.
+        identities: The number P of training identities, which are 0 .. P-1 without gaps.
+        learning_rate: How far the centers move, in [0, 1]. At 0.5, the rate of the bag of tricks, the center of a batch
+            of one identity jumps onto the mean of its rows; from there up to 1 it oscillates.
 
     Attributes:
         centers: (P, D) float32 buffer, standard normal at first.
+
+    Raises:
+        ValueError: A size is below 1, or the rate is out of its range.
     """
 
     centers: Tensor
@@ -101,22 +114,22 @@ class CenterLoss(FloatMemory):
         self.register_buffer("centers", torch.randn(identities, embedding_dim, dtype=torch.float32))
 
     def extra_repr(self) -> str:
-        """The sizes, for print(module)."""
+        """Says the sizes, for print(module)."""
         identities, embedding_dim = self.centers.shape
         return f"embedding_dim={embedding_dim}, identities={identities}, learning_rate={self.learning_rate}"
 
     def forward(self, embeddings: Tensor, person_index: Tensor) -> Tensor:
-        """The mean squared distance of the labelled rows; zero, with the graph intact, where there is none.
+        """Computes the mean squared distance of the labelled rows; zero, with the graph intact, where there is none.
 
         Args:
             embeddings: (R, D) floating point, of any length.
             person_index: (R,) integers: an identity >= 0; rows below zero do not count.
 
         Returns:
-            Scalar, float32 (float64 for float64 embeddings).
+            A scalar, float32 (float64 for float64 embeddings).
 
         Raises:
-            ValueError: shapes disagree, or an identity is not below the number of identities.
+            ValueError: Shapes disagree, or an identity is not below the number of identities.
         """
         identities, embedding_dim = self.centers.shape
         rows, people = labelled_rows(embeddings, person_index, embedding_dim=embedding_dim, identities=identities)
@@ -125,11 +138,14 @@ class CenterLoss(FloatMemory):
 
     @torch.no_grad()
     def update(self, embeddings: Tensor, person_index: Tensor) -> None:
-        """Move the centers one step of gradient descent; call it once per step, after the loss of that batch.
+        """Moves the centers one step of gradient descent. Call it once per step, after the loss of that batch.
 
         Args:
-            embeddings: (R, D) as given to the loss; rows that are not finite are passed over.
-            person_index: (R,) as given to the loss.
+            embeddings: (R, D), the rows that the loss was given. Rows that are not finite are passed over.
+            person_index: (R,) integers, the same that the loss was given.
+
+        Raises:
+            ValueError: Shapes disagree, or an identity is not below the number of identities.
         """
         embeddings, person_index = gather_rows(embeddings, person_index)
         rows, people = labelled_rows(

@@ -12,9 +12,9 @@ from reid.losses.rows import gather_rows, labelled_rows
 class OIMLoss(nn.Module):
     """Online instance matching: each labelled person against a memory of all people.
 
-    The embedding of a labelled person is classified among one remembered row per identity and the newest
-    embeddings of unlabelled people; the latter are never a target, only somebody else. The memory is a constant
-    for the gradient. Call the loss, step the optimiser, then call `update()`:
+    The embedding of a labelled person is classified among one remembered row for each identity and the newest
+    embeddings of unlabelled people. The latter are never a target, only somebody else. The memory is a constant for the
+    gradient. Call the loss, step the optimizer, then call `update()`:
 
         loss = criterion(embeddings, person_index)
         loss.backward()
@@ -23,7 +23,7 @@ class OIMLoss(nn.Module):
     Source: Xiao, Li, Wang, Lin, Wang: Joint Detection and Identification Feature Learning for Person Search,
     CVPR 2017, equations 1 to 6. Of the published variants this is the one of current person search code (NAE,
     SeqNet, COAT): rows are brought back to unit length after every blend, several boxes of a person in a batch
-    act one after another, scale 30. The paper's own code has scale 10 and leaves rows unnormalised.
+    act one after another, and the scale is 30. The paper's own code has scale 10 and leaves rows as they are.
 
     Deviations: the memory changes in `update()`, not inside the backward pass, so a forward pass has no side effect
     and several may precede one backward; the pointer of the queue is part of the state; a batch without any
@@ -32,17 +32,29 @@ class OIMLoss(nn.Module):
     autocast; in a distributed run every process updates with the rows of all.
 
     Args:
-        embedding_dim: D.
-        identities: number P of training identities, 0 .. P-1 without gaps.
-        queue_size: how many unlabelled people K are remembered; 5000 (CUHK-SYSU) and 500 (PRW) in the literature,
-            0 for none.
-        momentum: share of an identity's old row that an update keeps, in [0, 1).
-        scale: factor on the cosine similarities, the inverse of the softmax temperature; more is sharper.
+        embedding_dim: The width D of an embedding.
+        identities: The number P of training identities, which are 0 .. P-1 without gaps.
+        queue_size: How many unlabelled people K are remembered, 0 for none. The literature has 5000 for CUHK-SYSU and
+            500 for PRW.
+        momentum: The share of an identity's old row that an update keeps, in [0, 1). A larger one remembers longer.
+        scale: The factor on the cosine similarities, the inverse of the softmax temperature. A larger one is sharper.
 
     Attributes:
-        table: (P, D) float32 buffer, one row per identity.
+        table: (P, D) float32 buffer, one row for each identity.
         queue: (K, D) float32 buffer of unlabelled people.
         pointer: int64 scalar buffer, the row of `queue` that is written next.
+
+    Raises:
+        ValueError: A size or the momentum is out of its range, or the scale is not above 0.
+
+    Example:
+        >>> criterion = OIMLoss(embedding_dim=2, identities=2, queue_size=0, scale=1.0)
+        >>> embeddings, person_index = torch.eye(2), torch.tensor([0, 1])
+        >>> criterion(embeddings, person_index)  # nothing is remembered yet: log(2)
+        tensor(0.6931)
+        >>> criterion.update(embeddings, person_index)
+        >>> criterion(embeddings, person_index)
+        tensor(0.3133)
     """
 
     def __init__(
@@ -62,7 +74,7 @@ class OIMLoss(nn.Module):
 
     @property
     def table(self) -> Tensor:
-        """(P, D) float32, one row per identity."""
+        """(P, D) float32, one row for each identity."""
         return self.known.table
 
     @property
@@ -76,21 +88,21 @@ class OIMLoss(nn.Module):
         return self.unlabelled.pointer
 
     def extra_repr(self) -> str:
-        """The scale, for print(module)."""
+        """Says the scale, for print(module)."""
         return f"scale={self.scale}"
 
     def forward(self, embeddings: Tensor, person_index: Tensor) -> Tensor:
-        """The mean cross-entropy of the labelled rows; zero, with the graph intact, where there is none.
+        """Computes the mean cross-entropy of the labelled rows; zero, with the graph intact, where there is none.
 
         Args:
-            embeddings: (R, D) unit-length rows of all sampled boxes, floating point.
+            embeddings: (R, D) floating point, the unit-length rows of all sampled boxes.
             person_index: (R,) integers: an identity >= 0, UNLABELLED or BACKGROUND.
 
         Returns:
-            Scalar, float32 (float64 for float64 embeddings).
+            A scalar, float32 (float64 for float64 embeddings).
 
         Raises:
-            ValueError: shapes disagree, or an identity is not below the number of identities.
+            ValueError: Shapes disagree, or an identity is not below the number of identities.
         """
         identities, embedding_dim = self.table.shape
         rows, person_index = labelled_rows(embeddings, person_index, embedding_dim=embedding_dim, identities=identities)
@@ -102,12 +114,15 @@ class OIMLoss(nn.Module):
 
     @torch.no_grad()
     def update(self, embeddings: Tensor, person_index: Tensor, confidence: Tensor | None = None) -> None:
-        """Remember a batch; call it once per step, after the loss of that batch.
+        """Remembers a batch. Call it once per step, after the loss of that batch.
 
         Args:
-            embeddings: (R, D) as given to the loss; no gradient flows.
-            person_index: (R,) as given to the loss; background rows are passed over.
-            confidence: (R,) in [0, 1], how sure each embedding is; a table row takes less of one that is not.
+            embeddings: (R, D), the rows that the loss was given; no gradient flows.
+            person_index: (R,) integers, the same that the loss was given. Background rows are passed over.
+            confidence: (R,) in [0, 1], how sure each embedding is. A row of the table takes less of an unsure one.
+
+        Raises:
+            ValueError: Shapes disagree, or an index is not a row of the table.
         """
         if confidence is None:
             confidence = embeddings.new_ones(len(embeddings))

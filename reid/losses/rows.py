@@ -7,20 +7,20 @@ from datasets.samples import BACKGROUND, UNLABELLED
 
 
 def check_person_index(embeddings: Tensor, person_index: Tensor, identities: int | None) -> Tensor:
-    """Refuse indices that no row of a table of `identities` rows stands for.
+    """Refuses indices that no row of a table of `identities` rows stands for.
 
-    One reduction and one transfer from the device, so that training can afford it at every step.
+    It takes one reduction and one transfer from the device, so that training can afford it at every step.
 
     Args:
         embeddings: (R, D).
         person_index: (R,) integers.
-        identities: number of rows P of the table; None where any identity will do.
+        identities: The number of rows P of the table; None where any identity will do.
 
     Returns:
         person_index as int64, unchanged in value.
 
     Raises:
-        ValueError: shapes disagree, or an index lies outside BACKGROUND .. identities - 1.
+        ValueError: Shapes disagree, or an index lies outside BACKGROUND .. identities - 1.
     """
     if embeddings.ndim != 2 or person_index.shape != embeddings.shape[:1]:
         raise ValueError(
@@ -43,18 +43,18 @@ def check_person_index(embeddings: Tensor, person_index: Tensor, identities: int
 
 
 def check_camera_index(person_index: Tensor, camera_index: Tensor, cameras: int) -> Tensor:
-    """Refuse cameras that no column of a table of `cameras` columns stands for.
+    """Refuses cameras that no column of a table of `cameras` columns stands for.
 
     Args:
-        person_index: (R,) integers; rows below zero may have any camera.
+        person_index: (R,) integers. Rows below zero may have any camera.
         camera_index: (R,) integers.
-        cameras: number of columns C of the table.
+        cameras: The number of columns C of the table.
 
     Returns:
         camera_index as int64, unchanged in value.
 
     Raises:
-        ValueError: shapes disagree, or the camera of an identity's row lies outside 0 .. cameras - 1.
+        ValueError: Shapes disagree, or the camera of an identity's row lies outside 0 .. cameras - 1.
     """
     if camera_index.shape != person_index.shape:
         raise ValueError(
@@ -77,20 +77,20 @@ def check_camera_index(person_index: Tensor, camera_index: Tensor, cameras: int)
 def labelled_rows(
     embeddings: Tensor, person_index: Tensor, *, embedding_dim: int | None = None, identities: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The rows that an identity loss counts, in the precision it computes with.
+    """Chooses the rows that an identity loss counts, in the precision it computes with.
 
     Args:
         embeddings: (R, D) floating point.
         person_index: (R,) integers: an identity >= 0, UNLABELLED or BACKGROUND.
-        embedding_dim: the D that the loss was made for; None takes any.
-        identities: number of identities that the loss knows; None takes any.
+        embedding_dim: The width D that the loss was made for; None takes any.
+        identities: The number of identities that the loss knows; None takes any.
 
     Returns:
         (L, D) the rows of an identity, with their graph, float32 (float64 for float64 embeddings), and (L,) int64
         their identities, on the device of the embeddings.
 
     Raises:
-        ValueError: shapes disagree, or an identity is not below the number of identities.
+        ValueError: Shapes disagree, or an identity is not below the number of identities.
     """
     if embedding_dim is not None and embeddings.ndim == 2 and embeddings.shape[1] != embedding_dim:
         raise ValueError(f"embeddings {tuple(embeddings.shape)}, expected (R, {embedding_dim})")
@@ -101,7 +101,7 @@ def labelled_rows(
 
 
 def to_unit_length(rows: Tensor) -> Tensor:
-    """Rows divided by their Euclidean length; a row of zeros stays zero and passes no gradient on.
+    """Divides rows by their Euclidean length; a row of zeros stays zero and passes no gradient on.
 
     `torch.nn.functional.normalize` multiplies the gradient of such a row by 1e12.
 
@@ -110,6 +110,11 @@ def to_unit_length(rows: Tensor) -> Tensor:
 
     Returns:
         (R, D) float32 (float64 for float64 rows), since half precision cannot hold a unit length.
+
+    Example:
+        >>> to_unit_length(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+        tensor([[0.6000, 0.8000],
+                [0.0000, 0.0000]])
     """
     rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
     length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
@@ -118,13 +123,17 @@ def to_unit_length(rows: Tensor) -> Tensor:
 
 
 def occurrence_rank(values: Tensor) -> Tensor:
-    """How often each value has occurred before its own position: [7, 3, 7, 7] gives [0, 0, 1, 2].
+    """Counts how often each value has occurred before its own position.
 
     Args:
         values: (R,) integers.
 
     Returns:
         (R,) int64.
+
+    Example:
+        >>> occurrence_rank(torch.tensor([7, 3, 7, 7]))
+        tensor([0, 0, 1, 2])
     """
     order = torch.argsort(values, stable=True)
     position = torch.arange(len(values), device=values.device)
@@ -139,16 +148,16 @@ def occurrence_rank(values: Tensor) -> Tensor:
 
 
 def split_by_occurrence(values: Tensor) -> tuple[Tensor, ...]:
-    """Positions in rounds: all first occurrences of a value, all second ones, and so on.
+    """Splits positions into rounds: all first occurrences of a value, all second ones, and so on.
 
-    The values of one round are distinct, so that each round can be written by one scatter without collisions, and
-    rounds one after another do what a loop over positions would.
+    The values of one round are distinct, so that one scatter can write each round without collisions. Rounds one after
+    another do what a loop over positions would.
 
     Args:
         values: (R,) integers.
 
     Returns:
-        int64 positions, one tensor per round, as many as the most frequent value has occurrences.
+        int64 positions, one tensor for each round, as many as the most frequent value has occurrences.
     """
     rank = occurrence_rank(values)
     return torch.argsort(rank, stable=True).split(torch.bincount(rank).tolist())
@@ -156,7 +165,7 @@ def split_by_occurrence(values: Tensor) -> tuple[Tensor, ...]:
 
 @torch.no_grad()
 def gather_rows(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
-    """The rows of all processes of a distributed run, in the order of their ranks; the same rows otherwise.
+    """Gathers the rows of all processes of a distributed run, in the order of their ranks; alone, gives the same rows.
 
     Memory that every process updates with the same rows stays the same in every process. Every process must
     call this at every step, also with an empty batch.
@@ -166,7 +175,7 @@ def gather_rows(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
         indices: (R,) integers or floating point each.
 
     Returns:
-        (S, D) and one (S,) per index, with S the sum of all R, without a graph.
+        (S, D) and one (S,) for each index, with S the sum of all R, without a graph.
     """
     embeddings = embeddings.detach()
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
@@ -188,7 +197,7 @@ def gather_rows(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
 
 
 def gather_rows_with_gradient(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
-    """As `gather_rows`, and this process's rows keep their graph: a loss over the rows of all is one loss.
+    """Gathers rows as `gather_rows` does, and this process's rows keep their graph: a loss over all rows is one loss.
 
     Every process computes the same loss of the joint batch and follows its gradient to its own rows. The gradient of a
     row is multiplied by the number of processes, because gradients of the network are then averaged over them: the
@@ -200,7 +209,7 @@ def gather_rows_with_gradient(embeddings: Tensor, *indices: Tensor) -> tuple[Ten
         indices: (R,) integers each.
 
     Returns:
-        (S, D) and one (S,) per index, with S the sum of all R.
+        (S, D) and one (S,) for each index, with S the sum of all R.
     """
     gathered, *joined = gather_rows(embeddings, *indices)
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:

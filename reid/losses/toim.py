@@ -13,9 +13,9 @@ from reid.losses.settings import Denominator, Negatives
 class TOIMLoss(nn.Module):
     """Each labelled person against the farthest memory of itself and the nearest memory of somebody else.
 
-    The memory holds one embedding per identity and camera (the Pooled Table) and a queue of the slots that were
-    written last (the Update Table). For an anchor a of identity i, p is the farthest filled slot of i and n the nearest
-    slot of another identity; distances d are Euclidean, the memory is a constant for the gradient. Call the
+    The memory holds one embedding for each identity and camera (the Pooled Table) and a queue of the slots that were
+    written last (the Update Table). For an anchor a of identity i, p is the farthest filled slot of i, and n is the
+    nearest slot of another identity. Distances d are Euclidean; the memory is a constant for the gradient. Call the
     loss, step the optimizer, then call `update()`:
 
         loss = criterion(embeddings, person_index, camera_index)
@@ -30,35 +30,47 @@ class TOIMLoss(nn.Module):
                    is chosen from. Its gradient pulls the negatives other than the nearest closer.
 
     Source: Li, Yin, Liu, Yang, Wang: Triplet Online Instance Matching Loss for Person Re-identification, 2020
-    (arXiv:2002.10560), section III-B. Not the "triplet-aided OIM" of AlignPS, which is another loss.
+    (arXiv:2002.10560), section III-B. It is not the "triplet-aided OIM" of AlignPS, which is another loss.
 
     Where the paper is silent: an empty slot takes its first embedding whole; several rows of one slot in a batch
     are blended one after another; the Update Table is filled after the batch, so a batch's negatives come from
     earlier ones; an entry of it points to a slot whose present row counts, and a slot that was written twice stands in
     it twice, which only the sum of "table" notices; the loss is the mean over the anchors that have both a positive and
-    a negative, zero with its graph where there is none, as at the first step; embeddings are taken as they come: the
+    a negative, zero with its graph where there is none, as at the first step; embeddings are taken as they come, as the
     paper does not say whether they have unit length. With unit length distances lie in [0, 2], where the loss is
     nearly linear unless `scale` is raised. In a distributed run every process updates with the rows of all.
 
     Args:
-        embedding_dim: D; 512 in the paper, 1024 best.
-        identities: number M of training identities, 0 .. M-1 without gaps.
-        cameras: number C of cameras, 0 .. C-1; 1 for data without cameras.
-        update_length: entries U of the Update Table; more negatives to choose from, and older ones.
-        gamma: share of a slot's old row that an update keeps, in [0, 1].
-        negatives: "update" takes them from the Update Table (strategy 1, fresh, converges faster), "pooled" from all
-            of the Pooled Table (strategy 2), whose empty slots of other identities count as vectors of zero and so push
-            embeddings away from the origin.
-        denominator: the reading of equation 1.
-        scale: factor on the distances; more is sharper. The paper has none, that is 1.
-        unlabelled_queue: how many of the newest people of unknown identity are candidates for the negative too; the
-            paper has none.
+        embedding_dim: The width D of an embedding; 512 in the paper, 1024 at its best.
+        identities: The number M of training identities, which are 0 .. M-1 without gaps.
+        cameras: The number C of cameras, which are 0 .. C-1; 1 for data without cameras.
+        update_length: The number of entries U of the Update Table. A larger one has more negatives to choose from, and
+            older ones.
+        gamma: The share of a slot's old row that an update keeps, in [0, 1]. A larger one remembers longer.
+        negatives: "update" takes them from the Update Table (the paper's strategy 1: fresh, converges faster). "pooled"
+            takes them from all of the Pooled Table (strategy 2), whose empty slots of other identities count as vectors
+            of zero and so push embeddings away from the origin.
+        denominator: How equation 1 is read, "hardest" or "table".
+        scale: The factor on the distances. A larger one is sharper. The paper has none, that is 1.
+        unlabelled_queue: How many of the newest people of unknown identity may be the negative too; the paper has none.
 
     Attributes:
         pooled: (M, C, D) float32 buffer, the Pooled Table.
         filled: (M, C) bool buffer, which slots of it were written.
-        recent: the Update Table, with buffers `slots` (U,) and `pointer`.
-        unlabelled: queue of people of unknown identity, with buffers `queue` (K, D) and `pointer`.
+        recent: The Update Table, with the buffers `slots` (U,) and `pointer`.
+        unlabelled: The queue of people of unknown identity, with the buffers `queue` (K, D) and `pointer`.
+
+    Raises:
+        ValueError: A size or a setting is out of its range, or a choice is unknown.
+
+    Example:
+        >>> criterion = TOIMLoss(embedding_dim=2, identities=2, cameras=1)
+        >>> embeddings, person_index = torch.eye(2), torch.tensor([0, 1])
+        >>> criterion(embeddings, person_index)  # nothing is remembered yet
+        tensor(0.)
+        >>> criterion.update(embeddings, person_index)
+        >>> criterion(embeddings, person_index)  # log(1 + exp(0 - sqrt(2)))
+        tensor(0.2176)
     """
 
     def __init__(
@@ -90,7 +102,7 @@ class TOIMLoss(nn.Module):
 
     @property
     def pooled(self) -> Tensor:
-        """(M, C, D) float32, one row per identity and camera."""
+        """(M, C, D) float32, one row for each identity and camera."""
         return self.pool.pooled
 
     @property
@@ -99,22 +111,23 @@ class TOIMLoss(nn.Module):
         return self.pool.filled
 
     def extra_repr(self) -> str:
-        """The settings, for print(module)."""
+        """Says the settings, for print(module)."""
         return f"negatives={self.negatives}, denominator={self.denominator}, scale={self.scale}"
 
     def forward(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor | None = None) -> Tensor:
-        """The mean over the anchors that have a positive and a negative; zero, with the graph intact, without any.
+        """Computes the mean over the anchors that have a positive and a negative; zero, with its graph, without any.
 
         Args:
             embeddings: (R, D) floating point.
             person_index: (R,) integers: an identity >= 0, UNLABELLED or BACKGROUND.
-            camera_index: not looked at, an anchor has no camera; here so that the call reads like `update()`.
+            camera_index: It is not looked at, as an anchor has no camera. It is here so that the call reads like
+                `update()`.
 
         Returns:
-            Scalar, float32 (float64 for float64 embeddings).
+            A scalar, float32 (float64 for float64 embeddings).
 
         Raises:
-            ValueError: shapes disagree, or an identity is not below the number of identities.
+            ValueError: Shapes disagree, or an identity is not below the number of identities.
         """
         identities, _, embedding_dim = self.pooled.shape
         rows, people = labelled_rows(embeddings, person_index, embedding_dim=embedding_dim, identities=identities)
@@ -151,16 +164,16 @@ class TOIMLoss(nn.Module):
         camera_index: Tensor | None = None,
         confidence: Tensor | None = None,
     ) -> None:
-        """Remember a batch; call it once per step, after the loss of that batch.
+        """Remembers a batch. Call it once per step, after the loss of that batch.
 
         Args:
-            embeddings: (R, D) as given to the loss; no gradient flows.
-            person_index: (R,) as given to the loss; background rows are passed over.
+            embeddings: (R, D), the rows that the loss was given; no gradient flows.
+            person_index: (R,) integers, the same that the loss was given. Background rows are passed over.
             camera_index: (R,) integers, the camera of each row; None for data of one camera.
-            confidence: (R,) in [0, 1], how sure each embedding is; a slot takes less of one that is not.
+            confidence: (R,) in [0, 1], how sure each embedding is. A slot takes less of an unsure one.
 
         Raises:
-            ValueError: shapes disagree, an index lies outside the table, or cameras are missing.
+            ValueError: Shapes disagree, an index lies outside the table, or cameras are missing.
         """
         camera_index = self._cameras_of(person_index, camera_index)
         if confidence is None:
@@ -173,7 +186,7 @@ class TOIMLoss(nn.Module):
 
     @torch.no_grad()
     def initialize(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor | None = None) -> None:
-        """Fill the Pooled Table from the embeddings of a trained model and forget everything else.
+        """Fills the Pooled Table from the embeddings of a trained model and forgets everything else.
 
         The paper trains with softmax first and starts TOIM from that model; it does not say which of a slot's
         embeddings is taken. Here each slot gets their mean, and stays empty (zero) without any. The Update Table
@@ -186,7 +199,7 @@ class TOIMLoss(nn.Module):
             camera_index: (N,) integers; None for data of one camera.
 
         Raises:
-            ValueError: shapes disagree, an index lies outside the table, or cameras are missing.
+            ValueError: Shapes disagree, an index lies outside the table, or cameras are missing.
         """
         self.pool.initialize(embeddings, person_index, self._cameras_of(person_index, camera_index))
         self.recent.clear()

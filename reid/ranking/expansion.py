@@ -149,10 +149,11 @@ def _blend(
     count = min(neighbors, len(items) - (not itself))
     blended = rows.copy()
     for start, stop in row_spans(np.full(len(rows), len(items) + count * rows.shape[1])):
-        similarity = rows[start:stop] @ items.T
+        similarity = rows[start:stop] @ items.T  # [rows of the span, G]
         if not itself:
             similarity[np.arange(stop - start), np.arange(start, stop)] = -np.inf
         values, nearest = (part.numpy() for part in torch.topk(torch.from_numpy(similarity), count, dim=1))
+        # values and nearest: [rows of the span, count]
         weights = np.ones_like(values) if alpha == 0 else np.maximum(values, 0) ** np.float32(alpha)
         blended[start:stop] += np.einsum("qk,qkd->qd", weights, items[nearest])
     return _unit(blended)

@@ -24,13 +24,13 @@ class RankMetrics:
     """The figures of crop re-identification, in [0, 1].
 
     Attributes:
-        mean_ap: mean average precision.
-        mean_inp: mean inverse negative penalty: matches divided by the rank of the last one.
+        mean_ap: The mean average precision.
+        mean_inp: The mean inverse negative penalty: a query's matches divided by the rank of the last one.
         cmc: (max_rank,) float64, never falling: `cmc[k - 1]` is the share of queries with a match at rank k or better.
-        average_precisions: (Q,) float64 per query, NaN where the query has no match.
-        inverse_negative_penalties: (Q,) float64 per query, NaN where the query has no match.
-        first_ranks: (Q,) int64 rank of the best match from 1, 0 where the query has none.
-        invalid_queries: how many queries have no match.
+        average_precisions: (Q,) float64 for each query, NaN where the query has no match.
+        inverse_negative_penalties: (Q,) float64 for each query, NaN where the query has no match.
+        first_ranks: (Q,) int64, the rank of the best match from 1, 0 where the query has none.
+        invalid_queries: How many queries have no match.
     """
 
     mean_ap: float
@@ -55,41 +55,46 @@ def rank_metrics(
     mean_over: Literal["valid", "all"] = "valid",
     max_rank: int = 50,
 ) -> RankMetrics:
-    """Rank the gallery for every query by distance, and say how well the person was found.
+    """Ranks the gallery for every query by distance, and says how well the person was found.
 
-    Protocols, all of them without gallery images of identity -1 (junk) and with those of other people as wrong:
+    Every protocol leaves out gallery images of identity -1 (junk) and counts those of other people as wrong:
 
     - "market1501": images of the query's person from the query's camera are skipped; CMC asks for the first match.
       Source: Zheng et al., Scalable Person Re-identification, ICCV 2015, and the authors' evaluation code.
     - "allshots": the same images, but each of a query's n matches counts 1/n in the CMC, at its rank among the images
       that are no match. Source: open-reid.
-    - "cuhk03": every image from the query's camera is skipped, and one image per gallery identity is drawn for the CMC
-      (single gallery shot). Here it is the exact expectation over all draws (reid/ranking/single_shot.py), where public
-      evaluators average 10 to 100 random draws. mAP and mINP are those of the full ranking. Source: Li et al.,
+    - "cuhk03": every image from the query's camera is skipped, and one image of each gallery identity is drawn for the
+      CMC (single gallery shot). Here it is the exact expectation over all draws (reid/ranking/single_shot.py), where
+      public evaluators average 10 to 100 random draws. mAP and mINP are those of the full ranking. Source: Li et al.,
       DeepReID, CVPR 2014, and open-reid.
 
     Ties: images of equal distance keep the gallery's order, as after a stable sort.
 
     Args:
-        distance: (Q, G), finite, smaller is more similar.
+        distance: (Q, G) finite numbers; smaller is more similar.
         query_ids: (Q,) integers.
         gallery_ids: (G,) integers; -1 leaves the gallery, 0 is an identity as any other (Market-1501's distractors).
-        query_cameras: (Q,) numbers or names, None entries for unknown cameras, which equal no other; None for data
-            without cameras: then no image is skipped for its camera.
-        gallery_cameras: (G,), likewise.
-        protocol: see above.
-        ap: "step" is the mean precision at the matches (torchreid, fast-reid, scikit-learn); "trapezoid" the area under
-            the precision-recall curve of Market-1501's own code, never larger.
+        query_cameras: (Q,) numbers or names, with None for an unknown camera, which equals no other. None in place of
+            all says that the data has no cameras: then no image is skipped for its camera.
+        gallery_cameras: (G,) numbers or names, with None for an unknown camera; None for data without cameras.
+        protocol: Which images a query skips and what its CMC counts: "market1501", "allshots" or "cuhk03".
+        ap: "step" is the mean precision at the matches (torchreid, fast-reid, scikit-learn). "trapezoid" is the area
+            under the precision-recall curve of Market-1501's own code, never larger.
         excluded: (M, 2) integers, pairs (query, gallery) that are skipped: the query's own crop, say.
-        mean_over: "valid" averages over the queries with at least one match, as most public code; "all" counts the
+        mean_over: "valid" averages over the queries with at least one match, as most public code. "all" counts the
             others as zero, as Market-1501's own code.
-        max_rank: length of the CMC, also for a smaller gallery, where its last value is repeated.
+        max_rank: The length of the CMC, also for a smaller gallery, where its last value is repeated.
 
     Returns:
-        The figures; see RankMetrics. Queries without a match are counted in `invalid_queries`.
+        The figures. Queries without a match are counted in `invalid_queries`.
 
     Raises:
-        ValueError: shapes disagree, distances are not finite, an option is unknown, or no query has a match.
+        ValueError: Shapes disagree, distances are not finite, an option is unknown, or no query has a match.
+
+    Example:
+        >>> metrics = rank_metrics([[0.1, 0.2, 0.9]], query_ids=[7], gallery_ids=[3, 7, 7])
+        >>> round(metrics.mean_ap, 4), metrics.cmc[:3].tolist()  # precision 1/2 and 2/3 at the two matches
+        (0.5833, [0.0, 1.0, 1.0])
     """
     values = _matrix(distance)
     sides = RankingSides.of(query_ids, gallery_ids, query_cameras, gallery_cameras, excluded)
@@ -199,7 +204,7 @@ def _measure(blocks: _Blocks, sides: RankingSides, rules: _Rules) -> RankMetrics
         if single:
             cost += np.bincount(matches // width, minlength=len(queries)) * len(people)
         for start, stop in row_spans(cost):
-            block = block_of(queries[start:stop])
+            block = block_of(queries[start:stop])  # [rows of the span, width]
             away = pairs_between(skipped, start, stop, width)
             # What is skipped goes behind everything else, where it disturbs no rank.
             block[away] = np.inf

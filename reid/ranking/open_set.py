@@ -35,15 +35,15 @@ ROUNDING = 1e-9
 class Identifications:
     """What probes get from galleries of several sizes, drawn from one gallery.
 
-    A gallery of size n is n sightings of others, drawn at random; everything below is the exact mean over all drawings,
+    A gallery of size n is n sightings of others, drawn at random. Everything below is the exact mean over all drawings,
     not a sample of them. Drawn so, they show more different people than n sightings in a row would, which makes
     thresholds rather too high than too low.
 
     Args:
         sizes: (S,) int64, rising; the last is the smallest number of sightings that any probe was compared with.
-        others: (S, BINS) how many probes have their most similar sighting of somebody else in which bin; S rows that
-            sum to the number of probes.
-        best: (P,) for each probe whose person is in the gallery, the similarity of that person's best sighting.
+        others: (S, BINS) how many probes have their most similar sighting of somebody else in which bin. Each of the S
+            rows sums to the number of probes.
+        best: (P,) the similarity of the person's best sighting, for each probe whose person is in the gallery.
         unbeaten: (S, P) the chance that nobody else is at least as similar.
     """
 
@@ -58,35 +58,55 @@ class Identifications:
         return round(float(self.others[0].sum()))
 
     def false_positive_rates(self, row: int) -> NDArray[np.float64]:
-        """(BINS + 1,) for each of THRESHOLDS the share of absent probes with a sighting of at least that similarity.
+        """Says for each of THRESHOLDS which share of absent probes has a sighting that is at least so similar.
 
         Args:
-            row: of `sizes`.
+            row: Which of `sizes` the gallery has.
+
+        Returns:
+            (BINS + 1,) float64, never rising.
         """
         above = np.append(np.cumsum(self.others[row, ::-1])[::-1], 0)
         return np.asarray(above / above[0])
 
     def false_positive_rate(self, row: int, threshold: float) -> float:
-        """The share of absent probes with a sighting of at least this similarity (taken at the next of THRESHOLDS)."""
+        """Says which share of absent probes has a sighting that is at least so similar.
+
+        Args:
+            row: Which of `sizes` the gallery has.
+            threshold: A cosine similarity. It is rounded up to the next of THRESHOLDS.
+        """
         return float(self.false_positive_rates(row)[np.searchsorted(THRESHOLDS, threshold)])
 
     def found_rate(self, threshold: float) -> float:
-        """The share of present probes whose person has a sighting of at least this similarity; NaN without any."""
+        """Says which share of present probes has a sighting of the person that is at least so similar; NaN without any.
+
+        Args:
+            threshold: A cosine similarity.
+        """
         return float((self.best >= threshold).mean()) if len(self.best) else float("nan")
 
     def found_first_rate(self, row: int, threshold: float) -> float:
-        """As `found_rate`, where that sighting is also the most similar of all: detection and identification at 1."""
+        """Says for which share of present probes the person's best sighting is also the best of all (rank 1).
+
+        Args:
+            row: Which of `sizes` the gallery has.
+            threshold: A cosine similarity, at least which the sighting must have.
+        """
         return float(((self.best >= threshold) * self.unbeaten[row]).mean()) if len(self.best) else float("nan")
 
     def thresholds_at(self, false_positive_rate: float) -> NDArray[np.float64]:
-        """(S,) for each size the lowest threshold at which no larger share of absent probes is a false alarm.
+        """Finds for each size the lowest threshold at which no larger share of absent probes is a false alarm.
 
         Args:
-            false_positive_rate: in (0, 1). With Q probes a rate below 1 / Q means that none of them may be one. The
-                rate holds for these probes; of new ones about 1 / Q more exceed the threshold.
+            false_positive_rate: The share, in (0, 1). With Q probes a rate below 1 / Q means that none of them may be
+                one. The rate holds for these probes; of new ones about 1 / Q more exceed the threshold.
+
+        Returns:
+            (S,) cosine similarities.
 
         Raises:
-            ValueError: the rate is outside (0, 1).
+            ValueError: The rate is outside (0, 1).
         """
         if not 0 < false_positive_rate < 1:
             raise ValueError(
@@ -99,7 +119,13 @@ class Identifications:
 
 @dataclass(frozen=True)
 class LevelThresholds:
-    """From which similarity on a gallery of one size has a match, and from which a possible one."""
+    """From which similarity on a gallery of one size has a match, and from which a possible one.
+
+    Args:
+        match: The cosine similarity from which on a sighting is a match.
+        possible: The cosine similarity from which on a sighting is a possible match.
+        extrapolated: Whether the gallery is larger than every known size.
+    """
 
     match: float
     possible: float
@@ -111,12 +137,17 @@ class VerdictThresholds:
     """Thresholds of both levels for galleries of any size.
 
     Args:
-        sizes: sightings, at least 1, rising.
-        match: for each size a cosine similarity, never falling with the size.
-        possible: likewise, none above the match's.
+        sizes: Numbers of sightings, at least 1, rising.
+        match: For each size the cosine similarity of a match, never falling with the size.
+        possible: For each size the cosine similarity of a possible match, never falling, and never above `match`.
 
     Raises:
-        ValueError: the lists do not fit these rules.
+        ValueError: The lists do not fit these rules.
+
+    Example:
+        >>> thresholds = VerdictThresholds(sizes=(10, 1000), match=(0.6, 0.8), possible=(0.5, 0.6))
+        >>> round(thresholds.at(100).match, 3)  # halfway between the logarithms
+        0.7
     """
 
     sizes: tuple[int, ...]
@@ -139,14 +170,17 @@ class VerdictThresholds:
             raise ValueError("a threshold of 'possible' lies above that of 'match', expected none")
 
     def at(self, size: int) -> LevelThresholds:
-        """Both thresholds for a gallery, on the straight line between the logarithms of the known sizes.
+        """Finds both thresholds for a gallery, on the straight line between the logarithms of the known sizes.
 
         Beyond the largest known size the distance 1 - threshold goes on shrinking by the same factor for each tenfold
         growth as over the last: the nearest of N strangers is as far as some power of N. A threshold so comes near to
         1, and never there, and that of "possible" never passes that of "match".
 
         Args:
-            size: sightings that a probe is compared with; below 1 counts as 1.
+            size: The number of sightings that a probe is compared with; below 1 counts as 1.
+
+        Returns:
+            Both thresholds.
         """
         place, known = math.log(max(size, 1)), np.log(self.sizes)
         beyond = max(0.0, float(place - known[-1]))
@@ -165,15 +199,19 @@ class VerdictThresholds:
 
 
 def verdict_thresholds(found: Identifications, *, match_rate: float, possible_rate: float) -> VerdictThresholds:
-    """Thresholds at which so many absent probes are called a match, and a match or possible.
+    """Finds the thresholds at which so many absent probes are called a match, and a match or possible.
 
     Args:
-        found: of `identify`.
-        match_rate: in (0, 1), at most `possible_rate`; lowering it gives fewer false alarms and misses more people.
-        possible_rate: in (0, 1).
+        found: What `identify` found.
+        match_rate: The share that may be called a match, in (0, 1), at most `possible_rate`. Lowering it gives fewer
+            false alarms and misses more people.
+        possible_rate: The share that may be called a match or a possible one, in (0, 1).
+
+    Returns:
+        Thresholds for every size of `found`.
 
     Raises:
-        ValueError: a rate is outside (0, 1), or the match's is the larger.
+        ValueError: A rate is outside (0, 1), or the match's is the larger.
     """
     if match_rate > possible_rate:
         raise ValueError(f"match rate {match_rate} is above possible rate {possible_rate}, expected at most that")
@@ -193,22 +231,26 @@ def identify(
     *,
     excluded: ArrayLike | None = None,
 ) -> Identifications:
-    """What every probe gets from galleries with and without its person.
+    """Measures what every probe gets from galleries with and without its person.
 
-    Sightings of one person in one camera are left out, as those of identity -1 (unknown); people who are somebody else
-    count from every camera, as in a search. The sizes are 1, 2, 5, 10, 20 ... and the whole gallery.
+    Sightings of one person in one camera are left out, and so are those of identity -1 (unknown). People who are
+    somebody else count from every camera, as in a search. The sizes are 1, 2, 5, 10, 20 ... and the whole gallery.
 
     Args:
         query: (Q, D) of unit length.
         gallery: (G, D) of unit length.
         query_ids: (Q,) integers.
         gallery_ids: (G,) integers; -2 is nobody: a detection without a person, which is a false alarm too.
-        query_cameras: (Q,) numbers or names, None entries for unknown cameras, which equal no other; None counts all.
-        gallery_cameras: (G,), likewise.
+        query_cameras: (Q,) numbers or names, with None for an unknown camera, which equals no other. None in place of
+            all leaves no sighting out for its camera.
+        gallery_cameras: (G,) numbers or names, with None for an unknown camera; None for data without cameras.
         excluded: (M, 2) integers, pairs (query, gallery) that are left out: those of the query's own frame, say.
 
+    Returns:
+        What the probes get, for each size.
+
     Raises:
-        ValueError: embeddings are not unit rows of one width, their number is not that of identities and cameras, or a
+        ValueError: Embeddings are not unit rows of one width, identities or cameras are more or fewer than them, or a
             probe has nobody else to be compared with.
     """
     queries, items = unit_pair(query, gallery)
@@ -226,12 +268,12 @@ def identify(
             "counted with two persons or more"
         )
     sizes = _sizes(int(strangers.min()))
-    others = np.zeros((len(sizes), BINS))
+    others = np.zeros((len(sizes), BINS))  # [S, BINS]
     best = np.full(len(rows), -np.inf, dtype=np.float32)
     beaten_by = np.zeros(len(rows), dtype=np.int64)
     items = items if width == len(items) else items[columns]
     for start, stop in row_spans(np.full(len(rows), width)):
-        similarities = queries[start:stop] @ items.T
+        similarities = queries[start:stop] @ items.T  # [rows of the span, width]
         own = pairs_between(matches, start, stop, width)
         np.maximum.at(best[start:stop], own[0], similarities[own])
         similarities[pairs_between(left_out, start, stop, width)] = -np.inf

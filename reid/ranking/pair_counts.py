@@ -30,8 +30,11 @@ class PairCounts:
     """How many pairs have which cosine similarity.
 
     Args:
-        same: (BINS,) int64 pairs of one person.
-        different: (BINS,) int64 pairs of two persons.
+        same: (BINS,) int64, the pairs of one person in each bin.
+        different: (BINS,) int64, the pairs of two persons in each bin.
+
+    Raises:
+        ValueError: A side does not hold one count of 0 or more for each bin.
     """
 
     same: NDArray[np.int64] = field(repr=False)
@@ -45,19 +48,25 @@ class PairCounts:
             object.__setattr__(self, name, counts)
 
     def false_match_rates(self) -> NDArray[np.float64]:
-        """(BINS + 1,) for each of THRESHOLDS the share of pairs of two persons with at least that similarity.
+        """Says for each of THRESHOLDS which share of the pairs of two persons is at least as similar.
+
+        Returns:
+            (BINS + 1,) float64, never rising.
 
         Raises:
-            ValueError: there is no such pair.
+            ValueError: There is no such pair.
         """
         above = np.append(np.cumsum(self.different[::-1])[::-1], 0)
         return above / _some(self.different, "different persons")
 
     def false_non_match_rates(self) -> NDArray[np.float64]:
-        """(BINS + 1,) for each of THRESHOLDS the share of pairs of one person with less than that similarity.
+        """Says for each of THRESHOLDS which share of the pairs of one person is less similar.
+
+        Returns:
+            (BINS + 1,) float64, never falling.
 
         Raises:
-            ValueError: there is no such pair.
+            ValueError: There is no such pair.
         """
         below = np.append(0, np.cumsum(self.same))
         return below / _some(self.same, "the same person")
@@ -65,12 +74,12 @@ class PairCounts:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What a threshold does: pairs of at least that similarity are taken for one person.
+    """What a threshold does: pairs that are at least so similar are taken for one person.
 
     Args:
-        threshold: cosine similarity; just above 1 where only "never" will do.
-        false_match_rate: share of pairs of two persons taken for one.
-        false_non_match_rate: share of pairs of one person taken for two.
+        threshold: A cosine similarity; just above 1 where only "never" will do.
+        false_match_rate: The share of pairs of two persons that are taken for one.
+        false_non_match_rate: The share of pairs of one person that are taken for two.
     """
 
     threshold: float
@@ -79,7 +88,7 @@ class OperatingPoint:
 
     @property
     def error_rate(self) -> float:
-        """The mean of both rates; at the equal-error threshold the equal-error rate."""
+        """The mean of both rates; at the equal-error threshold it is the equal-error rate."""
         return (self.false_match_rate + self.false_non_match_rate) / 2
 
 
@@ -93,7 +102,7 @@ def count_pairs(
     *,
     excluded: ArrayLike | None = None,
 ) -> PairCounts:
-    """Count the pairs of a query and a gallery image that the Market-1501 protocol ranks, by cosine similarity.
+    """Counts the pairs of a query and a gallery image that the Market-1501 protocol ranks, by cosine similarity.
 
     Pairs of one person in one camera are left out, and gallery images of identity -1 (junk).
 
@@ -102,12 +111,23 @@ def count_pairs(
         gallery: (G, D) of unit length.
         query_ids: (Q,) integers.
         gallery_ids: (G,) integers.
-        query_cameras: (Q,) numbers or names, None entries for unknown cameras, which equal no other; None counts all.
-        gallery_cameras: (G,), likewise.
+        query_cameras: (Q,) numbers or names, with None for an unknown camera, which equals no other. None in place of
+            all counts all pairs.
+        gallery_cameras: (G,) numbers or names, with None for an unknown camera; None for data without cameras.
         excluded: (M, 2) integers, pairs (query, gallery) that are left out: the query's own crop, say.
 
+    Returns:
+        The counts.
+
     Raises:
-        ValueError: embeddings are not unit rows of one width, or their number is not that of identities and cameras.
+        ValueError: Embeddings are not unit rows of one width, or identities or cameras are more or fewer than them.
+
+    Example:
+        >>> counts = count_pairs(np.eye(2), np.eye(2), [1, 2], [1, 2])
+        >>> int(counts.same.sum()), int(counts.different.sum())
+        (2, 2)
+        >>> equal_error(counts).error_rate
+        0.0
     """
     queries, items = unit_pair(query, gallery)
     sides = RankingSides.of(query_ids, gallery_ids, query_cameras, gallery_cameras, excluded)
@@ -118,7 +138,7 @@ def count_pairs(
         items = items if len(columns) == len(items) else items[columns]
         width = len(columns)
         for start, stop in row_spans(np.full(len(rows), width)):
-            bins = similarity_bins(queries[start:stop] @ items.T)
+            bins = similarity_bins(queries[start:stop] @ items.T)  # [rows of the span, width]
             # NumPy's bincount copies to int64 first.
             everything += torch.bincount(torch.from_numpy(bins).view(-1), minlength=BINS).numpy()
             same += np.bincount(bins[pairs_between(matches, start, stop, width)], minlength=BINS)
@@ -127,12 +147,19 @@ def count_pairs(
 
 
 def equal_error(counts: PairCounts) -> OperatingPoint:
-    """The threshold at which both rates are nearest to each other.
+    """Finds the threshold at which both rates are nearest to each other.
 
-    Where many thresholds are equally good (no pair lies between them), the middle one, which leaves both sides room.
+    Where many thresholds are equally good (no pair lies between them), it is the middle one, which leaves both sides
+    room.
+
+    Args:
+        counts: What `count_pairs` counted.
+
+    Returns:
+        The threshold and its two rates.
 
     Raises:
-        ValueError: there is no pair of the same person, or none of different persons.
+        ValueError: There is no pair of the same person, or none of different persons.
     """
     gap = np.abs(counts.false_match_rates() - counts.false_non_match_rates())
     best = np.flatnonzero(gap == gap.min())
@@ -140,14 +167,18 @@ def equal_error(counts: PairCounts) -> OperatingPoint:
 
 
 def threshold_at(counts: PairCounts, false_match_rate: float) -> OperatingPoint:
-    """The lowest threshold at which no larger share of different persons is taken for one.
+    """Finds the lowest threshold at which no larger share of different persons is taken for one.
 
     Args:
-        counts: of `count_pairs`.
-        false_match_rate: in (0, 1). Lowering it misses more; with N different pairs a rate below 1 / N means none.
+        counts: What `count_pairs` counted.
+        false_match_rate: The share, in (0, 1). Lowering it misses more people. With N different pairs a rate below 1 /
+            N means none.
+
+    Returns:
+        The threshold and its two rates.
 
     Raises:
-        ValueError: the rate is outside (0, 1), or there is no pair of the same person, or none of different persons.
+        ValueError: The rate is outside (0, 1), or there is no pair of the same person, or none of different persons.
     """
     if not 0 < false_match_rate < 1:
         raise ValueError(f"false match rate is {false_match_rate}, expected more than 0 and less than 1, 0.001 say")
@@ -155,17 +186,17 @@ def threshold_at(counts: PairCounts, false_match_rate: float) -> OperatingPoint:
 
 
 def binned(counts: PairCounts, bins: int = 100) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Both distributions in few equal bins over the similarities that occur, for drawing.
+    """Puts both distributions into few equal bins over the similarities that occur, for drawing.
 
     Args:
-        counts: of `count_pairs`.
-        bins: at most so many.
+        counts: What `count_pairs` counted.
+        bins: The largest number of bins B.
 
     Returns:
         (B + 1,) edges, and (B,) each the share of the pairs of one person and of two persons; 0 where there are none.
 
     Raises:
-        ValueError: there is no pair at all, or bins is below 1.
+        ValueError: There is no pair at all, or bins is below 1.
     """
     if bins < 1:
         raise ValueError(f"bins is {bins}, expected at least 1")
@@ -183,7 +214,18 @@ def binned(counts: PairCounts, bins: int = 100) -> tuple[NDArray[np.float64], ND
 
 
 def unit_pair(query: Embeddings, gallery: Embeddings) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The embeddings of both sides as float32 rows of one width and of unit length; raises ValueError otherwise."""
+    """Turns the embeddings of both sides into float32 rows of one width, and refuses those that have no unit length.
+
+    Args:
+        query: (Q, D) tensor of any device, or array.
+        gallery: (G, D) tensor of any device, or array.
+
+    Returns:
+        (Q, D) and (G, D) float32.
+
+    Raises:
+        ValueError: Embeddings are no rows of finite numbers, differ in width, or one has another length than 1.
+    """
     queries, items = embedding_pair(query, gallery)
     for name, side in (("query", queries), ("gallery", items)):
         lengths = np.einsum("nd,nd->n", side, side)
@@ -194,7 +236,14 @@ def unit_pair(query: Embeddings, gallery: Embeddings) -> tuple[NDArray[np.float3
 
 
 def similarity_bins(similarities: NDArray[np.float32]) -> NDArray[np.int32]:
-    """The bin of each similarity, in whose memory it works; what rounding carries past -1 and 1 counts as -1 and 1."""
+    """Finds the bin of each similarity. What rounding carries past -1 and 1 counts as -1 and 1.
+
+    Args:
+        similarities: Any shape, float32. This memory is worked in, so its values are gone afterwards.
+
+    Returns:
+        The same shape, int32 in 0 .. BINS - 1.
+    """
     similarities *= BINS_IN_ONE  # a power of two, so nothing is rounded before the floor
     np.clip(np.floor(similarities, out=similarities), -BINS_IN_ONE, BINS_IN_ONE, out=similarities)
     bins = similarities.astype(np.int32)

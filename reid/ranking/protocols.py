@@ -21,13 +21,13 @@ CHANCE_DIMENSION = 8
 
 @dataclass(frozen=True)
 class CropProtocol:
-    """One way to turn a ranking into figures; see `reid.ranking.metrics.rank_metrics`.
+    """One way to turn a ranking into figures; `reid.ranking.metrics.rank_metrics` explains each.
 
     Args:
-        name: as tables say it.
-        rule: which gallery crops a query skips, and what its CMC counts.
-        ap: convention of the average precision.
-        mean_over: whether queries without an answer count as zero ("all") or not.
+        name: What tables call it.
+        rule: Which gallery crops a query skips, and what its CMC counts.
+        ap: The convention of the average precision.
+        mean_over: Whether queries without an answer count as zero ("all") or are left out ("valid").
     """
 
     name: str
@@ -53,9 +53,9 @@ class ProtocolResult:
     """The figures of one row of a table.
 
     Args:
-        name: what was done, as tables say it.
-        metrics: the figures.
-        queries: how many the means are over.
+        name: What was done, as tables say it.
+        metrics: The figures.
+        queries: How many queries the means are over.
     """
 
     name: str
@@ -67,13 +67,14 @@ class ProtocolResult:
 class CropTask:
     """Who is looked for among whom.
 
-    A query never ranks its own person's crops of its own camera, nor itself; where the camera is unknown, only itself.
+    A query never ranks its own person's crops of its own camera, nor itself. Where the camera is unknown, it leaves out
+    only itself.
 
     Args:
-        query_ids: (Q,).
-        gallery_ids: (G,); people without identity are STRANGER.
-        query_cameras: Q of them.
-        gallery_cameras: G of them.
+        query_ids: (Q,) integers.
+        gallery_ids: (G,) integers; people without identity are STRANGER.
+        query_cameras: The camera of each of the Q queries, None where it is unknown.
+        gallery_cameras: The camera of each of the G gallery crops, None where it is unknown.
         identical: (M, 2) pairs of query and gallery rows that are one crop.
     """
 
@@ -85,10 +86,14 @@ class CropTask:
 
     @classmethod
     def of(cls, query: Sequence[CropSample], gallery: Sequence[CropSample]) -> "CropTask":
-        """The task of two splits of `datasets.load_crops`.
+        """Makes the task of two splits of `datasets.load_crops`.
+
+        Args:
+            query: The crops that are looked for.
+            gallery: The crops that are ranked.
 
         Raises:
-            ValueError: a split is empty, or no query has another view of its person in the gallery.
+            ValueError: A split is empty, or no query has another view of its person in the gallery.
         """
         if not query or not gallery:
             raise ValueError(f"{len(query)} query and {len(gallery)} gallery crops, expected at least one of each")
@@ -108,19 +113,30 @@ class CropTask:
         return task
 
     def answers(self) -> NDArray[np.int64]:
-        """(Q,) how many gallery crops are right answers to each query."""
+        """Counts the gallery crops that are right answers to each query, (Q,)."""
         matches, _ = self._sides.pairs(np.arange(len(self.query_ids)), np.arange(len(self.gallery_ids)))
         return np.bincount(matches // len(self.gallery_ids), minlength=len(self.query_ids))
 
     def rank(self, query: Embeddings, gallery: Embeddings, protocol: CropProtocol = MARKET) -> ProtocolResult:
-        """Figures of a ranking by Euclidean distance, (Q, D) to (G, D)."""
+        """Measures a ranking by Euclidean distance.
+
+        Args:
+            query: (Q, D) embeddings.
+            gallery: (G, D) embeddings.
+            protocol: How the ranking is turned into figures.
+        """
         metrics = rank_embeddings(
             query, gallery, self._sides, protocol=protocol.rule, ap=protocol.ap, mean_over=protocol.mean_over
         )
         return self._result(protocol, metrics)
 
     def rank_distances(self, distance: NDArray[np.floating], protocol: CropProtocol = MARKET) -> ProtocolResult:
-        """Figures of a ranking by given distances (Q, G)."""
+        """Measures a ranking by given distances.
+
+        Args:
+            distance: (Q, G) finite numbers; smaller is more similar.
+            protocol: How the ranking is turned into figures.
+        """
         metrics = rank_metrics(
             distance, self.query_ids, self.gallery_ids, self.query_cameras, self.gallery_cameras,
             protocol=protocol.rule, ap=protocol.ap, mean_over=protocol.mean_over, excluded=self.identical,
@@ -130,13 +146,16 @@ class CropTask:
     def nearest(
         self, row: int, query: Embeddings, gallery: Embeddings, count: int = 10
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The gallery rows that one query ranks first, and their cosine similarities, best first.
+        """Finds the gallery rows that one query ranks first.
 
         Args:
-            row: the query.
+            row: Which of the queries.
             query: (Q, D) of unit length.
             gallery: (G, D) of unit length.
-            count: at most so many.
+            count: How many rows are wanted at most.
+
+        Returns:
+            The gallery rows, best first, and their cosine similarities.
         """
         queries, items = embedding_pair(query, gallery)
         similarities = items @ queries[row]
@@ -162,10 +181,10 @@ class CropEvaluation:
     """What a model is worth on one data set.
 
     Args:
-        task: who was looked for among whom.
-        results: one for each of PROTOCOLS.
-        chance: likewise, of a random ranking.
-        pairs: all pairs by similarity, for thresholds.
+        task: Who was looked for among whom.
+        results: The model's figures, one for each of PROTOCOLS.
+        chance: The figures of a random ranking, one for each of PROTOCOLS.
+        pairs: All pairs by similarity, for thresholds.
     """
 
     task: CropTask
@@ -175,16 +194,19 @@ class CropEvaluation:
 
 
 def evaluate_crops(task: CropTask, query: Embeddings, gallery: Embeddings, *, seed: int = 0) -> CropEvaluation:
-    """Every protocol, chance beside it, and the similarities of all pairs.
+    """Measures embeddings under every protocol, with chance beside it, and counts all pairs by similarity.
 
     Args:
-        task: who is looked for among whom.
+        task: Who is looked for among whom.
         query: (Q, D) of unit length.
         gallery: (G, D) of unit length.
-        seed: of the random ranking.
+        seed: The seed of the random ranking, 0 or more.
+
+    Returns:
+        The figures of the model and of chance, and the pairs.
 
     Raises:
-        ValueError: the embeddings are not finite, not of unit length, or do not fit the task.
+        ValueError: The embeddings are not finite, not of unit length, or do not fit the task.
     """
     results = tuple(task.rank(query, gallery, protocol) for protocol in PROTOCOLS)
     pairs = count_pairs(
@@ -195,13 +217,16 @@ def evaluate_crops(task: CropTask, query: Embeddings, gallery: Embeddings, *, se
 
 
 def chance_results(task: CropTask, *, seed: int = 0) -> tuple[ProtocolResult, ...]:
-    """What chance gets under each of PROTOCOLS: every query ranks the gallery in an order drawn evenly from all.
+    """Measures what chance gets: every query ranks the gallery in an order drawn evenly from all.
 
     The order is that of distances to independent random gallery points, so that no (Q, G) matrix is held.
 
     Args:
-        task: who is looked for among whom.
-        seed: of the draw.
+        task: Who is looked for among whom.
+        seed: The seed of the draw, 0 or more.
+
+    Returns:
+        The figures, one for each of PROTOCOLS.
     """
     generator = np.random.default_rng(seed)
     query, gallery = (
@@ -212,7 +237,15 @@ def chance_results(task: CropTask, *, seed: int = 0) -> tuple[ProtocolResult, ..
 
 
 def identical_crops(query: Sequence[CropSample], gallery: Sequence[CropSample]) -> NDArray[np.int64]:
-    """Pairs (query row, gallery row) that are the same crop, (M, 2): no answer of any protocol."""
+    """Finds crops that stand on both sides: they are no answer of any protocol.
+
+    Args:
+        query: The crops that are looked for.
+        gallery: The crops that are ranked.
+
+    Returns:
+        (M, 2) pairs (query row, gallery row) of one name.
+    """
     rows: dict[str, list[int]] = {}
     for row, sample in enumerate(gallery):
         rows.setdefault(sample.name, []).append(row)

@@ -28,8 +28,8 @@ class Stretch:
     """The beginnings of some rankings, unsorted: entries of the gallery in its order.
 
     Attributes:
-        rows: (R,) rows of the block that they belong to.
-        distances: (R, W) up to each row's farthest match, then larger ones or infinity.
+        rows: (R,) the rows of the block that they belong to.
+        distances: (R, W) distances up to each row's farthest match, then larger ones or infinity.
         columns: (R, W) the gallery columns of the distances; anything where these were filled up with infinity.
         matches: (R, W) which entries show the query's person, at least one in each row.
     """
@@ -43,17 +43,17 @@ class Stretch:
 def up_to_farthest_match(
     block: NDArray[np.floating], matches: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> list[Stretch]:
-    """Cut each row's entries behind its farthest match, where that saves much.
+    """Cuts off each row's entries behind its farthest match, where that saves much.
 
     Args:
         block: (Q, G) distances without NaN.
         matches: (rows, columns) of the images of each query's person.
 
     Returns:
-        Stretches of similar length; rows without a match are in none of them.
+        Stretches of similar length. Rows without a match are in none of them.
     """
     width = block.shape[1]
-    is_match = np.zeros(block.shape, dtype=bool)
+    is_match = np.zeros(block.shape, dtype=bool)  # [Q, G]
     is_match[matches] = True
     farthest = np.full(len(block), -np.inf, dtype=block.dtype)
     np.maximum.at(farthest, matches[0], block[matches])
@@ -76,17 +76,23 @@ def up_to_farthest_match(
 def ranks_in_rows(
     block: NDArray[np.floating], rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How many entries of its row stand before each given entry; of equals the one further left stands first.
+    """Counts how many entries of its row stand before each given entry.
+
+    Of equal entries the one further left stands first.
 
     Args:
         block: (Q, G) distances without NaN.
-        rows: (M,) row of each entry asked for.
+        rows: (M,) the row of each entry asked for.
         columns: (M,) its column.
 
     Returns:
         (M,) in 0 .. G - 1, the positions in a stable sort of the row.
+
+    Example:
+        >>> ranks_in_rows(np.array([[0.3, 0.1, 0.3]]), np.array([0, 0]), np.array([0, 2]))
+        array([1, 2])
     """
-    ordered = in_threads(lambda part: np.sort(part, axis=1), block)
+    ordered = in_threads(lambda part: np.sort(part, axis=1), block)  # [Q, G]
     values = block[rows, columns]
     ranks = _count(ordered, rows, values, inclusive=False)
     ties = np.flatnonzero(_count(ordered, rows, values, inclusive=True) - ranks > 1)
@@ -98,16 +104,16 @@ def ranks_in_rows(
 
 
 def stable_order(block: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The positions that sort each row, equal entries from left to right.
+    """Finds the positions that sort each row, equal entries from left to right.
 
-    Processors have instructions for sorting that keep no order among equals; putting these right afterwards takes half
+    Processors have instructions for sorting that keep no order among equals. Putting these right afterwards takes half
     the time of a stable sort.
 
     Args:
         block: (Q, G) without NaN.
 
     Returns:
-        (Q, G).
+        (Q, G) positions.
     """
     order: NDArray[np.int64] = in_threads(lambda part: np.argsort(part, axis=1), block)
     ordered = np.take_along_axis(block, order, axis=1)
@@ -122,7 +128,15 @@ def stable_order(block: NDArray[np.floating]) -> NDArray[np.int64]:
 
 
 def in_threads(work: Callable[[NDArray[np.floating]], Rows], block: NDArray[np.floating]) -> Rows:
-    """The rows of `work(block)`, computed in one part per thread; for NumPy functions that release the lock."""
+    """Computes the rows of `work(block)`, one part in each thread; for NumPy functions that release the lock.
+
+    Args:
+        work: Gives one row for each row of its block.
+        block: (Q, G) numbers.
+
+    Returns:
+        The rows, in the order of the block.
+    """
     parts = np.array_split(block, max(1, min(worker_threads(), len(block))))
     with ThreadPoolExecutor(len(parts)) as pool:
         return np.concatenate(list(pool.map(work, parts)))

@@ -21,7 +21,7 @@ def k_reciprocal(
     lambda_value: float = 0.3,
     distance: Distance = "squared",
 ) -> NDArray[np.float32]:
-    """Distances that also ask whether two images have the same neighbors.
+    """Computes distances that also ask whether two images have the same neighbors.
 
     Every image of query and gallery is described by its k-reciprocal neighbors: those among its nearest that have it
     among theirs, extended by the neighbors' own reciprocal neighbors where these overlap enough, with weights that fall
@@ -37,20 +37,25 @@ def k_reciprocal(
     is float32; nothing of (Q + G)^2 is ever stored, only neighbors and sparse rows.
 
     Args:
-        query: (Q, D).
-        gallery: (G, D).
-        k1: how many neighbors an image may have, at least 1; more finds more distant views, and more strangers.
+        query: (Q, D) embeddings.
+        gallery: (G, D) embeddings.
+        k1: How many neighbors an image may have, at least 1. More finds more distant views, and more strangers.
             Sensible values are near the number of images of a person.
-        k2: over how many nearest neighbors, the image included, descriptions are averaged; 1 for no averaging.
-        lambda_value: share of the original distance in [0, 1]; 1 is no re-ranking.
-        distance: "squared" is the method's; "squared_twice" squares the squared distances once more, as widely used
+        k2: Over how many nearest neighbors, the image included, descriptions are averaged; 1 for no averaging.
+        lambda_value: The share of the original distance in [0, 1]; 1 is no re-ranking.
+        distance: "squared" is the method's. "squared_twice" squares the squared distances once more, as widely used
             public code does by mistake, for comparing with figures made that way.
 
     Returns:
         (Q, G) float32 in [0, 1], smaller is more similar.
 
     Raises:
-        ValueError: embeddings are not finite or differ in width, a side is empty, or a parameter is out of range.
+        ValueError: Embeddings are not finite or differ in width, a side is empty, or a parameter is out of range.
+
+    Example:
+        >>> gallery = np.array([[1, 0], [0.8, 0.6], [0, 1]])
+        >>> k_reciprocal(np.array([[1.0, 0.1]]), gallery, k1=1, k2=1).argsort().tolist()
+        [[0, 1, 2]]
     """
     if k1 < 1 or k2 < 1:
         raise ValueError(f"k1 is {k1}, k2 is {k2}, expected at least 1 of each")
@@ -63,7 +68,7 @@ def k_reciprocal(
         raise ValueError(f"{len(queries)} query and {len(items)} gallery embeddings, expected at least one of each")
     exponent = 1 if distance == "squared" else 2
     distances = SquaredDistances(np.concatenate([queries, items]))
-    weights, farthest = _descriptions(distances, k1, k2, exponent)
+    weights, farthest = _descriptions(distances, k1, k2, exponent)  # sparse [Q + G, Q + G], [Q + G]
     result = jaccard_distances(weights[: len(queries)], weights[len(queries) :])
     result *= 1 - lambda_value
     to_gallery = SquaredDistances(items)
@@ -74,21 +79,21 @@ def k_reciprocal(
 
 
 def nearest_neighbors(distances: SquaredDistances, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Each row's nearest rows, itself first, equal ones by their numbers; and the distance of the farthest.
+    """Finds each row's nearest rows: itself first, equally near ones by their numbers.
 
     Args:
-        distances: of N rows.
-        count: how many; at most N are found.
+        distances: The distances to the N rows themselves.
+        count: How many are wanted; at most N are found.
 
     Returns:
-        (N, count) row numbers and (N,) largest distances, 1 where all rows are equal.
+        (N, count) row numbers, and (N,) each row's largest distance, 1 where all rows are equal.
     """
     total = len(distances.rows)
     count = min(count, total)
     neighbors = np.empty((total, count), dtype=np.int64)
     farthest = np.empty(total, dtype=np.float32)
     for start, stop in row_spans(np.full(total, total)):
-        block = distances(distances.rows[start:stop])
+        block = distances(distances.rows[start:stop])  # [rows of the span, N]
         farthest[start:stop] = block.max(axis=1)
         block[np.arange(stop - start), np.arange(start, stop)] = -1
         neighbors[start:stop] = _smallest(block, count)
@@ -97,14 +102,14 @@ def nearest_neighbors(distances: SquaredDistances, count: int) -> tuple[NDArray[
 
 
 def jaccard_distances(first: sparse.csr_array, second: sparse.csr_array) -> NDArray[np.float32]:
-    """Jaccard distances of sparse rows of non-negative weights that each sum to 1.
+    """Computes the Jaccard distances of sparse rows of non-negative weights that each sum to 1.
 
-    One minus the sum of the smaller weights over the sum of the larger ones. The sum of the smaller weights is
-    gathered column by column: only weights that meet in a column cost anything.
+    The distance is one minus the sum of the smaller weights over the sum of the larger ones. The sum of the smaller
+    weights is gathered column by column: only weights that meet in a column cost anything.
 
     Args:
-        first: (Q, N).
-        second: (G, N).
+        first: (Q, N) sparse rows.
+        second: (G, N) sparse rows.
 
     Returns:
         (Q, G) float32 in [0, 1].

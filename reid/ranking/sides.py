@@ -97,7 +97,15 @@ class RankingSides:
                 raise ValueError(f"{side}_ids name {len(ids)} images, expected {count}: one identity for each image")
 
     def groups(self, protocol: Protocol) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """(queries, gallery columns) that are ranked together: columns skipped for all these queries are left out."""
+        """Groups the queries that rank the same gallery images.
+
+        Args:
+            protocol: Which images a query skips.
+
+        Yields:
+            The numbers of the queries of a group, and the gallery columns that they rank. Columns that all these
+            queries skip are left out; `pairs` tells what single queries skip.
+        """
         usable = self.gallery_ids != UNLABELLED
         if protocol != "cuhk03" or self.cameras is None:
             yield np.arange(len(self.query_ids)), np.flatnonzero(usable)
@@ -108,7 +116,15 @@ class RankingSides:
     def pairs(
         self, queries: NDArray[np.int64], columns: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The matches and the skipped pairs of a group, as ascending numbers row * len(columns) + column."""
+        """Finds the matches and the skipped pairs of a group.
+
+        Args:
+            queries: (R,) the queries of the group, ascending.
+            columns: (C,) the gallery columns that they rank, ascending.
+
+        Returns:
+            The matches and the skipped pairs, each as ascending numbers row * C + column.
+        """
         width = len(columns)
         same = same_identity(self.query_ids[queries], self.gallery_ids[columns])
         skipped = same[:0]
@@ -126,14 +142,18 @@ class RankingSides:
 
 
 def same_identity(query_ids: NDArray[np.int64], gallery_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All (query, gallery) pairs of one identity as ascending numbers query * G + gallery.
+    """Finds all pairs (query, gallery) of one identity.
 
     Args:
-        query_ids: (Q,).
-        gallery_ids: (G,).
+        query_ids: (Q,) integers.
+        gallery_ids: (G,) integers.
 
     Returns:
-        (M,) numbers; np.divmod(numbers, G) gives the pairs.
+        (M,) ascending numbers query * G + gallery; np.divmod(numbers, G) gives the pairs.
+
+    Example:
+        >>> same_identity(np.array([7, 8]), np.array([8, 7, 7]))
+        array([1, 2, 3])
     """
     order = np.argsort(gallery_ids, kind="stable")
     ordered = gallery_ids[order]
@@ -147,7 +167,17 @@ def same_identity(query_ids: NDArray[np.int64], gallery_ids: NDArray[np.int64]) 
 def pairs_between(
     numbers: NDArray[np.int64], start: int, stop: int, width: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(rows counted from `start`, columns) of the pair numbers between two rows."""
+    """Finds those pairs that lie between two rows.
+
+    Args:
+        numbers: (M,) ascending numbers row * width + column.
+        start: The first row.
+        stop: The row after the last.
+        width: How many columns a row has.
+
+    Returns:
+        The rows, counted from `start`, and the columns of the pairs.
+    """
     first, last = np.searchsorted(numbers, [start * width, stop * width])
     rows, columns = np.divmod(numbers[first:last], width)
     return rows - start, columns

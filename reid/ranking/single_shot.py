@@ -22,7 +22,7 @@ class SingleShot(NamedTuple):
 
     Attributes:
         cmc: (R, K) probabilities that the person is among the first 1 .. K.
-        rows: (M,) query of each match, ascending, 0 .. R - 1.
+        rows: (M,) the query of each match, ascending, 0 .. R - 1.
         ranks: (M,) 0-based ranks of the matches among all images that are kept, ascending for each query.
     """
 
@@ -34,33 +34,40 @@ class SingleShot(NamedTuple):
 def single_shot(
     stretch: Stretch, images: NDArray[np.int64], identities: NDArray[np.int64], max_rank: int
 ) -> SingleShot:
-    """The expected single-gallery-shot CMC of each query.
+    """Computes the expected single-gallery-shot CMC of each query.
 
     Args:
         stretch: R rankings, in which images that are dropped for a query are infinitely far.
         images: (R, U) how many images of each identity a query's gallery has, without dropped ones.
-        identities: (G,) gallery identities as 0 .. U - 1.
-        max_rank: how many ranks K.
+        identities: (G,) the gallery's identities as 0 .. U - 1.
+        max_rank: The number of ranks K.
+
+    Returns:
+        The curves, and the ranks of the matches.
     """
     order = stable_order(stretch.distances)
     match = np.take_along_axis(stretch.matches, order, axis=1)
     rows, ranks = match.nonzero()
     columns = np.take_along_axis(stretch.columns, order, axis=1)
-    before = _images_before(match, columns, identities, images.shape[1])
+    before = _images_before(match, columns, identities, images.shape[1])  # [M, U]
     cmc = np.zeros((len(match), max_rank))
     np.add.at(cmc, rows, poisson_binomial_cdf(before / np.maximum(images[rows], 1), max_rank))
     return SingleShot(cmc / match.sum(axis=1)[:, None], rows, ranks)
 
 
 def poisson_binomial_cdf(probabilities: NDArray[np.float64], length: int) -> NDArray[np.float64]:
-    """The distribution of how many of several independent events happen, exactly.
+    """Computes the distribution of how many of several independent events happen, exactly.
 
     Args:
-        probabilities: (M, U) in [0, 1], one row per distribution.
-        length: how many values K; the work grows with U * K.
+        probabilities: (M, U) in [0, 1], one row for each distribution.
+        length: The number of values K; the work grows with U * K.
 
     Returns:
-        (M, K): the probability that at most 0 .. K - 1 of the U events happen.
+        (M, K) the probability that at most 0 .. K - 1 of the U events happen.
+
+    Example:
+        >>> poisson_binomial_cdf(np.array([[0.5, 0.5]]), length=2)  # no head, at most one head in two tosses
+        array([[0.25, 0.75]])
     """
     certain = (probabilities >= 1).sum(axis=1)
     open_shares = np.where(probabilities < 1, probabilities, 0)
