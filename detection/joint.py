@@ -25,7 +25,7 @@ from detection.embedding_head import EmbeddingHead, NormScore
 from detection.faster_rcnn import OneSizePerBatch, build_box_heads, build_detector, frame_sampler
 from detection.settings import DetectorConfig, EmbeddingConfig
 from reid.devices import Precision, at_least_float32, autocast
-from reid.runs.settings import departures
+from reid.runs.files import departures
 from reid.runs.weight_files import state_fingerprint
 
 Target = dict[str, Tensor]

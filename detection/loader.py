@@ -24,12 +24,12 @@ Item = tuple[Tensor, Target] | tuple[str, str]
 
 @dataclass(frozen=True)
 class Batch:
-    """The frames of one step.
+    """The frames of one step, or of one part of it.
 
     Args:
-        images: [3, H, W] uint8 each.
-        targets: one for each image.
-        failures: (frame name, reason) of frames that could not be read and are left out.
+        images: The pictures, each [3, H, W] uint8 RGB; sizes may differ.
+        targets: The boxes and people of each picture.
+        failures: The name of each frame that could not be read and is left out, and why.
     """
 
     images: list[Tensor]
@@ -40,11 +40,13 @@ class Batch:
 class TrainingFrames(Dataset[Item]):
     """Augmented frames with their targets; an index is (epoch, row), so that each epoch sees other augmentations.
 
+    Regions that a frame's sample says to ignore are grey in its picture.
+
     Args:
-        samples: the split "train".
-        transform: the augmentation.
-        seed: of the augmentation.
-        cameras: camera -> camera_index, None for frames without one; cameras that are not listed get 0.
+        samples: The frames of the split "train".
+        transform: What augments a frame.
+        seed: The seed of the augmentation, 0 or more.
+        cameras: The camera_index of each camera, and of None for frames without one; others get 0.
     """
 
     def __init__(
@@ -81,20 +83,26 @@ class TrainingFrames(Dataset[Item]):
             "camera_index": torch.full((len(boxes),), camera, dtype=torch.int64),
             "frame_seed": torch.tensor(seed),
         }
-        return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), target
+        return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), target  # [3, H, W]
 
 
 def without_regions(image: NDArray[np.uint8], regions: FloatBoxes, people: FloatBoxes) -> NDArray[np.uint8]:
-    """Grey where a data set says that there is neither person nor background, so that nothing is learnt from it.
+    """The picture, grey where a data set does not say whether there are people, so that nothing is learnt from there.
 
     Args:
-        image: (H, W, 3).
-        regions: (M, 4) xyxy boxes to hide.
-        people: (N, 4) boxes that stay visible where they overlap a region.
+        image: The picture, (H, W, 3) uint8.
+        regions: The regions to hide, (M, 4) xyxy pixels.
+        people: The people, (N, 4) xyxy pixels; where they overlap a region they stay visible.
+
+    Example:
+        >>> white = np.full((2, 4, 3), 255, dtype=np.uint8)
+        >>> left, corner = np.float32([[0, 0, 2, 2]]), np.float32([[0, 0, 1, 1]])
+        >>> without_regions(white, left, corner)[..., 0].tolist()
+        [[255, 114, 255, 255], [114, 114, 255, 255]]
     """
     if not len(regions):
         return image
-    hidden = np.zeros(image.shape[:2], dtype=bool)
+    hidden = np.zeros(image.shape[:2], dtype=bool)  # [H, W]
     for boxes, value in ((regions, True), (people, False)):
         for x1, y1, x2, y2 in boxes.round().astype(int).clip(0):
             hidden[y1:y2, x1:x2] = value
@@ -105,9 +113,9 @@ def load_batches(frames: TrainingFrames, batches: Sequence[list[tuple[int, int]]
     """Decode and augment batches ahead of the network.
 
     Args:
-        frames: what the batches index.
-        batches: rows of `frames`, in the order to yield them.
-        workers: threads that work ahead, two batches each; 0 loads in the calling thread.
+        frames: The frames that the batches index.
+        batches: For each batch its indices of `frames`, in the order to yield them.
+        workers: The threads that work ahead, two batches each; 0 loads in the calling thread.
     """
     return mapped_ahead(
         lambda rows: _collate([frames[row] for row in rows]), batches, workers=workers, ahead=2 * workers

@@ -33,16 +33,18 @@ def start_model(
     Args:
         weights: "none", "imagenet", "coco", a file of torchvision's structure (see `load_pretrained`), or a model file
             of this project, which brings its own structure.
-        detector: structure of the detector. Of a model file, what is asked for here replaces the file's: other sizes of
-            the input, another number of proposals.
-        embedding: structure of the embedding head, likewise: parts that the file has not begin at random.
-        seed: of the weights that stay random.
-        new_head: of a model file only the detector is taken, and the structure is the one asked for; the embedding head
-            is random.
-        given: what is asked for, as "detector.min_size"; without it, everything that is not at its default.
+        detector: The structure of the detector. With a model file, the settings asked for here replace the file's:
+            other sizes of the input, another number of proposals.
+        embedding: The structure of the embedding head. With a model file, the settings asked for here replace the
+            file's; parts that the file does not have begin at random.
+        seed: The seed of the weights that stay random, 0 or more.
+        new_head: Whether only the detector of a model file is taken. The structure is then the one asked for, and the
+            embedding head begins at random.
+        given: The names of the settings that are asked for, such as "detector.min_size"; None for all that are not at
+            their default.
 
     Raises:
-        ValueError: of a model file, a structure that its weights do not fit.
+        ValueError: The weights of a model file do not fit the structure asked for.
     """
     if new_head:
         model = _with_detector_of(weights, detector, embedding, seed)
@@ -130,16 +132,16 @@ def resumed_model(
     """The model of a run to go on with; the weights that it started from are not needed again.
 
     Args:
-        run_directory: of the run.
-        weights: as in the run's first call.
-        detector: likewise.
-        embedding: likewise.
-        new_head: likewise.
-        given: likewise.
+        run_directory: The folder of the run.
+        weights: What the run's first call was given, see `start_model`; so are all that follow.
+        detector: The structure of the detector.
+        embedding: The structure of the embedding head.
+        new_head: Whether the first call took only the detector of a model file.
+        given: The names of the settings that are asked for.
 
     Raises:
-        FileNotFoundError: there is no model yet.
-        ValueError: the structure asked for is not the run's.
+        FileNotFoundError: There is no model yet.
+        ValueError: The structure asked for is not the run's.
     """
     model = load_model(run_directory, device="cpu")
     away = weights not in ("none", *KNOWN) and not Path(weights).exists()

@@ -1,17 +1,14 @@
-"""Training the joint model: detection losses plus identity losses over memory tables.
-
-One step: draw a batch, model.losses, criterion(embeddings, person_index), backward, optimizer step, criterion.update.
-"""
+"""Training the joint model: the recipe, and the task that the training loop is given."""
 
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from datasets.images import image_aspect
@@ -26,11 +23,8 @@ from reid.features import PersonFeatures
 from reid.losses.criterion import IdentityCriterion, LossConfig
 from reid.losses.rows import gather_rows_with_gradient, occurrence_rank
 from reid.runs.files import digest_of
-from reid.runs.optimizer import parameter_groups
-from reid.runs.run import EpochReport, RunSummary, StepReport, TrainingRun
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from reid.runs.optimizer import parameter_groups, step_schedule
+from reid.runs.task import RateShare, StepLosses
 
 JOINT_LOSSES = LossConfig(
     sphere=0.0, oim=1.0, oim_queue=500, toim_scale=10.0, toim_update_length=200, triplet_unit_length=True
@@ -48,26 +42,27 @@ class JointTrainingConfig:
     """How the joint model is trained.
 
     Args:
-        epochs: passes over the frames.
-        batch_size: frames a step, over all processes. BatchNorm that trains wants four or more in each.
-        learning_rate: of AdamW after the warm-up; it then falls to a hundredth along half a cosine.
-        weight_decay: of AdamW, on every weight but biases and norms.
-        warmup_steps: steps of linear warm-up; at most a tenth of all steps are used.
-        clip_norm: gradients are scaled down to this norm; a guard against single bad batches.
-        accumulate: a batch is computed in so many parts, for less memory; BatchNorm and the identity losses then see a
-            part at a time, so triplets are found within it.
-        ema_decay: share of its old value that the moving average of the weights keeps at a step, which is what is kept
-            in the end; 0 keeps the weights of the last step.
-        anchors: which sampled boxes of a person the identity losses count and the tables remember: "all", or "one", the
+        epochs: The number of passes over the frames.
+        batch_size: The frames of a step, over all processes. BatchNorm that trains wants four or more in each.
+        learning_rate: The rate of AdamW after the warm-up, above 0; it then falls to a hundredth along half a cosine.
+        weight_decay: The pull of AdamW towards 0 on every weight but biases and norms.
+        warmup_steps: The steps in which the rate rises to its full height; at most a tenth of all steps are used.
+        clip_norm: The largest norm that the gradients of a step may have: longer ones are scaled down to it, a guard
+            against single bad batches. 0 leaves them.
+        accumulate: The number of parts in which a batch is computed; more of them need less memory. BatchNorm and the
+            identity losses then see a part at a time, so triplets are found within it.
+        ema_decay: The share of its old value that the moving average of the weights keeps at a step; that average is
+            what is kept in the end. 0 keeps the weights of the last step.
+        anchors: Which sampled boxes of a person the identity losses count and the tables remember: "all", or "one", the
             box that fits it best, which is the annotated one where that was sampled: torchvision adds it to the
-            proposals. sure_updates has nothing to tell apart then.
-        sure_updates: tables take less of an embedding whose box fits its person less (by their overlap).
-        initialize_tables: TOIM's Pooled Table starts from what the starting weights make of everybody's true box, as in
-            the paper, and not empty; those weights should tell people apart already.
-        group_aspects: batches hold frames of one shape as far as that goes, so that little is padded.
-        seed: of weights, order, augmentation and RoI sampling.
-        workers: threads that decode and augment ahead of the network; 0 does it between the steps.
-        checkpoint_steps: a resume point is written this often, and at the end.
+            proposals. With "one" sure_updates has nothing to tell apart.
+        sure_updates: Whether tables take less of an embedding whose box fits its person less (by their overlap).
+        initialize_tables: Whether TOIM's Pooled Table starts from what the starting weights make of everybody's true
+            box, as in the paper, and not empty; those weights should tell people apart already.
+        group_aspects: Whether batches hold frames of one shape as far as that goes, so that little is padded.
+        seed: The seed of weights, order, augmentation and RoI sampling, 0 or more.
+        workers: The threads that decode and augment ahead of the network; 0 does it between the steps.
+        checkpoint_steps: The steps from one resume point to the next; there is one at the end too.
     """
 
     epochs: int = 20
@@ -97,70 +92,47 @@ class JointTrainingConfig:
             raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
 
 
-@dataclass(frozen=True)
-class TrainingSummary(RunSummary):
-    """What a training did.
+class JointTrainingTask:
+    """The training of the joint model, for `reid.runs.run.TrainingRun`.
+
+    One step: model.losses, criterion(embeddings, person_index), backward, optimizer, criterion.update.
 
     Args:
-        identities: labelled people of the training split.
-        frames: of the training split.
-    """
+        model: The model to train, on its device.
+        samples: The split "train", whose identities are numbered 0 to P - 1.
+        config: The recipe.
+        losses: The identity losses, which are added to those of the detector by their weights.
+        augmentation: How far training frames depart from the recorded ones.
+        notes: What the model file keeps beside the weights, such as data and command.
 
-    identities: int
-    frames: int
-
-
-class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
-    """A training of the joint model in a run directory.
-
-    Args:
-        model: the model to train, on its device.
-        samples: the split "train"; identities 0 .. P-1.
-        run_directory: where everything is written.
-        config: the recipe.
-        losses: the identity losses, added to those of the detector by their weights.
-        augmentation: of the frames.
-        notes: kept in the model file (data, command).
-        fabric: the processes that train together.
+    Attributes:
+        frames: The training frames with their augmentation.
+        identities: The number of labelled people in them.
 
     Raises:
-        ValueError: no frames, no identity is labelled, or tables are to be initialized that the losses do not have.
+        ValueError: There are no frames, no identity is labelled, or tables are to be initialized that the losses do
+            not have.
     """
 
-    model: PersonSearchRCNN
-    criterion: IdentityCriterion
-    forward_methods = ("losses",)
+    forward_methods: tuple[str, ...] = ("losses",)
 
     def __init__(
         self,
         model: PersonSearchRCNN,
         samples: Sequence[FrameSample],
-        run_directory: Path,
         *,
         config: JointTrainingConfig,
         losses: LossConfig = JOINT_LOSSES,
         augmentation: FrameAugmentation | None = None,
-        notes: dict[str, object] | None = None,
-        fabric: "Fabric | None" = None,
+        notes: Mapping[str, object] | None = None,
     ) -> None:
-        ids = np.concatenate([sample.person_ids for sample in samples]) if samples else np.empty(0, np.int64)
-        if not (len(ids) if losses.none else (ids >= 0).any()):
-            what = (
-                "no box of a person" if losses.none else "no person with an identity (a detector alone: --losses.oim 0)"
-            )
-            raise ValueError(
-                f"{len(samples)} training frames hold {what}; check the split with `personsearch data check`"
-            )
-        if losses.metric_on != "embedding":
-            raise ValueError(
-                f"metric_on is {losses.metric_on!r}, expected 'embedding': boxes have no features before a neck"
-            )
-        if config.initialize_tables and not losses.toim:
-            raise ValueError("initialize_tables is set, but the weight of toim is 0: there is no Pooled Table to fill")
+        ids = np.concatenate([sample.person_ids for sample in samples]) if samples else np.empty(0, np.int64)  # [B]
+        _require_trainable(len(samples), ids, config, losses)
+        self.model = model
         self.config = config
         self.loss_config = losses
         self.augmentation = augmentation or FrameAugmentation()
-        self.notes = notes or {}
+        self.notes = dict(notes or {})
         self.identities = max(0, int(ids.max()) + 1)
         # Frames without a camera, where others have one, are a camera of their own.
         cameras = sorted({sample.camera for sample in samples}, key=str)
@@ -170,32 +142,22 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
             seed=config.seed,
             cameras={camera: row for row, camera in enumerate(cameras)},
         )
-        grouped = config.group_aspects
-        self._aspects = [image_aspect(sample.path) if grouped else 1.0 for sample in samples]
+        self._aspects = [image_aspect(sample.path) if config.group_aspects else 1.0 for sample in samples]
         torch.manual_seed(config.seed)
-        criterion = IdentityCriterion(
+        self.criterion = IdentityCriterion(
             losses,
             embedding_dim=model.embedding_dim,
             feature_dim=model.embedding_dim,
             identities=max(1, self.identities),
             cameras=len(cameras),
         ).to(model.device)
-        steps_per_epoch = -(-len(samples) // config.batch_size)
-        total = config.epochs * steps_per_epoch
-        warmup = max(1, min(config.warmup_steps, total // 10))
-        trained = nn.ModuleList([model, criterion])
-        super().__init__(
-            model,
-            criterion,
-            run_directory,
-            config=config,
-            optimizer=torch.optim.AdamW(
-                parameter_groups(trained, config.weight_decay), lr=config.learning_rate, fused=True
-            ),
-            rate_factor=lambda epoch: _learning_rate_factor(round(epoch * steps_per_epoch), warmup, total),
-            steps_per_epoch=steps_per_epoch,
-            fabric=fabric,
+        self.optimizer = torch.optim.AdamW(
+            parameter_groups(nn.ModuleList([model, self.criterion]), config.weight_decay),
+            lr=config.learning_rate,
+            fused=True,
         )
+        self.steps_per_epoch = -(-len(samples) // config.batch_size)
+        self.rate_share = _rate_share(config, config.epochs * self.steps_per_epoch)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -205,12 +167,7 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         return ("step", "epoch", "learning_rate", "loss", *detection, "loss_identity", *identity, "people",
                 "images_per_second")  # fmt: skip
 
-    def run(self, on_step: StepReport | None = None, on_epoch: EpochReport | None = None) -> TrainingSummary:
-        """Train to the end, from the present step; see `TrainingRun.run`."""
-        summary = super().run(on_step, on_epoch)
-        return TrainingSummary(**vars(summary), identities=self.identities, frames=len(self.frames))
-
-    def begin(self) -> None:
+    def before_first_step(self) -> None:
         """TOIM's Pooled Table starts from what the starting weights make of the people, where the recipe wants it."""
         if self.config.initialize_tables:
             people = embed_people(self.model, self.frames.samples)
@@ -219,24 +176,24 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
             self.criterion.initialize(features, people.person_index, camera_index)
 
     def batches(self, epoch: int) -> list[list[tuple[int, int]]]:
-        """(epoch, frame) each."""
+        """For each batch its frames, each as a pair of the epoch and the frame's row."""
         return frame_batches(self._aspects, self.config.batch_size, seed=self.config.seed, epoch=epoch)
 
     def load(self, epoch: int, batches: Sequence[list[tuple[int, int]]]) -> Iterator[Batch]:
         """Decoded and augmented ahead of the network."""
         return load_batches(self.frames, batches, workers=self.config.workers)
 
-    def size(self, batch: Batch) -> int:
-        """Its frames."""
+    def usable(self, batch: Batch) -> int:
+        """The number of its frames."""
         return len(batch.images)
 
-    def losses(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor], tuple[Tensor, ...]]:
+    def losses(self, network: nn.Module, batch: Batch, step: int) -> StepLosses:
         """The detector's losses over this process's frames, the criterion over the people of all processes."""
         device = self.model.device
         dtype = self.model.embedding_head.project.weight.dtype
         pictures = [image.to(device, non_blocking=True).to(dtype) / 255 for image in batch.images]
         moved = [{name: value.to(device) for name, value in target.items()} for target in batch.targets]
-        self.model.transform.size_seed = [self.config.seed, self.step]
+        self.model.transform.size_seed = [self.config.seed, step]
         found = cast(PersonSearchRCNN, network).losses(pictures, moved)
         rows = best_boxes(found) if self.config.anchors == "one" else torch.arange(len(found.overlap), device=device)
         own = (found.embeddings[rows], found.person_index[rows], found.camera_index[rows], found.overlap[rows])
@@ -246,19 +203,19 @@ class JointTrainer(TrainingRun[list[tuple[int, int]], Batch]):
         total = sum(found.detection.values(), start=identity)
         named = {**found.detection, **parts, "loss": total, "loss_identity": identity}
         named["people"] = torch.tensor(float(len(person_index)), device=device)
-        return total, named, (own[0].detach(), *own[1:])
+        return StepLosses(total, named, (own[0].detach(), *own[1:]))
 
-    def remember(self, rows: Sequence[Tensor]) -> None:
+    def update_tables(self, rows: Sequence[Tensor]) -> None:
         """Tables, with the people of all parts and processes."""
         embeddings, person_index, camera_index, overlap = rows
         confidence = overlap if self.config.sure_updates else None
         self.criterion.update(PersonFeatures(embeddings, embeddings), person_index, camera_index, confidence)
 
-    def save(self, model: nn.Module, path: Path) -> None:
+    def save(self, model: nn.Module, path: Path, step: int) -> None:
         """The model file, without tables."""
-        save_model(path, cast(PersonSearchRCNN, model), notes=self.notes | {"steps": self.step})
+        save_model(path, cast(PersonSearchRCNN, model), notes=self.notes | {"steps": step})
 
-    def recipe(self) -> Mapping[str, object]:
+    def must_match(self) -> Mapping[str, object]:
         """What must be the same when a run goes on; the number of loader threads changes nothing."""
         recipe: dict[str, object] = dataclasses.asdict(self.config)
         parts = {
@@ -282,13 +239,13 @@ def described(sample: FrameSample) -> bytes:
 
 
 def best_boxes(found: JointLosses) -> Tensor:
-    """Of every person of every frame the row whose box fits it best, the first of several.
+    """The row of every person whose box fits that person best; of equally good ones the first.
 
     Args:
-        found: of one batch, R rows.
+        found: The R embeddings of one batch, and which person of which frame each of them shows.
 
     Returns:
-        (K,) int64 rows, in their order.
+        (K,) int64 row numbers in rising order, one for each of K people; a person of two frames counts twice.
     """
     if not len(found.overlap):
         return found.truth_index
@@ -298,8 +255,16 @@ def best_boxes(found: JointLosses) -> Tensor:
     return order[first].sort().values
 
 
-def _learning_rate_factor(step: int, warmup: int, total: int) -> float:
-    if step < warmup:
-        return (step + 1) / warmup
-    progress = (step - warmup) / max(1, total - warmup)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+def _rate_share(config: JointTrainingConfig, total_steps: int) -> RateShare:
+    warmup_steps = max(1, min(config.warmup_steps, total_steps // 10))
+    return lambda step: step_schedule(step, warmup_steps=warmup_steps, total_steps=total_steps)
+
+
+def _require_trainable(frames: int, ids: NDArray[np.int64], config: JointTrainingConfig, losses: LossConfig) -> None:
+    if not (len(ids) if losses.none else (ids >= 0).any()):
+        what = "no box of a person" if losses.none else "no person with an identity (a detector alone: --losses.oim 0)"
+        raise ValueError(f"{frames} training frames hold {what}; check the split with `personsearch data check`")
+    if losses.metric_on != "embedding":
+        raise ValueError(f"metric_on is {losses.metric_on!r}, expected 'embedding': boxes have no features before a neck")
+    if config.initialize_tables and not losses.toim:
+        raise ValueError("initialize_tables is set, but the weight of toim is 0: there is no Pooled Table to fill")

@@ -105,9 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except SystemExit as asked:  # --help and --print-config print and leave
         return int(asked.code or 0)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         _end_workers()
-        print("personsearch: interrupted; what was written before is kept", file=sys.stderr)
+        print(f"personsearch: {str(interrupt) or 'interrupted; what was written before is kept'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (`| head`) has gone: there is nobody to tell, and the flush at exit must not fail again.

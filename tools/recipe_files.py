@@ -13,7 +13,7 @@ from tools.parsing import PRESETS
 
 
 @dataclass(frozen=True)
-class JointRecipe:
+class JointPreset:
     """Structure, training and augmentation of a joint model, as `train joint --config NAME` takes them."""
 
     detector: DetectorConfig
@@ -23,10 +23,10 @@ class JointRecipe:
     augmentation: FrameAugmentation
 
 
-def joint_recipe(name: str) -> JointRecipe:
+def joint_preset(name: str) -> JointPreset:
     """The preset tools/presets/NAME.yaml."""
     values = yaml.safe_load((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"))
-    return JointRecipe(
+    return JointPreset(
         DetectorConfig(**values.get("detector", {})),
         EmbeddingConfig(**values.get("embedding", {})),
         dataclasses.replace(JOINT_LOSSES, **values.get("losses", {})),

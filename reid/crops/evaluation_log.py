@@ -15,25 +15,42 @@ COLUMNS = ("epoch", "mean_ap", "mean_inp", "rank1", "rank5", "rank10")
 
 
 class PeriodicEvaluation:
-    """Called with the number of epochs done, adds a line to evaluation.csv: Market-1501's protocol, no mirrored view.
+    """Adds a line to evaluation.csv each time it is called: the figures of Market-1501's protocol, no mirrored view.
 
     Args:
-        model: the model in training.
-        directory: the run's folder.
-        query: the split "query".
-        gallery: the split "gallery".
+        model: The model to evaluate, usually `TrainingRun.saved_model`.
+        directory: The folder of the run.
+        query: The crops of the split "query".
+        gallery: The crops of the split "gallery".
+        every: The epochs from one evaluation to the next; calls in between do nothing.
     """
 
     def __init__(
-        self, model: SphereReID, directory: Path, query: Sequence[CropSample], gallery: Sequence[CropSample]
+        self,
+        model: SphereReID,
+        directory: Path,
+        query: Sequence[CropSample],
+        gallery: Sequence[CropSample],
+        *,
+        every: int = 1,
     ) -> None:
+        self._every = every
         self._model = model
         self._path = directory / EVALUATION_FILE
         self._query = query
         self._gallery = gallery
 
     def __call__(self, epoch: int) -> dict[str, float]:
-        """The figures, after they were written."""
+        """Evaluate and write the line of an epoch, in the place of an older line of the same one.
+
+        Args:
+            epoch: The number of epochs done.
+
+        Returns:
+            The figures by the names in `COLUMNS`; empty where this epoch's turn is not.
+        """
+        if epoch % self._every:
+            return {}
         query = embed_crops(self._model, self._query, mirrored=False)
         gallery = embed_crops(self._model, self._gallery, mirrored=False)
         task = CropTask.of(query.samples, gallery.samples)

@@ -17,13 +17,13 @@ from datasets.transforms import CropTransform
 
 @dataclass(frozen=True)
 class CropBatch:
-    """The crops of one step.
+    """The crops of one step, or of one part of it.
 
     Args:
-        images: [N, 3, H, W] uint8 RGB.
-        person_index: (N,) int64.
-        camera_index: (N,) int64; 0 where the data set knows no cameras.
-        failures: (crop name, reason) of crops that could not be read and are left out.
+        images: The pictures, [N, 3, H, W] uint8 RGB.
+        person_index: The identity of each, (N,) int64.
+        camera_index: The camera of each, (N,) int64; 0 where the data set knows no cameras.
+        failures: The name of each crop that could not be read and is left out, and why.
     """
 
     images: Tensor
@@ -36,11 +36,11 @@ class TrainingCrops:
     """Augmented crops. Pictures are decoded once and kept in memory as far as they fit.
 
     Args:
-        samples: the split "train".
-        transform: the augmentation.
-        seed: of the augmentation.
-        cameras: camera -> camera_index.
-        cache_megabytes: pictures kept in memory; the complete Market-1501 takes 320. 0 decodes in each epoch.
+        samples: The crops of the split "train".
+        transform: What augments a crop.
+        seed: The seed of the augmentation, 0 or more.
+        cameras: The camera_index of each camera.
+        cache_megabytes: The memory for decoded pictures; the complete Market-1501 takes 320. 0 decodes in each epoch.
     """
 
     def __init__(
@@ -69,8 +69,9 @@ class TrainingCrops:
         """A batch, or a part of one: the same crops whatever the parts are.
 
         Args:
-            epoch: of the augmentation.
-            draws: (B, 2) of `placed`; a row that stands twice is augmented twice, each in its own way.
+            epoch: The number of the epoch; each has other augmentations.
+            draws: The rows of the crops and their places in the whole batch, (B, 2), see `placed`. A row that stands
+                twice is augmented twice, each time in its own way.
         """
         pictures: list[NDArray[np.uint8]] = []
         kept: list[int] = []
@@ -84,6 +85,7 @@ class TrainingCrops:
             seed = np.random.SeedSequence([self._seed, epoch, row, place]).generate_state(1)[0]
             pictures.append(self._transform(crop, int(seed)))
             kept.append(row)
+        # [N, 3, H, W]
         images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) if pictures else torch.empty(0, 3, 0, 0)
         return CropBatch(images, self.person_index[kept], self.camera_index[kept], failures)
 
@@ -98,7 +100,12 @@ class TrainingCrops:
 
 
 def placed(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(B, 2) of a whole batch's (B,) rows: each with its place in the batch."""
+    """The (B,) rows of a whole batch, each with its place in it, (B, 2).
+
+    Example:
+        >>> placed(np.array([7, 3, 3])).tolist()
+        [[7, 0], [3, 1], [3, 2]]
+    """
     return np.stack([rows, np.arange(len(rows))], axis=1)
 
 
@@ -108,9 +115,9 @@ def load_crop_batches(
     """Decode and augment batches ahead of the network.
 
     Args:
-        crops: what the batches index.
-        batches: (B, 2) rows of `crops` and places (`placed`), in the order to yield them.
-        epoch: of the augmentation.
-        workers: threads that work ahead, two batches each; 0 loads in the calling thread.
+        crops: The crops that the batches index.
+        batches: For each batch the rows of its crops and their places, (B, 2), in the order to yield them.
+        epoch: The number of the epoch; each has other augmentations.
+        workers: The threads that work ahead, two batches each; 0 loads in the calling thread.
     """
     return mapped_ahead(lambda draws: crops.batch(epoch, draws), batches, workers=workers, ahead=2 * workers)

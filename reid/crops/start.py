@@ -15,14 +15,15 @@ def start_crop_model(weights: str, config: SphereReIDConfig, *, seed: int) -> Sp
     """A crop model to train, on the GPU when there is one.
 
     Args:
-        weights: "none": random; "imagenet": the backbone from torchvision's published weights; a .pth or .safetensors
-            file of torchvision's structure; or a model file of this project, of the same structure.
-        config: the structure.
-        seed: of the weights that stay random.
+        weights: "none" for random weights; "imagenet" for a backbone with torchvision's published weights; a .pth or
+            .safetensors file of torchvision's structure; or a model file of this project, of the same structure.
+        config: The structure of the model.
+        seed: The seed of the weights that stay random, 0 or more.
 
     Raises:
-        ConnectionError: the weights are not in torch's cache and cannot be downloaded.
-        FileNotFoundError, ValueError: no such file, or its names and shapes do not fit.
+        ConnectionError: The weights are not in torch's cache and cannot be downloaded.
+        FileNotFoundError: There is no such file.
+        ValueError: The file's names and shapes, or its structure, are not those of `config`.
     """
     torch.manual_seed(seed)
     if is_model_file(weights, FORMAT):
@@ -54,11 +55,15 @@ def start_crop_model(weights: str, config: SphereReIDConfig, *, seed: int) -> Sp
 
 
 def resumed_crop_model(run_directory: Path, config: SphereReIDConfig) -> SphereReID:
-    """The model of a run to go on with; published weights are not needed again.
+    """The model of a run to go on with; the weights that it started from are not needed again.
+
+    Args:
+        run_directory: The folder of the run.
+        config: The structure of the model, as in the run's first call.
 
     Raises:
-        FileNotFoundError: there is no model yet.
-        ValueError: the structure asked for is not the run's.
+        FileNotFoundError: There is no model yet.
+        ValueError: The structure asked for is not the run's.
     """
     model = SphereReID.from_checkpoint(run_directory, device="cpu")
     for name, value in vars(config).items():

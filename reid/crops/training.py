@@ -1,16 +1,12 @@
-"""Training the crop model: an identity criterion over batches of crops.
-
-One step: draw a batch, model(images), criterion(features, person_index, camera_index), backward, optimizer step,
-criterion.update.
-"""
+"""Training the crop model: the recipe, and the task that the training loop is given."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -29,11 +25,8 @@ from reid.losses.criterion import IdentityCriterion
 from reid.losses.rows import gather_rows_with_gradient
 from reid.losses.settings import LOSSES, LossConfig
 from reid.runs.files import digest_of
-from reid.runs.optimizer import parameter_groups
-from reid.runs.run import EpochReport, RunSummary, StepReport, TrainingRun
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from reid.runs.optimizer import epoch_schedule, parameter_groups
+from reid.runs.task import RateShare, StepLosses
 
 
 @dataclass(frozen=True)
@@ -41,30 +34,32 @@ class CropTrainingConfig:
     """How the crop model is trained; the defaults are SphereReID's recipe.
 
     Args:
-        epochs: of the sampler: "balanced" draws every person once an epoch, "shuffled" every crop.
-        sampler: "balanced": P people with K pictures each; "shuffled": plain shuffling at the same batch size.
-        persons: P.
-        images: K; the batch holds P x K crops, over all processes.
+        epochs: The length of the training. The sampler "balanced" draws every person once an epoch, "shuffled" every
+            crop.
+        sampler: "balanced" makes batches of P people with K pictures each, "shuffled" of any pictures, as many.
+        persons: The number P of people in a batch.
+        images: The number K of pictures of each; the batch holds P x K crops, over all processes.
         optimizer: "adam" (betas 0.9 and 0.99), "adadelta" or "sgd" (Nesterov momentum 0.9).
-        learning_rate: after the warm-up.
-        weight_decay: on every weight but biases and BatchNorm.
-        warmup_epochs: of linear warm-up; 0 starts at the full rate.
-        warmup_start: the rate's share that the warm-up starts at.
-        schedule: "steps": the rate falls to a tenth at each of `milestones`; "cosine": to a hundredth along half a
+        learning_rate: The rate after the warm-up, above 0.
+        weight_decay: The pull of every weight towards 0, but of biases and BatchNorm; 0 is none.
+        warmup_epochs: The time in which the learning rate rises to its full height; 0 starts at the full rate.
+        warmup_start: The share of the rate that the warm-up starts at, above 0 and at most 1.
+        schedule: "steps" lets the rate fall to a tenth at each of `milestones`, "cosine" to a hundredth along half a
             cosine.
-        milestones: epochs.
-        clip_norm: gradients are scaled down to this norm; 0 leaves them.
-        accumulate: a batch is computed in so many parts, for less memory; BatchNorm and the losses then see a part at a
-            time, so triplets are found within it.
-        ema_decay: share of its old value that the moving average of the weights keeps at a step, which is what is kept
-            in the end; 0 keeps the weights of the last step.
-        initialize_tables: TOIM's Pooled Table starts from what the starting weights make of the training crops; those
-            weights are then of a model trained with softmax (the TOIM paper, section V).
-        seed: of weights, order and augmentation.
-        workers: threads that decode and augment ahead of the network; 0 does it between the steps.
-        cache_megabytes: decoded crops kept in memory.
-        checkpoint_steps: a resume point is written this often, and at the end.
-        evaluate_epochs: the query and gallery splits are evaluated this often; 0 never.
+        milestones: The epochs at which the rate falls.
+        clip_norm: The largest norm that the gradients of a step may have: longer ones are scaled down to it. 0 leaves
+            them.
+        accumulate: The number of parts in which a batch is computed; more of them need less memory. BatchNorm and the
+            losses then see a part at a time, so triplets are found within it.
+        ema_decay: The share of its old value that the moving average of the weights keeps at a step; that average is
+            what is kept in the end. 0 keeps the weights of the last step.
+        initialize_tables: Whether TOIM's Pooled Table starts from what the starting weights make of the training
+            crops; those weights are then of a model trained with softmax (the TOIM paper, section V).
+        seed: The seed of weights, order and augmentation, 0 or more.
+        workers: The threads that decode and augment ahead of the network; 0 does it between the steps.
+        cache_megabytes: The memory for decoded crops; 0 decodes them in each epoch.
+        checkpoint_steps: The steps from one resume point to the next; there is one at the end too.
+        evaluate_epochs: The epochs from one evaluation of the query and gallery splits to the next; 0 never evaluates.
     """
 
     epochs: int = 140
@@ -106,115 +101,72 @@ class CropTrainingConfig:
             raise ValueError("a batch or part of one crop has nothing to compare with; raise persons or images")
 
 
-@dataclass(frozen=True)
-class CropTrainingSummary(RunSummary):
-    """What a training did.
+class CropTrainingTask:
+    """The training of the crop model, for `reid.runs.run.TrainingRun`.
+
+    One step: model(images), criterion(features, person_index, camera_index), backward, optimizer, criterion.update.
 
     Args:
-        identities: of the training split.
-        crops: of the training split.
-        loader_images_per_second: of decoding and augmentation in one thread, once pictures are in memory.
-    """
+        model: The model to train, on its device.
+        samples: The split "train", whose people are numbered 0 to P - 1.
+        config: The recipe.
+        losses: What is minimized.
+        augmentation: How far training crops depart from the recorded ones.
+        notes: What the model file keeps beside the weights, such as data and command.
 
-    identities: int
-    crops: int
-    loader_images_per_second: float
-
-
-class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
-    """A training of the crop model in a run directory.
-
-    Args:
-        model: the model to train, on its device.
-        samples: the split "train"; identities 0 .. P-1.
-        run_directory: where everything is written.
-        config: the recipe.
-        losses: what is minimized.
-        augmentation: of the crops.
-        notes: kept in the model file (data, command).
-        fabric: the processes that train together.
+    Attributes:
+        crops: The training crops with their augmentation.
+        identities: The number of people among them.
 
     Raises:
-        ValueError: fewer than two people, or no loss.
+        ValueError: There are fewer than two people, or no loss.
     """
 
-    model: SphereReID
-    criterion: IdentityCriterion
+    forward_methods: tuple[str, ...] = ()
 
     def __init__(
         self,
         model: SphereReID,
         samples: Sequence[CropSample],
-        run_directory: Path,
         *,
         config: CropTrainingConfig,
         losses: LossConfig,
         augmentation: CropAugmentation | None = None,
-        notes: dict[str, object] | None = None,
-        fabric: "Fabric | None" = None,
+        notes: Mapping[str, object] | None = None,
     ) -> None:
-        self.ids = np.array([sample.person_id for sample in samples], dtype=np.int64)
+        self.ids = np.array([sample.person_id for sample in samples], dtype=np.int64)  # [N]
         self.identities = len(np.unique(self.ids))
         if self.identities < 2 or self.ids.min() < 0:
             raise ValueError(
                 f"{len(samples)} training crops of {self.identities} people, expected two people or more, all with an "
                 f"identity; check the folder and the split"
             )
+        _require_trainable(config, losses)
         self.model = model
-        if losses.none:
-            raise ValueError(f"every loss has the weight 0, expected one of {', '.join(LOSSES)} above 0")
-        if losses.triplet and config.persons // config.accumulate < 2:
-            raise ValueError(
-                f"{config.persons} persons in {config.accumulate} parts leave no two in a part for triplets; lower "
-                f"accumulate"
-            )
         self.config = config
         self.loss_config = losses
         self.augmentation = augmentation or CropAugmentation()
-        self.notes = notes or {}
+        self.notes = dict(notes or {})
         cameras = sorted({sample.camera for sample in samples if sample.camera is not None}, key=str)
         self.crops = self._crops(samples, {camera: row for row, camera in enumerate(cameras)})
         torch.manual_seed(config.seed)
-        criterion = IdentityCriterion(
+        self.criterion = IdentityCriterion(
             losses,
             embedding_dim=model.embedding_dim,
             feature_dim=model.feature_dim,
             identities=self.identities,
             cameras=max(1, len(cameras)),
         ).to(model.device)
-        super().__init__(
-            model,
-            criterion,
-            run_directory,
-            config=config,
-            optimizer=_optimizer(config, nn.ModuleList([model, criterion])),
-            rate_factor=lambda epoch: _rate_factor(config, epoch),
-            steps_per_epoch=len(self.batches(0)),
-            fabric=fabric,
-        )
+        self.optimizer = _optimizer(config, nn.ModuleList([model, self.criterion]))
+        self.steps_per_epoch = len(self.batches(0))
+        self.rate_share = _rate_share(config, self.steps_per_epoch)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The losses of the recipe, and the speed."""
         return ("step", "epoch", "learning_rate", *self.criterion.names, "images_per_second")
 
-    def run(self, on_step: StepReport | None = None, on_epoch: EpochReport | None = None) -> CropTrainingSummary:
-        """Train to the end; `on_epoch` is called every `evaluate_epochs` epochs, with the number of epochs done."""
-        every = self.config.evaluate_epochs
-
-        def after(done: int) -> None:
-            if on_epoch is not None and every and done % every == 0:
-                on_epoch(done)
-
-        summary = super().run(on_step, after)
-        return CropTrainingSummary(
-            **vars(summary),
-            identities=self.identities,
-            crops=len(self.crops),
-            loader_images_per_second=self._loader_speed(),
-        )
-
-    def begin(self) -> None:
+    def before_first_step(self) -> None:
         """TOIM's Pooled Table starts from what the starting weights make of the crops, where the recipe wants it."""
         if self.config.initialize_tables:
             found = crop_features(self.model, self.crops.samples)
@@ -222,7 +174,7 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
             self.criterion.initialize(found.features, torch.from_numpy(self.ids[found.rows]), camera_index)
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        """(P x K, 2) rows of the crops and their places in the batch."""
+        """For each batch a (P x K, 2) array: rows of the crops, and their places in the batch."""
         config = self.config
         if config.sampler == "balanced":
             drawn = balanced_batches(
@@ -236,33 +188,33 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
         """Decoded and augmented ahead of the network."""
         return load_crop_batches(self.crops, batches, epoch=epoch, workers=self.config.workers)
 
-    def size(self, batch: CropBatch) -> int:
-        """Its crops; BatchNorm has nothing to normalize a single one by."""
+    def usable(self, batch: CropBatch) -> int:
+        """The number of its crops; a single one is not used, as BatchNorm has nothing to normalize it by."""
         return len(batch.images) if len(batch.images) > 1 else 0
 
-    def losses(self, network: nn.Module, batch: CropBatch) -> tuple[Tensor, dict[str, Tensor], tuple[Tensor, ...]]:
+    def losses(self, network: nn.Module, batch: CropBatch, step: int) -> StepLosses:
         """The criterion over the crops of all processes."""
         device = self.model.device
-        own: PersonFeatures = network(batch.images.to(device, non_blocking=True))
+        own: PersonFeatures = network(batch.images.to(device, non_blocking=True))  # [N, F] and [N, D]
         joined, person_index, camera_index = gather_rows_with_gradient(
             torch.cat(own, dim=1), batch.person_index.to(device), batch.camera_index.to(device)
         )
         features = PersonFeatures(*joined.split([self.model.feature_dim, self.model.embedding_dim], dim=1))
         parts = self.criterion(features, person_index, camera_index)
         rows = (*(one.detach() for one in own), batch.person_index.to(device), batch.camera_index.to(device))
-        return parts["loss"], parts, rows
+        return StepLosses(parts["loss"], parts, rows)
 
-    def remember(self, rows: Sequence[Tensor]) -> None:
+    def update_tables(self, rows: Sequence[Tensor]) -> None:
         """Tables and centers, with the crops of all parts and processes."""
         before_neck, embedding, person_index, camera_index = rows
         self.criterion.update(PersonFeatures(before_neck, embedding), person_index, camera_index)
 
-    def save(self, model: nn.Module, path: Path) -> None:
+    def save(self, model: nn.Module, path: Path, step: int) -> None:
         """The model file, without tables."""
         assert isinstance(model, SphereReID)
-        model.save(path, notes=self.notes | {"steps": self.step})
+        model.save(path, notes=self.notes | {"steps": step})
 
-    def recipe(self) -> Mapping[str, object]:
+    def must_match(self) -> Mapping[str, object]:
         """What must be the same when a run goes on; what only changes the speed or the reports may differ."""
         recipe: dict[str, object] = {name: str(value) for name, value in vars(self.config).items()}
         for name, part in (
@@ -276,6 +228,14 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
             recipe.pop(name)
         return recipe
 
+    def loader_speed(self) -> float:
+        """Crops that one thread decodes and augments in a second, once the pictures are in memory."""
+        draws = self.batches(0)[0]
+        self.crops.batch(0, draws)
+        begun = time.perf_counter()
+        self.crops.batch(0, draws)
+        return len(draws) / (time.perf_counter() - begun)
+
     def _crops(self, samples: Sequence[CropSample], cameras: Mapping[Camera, int]) -> TrainingCrops:
         structure = self.model.config
         transform = CropTransform(
@@ -287,13 +247,6 @@ class CropTrainer(TrainingRun[NDArray[np.int64], CropBatch]):
         return TrainingCrops(
             samples, transform, seed=config.seed, cameras=cameras, cache_megabytes=config.cache_megabytes
         )
-
-    def _loader_speed(self) -> float:
-        draws = self.batches(0)[0]
-        self.crops.batch(0, draws)
-        begun = time.perf_counter()
-        self.crops.batch(0, draws)
-        return len(draws) / (time.perf_counter() - begun)
 
 
 def described(sample: CropSample) -> bytes:
@@ -311,11 +264,23 @@ def _optimizer(config: CropTrainingConfig, trained: nn.Module) -> torch.optim.Op
     return torch.optim.Adam(groups, lr=rate, betas=(0.9, 0.99), eps=1e-8, fused=True)
 
 
-def _rate_factor(config: CropTrainingConfig, epoch: float) -> float:
-    """The learning rate's share at a time given in epochs."""
-    if epoch < config.warmup_epochs:
-        return config.warmup_start + (1 - config.warmup_start) * epoch / config.warmup_epochs
-    if config.schedule == "steps":
-        return float(0.1 ** sum(epoch >= milestone for milestone in config.milestones))
-    progress = (epoch - config.warmup_epochs) / max(1e-9, config.epochs - config.warmup_epochs)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+def _rate_share(config: CropTrainingConfig, steps_per_epoch: int) -> RateShare:
+    share = partial(
+        epoch_schedule,
+        epochs=config.epochs,
+        warmup_epochs=config.warmup_epochs,
+        warmup_start=config.warmup_start,
+        shape=config.schedule,
+        milestones=config.milestones,
+    )
+    return lambda step: share(step / steps_per_epoch)
+
+
+def _require_trainable(config: CropTrainingConfig, losses: LossConfig) -> None:
+    if losses.none:
+        raise ValueError(f"every loss has the weight 0, expected one of {', '.join(LOSSES)} above 0")
+    if losses.triplet and config.persons // config.accumulate < 2:
+        raise ValueError(
+            f"{config.persons} persons in {config.accumulate} parts leave no two in a part for triplets; lower "
+            f"accumulate"
+        )

@@ -1,6 +1,7 @@
 """The files of a training's run directory: what it was started with, its figures of each step, its resume point."""
 
 import csv
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from datasets.files import whole_file, write_whole
 MODEL_FILE = "model.safetensors"
 RESUME_FILE = "resume.pt"
 METRICS_FILE = "metrics.csv"
+RENAMED_VALUES = {("losses.metric_on", "pooled"): "features"}
+"""Values of resume points that were written when a setting's value had another name: (setting, old) -> new."""
 
 
 class DivergedError(ValueError):
@@ -125,13 +128,13 @@ def read_resume_point(run_directory: Path, recipe: Mapping[str, object]) -> dict
     except Exception as error:  # a damaged file fails in whatever the unpickler happens to meet
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
         raise ValueError(f"{path} is damaged ({reason}); remove the run directory and train anew") from None
-    different = [name for name, value in state["recipe"].items() if recipe.get(name) != value]
-    if different:
-        name = different[0]
-        raise ValueError(
-            f"{path} was made with {name} = {state['recipe'][name]}, this call has {recipe.get(name)}; resume with "
-            f"the arguments of the first call, or start in another run directory"
-        )
+    for name, stored in state["recipe"].items():
+        value = RENAMED_VALUES.get((name, str(stored)), stored)
+        if recipe.get(name) != value:
+            raise ValueError(
+                f"{path} was made with {name} = {value}, this call has {recipe.get(name)}; resume with the arguments "
+                f"of the first call, or start in another run directory"
+            )
     torch.set_rng_state(state["random_state"])
     if len(state["gpu_random_states"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["gpu_random_states"])
@@ -163,3 +166,25 @@ def mean_of_end(run_directory: Path, column: str, share: float = 0.1) -> float:
         values = [float(row[column]) for row in csv.DictReader(file)]
     last = values[-max(1, round(share * len(values))) :]
     return sum(last) / len(last)
+
+
+def departures(settings: object) -> object:
+    """The fields of nested dataclasses that are not at their default, as plain values.
+
+    Trainings and the structures of models are named by them, so that a setting that is added later leaves the names of
+    those made before as they are.
+
+    Example:
+        >>> from reid.losses.criterion import LossConfig
+        >>> departures(LossConfig(oim=0.5, sphere=1.0))
+        {'oim': 0.5}
+    """
+    if not dataclasses.is_dataclass(settings):
+        return settings
+    values = {}
+    for entry in dataclasses.fields(settings):
+        value = getattr(settings, entry.name)
+        default = entry.default if entry.default_factory is dataclasses.MISSING else entry.default_factory()
+        if value != default:
+            values[entry.name] = departures(value)
+    return values

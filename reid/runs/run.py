@@ -1,212 +1,111 @@
-"""What every training here does: steps over epochs of batches, logs, resume points, one process or several.
+"""The training loop: steps over epochs of batches, figures of each step, resume points, one process or several.
 
-One step: draw a batch, losses of each of its parts, backward, optimizer step, criterion.update with the rows of all.
-Everything that is drawn depends on the seed, the epoch and the step alone, so that a run that goes on after a resume
-point equals one that was never interrupted.
+The loop is given a task (`reid.runs.task.Task`) and calls it; the crop model and the joint model are two tasks. One
+step: draw a batch, the losses of each of its parts, backward, optimizer, then the tables take in the rows of all parts.
 """
 
 import itertools
 import math
+import signal
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from reid.runs.files import MODEL_FILE, DivergedError, MetricLog, read_resume_point, write_resume_point
+from reid.runs.interruption import StopRequest, TrainingInterrupted
 from reid.runs.optimizer import averaged_model
 from reid.runs.processes import average, gather_failures, synchronized_norms, this_process
-from reid.runs.files import MODEL_FILE, DivergedError, MetricLog, read_resume_point, write_resume_point
+from reid.runs.task import EpochReport, Loaded, Rows, RunSummary, StepReport, Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from lightning_fabric.wrappers import _FabricModule
 
-StepReport = Callable[[int, int, dict[str, float]], None]
-EpochReport = Callable[[int], object]
-
-
-class RunConfig(Protocol):
-    """What `TrainingRun` asks of a recipe."""
-
-    @property
-    def epochs(self) -> int:
-        """Of `TrainingRun.batches`."""
-
-    @property
-    def seed(self) -> int:
-        """Of everything that is drawn."""
-
-    @property
-    def clip_norm(self) -> float:
-        """Gradients are scaled down to this norm; 0 leaves them."""
-
-    @property
-    def accumulate(self) -> int:
-        """In how many parts a batch is computed."""
-
-    @property
-    def ema_decay(self) -> float:
-        """Share of its old value that the moving average of the weights keeps at a step; 0 for none."""
-
-    @property
-    def checkpoint_steps(self) -> int:
-        """A resume point is written this often."""
-
-
-class LoadedBatch(Protocol):
-    """What `TrainingRun` asks of a batch."""
-
-    @property
-    def failures(self) -> Sequence[tuple[str, str]]:
-        """(name, reason) of what could not be read."""
-
-
-Rows = TypeVar("Rows", list[tuple[int, int]], NDArray[np.int64])
-"""A batch before it is loaded: (epoch, frame) each, or rows of the crops."""
-Loaded = TypeVar("Loaded", bound=LoadedBatch)
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What a call of `TrainingRun.run` did.
-
-    Args:
-        steps: in all, those before a resume too.
-        epochs: in all.
-        seconds: in all, as far as resume points know.
-        images_per_second: of the network alone, median over the steps of this call, of all processes together.
-        losses: of the last step.
-        model_file: where the trained model is.
-        failures: (name, reason) of what could not be read; training went on without it.
-    """
-
-    steps: int
-    epochs: int
-    seconds: float
-    images_per_second: float
-    losses: dict[str, float]
-    model_file: Path
-    failures: tuple[tuple[str, str], ...]
-
 
 @dataclass
 class _Course:
-    """What a call of `TrainingRun.run` has met so far: figures of the last step, what could not be read, speeds."""
+    """What a call of `TrainingRun.run` has met so far, and whom it tells.
 
+    Args:
+        network: The model as the processes share it.
+        log: The file of figures, in the first process alone.
+        stop: Whether a signal asked to stop.
+        on_step: Called after each step.
+        first_step: The steps that were done before this call.
+        figures: The figures of the last step.
+        failures: The pictures that could not be read, and why.
+        speeds: Pictures a second of each step.
+        kept_step: The step of the last resume point that this call wrote.
+    """
+
+    network: "_FabricModule"
+    log: MetricLog | None
+    stop: StopRequest
+    on_step: StepReport | None
+    first_step: int
     figures: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     speeds: list[float] = field(default_factory=list)
+    kept_step: int | None = None
 
 
-class TrainingRun(ABC, Generic[Rows, Loaded]):
-    """A training in a run directory: model.safetensors, resume.pt, metrics.csv, TensorBoard events, config.json.
+class TrainingRun(Generic[Rows, Loaded]):
+    """Trains a task in a run directory: model.safetensors, resume.pt, metrics.csv and TensorBoard events.
 
     Args:
-        model: the model to train, on its device.
-        criterion: the identity losses, on the same device, with their tables.
-        run_directory: where everything is written.
-        config: the recipe.
-        optimizer: over the weights of both.
-        rate_factor: the learning rate's share at a time given in epochs.
-        steps_per_epoch: optimizer steps.
-        fabric: the processes that train together, of `join_processes`; this process alone where none is given.
+        task: What is trained.
+        run_directory: The folder where everything is written.
+        fabric: The processes that train together, from `reid.runs.processes.join_processes`; None for this one alone.
 
     Attributes:
-        step: optimizer steps done.
-        forward_methods: methods of the model, beside its forward, that `losses` calls.
+        step: The steps that are done.
+        steps_per_epoch: The steps of an epoch.
+        total_steps: The steps of the whole training.
+
+    Raises:
+        ValueError: A batch cannot be divided evenly among the processes and parts.
     """
 
-    forward_methods: tuple[str, ...] = ()
-
-    def __init__(
-        self,
-        model: nn.Module,
-        criterion: nn.Module,
-        run_directory: Path,
-        *,
-        config: RunConfig,
-        optimizer: torch.optim.Optimizer,
-        rate_factor: Callable[[float], float],
-        steps_per_epoch: int,
-        fabric: "Fabric | None" = None,
-    ) -> None:
-        self.model = model
-        self.criterion = criterion
+    def __init__(self, task: Task[Rows, Loaded], run_directory: Path, *, fabric: "Fabric | None" = None) -> None:
+        self.task: Task[Rows, Loaded] = task
         self.directory = run_directory
-        self.steps_per_epoch = steps_per_epoch
-        self.total_steps = config.epochs * steps_per_epoch
-        self.optimizer = optimizer
-        # Not by way of self: a trainer in a circle of references would keep its pictures in memory.
-        self.schedule = LambdaLR(optimizer, lambda step: rate_factor(step / steps_per_epoch))
         self.step = 0
-        self._run_config = config
+        self.steps_per_epoch = task.steps_per_epoch
+        self.total_steps = task.config.epochs * task.steps_per_epoch
+        self.schedule = LambdaLR(task.optimizer, task.rate_share)
+        self._fabric = fabric or this_process()
         self._seconds = 0.0
         self._started = time.perf_counter()
-        self._fabric = fabric or this_process()
-        self._averaged = averaged_model(model, config.ema_decay) if config.ema_decay else None
-        self._own_parts(self.batches(0)[:1])
+        decay = task.config.ema_decay
+        self._averaged = averaged_model(task.model, decay) if decay else None
+        self._own_parts(task.batches(0)[:1])
 
     @property
-    @abstractmethod
-    def columns(self) -> tuple[str, ...]:
-        """Names of the figures of a step: "step", "epoch", then what `losses` gives and what the run adds."""
-
-    @abstractmethod
-    def batches(self, epoch: int) -> Sequence[Rows]:
-        """The rows of each batch of an epoch, `steps_per_epoch` of them."""
-
-    @abstractmethod
-    def load(self, epoch: int, batches: Sequence[Rows]) -> Iterator[Loaded]:
-        """The pictures of batches, in their order."""
-
-    @abstractmethod
-    def size(self, batch: Loaded) -> int:
-        """How many pictures of a batch can be trained on."""
-
-    @abstractmethod
-    def losses(self, network: nn.Module, batch: Loaded) -> tuple[Tensor, dict[str, Tensor], tuple[Tensor, ...]]:
-        """What is minimized, its parts for the log, and the rows that the criterion remembers after the step."""
-
-    @abstractmethod
-    def remember(self, rows: Sequence[Tensor]) -> None:
-        """Let the criterion's tables remember the rows of a part of a batch, after the step."""
-
-    @abstractmethod
-    def save(self, model: nn.Module, path: Path) -> None:
-        """Write the model file."""
-
-    @abstractmethod
-    def recipe(self) -> Mapping[str, object]:
-        """What must be the same when a run goes on."""
-
-    @property
-    def kept(self) -> nn.Module:
-        """The model that is written to the model file: the moving average where there is one."""
-        return self.model if self._averaged is None else self._averaged.module
-
-    def begin(self) -> None:
-        """Before the first step of all."""
+    def saved_model(self) -> nn.Module:
+        """The model that is written to the model file: the moving average of the weights where there is one."""
+        return self.task.model if self._averaged is None else self._averaged.module
 
     def resume(self) -> None:
-        """Go back to the last resume point of the run directory; what follows equals an uninterrupted run.
+        """Go back to the last resume point of the run directory; what follows equals a training without a stop.
 
-        To the bit on a processor; on a GPU as far as its kernels are deterministic (RoIAlign's gradient is not).
+        It is equal to the bit on a processor. On a GPU it is as far as the kernels are deterministic; the gradient of
+        RoIAlign is not.
 
         Raises:
-            FileNotFoundError: nothing to resume from.
-            ValueError: the resume point is damaged, or belongs to other data, another model or another recipe.
+            FileNotFoundError: There is nothing to resume from.
+            ValueError: The resume point is damaged, or belongs to other data, another model or another recipe.
         """
-        state = read_resume_point(self.directory, self.recipe())
-        self.model.load_state_dict(state["model"])
-        self.criterion.load_state_dict(state["criterion"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        state = read_resume_point(self.directory, self.task.must_match())
+        self.task.model.load_state_dict(state["model"])
+        self.task.criterion.load_state_dict(state["criterion"])
+        self.task.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         if self._averaged is not None:
             self._averaged.load_state_dict(state["averaged"])
@@ -214,48 +113,44 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
         self._seconds = float(state["seconds"])
 
     def run(self, on_step: StepReport | None = None, on_epoch: EpochReport | None = None) -> RunSummary:
-        """Train to the end, from the present step.
+        """Train from the present step to the end.
 
         Args:
-            on_step: called after each step with (steps done, steps in all, figures of the step).
-            on_epoch: called with the number of epochs done, in the first of several processes.
+            on_step: Called after each step with the steps done, the steps in all and the figures of the step.
+            on_epoch: Called after each epoch with the epochs done, in the first of several processes. A training that
+                is resumed at the end of an epoch calls it for that epoch again, as its report may be missing.
 
         Raises:
-            DivergedError: a loss is not finite any more.
-            ValueError: not a single picture could be read.
+            DivergedError: A loss is not finite any more.
+            TrainingInterrupted: SIGINT (Ctrl-C) or SIGTERM came. The step that ran was finished and a resume point
+                written, so that `resume` goes on from there.
+            ValueError: Not a single picture could be read.
         """
         self._started = time.perf_counter()
-        config = self._run_config
-        network = self._fabric.setup_module(synchronized_norms(self.model), move_to_device=False)
-        for method in self.forward_methods:
+        task, first_step = self.task, self.step
+        network = self._fabric.setup_module(synchronized_norms(task.model), move_to_device=False)
+        for method in task.forward_methods:
             network.mark_forward_method(method)
         if self.step == 0:
             self._seed(0)
-            self.begin()
-        course = _Course()
-        first_step = self.step
+            task.before_first_step()
         log = self._log()
-        try:
-            for epoch in range(self.step // self.steps_per_epoch, config.epochs):
-                self._run_epoch(network, epoch, course, log, on_step)
-                if not course.figures and first_step == 0:
-                    failures = gather_failures(course.failures)  # figures are absent in all processes or in none
-                    name, reason = next(iter(failures.items()))
-                    raise ValueError(f"none of the {len(failures)} training pictures could be read; {name}: {reason}")
-                if on_epoch is not None and self._fabric.is_global_zero:
-                    on_epoch(epoch + 1)
-        finally:
-            if log is not None:
-                log.close()
+        with StopRequest() as stop:
+            course = _Course(network, log, stop, on_step, first_step)
+            try:
+                self._run_epochs(course, on_epoch)
+            finally:
+                if log is not None:
+                    log.close()
         passed_over = self.step > first_step and not course.figures
         if passed_over or not (self.directory / MODEL_FILE).is_file():
             self._write(None)
         if self._averaged is not None:
-            self.model.load_state_dict(self._averaged.module.state_dict())
-        self.model.eval()
+            task.model.load_state_dict(self._averaged.module.state_dict())
+        task.model.eval()
         return RunSummary(
             self.step,
-            config.epochs,
+            task.config.epochs,
             self._seconds + time.perf_counter() - self._started,
             float(np.median(course.speeds)) if course.speeds else 0.0,
             {name: value for name, value in course.figures.items() if name.startswith("loss")},
@@ -263,39 +158,77 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             tuple(gather_failures(course.failures).items()),
         )
 
-    def _run_epoch(
-        self, network: "_FabricModule", epoch: int, course: "_Course", log: MetricLog | None, on_step: StepReport | None
-    ) -> None:
+    def _run_epochs(self, course: _Course, on_epoch: EpochReport | None) -> None:
+        """The epochs from the present step on, each followed by its report."""
+        first_step = course.first_step
+        if 0 < first_step < self.total_steps and first_step % self.steps_per_epoch == 0:
+            self._report_epoch(first_step // self.steps_per_epoch, course, on_epoch)
+        for epoch in range(first_step // self.steps_per_epoch, self.task.config.epochs):
+            self._run_epoch(epoch, course)
+            if not course.figures and first_step == 0:
+                failures = gather_failures(course.failures)  # figures are absent in all processes or in none
+                name, reason = next(iter(failures.items()))
+                raise ValueError(f"none of the {len(failures)} training pictures could be read; {name}: {reason}")
+            self._report_epoch(epoch + 1, course, on_epoch)
+
+    def _run_epoch(self, epoch: int, course: _Course) -> None:
         """The steps of an epoch from the present one on."""
-        config = self._run_config
-        network.train()
-        rows = self._own_parts(self.batches(epoch)[self.step % self.steps_per_epoch :])
-        loaded = iter(self.load(epoch, rows))
+        config = self.task.config
+        course.network.train()
+        rows = self._own_parts(self.task.batches(epoch)[self.step % self.steps_per_epoch :])
+        loaded = iter(self.task.load(epoch, rows))
         while parts := list(itertools.islice(loaded, config.accumulate)):
             course.failures |= dict(failure for part in parts for failure in part.failures)
-            figures = self._train_step(network, [part for part in parts if self._usable(part)])
+            figures = self._train_step(course.network, [part for part in parts if self._all_can_use(part)])
             if figures:
                 course.figures = figures
                 course.speeds.append(figures["images_per_second"])
-                if log is not None:
-                    log.add({"step": self.step + 1, "epoch": epoch, **figures})
+                if course.log is not None:
+                    course.log.add({"step": self.step + 1, "epoch": epoch, **figures})
             self.step += 1
-            if not course.figures:
-                continue  # nothing is trained yet, so there is nothing to keep or to show
-            if self.step % config.checkpoint_steps == 0 or self.step == self.total_steps:
-                self._write(log)
-            if on_step is not None:
-                on_step(self.step, self.total_steps, course.figures)
+            if course.figures:  # before that nothing is trained, so there is nothing to keep or to show
+                if self.step % config.checkpoint_steps == 0 or self.step == self.total_steps:
+                    self._keep(course)
+                if course.on_step is not None:
+                    course.on_step(self.step, self.total_steps, course.figures)
+            self._stop_where_asked(course)
+
+    def _report_epoch(self, done: int, course: _Course, on_epoch: EpochReport | None) -> None:
+        """Call `on_epoch`; a signal ends the call, for the epoch can be reported again after a resume."""
+        if on_epoch is not None and self._fabric.is_global_zero:
+            course.stop.at_once = self._fabric.world_size == 1
+            try:
+                on_epoch(done)
+            except KeyboardInterrupt:
+                if course.stop.number is None:  # somebody else raised it
+                    raise
+            finally:
+                course.stop.at_once = False
+        if self._fabric.world_size == 1:  # several processes agree on it after the next step
+            self._stop_where_asked(course)
+
+    def _stop_where_asked(self, course: _Course) -> None:
+        """Write a resume point and stop, where a signal reached any of the processes."""
+        number = course.stop.number
+        if self._fabric.world_size > 1 and average(torch.tensor(float(number is not None), device=self._device)) > 0:
+            number = number or signal.SIGINT
+        if number is None:
+            return
+        if not course.figures and course.first_step == 0:
+            raise KeyboardInterrupt  # nothing is trained yet, so there is nothing to keep
+        if course.kept_step != self.step:
+            self._keep(course)
+        raise TrainingInterrupted(self.directory, self.step, self.total_steps, number)
 
     def _log(self) -> MetricLog | None:
         if not self._fabric.is_global_zero:
             return None
         self.directory.mkdir(parents=True, exist_ok=True)
-        return MetricLog(self.directory, self.columns, resume_step=self.step)
+        return MetricLog(self.directory, self.task.columns, resume_step=self.step)
 
     def _own_parts(self, batches: Sequence[Rows]) -> list[Rows]:
         """What of each batch this process trains on, in as many parts as the recipe accumulates."""
-        parts, processes, rank = self._run_config.accumulate, self._fabric.world_size, self._fabric.global_rank
+        parts, processes, rank = self.task.config.accumulate, self._fabric.world_size, self._fabric.global_rank
         own = []
         for batch in batches:
             size, rest = divmod(len(batch), parts * processes)
@@ -308,17 +241,17 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             own += [batch[first : first + size] for first in firsts]
         return own
 
-    def _usable(self, part: Loaded) -> bool:
+    def _all_can_use(self, part: Loaded) -> bool:
         """Whether every process has pictures in its part: each step is taken by all or by none."""
-        count = torch.tensor(float(self.size(part) > 0), device=self._device)
+        count = torch.tensor(float(self.task.usable(part) > 0), device=self._device)
         return bool(average(count) == 1)
 
     @property
     def _device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        return next(self.task.model.parameters()).device
 
     def _seed(self, step: int) -> None:
-        words = [self._run_config.seed, step, self._fabric.global_rank]
+        words = [self.task.config.seed, step, self._fabric.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1)[0]))
 
     def _train_step(self, network: "_FabricModule", parts: Sequence[Loaded]) -> dict[str, float]:
@@ -327,34 +260,43 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
             return {}
         begun = time.perf_counter()
         self._seed(self.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        sums: dict[str, Tensor] = {}
-        remembered = []
-        for number, part in enumerate(parts):
-            # Gradients of all but the last part stay in their process.
-            with self._fabric.no_backward_sync(network, enabled=number < len(parts) - 1):
-                loss, named, rows = self.losses(network, part)
-                for name, value in named.items():
-                    sums[name] = sums.get(name, value.new_zeros(())) + value.detach().float() / len(parts)
-                if number == len(parts) - 1:
-                    figures = self._checked(sums)
-                self._fabric.backward(loss / len(parts))
-            remembered.append(rows)
+        optimizer = self.task.optimizer
+        optimizer.zero_grad(set_to_none=True)
+        figures, rows = self._backward(network, parts)
         self._average_criterion_gradients()
-        if self._run_config.clip_norm:
-            trained = itertools.chain(self.model.parameters(), self.criterion.parameters())
-            nn.utils.clip_grad_norm_(trained, self._run_config.clip_norm)
-        rate = self.optimizer.param_groups[0]["lr"]
-        self.optimizer.step()
+        if self.task.config.clip_norm:
+            trained = itertools.chain(self.task.model.parameters(), self.task.criterion.parameters())
+            nn.utils.clip_grad_norm_(trained, self.task.config.clip_norm)
+        rate = optimizer.param_groups[0]["lr"]
+        optimizer.step()
         self.schedule.step()
         if self._averaged is not None:
-            self._averaged.update_parameters(self.model)
-        for rows in remembered:  # part by part, as the frames of a batch that is computed at once stand in it
-            self.remember(rows)
-        pictures = self._fabric.world_size * sum(self.size(part) for part in parts)
-        return {
-            **figures, "learning_rate": rate, "images_per_second": pictures / (time.perf_counter() - begun)
-        }  # fmt: skip
+            self._averaged.update_parameters(self.task.model)
+        for part in rows:  # part by part, as the frames of a batch that is computed at once stand in it
+            self.task.update_tables(part)
+        pictures = self._fabric.world_size * sum(self.task.usable(part) for part in parts)
+        speed = pictures / (time.perf_counter() - begun)
+        return {**figures, "learning_rate": rate, "images_per_second": speed}
+
+    def _backward(
+        self, network: "_FabricModule", parts: Sequence[Loaded]
+    ) -> tuple[dict[str, float], list[tuple[Tensor, ...]]]:
+        """Gradients of the mean over the parts; the figures of the step, and the rows of each part for the tables."""
+        sums: dict[str, Tensor] = {}
+        figures: dict[str, float] = {}
+        rows = []
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            # Gradients of all but the last part stay in their process.
+            with self._fabric.no_backward_sync(network, enabled=not last):
+                losses = self.task.losses(network, part, self.step)
+                for name, value in losses.named.items():
+                    sums[name] = sums.get(name, value.new_zeros(())) + value.detach().float() / len(parts)
+                if last:
+                    figures = self._checked(sums)
+                self._fabric.backward(losses.total / len(parts))
+            rows.append(losses.rows)
+        return figures, rows
 
     def _checked(self, sums: Mapping[str, Tensor]) -> dict[str, float]:
         """The figures of a step, means over all processes, as numbers."""
@@ -368,22 +310,27 @@ class TrainingRun(ABC, Generic[Rows, Loaded]):
     def _average_criterion_gradients(self) -> None:
         """The criterion sees the rows of all processes, so its gradients are equal but for rounding."""
         if self._fabric.world_size > 1:
-            for parameter in self.criterion.parameters():
+            for parameter in self.task.criterion.parameters():
                 if parameter.grad is not None:
                     parameter.grad = average(parameter.grad)
 
+    def _keep(self, course: _Course) -> None:
+        self._write(course.log)
+        course.kept_step = self.step
+
     def _write(self, log: MetricLog | None) -> None:
+        """Write the model file and the resume point, in the first process."""
         if not self._fabric.is_global_zero:
             return
         if log is not None:
             log.flush()
         newest = self.directory / f"next.{MODEL_FILE}"
-        self.save(self.kept, newest)
+        self.task.save(self.saved_model, newest, self.step)
         state = {
-            "recipe": dict(self.recipe()),
-            "model": self.model.state_dict(),
-            "criterion": self.criterion.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "recipe": dict(self.task.must_match()),
+            "model": self.task.model.state_dict(),
+            "criterion": self.task.criterion.state_dict(),
+            "optimizer": self.task.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "step": self.step,
             "seconds": self._seconds + time.perf_counter() - self._started,

@@ -16,9 +16,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.training import JointTrainer, JointTrainingConfig
+from detection.training import JointTrainingConfig, JointTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.processes import join_processes
+from reid.runs.run import TrainingRun
 
 DETECTOR = DetectorConfig(
     backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, pyramid_norm=False, frozen_norm=True,
@@ -32,7 +33,7 @@ LOSSES = LossConfig(
 )  # fmt: skip
 
 
-def trainer(samples: list[FrameSample], run: Path, *, accumulate: int = 1, epochs: int = 10) -> JointTrainer:
+def trainer(samples: list[FrameSample], run: Path, *, accumulate: int = 1, epochs: int = 10) -> TrainingRun:
     """The same weights and the same order whatever the number of processes."""
     torch.manual_seed(0)
     model = PersonSearchRCNN(DETECTOR, EMBEDDING, precision="float32").double()
@@ -40,7 +41,7 @@ def trainer(samples: list[FrameSample], run: Path, *, accumulate: int = 1, epoch
         epochs=epochs, batch_size=4, learning_rate=1e-4, workers=0, checkpoint_steps=3, accumulate=accumulate,
         warmup_steps=2, ema_decay=0.9, sure_updates=True,
     )  # fmt: skip
-    return JointTrainer(model, samples, run, config=config, losses=LOSSES, fabric=join_processes())
+    return TrainingRun(JointTrainingTask(model, samples, config=config, losses=LOSSES), run, fabric=join_processes())
 
 
 def main() -> None:
@@ -64,7 +65,7 @@ def main() -> None:
         run.resume()
     summary = run.run(lambda step, total, figures: time.sleep(arguments.pause))
     rank = run._fabric.global_rank
-    state = {"model": run.model.state_dict(), "criterion": run.criterion.state_dict()}
+    state = {"model": run.task.model.state_dict(), "criterion": run.task.criterion.state_dict()}
     torch.save(state, arguments.run / f"end{rank}.pt")
     names = sorted(name for name, _ in summary.failures)
     (arguments.run / f"failures{rank}.txt").write_text("\n".join(names), encoding="utf-8")

@@ -15,8 +15,9 @@ from detection.embedding_head import NormScore
 from detection.faster_rcnn import FrameSampler
 from detection.joint import JointLosses, PersonSearchRCNN, Target, paired_overlap
 from detection.settings import DetectorConfig, EmbeddingConfig
-from detection.training import JointTrainer, JointTrainingConfig, best_boxes
+from detection.training import JointTrainingConfig, JointTrainingTask, best_boxes
 from reid.losses.settings import LossConfig
+from reid.runs.run import TrainingRun
 
 BOXES = torch.tensor([[10.0, 12, 40, 84], [60, 8, 90, 80]])
 BY_NORM = {"refined": True, "norm_aware": True, "score_by": "norm"}
@@ -195,9 +196,9 @@ def test_identity_losses_add_up_and_go_on_after_a_resume_point(
         JointTrainingConfig(epochs=2, batch_size=3, learning_rate=1e-3, workers=0, checkpoint_steps=4), **changes
     )
 
-    def trainer(run: str) -> JointTrainer:
+    def trainer(run: str) -> TrainingRun:
         model = model_of(tiny_detector, tiny_embedding)
-        return JointTrainer(model, frames, tmp_path / run, config=config, losses=losses)
+        return TrainingRun(JointTrainingTask(model, frames, config=config, losses=losses), tmp_path / run)
 
     whole = trainer("whole")
     seen: list[dict[str, float]] = []
@@ -220,9 +221,11 @@ def test_identity_losses_add_up_and_go_on_after_a_resume_point(
     again.resume()
     assert again.step == 4
     again.run()
-    for (name, value), (_, other) in zip(whole.model.state_dict().items(), again.model.state_dict().items()):
-        assert torch.equal(value, other), name
-    for (name, value), (_, other) in zip(whole.criterion.state_dict().items(), again.criterion.state_dict().items()):
+    for name, value in whole.task.model.state_dict().items():
+        assert torch.equal(value, again.task.model.state_dict()[name]), name
+    for (name, value), (_, other) in zip(
+        whole.task.criterion.state_dict().items(), again.task.criterion.state_dict().items()
+    ):
         assert torch.equal(value, other), name
 
 
@@ -230,27 +233,30 @@ def test_an_average_forgets_the_start_and_is_what_is_kept(
     tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
 ) -> None:
     config = JointTrainingConfig(epochs=2, batch_size=3, learning_rate=1e-3, workers=0, ema_decay=0.5)
-    trainer = JointTrainer(model_of(tiny_detector, tiny_embedding), frames, tmp_path / "run", config=config)
+    trainer = TrainingRun(
+        JointTrainingTask(model_of(tiny_detector, tiny_embedding), frames, config=config), tmp_path / "run"
+    )
     steps = []
     name = "embedding_head.project.weight"
-    trainer.run(lambda *_: steps.append(trainer.model.state_dict()[name].clone()))
+    trainer.run(lambda *_: steps.append(trainer.task.model.state_dict()[name].clone()))
     expected = steps[0]
     for done, weight in enumerate(steps[1:], start=1):
         share = min(0.5, (1 + done) / (10 + done))
         expected = share * expected + (1 - share) * weight
     torch.testing.assert_close(load_model(tmp_path / "run", device="cpu").state_dict()[name], expected)
-    torch.testing.assert_close(trainer.model.state_dict()[name], expected)
+    torch.testing.assert_close(trainer.task.model.state_dict()[name], expected)
 
 
 def test_a_batch_that_cannot_be_divided_is_named(
     tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
 ) -> None:
+    def run_of(config: JointTrainingConfig) -> TrainingRun:
+        task = JointTrainingTask(model_of(tiny_detector, tiny_embedding), frames, config=config)
+        return TrainingRun(task, tmp_path / "run")
+
     config = JointTrainingConfig(epochs=1, batch_size=4, workers=0, accumulate=3)
     with pytest.raises(ValueError, match=r"a batch of 4 cannot be divided among 1 process in 3 parts each"):
-        JointTrainer(model_of(tiny_detector, tiny_embedding), frames, tmp_path / "run", config=config)
+        run_of(config)
     assert not (tmp_path / "run").exists()
     with pytest.raises(ValueError, match="ema_decay is 1"):
-        JointTrainer(
-            model_of(tiny_detector, tiny_embedding), frames, tmp_path / "run",
-            config=dataclasses.replace(config, ema_decay=1.0),
-        )  # fmt: skip
+        run_of(dataclasses.replace(config, ema_decay=1.0))

@@ -12,10 +12,11 @@ from detection.checkpoints import load_model, save_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.start import resumed_model, start_model
-from detection.training import JOINT_LOSSES, JointTrainer, JointTrainingConfig
+from detection.training import JOINT_LOSSES, JointTrainingConfig, JointTrainingTask
 from detection.true_boxes import embed_people
 from reid.losses.criterion import LossConfig
 from reid.losses.toim import TOIMLoss
+from reid.runs.run import TrainingRun
 
 TOIM = LossConfig(sphere=0, toim=1, toim_update_length=9)
 
@@ -75,16 +76,14 @@ def test_a_run_on_a_model_file_resumes_with_what_it_asked_for(tmp_path: Path, mo
     assert resumed_model(tmp_path / "second", model_file, detector, EmbeddingConfig()).training
 
 
-def toim_trainer(
-    directory: Path, model: PersonSearchRCNN, frames: list[FrameSample], **changes: object
-) -> JointTrainer:
+def toim_trainer(directory: Path, model: PersonSearchRCNN, frames: list[FrameSample], **changes: object) -> TrainingRun:
     config = JointTrainingConfig(epochs=1, batch_size=3, workers=0, learning_rate=1e-9)
     config = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
-    return JointTrainer(model, frames, directory, config=config, losses=TOIM)
+    return TrainingRun(JointTrainingTask(model, frames, config=config, losses=TOIM), directory)
 
 
-def toim_of(trainer: JointTrainer) -> TOIMLoss:
-    loss = trainer.criterion.losses["toim"]
+def toim_of(trainer: TrainingRun) -> TOIMLoss:
+    loss = trainer.task.criterion.losses["toim"]
     assert isinstance(loss, TOIMLoss)
     return loss
 
@@ -94,7 +93,7 @@ def test_the_pooled_table_starts_from_the_true_boxes(
 ) -> None:
     trainer = toim_trainer(tmp_path, tiny_model, frames, initialize_tables=True)
     people = embed_people(tiny_model, frames)
-    trainer.begin()
+    trainer.task.before_first_step()
     table = toim_of(trainer)
     mine = [row for row, camera in enumerate(people.cameras) if camera == 1 and people.person_index[row] == 0]
     assert len(mine) > 1
@@ -107,14 +106,14 @@ def test_the_pooled_table_starts_empty_unless_it_is_asked_for(
     tmp_path: Path, frames: list[FrameSample], tiny_model: PersonSearchRCNN
 ) -> None:
     trainer = toim_trainer(tmp_path, tiny_model, frames)
-    trainer.begin()
+    trainer.task.before_first_step()
     assert not toim_of(trainer).filled.any()
 
 
 def test_a_table_to_fill_needs_toim(tmp_path: Path, frames: list[FrameSample], tiny_model: PersonSearchRCNN) -> None:
     config = JointTrainingConfig(initialize_tables=True)
     with pytest.raises(ValueError, match="initialize_tables is set, but the weight of toim is 0"):
-        JointTrainer(tiny_model, frames, tmp_path, config=config)
+        TrainingRun(JointTrainingTask(tiny_model, frames, config=config), tmp_path)
 
 
 def test_boxes_beyond_their_picture_are_passed_over(frames: list[FrameSample], tiny_model: PersonSearchRCNN) -> None:
@@ -133,7 +132,7 @@ def test_frames_without_a_camera_have_a_column_of_their_own(
     some = [dataclasses.replace(frame, camera=None) if row < 3 else frame for row, frame in enumerate(frames)]
     trainer = toim_trainer(tmp_path, tiny_model, some)
     assert toim_of(trainer).pooled.shape[1] == 3
-    columns = [int(trainer.frames[0, row][1]["camera_index"][0]) for row in range(5)]  # type: ignore[index]
+    columns = [int(trainer.task.frames[0, row][1]["camera_index"][0]) for row in range(5)]  # type: ignore[index]
     assert len(set(columns[:3])) == 1
     assert columns[0] not in columns[3:]
     nowhere = [dataclasses.replace(frame, camera=None) for frame in frames]
@@ -146,7 +145,7 @@ def test_negatives_come_from_several_steps(
     """The Update Table of the default holds what the last steps wrote, not the last frame's boxes alone."""
     losses = dataclasses.replace(JOINT_LOSSES, oim=0, toim=1)
     config = JointTrainingConfig(epochs=3, batch_size=9, workers=0, learning_rate=1e-9)
-    trainer = JointTrainer(tiny_model, frames, tmp_path, config=config, losses=losses)
+    trainer = TrainingRun(JointTrainingTask(tiny_model, frames, config=config, losses=losses), tmp_path)
     people: list[float] = []
     trainer.run(lambda step, total, figures: people.append(figures["people"]))
     slots = toim_of(trainer).recent.slots

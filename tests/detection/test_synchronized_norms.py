@@ -10,8 +10,9 @@ from torch import distributed, nn
 from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.training import JointTrainer, JointTrainingConfig
+from detection.training import JointTrainingConfig, JointTrainingTask
 from reid.runs.processes import synchronized_norms
+from reid.runs.run import TrainingRun
 
 
 def processes(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
@@ -62,6 +63,6 @@ def test_a_training_asks_for_it_once_before_the_first_step(
 
     monkeypatch.setattr("reid.runs.run.synchronized_norms", ask)
     config = JointTrainingConfig(epochs=1, batch_size=2, workers=0)
-    run = JointTrainer(tiny_model, frames[:2], tmp_path / "run", config=config)
+    run = TrainingRun(JointTrainingTask(tiny_model, frames[:2], config=config), tmp_path / "run")
     run.run()
     assert asked == [(tiny_model, 0)]

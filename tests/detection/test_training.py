@@ -16,9 +16,10 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.loader import GREY, TrainingFrames, load_batches, without_regions
 from detection.start import resumed_model
-from detection.training import JointTrainer, JointTrainingConfig
+from detection.training import JointTrainingConfig, JointTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.files import DivergedError, MetricLog, write_config
+from reid.runs.run import TrainingRun
 
 CONFIG = JointTrainingConfig(epochs=3, batch_size=3, learning_rate=2e-3, workers=0, checkpoint_steps=2)
 LOSSES = LossConfig(sphere=0, oim=1, oim_queue=5)
@@ -31,10 +32,10 @@ def trainer(
     embedding: EmbeddingConfig,
     config: JointTrainingConfig = CONFIG,
     losses: LossConfig = LOSSES,
-) -> JointTrainer:
+) -> TrainingRun:
     torch.manual_seed(config.seed)
     model = PersonSearchRCNN(detector, embedding, precision="float32")
-    return JointTrainer(model, samples, directory, config=config, losses=losses)
+    return TrainingRun(JointTrainingTask(model, samples, config=config, losses=losses), directory)
 
 
 def rows(directory: Path) -> list[dict[str, str]]:
@@ -70,11 +71,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     summary = again.run()
 
     assert summary.steps == 9
-    for name, value in whole.model.state_dict().items():
-        assert torch.equal(value, again.model.state_dict()[name]), name
-    for name, value in whole.criterion.state_dict().items():
-        assert torch.equal(value, again.criterion.state_dict()[name]), name
-    fixed = [name for name in whole.columns if name != "images_per_second"]
+    for name, value in whole.task.model.state_dict().items():
+        assert torch.equal(value, again.task.model.state_dict()[name]), name
+    for name, value in whole.task.criterion.state_dict().items():
+        assert torch.equal(value, again.task.criterion.state_dict()[name]), name
+    fixed = [name for name in whole.task.columns if name != "images_per_second"]
     assert [[row[name] for name in fixed] for row in rows(tmp_path / "cut")] == [
         [row[name] for name in fixed] for row in rows(tmp_path / "whole")
     ]
@@ -90,8 +91,8 @@ def test_training_lowers_the_detection_loss_and_fills_the_tables(
     run.run()
     loss = [float(row["loss"]) - float(row["loss_identity"]) for row in rows(tmp_path / "run")]
     assert np.mean(loss[-6:]) < 0.7 * np.mean(loss[:6])
-    torch.testing.assert_close(run.criterion.losses["oim"].table.norm(dim=1), torch.ones(2))
-    assert run.criterion.losses["oim"].queue.norm(dim=1).gt(0).any()
+    torch.testing.assert_close(run.task.criterion.losses["oim"].table.norm(dim=1), torch.ones(2))
+    assert run.task.criterion.losses["oim"].queue.norm(dim=1).gt(0).any()
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
 
 
@@ -101,7 +102,7 @@ def test_the_model_file_holds_the_trained_model(
     run = trainer(tmp_path / "run", frames, tiny_detector, tiny_embedding, dataclasses.replace(CONFIG, epochs=1))
     summary = run.run()
     loaded = load_model(summary.model_file, device="cpu")
-    for name, value in run.model.state_dict().items():
+    for name, value in run.task.model.state_dict().items():
         assert torch.equal(value.cpu(), loaded.state_dict()[name]), name
     assert not loaded.training
 
@@ -156,7 +157,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_resume_point(
     def spoil(step: int, total: int, figures: dict[str, float]) -> None:
         if step == 4:
             with torch.no_grad():
-                run.model.embedding_head.project.weight.fill_(float("nan"))
+                run.task.model.embedding_head.project.weight.fill_(float("nan"))
 
     with pytest.raises(DivergedError, match="at step 5"):
         run.run(spoil)
@@ -223,8 +224,9 @@ def test_a_detector_learns_from_boxes_without_identities(
 ) -> None:
     unknown = [dataclasses.replace(one, person_ids=np.full_like(one.person_ids, -1)) for one in frames]
     arguments = (tiny_detector, tiny_embedding, CONFIG, LossConfig(sphere=0))
-    summary = trainer(tmp_path / "boxes", unknown, *arguments).run()
-    assert summary.identities == 0
+    run = trainer(tmp_path / "boxes", unknown, *arguments)
+    run.run()
+    assert run.task.identities == 0
     losses = [float(row["loss"]) for row in rows(tmp_path / "boxes")]
     assert losses[-1] < losses[0]
     assert {row["loss_identity"] for row in rows(tmp_path / "boxes")} == {"0"}

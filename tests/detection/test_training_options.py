@@ -14,13 +14,14 @@ from torch.nn import functional
 from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, JointLosses, PersonSearchRCNN, Target
-from detection.training import JointTrainer, JointTrainingConfig
+from detection.training import JointTrainingConfig, JointTrainingTask
 from reid.losses.criterion import LossConfig
+from reid.runs.run import TrainingRun
 
 ONE_STEP = JointTrainingConfig(epochs=1, batch_size=4, learning_rate=1e-3, workers=0)
 TABLES = LossConfig(sphere=0, oim=1, oim_queue=6, toim=1, toim_scale=10, toim_queue=3)
 
-Trainer = Callable[..., JointTrainer]
+Trainer = Callable[..., TrainingRun]
 
 
 @pytest.fixture
@@ -31,11 +32,11 @@ def trainer(
 
     def build(
         *, losses: LossConfig = TABLES, embedding: EmbeddingConfig = tiny_embedding, **changes: object
-    ) -> JointTrainer:
+    ) -> TrainingRun:
         torch.manual_seed(0)
         model = PersonSearchRCNN(tiny_detector, embedding, precision="float32")
         config = dataclasses.replace(ONE_STEP, **changes)
-        return JointTrainer(model, frames[:4], tmp_path / "run", config=config, losses=losses)
+        return TrainingRun(JointTrainingTask(model, frames[:4], config=config, losses=losses), tmp_path / "run")
 
     return build
 
@@ -83,8 +84,8 @@ def test_tables_take_less_of_a_box_that_fits_less_where_the_recipe_says_so(
             blended(pooled, slot, row, 0.6 * weight, empty=not pooled[slot].any(), unit=False)
         tables[weighed] = known, pooled
     assert all((one - other).abs().max() > 1e-3 for one, other in zip(*tables.values())), "it makes a difference"
-    torch.testing.assert_close(run.criterion.losses["oim"].table, tables[sure][0], atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(run.criterion.losses["toim"].pool.pooled, tables[sure][1], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(run.task.criterion.losses["oim"].table, tables[sure][0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(run.task.criterion.losses["toim"].pool.pooled, tables[sure][1], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("anchors", ["all", "one"])
@@ -94,14 +95,14 @@ def test_one_box_of_each_person_and_frame_counts_or_all(
     """The criterion gets these rows for its losses, and again for its tables."""
     run = trainer(anchors=anchors)
     given: list[tuple[Tensor, Tensor]] = []
-    run.criterion.register_forward_pre_hook(lambda _, inputs: given.append((inputs[0].embedding, inputs[1])))
-    update = run.criterion.update
+    run.task.criterion.register_forward_pre_hook(lambda _, inputs: given.append((inputs[0].embedding, inputs[1])))
+    update = run.task.criterion.update
 
     def remember(features: object, person_index: Tensor, *rest: Tensor | None) -> None:
         given.append((features.embedding, person_index))
         update(features, person_index, *rest)
 
-    monkeypatch.setattr(run.criterion, "update", remember)
+    monkeypatch.setattr(run.task.criterion, "update", remember)
     run.run()
     (found,) = seen
     best: dict[tuple[int, int], int] = {}
@@ -134,25 +135,25 @@ def test_frames_of_two_shapes_share_a_batch_only_where_they_are_not_grouped(
 ) -> None:
     """Over four epochs, and each frame comes once in each."""
     config = dataclasses.replace(ONE_STEP, batch_size=2, group_aspects=grouped)
-    run = JointTrainer(tiny_model, mixed, tmp_path / "run", config=config)
+    run = TrainingRun(JointTrainingTask(tiny_model, mixed, config=config), tmp_path / "run")
     shapes = []
     for epoch in range(4):
-        batches = run.batches(epoch)
+        batches = run.task.batches(epoch)
         assert sorted(row for batch in batches for _, row in batch) == list(range(8))
-        shapes += [{tuple(image.shape) for image in batch.images} for batch in run.load(epoch, batches)]
+        shapes += [{tuple(image.shape) for image in batch.images} for batch in run.task.load(epoch, batches)]
     assert set().union(*shapes) == {(3, 96, 128), (3, 128, 96)}
     assert any(len(batch) == 2 for batch in shapes) != grouped
 
 
-def gradients_of_a_step(run: JointTrainer) -> dict[str, Tensor]:
+def gradients_of_a_step(run: TrainingRun) -> dict[str, Tensor]:
     """What the optimizer is given, by the name of the weight, of the model and of the criterion."""
-    trained = nn.ModuleDict({"model": run.model, "criterion": run.criterion})
+    trained = nn.ModuleDict({"model": run.task.model, "criterion": run.task.criterion})
     seen: dict[str, Tensor] = {}
 
     def keep(*_: object) -> None:
         seen.update((name, p.grad.clone()) for name, p in trained.named_parameters() if p.grad is not None)
 
-    run.optimizer.register_step_pre_hook(keep)
+    run.task.optimizer.register_step_pre_hook(keep)
     run.run()
     assert run.step == 1
     return seen
@@ -186,9 +187,9 @@ def test_a_step_in_bf16_has_finite_losses_and_tables_in_float32(
     """Refined, norm-aware boxes too; the convolutions answer in bf16, the rows that tables take are float32."""
     monkeypatch.setattr("reid.devices.has_bfloat16", lambda device: True)
     run = trainer(embedding=dataclasses.replace(tiny_embedding, refined=True, norm_aware=True))
-    run.model.precision = "auto"
+    run.task.model.precision = "auto"
     answers = set()
-    run.model.detector.backbone.body.conv1.register_forward_hook(lambda _m, _i, answer: answers.add(answer.dtype))
+    run.task.model.detector.backbone.body.conv1.register_forward_hook(lambda _m, _i, answer: answers.add(answer.dtype))
     figures: list[dict[str, float]] = []
     run.run(lambda _step, _total, values: figures.append(values))
     assert answers == {torch.bfloat16}
@@ -198,11 +199,11 @@ def test_a_step_in_bf16_has_finite_losses_and_tables_in_float32(
     (found,) = seen
     assert found.embeddings.dtype == found.overlap.dtype == torch.float32
     assert all(value.dtype == torch.float32 for value in found.detection.values())
-    tables = dict(run.criterion.named_buffers())
+    tables = dict(run.task.criterion.named_buffers())
     floating = {name: value for name, value in tables.items() if value.is_floating_point()}
     assert len(floating) >= 4
     assert all(value.dtype == torch.float32 for value in floating.values())
-    known, pooled = run.criterion.losses["oim"].table, run.criterion.losses["toim"].pool.pooled
+    known, pooled = run.task.criterion.losses["oim"].table, run.task.criterion.losses["toim"].pool.pooled
     # Of unit length to the precision of float32: a row that was rounded to bf16 is off by a thousandth.
     torch.testing.assert_close(known.norm(dim=1), torch.ones(2), atol=1e-6, rtol=0)
     assert (pooled != pooled.bfloat16().float()).float().mean() > 0.3

@@ -178,7 +178,7 @@ def _write_page(
 ) -> None:
     from importlib.metadata import version
 
-    from reid.runs.settings import departures
+    from reid.runs.files import departures
     from search.pages.page import Section, Table, write_demo_page
     from tools.bench.loss_curves import loss_curve
 

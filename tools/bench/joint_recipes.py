@@ -12,7 +12,7 @@ from detection.pretrained import pretrained_structure
 from detection.settings import SMALLEST_INPUT, BackboneName, DetectorConfig, EmbeddingConfig, stage_range
 from detection.training import JOINT_LOSSES, JointTrainingConfig
 from reid.losses.settings import LOSSES, LossConfig
-from reid.runs.settings import departures
+from reid.runs.files import departures
 from search.evaluation.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED
 
 

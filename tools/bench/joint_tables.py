@@ -12,9 +12,10 @@ from datasets.samples import FrameSample, Query
 from detection.checkpoints import load_model
 from detection.metrics import recall_and_ap
 from detection.start import resumed_model, start_model
-from detection.training import JointTrainer, described
+from detection.training import JointTrainingTask, described
 from reid.losses.settings import LOSSES
 from reid.runs.files import RESUME_FILE, digest_of
+from reid.runs.run import TrainingRun
 from reid.runs.shared_work import require_same_data, work_through, write_figures
 from search.evaluation.splits import detect_split, embed_queries
 from search.evaluation.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED, compare_stages
@@ -153,18 +154,18 @@ class JointTableRun:
         else:
             seed = recipe.training.seed
             model = start_model(weights, recipe.detector, recipe.embedding, seed=seed, new_head=new_head)
-        trainer = JointTrainer(
+        task = JointTrainingTask(
             model,
             self.train,
-            directory,
             config=recipe.training,
             losses=recipe.losses,
             augmentation=recipe.augmentation,
             notes={"recipe": dataclasses.asdict(recipe)},
         )
+        run = TrainingRun(task, directory)
         if resume:
-            trainer.resume()
-        summary = trainer.run(lambda step, _total, _figures: report(step))
+            run.resume()
+        summary = run.run(lambda step, _total, _figures: report(step))
         write_figures(done, {"seconds": summary.seconds, "recipe": settings})
 
     def _measure(self, directory: Path, stages: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from reid.crops.backbones import Backbone
 from reid.crops.sphere_reid import SphereReIDConfig
 from reid.crops.training import CropTrainingConfig
 from reid.losses.criterion import LossConfig
-from reid.runs.settings import departures
+from reid.runs.files import departures
 
 PAPER_EPOCHS = 140
 """Of SphereReID, each draws every person once; warm-up and milestones shrink with the epochs."""

@@ -11,10 +11,11 @@ from datasets.samples import CropSample
 from reid.crops.sphere_reid import SphereReID
 from reid.crops.splits import CropEmbeddings, embed_crops
 from reid.crops.start import resumed_crop_model, start_crop_model
-from reid.crops.training import CropTrainer, described
+from reid.crops.training import CropTrainingTask, described
 from reid.ranking.protocols import CUHK03, MARKET, CropTask
 from reid.ranking.rerank import k_reciprocal
 from reid.runs.files import RESUME_FILE, digest_of, mean_of_end, read_criterion
+from reid.runs.run import TrainingRun
 from reid.runs.shared_work import require_same_data, work_through, write_figures
 from tools.bench.recipes import FIGURES, Figure, PaperTable, Recipe, Row
 
@@ -142,26 +143,26 @@ class TableRun:
         else:
             weights = recipe.weights if recipe.start is None else str(self.directory(recipe.start))
             model = start_crop_model(weights, recipe.network, seed=recipe.training.seed)
-        trainer = CropTrainer(
+        task = CropTrainingTask(
             model,
             self.train,
-            directory,
             config=recipe.training,
             losses=recipe.losses,
             augmentation=recipe.augmentation,
             notes={"recipe": dataclasses.asdict(recipe)},
         )
+        run = TrainingRun(task, directory)
         if resume:
-            trainer.resume()
+            run.resume()
         elif recipe.start is not None:
-            trainer.criterion.continue_from(read_criterion(self.directory(recipe.start)))
-        name = " + ".join(name.removeprefix("loss_") for name in trainer.criterion.names[1:])
+            task.criterion.continue_from(read_criterion(self.directory(recipe.start)))
+        name = " + ".join(name.removeprefix("loss_") for name in task.criterion.names[1:])
         begun = counter.done
 
         def report(step: int, total: int, figures: dict[str, float]) -> None:
             counter.at(begun + step, f"network {recipe.network.network}, {name}")
 
-        summary = trainer.run(report)
+        summary = run.run(report)
         write_figures(done, {"seconds": summary.seconds, "loss": mean_of_end(directory, "loss")})
 
     def _measure(self, row: Row) -> RowResult:

@@ -6,17 +6,20 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
-from detection.training import JOINT_LOSSES, JointTrainer, JointTrainingConfig
+from detection.training import JOINT_LOSSES, JointTrainingConfig, JointTrainingTask
 from reid.losses.criterion import LossConfig
 from tools.outcome import Outcome, table
 from tools.progress import Progress
+
+if TYPE_CHECKING:
+    from reid.runs.run import TrainingRun
 
 PUBLISHED = "published for comparison: SeqNet's reference, ResNet-50 at 900 x 1500 with five frames, 28 GB of a GPU"
 
@@ -62,6 +65,7 @@ def training(
 
     from detection.start import start_model
     from reid.runs.processes import require_one_process
+    from reid.runs.run import TrainingRun
 
     counts = {"steps": steps, "warmup_steps": warmup_steps, "people": people, "identities": identities}
     sides = {"frame_width": frame_width, "frame_height": frame_height}
@@ -76,8 +80,8 @@ def training(
         count = training.batch_size * (steps + warmup_steps + 1)
         samples = _frames(Path(folder), count, (frame_height, frame_width), people, identities, seed)
         config = dataclasses.replace(training, epochs=1, seed=seed, checkpoint_steps=count + 1)
-        trainer = JointTrainer(model, samples, Path(folder) / "run", config=config, losses=losses)
-        whole, network = _speeds(trainer, warmup_steps)
+        task = JointTrainingTask(model, samples, config=config, losses=losses)
+        whole, network = _speeds(TrainingRun(task, Path(folder) / "run"), training.batch_size, warmup_steps)
     on_gpu = model.device.type == "cuda"
     peak = _peak_memory(on_gpu)
     figures: dict[str, Any] = {
@@ -102,7 +106,7 @@ def training(
     return Outcome(f"{table(['training', 'joint model'], rows)}\n{PUBLISHED}", figures)
 
 
-def _speeds(trainer: JointTrainer, warmup_steps: int) -> tuple[float, float]:
+def _speeds(run: "TrainingRun[Any, Any]", batch_size: int, warmup_steps: int) -> tuple[float, float]:
     """Frames a second of all but the first steps and the last: with the loader, and of the network alone."""
     speeds: list[float] = []
     ends: list[float] = []
@@ -113,9 +117,9 @@ def _speeds(trainer: JointTrainer, warmup_steps: int) -> tuple[float, float]:
             ends.append(time.perf_counter())
             progress(step, total, loss=figures["loss"])
 
-        trainer.run(after)
+        run.run(after)
     steps = len(ends) - 1 - warmup_steps
-    whole = trainer.config.batch_size * steps / (ends[-2] - ends[warmup_steps - 1])
+    whole = batch_size * steps / (ends[-2] - ends[warmup_steps - 1])
     return whole, float(np.median(speeds[warmup_steps:-1]))
 
 

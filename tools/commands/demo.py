@@ -108,11 +108,12 @@ def _train(output: Path, *, seed: int, epochs: int, from_scratch: bool) -> Path:
     """Fine-tune the shipped checkpoint on the square's training half, or train from nothing; the model file."""
     from datasets import load_frames
     from detection.start import start_model
-    from detection.training import JointTrainer
+    from detection.training import JointTrainingTask
     from reid.runs.files import write_config
-    from tools.recipe_files import joint_recipe
+    from reid.runs.run import TrainingRun
+    from tools.recipe_files import joint_preset
 
-    recipe = joint_recipe("plaza")
+    recipe = joint_preset("plaza")
     rate = recipe.training.learning_rate
     # The shipped checkpoint knows people apart already; what a short fine-tuning sharpens most is the boxes.
     brief: dict[str, Any] = {"epochs": epochs or 1, "learning_rate": rate / 5}
@@ -123,11 +124,10 @@ def _train(output: Path, *, seed: int, epochs: int, from_scratch: bool) -> Path:
     model = start_model(weights, recipe.detector, recipe.embedding, seed=seed)
     write_config(output / "run", {"weights": Path(weights).name, "training": dataclasses.asdict(training)})
     losses = recipe.losses if from_scratch else dataclasses.replace(recipe.losses, oim=0.2)
-    trainer = JointTrainer(
-        model, samples, output / "run", config=training, losses=losses, augmentation=recipe.augmentation
-    )
+    task = JointTrainingTask(model, samples, config=training, losses=losses, augmentation=recipe.augmentation)
     with Progress("2/4 training the joint model", unit="step") as progress:
-        summary = trainer.run(lambda done, total, figures: progress(done, total, loss=figures["loss"]))
+        run = TrainingRun(task, output / "run")
+        summary = run.run(lambda done, total, figures: progress(done, total, loss=figures["loss"]))
     return summary.model_file
 
 

@@ -61,9 +61,10 @@ def joint(
     from datasets import read_frames
     from datasets.layouts.joined import join_training_frames
     from detection.start import resumed_model, start_model
-    from detection.training import JointTrainer
+    from detection.training import JointTrainingTask
     from reid.runs.files import require_resume_point, write_config
     from reid.runs.processes import join_processes
+    from reid.runs.run import TrainingRun
 
     fabric = join_processes()
     roots = [root, *(also or [])]
@@ -77,18 +78,10 @@ def joint(
     else:
         model = start_model(weights, detector, embedding, seed=training.seed, new_head=new_head, given=given)
     notes = {"data": [f"{format} {part.name}" for part in roots], "weights": Path(weights).name, "seed": training.seed}
-    trainer = JointTrainer(
-        model,
-        samples,
-        output,
-        config=training,
-        losses=losses,
-        augmentation=augmentation,
-        notes=notes,
-        fabric=fabric,
-    )
+    task = JointTrainingTask(model, samples, config=training, losses=losses, augmentation=augmentation, notes=notes)
+    run = TrainingRun(task, output, fabric=fabric)
     if resume:
-        trainer.resume()
+        run.resume()
     elif is_first_process():
         settings = {
             "command": sys.argv[1:],
@@ -101,12 +94,12 @@ def joint(
         parts |= {"losses": losses, "training": training, "augmentation": augmentation}
         write_config(output, settings | {name: dataclasses.asdict(part) for name, part in parts.items()})
     with Progress("Training", unit="step") as progress:
-        summary = trainer.run(
+        summary = run.run(
             lambda done, total, figures: progress(done, total, loss=figures["loss"], identity=figures["loss_identity"])
         )
     rows: list[list[object]] = [
-        ["frames", summary.frames],
-        ["identities", summary.identities],
+        ["frames", len(task.frames)],
+        ["identities", task.identities],
         ["epochs", summary.epochs],
         ["steps", summary.steps],
         ["minutes", f"{summary.seconds / 60:.1f}"],
@@ -115,7 +108,8 @@ def joint(
     text = table(["training", str(output)], rows) + f"\nmodel: {summary.model_file}"
     left_out = [line for _, lines in read.values() for line in lines]
     failures = left_out + [f"{name}: {reason}" for name, reason in summary.failures]
-    return Outcome(text, dataclasses.asdict(summary), failures)
+    sizes = {"identities": task.identities, "frames": len(task.frames)}
+    return Outcome(text, dataclasses.asdict(summary) | sizes, failures)
 
 
 def _require_each_once(roots: Sequence[Path]) -> None:

@@ -50,9 +50,10 @@ def crop(
     from datasets import read_crops
     from reid.crops.evaluation_log import PeriodicEvaluation
     from reid.crops.start import resumed_crop_model, start_crop_model
-    from reid.crops.training import CropTrainer
+    from reid.crops.training import CropTrainingTask
     from reid.runs.files import require_resume_point, write_config
     from reid.runs.processes import join_processes
+    from reid.runs.run import TrainingRun
 
     fabric = join_processes()
     samples, left_out = read_crops(format, root, "train", **data.of(format))
@@ -60,11 +61,10 @@ def crop(
         require_resume_point(output)
     model = resumed_crop_model(output, network) if resume else start_crop_model(weights, network, seed=training.seed)
     notes = {"data": f"{format} {root.name}", "weights": Path(weights).name, "seed": training.seed}
-    trainer = CropTrainer(
-        model, samples, output, config=training, losses=losses, augmentation=augmentation, notes=notes, fabric=fabric
-    )
+    task = CropTrainingTask(model, samples, config=training, losses=losses, augmentation=augmentation, notes=notes)
+    run = TrainingRun(task, output, fabric=fabric)
     if resume:
-        trainer.resume()
+        run.resume()
     elif is_first_process():
         parts: dict[str, Any] = {
             "network": model.config,
@@ -77,21 +77,22 @@ def crop(
     evaluation = None
     if training.evaluate_epochs:
         query, gallery = (read_crops(format, root, part, **data.of(format))[0] for part in ("query", "gallery"))
-        evaluation = PeriodicEvaluation(cast(SphereReID, trainer.kept), output, query, gallery)
+        kept = cast(SphereReID, run.saved_model)
+        evaluation = PeriodicEvaluation(kept, output, query, gallery, every=training.evaluate_epochs)
     with Progress("Training", unit="step") as progress:
-        summary = trainer.run(
-            lambda done, total, figures: progress(done, total, loss=figures["loss"]), on_epoch=evaluation
-        )
+        summary = run.run(lambda done, total, figures: progress(done, total, loss=figures["loss"]), on_epoch=evaluation)
+    speed = task.loader_speed()
     rows: list[list[object]] = [
-        ["crops", summary.crops],
-        ["identities", summary.identities],
+        ["crops", len(task.crops)],
+        ["identities", task.identities],
         ["epochs", summary.epochs],
         ["steps", summary.steps],
         ["minutes", f"{summary.seconds / 60:.1f}"],
         ["network, crops/s", f"{summary.images_per_second:.0f}"],
-        ["loader, crops/s of one thread", f"{summary.loader_images_per_second:.0f}"],
+        ["loader, crops/s of one thread", f"{speed:.0f}"],
     ]
     rows += [[name, f"{value:.4f}"] for name, value in summary.losses.items()]
     text = table(["training", str(output)], rows) + f"\nmodel: {summary.model_file}"
     failures = left_out + [f"{name}: {reason}" for name, reason in summary.failures]
-    return Outcome(text, dataclasses.asdict(summary), failures)
+    facts = {"identities": task.identities, "crops": len(task.crops), "loader_images_per_second": speed}
+    return Outcome(text, dataclasses.asdict(summary) | facts, failures)

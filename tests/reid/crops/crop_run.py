@@ -13,9 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from datasets.samples import CropSample
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
-from reid.crops.training import CropTrainer, CropTrainingConfig
+from reid.crops.training import CropTrainingConfig, CropTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.processes import join_processes
+from reid.runs.run import TrainingRun
 
 NETWORK = SphereReIDConfig(
     backbone="resnet18", dimension=16, height=32, width=16, resize_height=36, resize_width=18, dropout=0.0
@@ -46,9 +47,11 @@ def main() -> None:
     torch.manual_seed(0)
     model = SphereReID(NETWORK, precision="float32")
     without_batch_statistics(model)
-    training = CropTrainer(model.double(), samples, run, config=CONFIG, losses=LOSSES, fabric=join_processes())
+    training = TrainingRun(
+        CropTrainingTask(model.double(), samples, config=CONFIG, losses=LOSSES), run, fabric=join_processes()
+    )
     training.run()
-    state = {"model": training.model.state_dict(), "criterion": training.criterion.state_dict()}
+    state = {"model": training.task.model.state_dict(), "criterion": training.task.criterion.state_dict()}
     torch.save(state, run / f"end{training._fabric.global_rank}.pt")
 
 

@@ -18,9 +18,10 @@ from reid.crops.loader import TrainingCrops, load_crop_batches, placed
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.crops.splits import crop_features, embed_crops
 from reid.crops.start import resumed_crop_model, start_crop_model
-from reid.crops.training import CropTrainer, CropTrainingConfig
+from reid.crops.training import CropTrainingConfig, CropTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.files import DivergedError
+from reid.runs.run import TrainingRun
 
 NETWORK = SphereReIDConfig(
     backbone="resnet18", dimension=16, height=32, width=16, resize_height=36, resize_width=18, dropout=0.1
@@ -50,10 +51,12 @@ def trainer(
     samples: list[CropSample],
     config: CropTrainingConfig = CONFIG,
     losses: LossConfig | None = None,
-) -> CropTrainer:
+) -> TrainingRun:
     torch.manual_seed(config.seed)
     model = SphereReID(NETWORK, precision="float32").train()
-    return CropTrainer(model, samples, directory, config=config, losses=losses or LossConfig(triplet=1.0))
+    return TrainingRun(
+        CropTrainingTask(model, samples, config=config, losses=losses or LossConfig(triplet=1.0)), directory
+    )
 
 
 def rows(directory: Path) -> list[dict[str, str]]:
@@ -87,22 +90,24 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     again.resume()
     assert again.step == 3  # in the middle of the second epoch
     again.run()
-    for (name, value), (_, other) in zip(whole.model.state_dict().items(), again.model.state_dict().items()):
-        assert torch.equal(value, other), name
-    for (name, value), (_, other) in zip(whole.criterion.state_dict().items(), again.criterion.state_dict().items()):
+    for name, value in whole.task.model.state_dict().items():
+        assert torch.equal(value, again.task.model.state_dict()[name]), name
+    for (name, value), (_, other) in zip(
+        whole.task.criterion.state_dict().items(), again.task.criterion.state_dict().items()
+    ):
         assert torch.equal(value, other), name
     figures = [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows(tmp_path / "whole")]
     assert [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows(tmp_path / "cut")] == figures
 
 
 def test_it_learns_to_tell_people_apart(tmp_path: Path, samples: list[CropSample]) -> None:
-    config = dataclasses.replace(CONFIG, epochs=12, persons=4, warmup_epochs=2, milestones=(10,), evaluate_epochs=6)
+    config = dataclasses.replace(CONFIG, epochs=12, persons=4, warmup_epochs=2, milestones=(10,))
     run = trainer(tmp_path / "run", samples, config)
-    evaluation = PeriodicEvaluation(run.model, tmp_path / "run", samples[::3], samples)
+    evaluation = PeriodicEvaluation(run.task.model, tmp_path / "run", samples[::3], samples, every=6)
     summary = run.run(on_epoch=evaluation)
     assert summary.steps == 12
     assert summary.images_per_second > 0
-    assert summary.loader_images_per_second > 0
+    assert run.task.loader_speed() > 0
     losses = [float(row["loss"]) for row in rows(tmp_path / "run")]
     assert losses[-1] < losses[0] / 2
     model = SphereReID.from_checkpoint(tmp_path / "run", device="cpu")
@@ -123,7 +128,7 @@ def test_a_finished_trainer_leaves_no_pictures_behind(tmp_path: Path, samples: l
     try:
         run = trainer(tmp_path / "run", samples, dataclasses.replace(CONFIG, epochs=1, workers=1))
         run.run()
-        pictures = weakref.ref(run.crops)
+        pictures = weakref.ref(run.task.crops)
         del run
         assert pictures() is None
     finally:
@@ -189,7 +194,7 @@ def test_one_person_cannot_be_told_from_others(tmp_path: Path, samples: list[Cro
 def test_divergence_is_named(tmp_path: Path, samples: list[CropSample]) -> None:
     run = trainer(tmp_path, samples)
     with torch.no_grad():
-        next(run.model.parameters()).fill_(float("nan"))
+        next(run.task.model.parameters()).fill_(float("nan"))
     with pytest.raises(DivergedError, match="at step 1"):
         run.run()
 
@@ -215,10 +220,12 @@ def test_toims_table_starts_from_the_starting_weights(tmp_path: Path, samples: l
     model = start_crop_model(str(tmp_path / "softmax"), NETWORK, seed=0)
     expected = torch.nn.functional.normalize(crop_features(model, samples).features.embedding, dim=1)
     config = dataclasses.replace(CONFIG, initialize_tables=True)
-    run = CropTrainer(model, samples, tmp_path / "toim", config=config, losses=LossConfig(sphere=0, toim=1))
+    run = TrainingRun(
+        CropTrainingTask(model, samples, config=config, losses=LossConfig(sphere=0, toim=1)), tmp_path / "toim"
+    )
 
-    run.begin()
-    table = run.criterion.losses["toim"].pooled
+    run.task.before_first_step()
+    table = run.task.criterion.losses["toim"].pooled
     torch.testing.assert_close(table[2, 1], expected[7])
     torch.testing.assert_close(table[2, 0], expected[[6, 8]].mean(0))
 
@@ -259,13 +266,14 @@ def test_parts_without_anything_to_compare_are_named(tmp_path: Path, samples: li
 
 
 def test_the_last_evaluation_is_of_the_weights_that_are_kept(tmp_path: Path, samples: list[CropSample]) -> None:
-    config = dataclasses.replace(CONFIG, ema_decay=0.9, evaluate_epochs=3, learning_rate=0.05)
+    config = dataclasses.replace(CONFIG, ema_decay=0.9, learning_rate=0.05)
     run = trainer(tmp_path / "run", samples, config)
-    kept = run.kept
+    kept = run.saved_model
     assert isinstance(kept, SphereReID)
-    evaluation = PeriodicEvaluation(kept, tmp_path / "run", samples[::3], samples)
+    evaluation = PeriodicEvaluation(kept, tmp_path / "run", samples[::3], samples, every=3)
     figures: list[dict[str, float]] = []
     run.run(on_epoch=lambda epoch: figures.append(evaluation(epoch)))
+    assert figures[:2] == [{}, {}]
     model = SphereReID.from_checkpoint(tmp_path / "run", device="cpu")
     model.precision = "float32"
     for name, value in model.state_dict().items():
