@@ -265,6 +265,8 @@ def _require_trainable(frames: int, ids: NDArray[np.int64], config: JointTrainin
         what = "no box of a person" if losses.none else "no person with an identity (a detector alone: --losses.oim 0)"
         raise ValueError(f"{frames} training frames hold {what}; check the split with `personsearch data check`")
     if losses.metric_on != "embedding":
-        raise ValueError(f"metric_on is {losses.metric_on!r}, expected 'embedding': boxes have no features before a neck")
+        raise ValueError(
+            f"metric_on is {losses.metric_on!r}, expected 'embedding': boxes have no features before a neck"
+        )
     if config.initialize_tables and not losses.toim:
         raise ValueError("initialize_tables is set, but the weight of toim is 0: there is no Pooled Table to fill")
