@@ -20,19 +20,19 @@ from detection.settings import BackboneName
 
 
 def has_layer_norm(name: BackboneName) -> bool:
-    """Whether a trunk normalises with LayerNorm, which has no statistics of data that could be frozen."""
+    """Says whether a trunk normalizes with LayerNorm, which has no statistics of data that could be frozen."""
     return name.startswith(("convnext", "swin"))
 
 
 def early_parameters(name: BackboneName) -> tuple[str, ...]:
-    """How the names of the stem's and the first stage's parameters begin, whose filters are general."""
+    """Says how the names of the stem's and the first stage's parameters begin, whose filters are general."""
     if has_layer_norm(name):
         return ("0.", "1.")
     return tuple(f"{block}." for block in range(7)) if name.startswith("mobilenet") else ("conv1.", "layer1.")
 
 
 def classifier_prefix(name: BackboneName) -> str:
-    """How the names of the trunk's parameters begin in the weights of torchvision's classifier of that name."""
+    """Says how the names of a trunk's parameters begin in the weights of torchvision's classifier."""
     return "" if name.startswith("resnet") else "features."
 
 
@@ -45,18 +45,19 @@ def build_pyramid(
     frozen_norm: bool,
     norm_epsilon: float,
 ) -> BackboneWithFPN:
-    """A trunk, its later stages dropped, and its feature pyramid; weights random.
+    """Builds a trunk, without its later stages, and its feature pyramid; weights are random.
 
     Args:
-        name: of the trunk.
-        levels: increasing stages that feed the pyramid, see `stage_range`.
-        channels: width of the pyramid.
-        pyramid_norm: BatchNorm inside the pyramid.
-        frozen_norm: BatchNorm of the trunk frozen.
-        norm_epsilon: of the trunk's BatchNorm; LayerNorm has torchvision's.
+        name: Which trunk.
+        levels: The stages that feed the pyramid, increasing; `stage_range` says which there are.
+        channels: The width of the pyramid.
+        pyramid_norm: Whether the pyramid has BatchNorm.
+        frozen_norm: Whether the trunk's BatchNorm is frozen.
+        norm_epsilon: What is added to the variance in the trunk's BatchNorm; LayerNorm keeps torchvision's.
 
     Returns:
-        Images (N, 3, H, W), sides multiples of 32, to maps {"0": (N, channels, H / 4, W / 4), ..., "pool"}.
+        A module from images (N, 3, H, W), sides multiples of 32, to maps {"0": (N, channels, H / 4, W / 4), ...,
+        "pool"}.
     """
     batch_norm = partial(FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d, eps=norm_epsilon)
     if has_layer_norm(name):
@@ -85,15 +86,15 @@ def build_pyramid(
 
 
 class NormedPyramid(BackboneWithFPN):
-    """A feature pyramid over maps that are normalised first, over their channels at each place.
+    """A feature pyramid over maps that are normalized first, over their channels at each place.
 
     Args:
-        body: the trunk.
-        return_layers: its child's name -> the map's name, in their order.
-        widths: channels of each map.
-        out_channels: of the pyramid.
-        norm_layer: inside the pyramid, None without.
-        channels_last: whether the trunk gives maps (N, H, W, C), as Swin does, instead of (N, C, H, W).
+        body: The trunk.
+        return_layers: The name of the trunk's child -> the name of the map, in their order.
+        widths: The channels of each map.
+        out_channels: The channels of the pyramid.
+        norm_layer: The norm inside the pyramid, None without.
+        channels_last: Whether the trunk gives maps (N, H, W, C), as Swin does, instead of (N, C, H, W).
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class NormedPyramid(BackboneWithFPN):
         self.norms = nn.ModuleDict({name: nn.LayerNorm(width) for name, width in zip(names, widths, strict=True)})
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Maps (N, out_channels, H_i, W_i) by name, of images (N, 3, H, W)."""
+        """Computes maps (N, out_channels, H_i, W_i) by name, of images (N, 3, H, W)."""
         maps = self.body(x)
         for name, norm in self.norms.items():
             places = maps[name] if self.channels_last else maps[name].permute(0, 2, 3, 1)  # (N, H_i, W_i, C_i)

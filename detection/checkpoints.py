@@ -19,13 +19,13 @@ FORMAT = "personsearch-joint-1"
 def save_model(
     path: Path, model: PersonSearchRCNN, *, notes: Mapping[str, object] | None = None, half: bool = False
 ) -> None:
-    """Write a joint model, whole or not at all: an interrupted write leaves the file that was there before.
+    """Writes a joint model, whole or not at all: an interrupted write leaves the file that was there before.
 
     Args:
-        path: the file to write, usually *.safetensors.
-        model: the model; its memory tables belong to training and are not written.
-        notes: anything worth knowing later (data, seed, command), JSON-able.
-        half: store float16, half the size, with a rounding of about 1e-3 in each weight.
+        path: The file to write, usually *.safetensors.
+        model: The model. Its memory tables belong to training and are not written.
+        notes: Anything worth knowing later (data, seed, command), JSON-able.
+        half: Whether to store float16, half the size, with a rounding of about 1e-3 in each weight.
     """
     header = {
         "format": FORMAT,
@@ -37,11 +37,15 @@ def save_model(
 
 
 def load_model(path: Path | str, *, device: torch.device | str | None = None) -> PersonSearchRCNN:
-    """The model of a file, in evaluation mode; on the GPU when there is one and no device is named.
+    """Loads the model of a file, in evaluation mode.
+
+    Args:
+        path: The file, or the directory of a run.
+        device: Where the model goes; None takes the GPU when there is one.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a joint model of this project, or is damaged.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not a joint model of this project, or is damaged.
     """
     path = model_file(path)
     header = read_header(path)
@@ -60,10 +64,13 @@ def load_model(path: Path | str, *, device: torch.device | str | None = None) ->
 
 
 def read_header(path: Path | str) -> dict[str, str]:
-    """The header of a model file: format, detector, embedding and notes, the last three JSON texts.
+    """Reads the header of a model file: format, detector, embedding and notes, the last three as JSON texts.
+
+    Args:
+        path: The file, or the directory of a run.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a joint model of this project.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not a joint model of this project.
     """
     return read_weight_header(path, FORMAT, made_by="train joint")

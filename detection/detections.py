@@ -17,12 +17,17 @@ class Detections:
 
     Args:
         boxes: (N, 4) float32 xyxy pixels of the original image.
-        scores: (N,) float32 detector confidence in [0, 1].
-        embeddings: (N, D) float32, unit length where a model made them; None before any embedder ran.
+        scores: (N,) float32, the detector's confidence in [0, 1].
+        embeddings: (N, D) float32, of unit length where a model made them; None before any embedder ran.
             NumPy arrays are accepted and kept as tensors.
 
     Raises:
-        ValueError: lengths or shapes disagree, or a value is not finite.
+        ValueError: Lengths or shapes disagree, or a value is not finite.
+
+    Example:
+        >>> found = Detections(boxes=np.array([[0, 0, 10, 20], [5, 5, 15, 25]]), scores=np.array([0.9, 0.4]))
+        >>> len(found), found[found.scores >= 0.5].boxes
+        (2, tensor([[ 0.,  0., 10., 20.]]))
     """
 
     boxes: Tensor
@@ -50,7 +55,7 @@ class Detections:
         return len(self.scores)
 
     def __getitem__(self, rows: Tensor | NDArray[np.generic] | slice | list[int] | list[bool]) -> Self:
-        """The detections of a boolean mask, a list of rows or a slice, all fields alike."""
+        """Chooses the detections of a boolean mask, a list of rows or a slice, all fields alike."""
         if not isinstance(rows, slice):
             rows = torch.as_tensor(rows)
             rows = rows if rows.dtype == torch.bool else rows.long()
@@ -58,10 +63,10 @@ class Detections:
         return type(self)(self.boxes[rows], self.scores[rows], embeddings)
 
     def with_embeddings(self, embeddings: Tensor) -> Self:
-        """The same boxes with other embeddings (N, D)."""
+        """Gives the same boxes and scores with other embeddings (N, D)."""
         return type(self)(self.boxes, self.scores, embeddings)
 
     def to(self, device: torch.device | str) -> Self:
-        """The same detections on another device."""
+        """Gives the same detections on another device."""
         embeddings = None if self.embeddings is None else self.embeddings.to(device)
         return type(self)(self.boxes.to(device), self.scores.to(device), embeddings)

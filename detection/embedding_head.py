@@ -43,7 +43,7 @@ class EmbeddingHead(nn.Module):
 class NormScore(nn.Module):
     """How sure the length of an embedding is that there is a person.
 
-    The length is brought to mean 0 and deviation 1 and scaled by BatchNorm, as in the paper, and is a logit then.
+    BatchNorm brings the length to mean 0 and deviation 1 and scales it, as in the paper; the result is a logit.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class NormScore(nn.Module):
         self.norm = nn.BatchNorm1d(1)
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Raw embeddings (R, D) to logits (R,); in training R has to be 2 or more."""
+        """Turns raw embeddings (R, D) into logits (R,). In training R must be 2 or more."""
         length = torch.linalg.vector_norm(embeddings, dim=1, keepdim=True)  # (R, 1)
         with torch.autocast(embeddings.device.type, enabled=False):
             logits: Tensor = self.norm(length).squeeze(1)

@@ -28,7 +28,7 @@ from reid.devices import at_least_float32
 
 
 def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
-    """The feature pyramid: images (N, 3, H, W) to maps {"0": (N, C, H/4, W/4), ..., "pool"}, weights random."""
+    """Builds the feature pyramid: images (N, 3, H, W) to maps {"0": (N, C, H/4, W/4), ..., "pool"}, weights random."""
     return build_pyramid(
         config.backbone,
         config.pyramid_levels,
@@ -40,9 +40,12 @@ def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
 
 
 def build_detector(config: DetectorConfig) -> FasterRCNN:
-    """Faster R-CNN with two classes, background and person, weights random.
+    """Builds Faster R-CNN with two classes, background and person; weights are random.
 
-    Reference: Ren et al., "Faster R-CNN", NeurIPS 2015; Lin et al., "Feature Pyramid Networks", CVPR 2017.
+    Source: Ren et al., "Faster R-CNN", NeurIPS 2015; Lin et al., "Feature Pyramid Networks", CVPR 2017.
+
+    Args:
+        config: The structure.
     """
     backbone = build_backbone(config)
     anchors = AnchorGenerator(config.anchor_sizes, (config.anchor_ratios,) * len(config.anchor_sizes))
@@ -69,7 +72,11 @@ def build_detector(config: DetectorConfig) -> FasterRCNN:
 
 
 def build_box_heads(config: DetectorConfig) -> RoIHeads:
-    """What looks at boxes and says whether they hold a person and where exactly, weights random."""
+    """Builds what looks at boxes and says whether they hold a person and where exactly; weights are random.
+
+    Args:
+        config: The structure.
+    """
     maps = [str(row) for row in range(len(config.pyramid_levels))]
     return RoIHeads(
         box_roi_pool=MultiScaleRoIAlign(featmap_names=maps, output_size=7, sampling_ratio=2),
@@ -93,7 +100,7 @@ class _Float32RPNHead(RPNHead):
     """
 
     def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Objectness and box regression of each pyramid level, float32."""
+        """Computes objectness and box regression of each pyramid level, float32."""
         logits, regression = super().forward(x)
         return [at_least_float32(one) for one in logits], [at_least_float32(one) for one in regression]
 
@@ -102,16 +109,16 @@ class FrameSampler(BalancedPositiveNegativeSampler):
     """torchvision's sampler, with a generator for each frame.
 
     What is drawn of a frame does not depend on which other frames are in the batch, in which process it is computed,
-    or on what was drawn before, so that one process and several train on the same samples, and a resumed run goes on
+    or on what was drawn before. So one process and several train on the same samples, and a resumed run goes on
     with those of an uninterrupted one.
 
     Args:
-        batch_size_per_image: rows drawn of each frame.
-        positive_fraction: share of people among them at most.
-        stage: tells the draws of one frame apart: proposals, boxes, refined boxes.
+        batch_size_per_image: How many rows are drawn of each frame.
+        positive_fraction: The largest share of people among them.
+        stage: A number that tells the draws of one frame apart: proposals, boxes, refined boxes.
 
     Attributes:
-        seeds: one integer for each frame of the batch that comes next; without them torch's own generator draws.
+        seeds: One integer for each frame of the batch that comes next. Without them torch's own generator draws.
     """
 
     def __init__(self, batch_size_per_image: int, positive_fraction: float, stage: int) -> None:
@@ -120,7 +127,14 @@ class FrameSampler(BalancedPositiveNegativeSampler):
         self.seeds: list[int] = []
 
     def __call__(self, matched_idxs: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Masks of the rows that are drawn, for each frame, of those that are people and of those that are not."""
+        """Draws rows of each frame.
+
+        Args:
+            matched_idxs: (N_i,) for each frame: above 0 a person, 0 none, -1 passed over.
+
+        Returns:
+            Two masks for each frame: the rows drawn that are people, and those that are not.
+        """
         if len(self.seeds) != len(matched_idxs):
             drawn: tuple[list[Tensor], list[Tensor]] = super().__call__(matched_idxs)
             return drawn
@@ -137,7 +151,15 @@ class FrameSampler(BalancedPositiveNegativeSampler):
 
 
 def frame_sampler(part: RegionProposalNetwork | RoIHeads, stage: int) -> FrameSampler:
-    """Give a part of torchvision's detector a `FrameSampler` with its own settings in place of its sampler."""
+    """Puts a `FrameSampler` with the same settings in place of the sampler of a part of torchvision's detector.
+
+    Args:
+        part: The part, which is changed.
+        stage: The number that tells its draws from those of other parts.
+
+    Returns:
+        The new sampler.
+    """
     given = part.fg_bg_sampler
     sampler = FrameSampler(given.batch_size_per_image, given.positive_fraction, stage)
     part.fg_bg_sampler = sampler
@@ -148,7 +170,8 @@ class OneSizePerBatch(GeneralizedRCNNTransform):
     """torchvision's resizing, with one size drawn for a batch instead of one for each frame: nothing is padded.
 
     Attributes:
-        size_seed: decides which; the same in all processes and parts of a batch. None draws anew each time.
+        size_seed: Integers that decide which size, the same in all processes and parts of a batch. None draws anew each
+            time.
     """
 
     size_seed: Sequence[int] | None = None
@@ -156,12 +179,12 @@ class OneSizePerBatch(GeneralizedRCNNTransform):
     def forward(
         self, images: list[Tensor], targets: list[dict[str, Tensor]] | None = None
     ) -> tuple[ImageList, list[dict[str, Tensor]] | None]:
-        """As torchvision's."""
+        """Resizes images and targets as torchvision does, all to the size of this batch."""
         generator = np.random.default_rng(self.size_seed)
         self._drawn = int(generator.choice(self.min_size)) if self.training else self.min_size[-1]
         result: tuple[ImageList, list[dict[str, Tensor]] | None] = super().forward(images, targets)
         return result
 
     def torch_choice(self, k: list[int]) -> int:
-        """The size of this batch."""
+        """Gives the size of this batch."""
         return self._drawn

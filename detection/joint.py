@@ -37,16 +37,16 @@ class JointLosses(NamedTuple):
     """What one training step needs.
 
     Args:
-        detection: scalars: the four losses of Faster R-CNN, loss_objectness, loss_rpn_box_reg, loss_classifier,
+        detection: Scalars: the four losses of Faster R-CNN, loss_objectness, loss_rpn_box_reg, loss_classifier,
             loss_box_reg; with refined boxes loss_refined_classifier and loss_refined_box_reg; with norm-aware
             embeddings loss_norm.
-        embeddings: (R, D) float32 raw embeddings of the sampled RoIs that are people, their direction the identity;
-            background RoIs are not among them, as no identity loss counts them.
-        person_index: (R,) identity of each, >= 0 or UNLABELLED.
-        camera_index: (R,) camera of the frame each comes from.
-        image_index: (R,) row of the frame in the batch.
-        truth_index: (R,) row of the person in the frame's target.
-        overlap: (R,) float32 overlap (IoU) of the RoI with that person's box.
+        embeddings: (R, D) float32, raw embeddings of the sampled boxes that are people; their direction is the
+            identity. Background is not among them, as no identity loss counts it.
+        person_index: (R,) the identity of each, >= 0 or UNLABELLED.
+        camera_index: (R,) the camera of the frame that each comes from.
+        image_index: (R,) the row of the frame in the batch.
+        truth_index: (R,) the row of the person in the frame's target.
+        overlap: (R,) float32, the overlap (IoU) of the box with that person's true box.
     """
 
     detection: dict[str, Tensor]
@@ -65,9 +65,19 @@ class PersonSearchRCNN(nn.Module):
     feature pyramid and RoIAlign instead of a single map and RoI pooling.
 
     Args:
-        detector: structure of the Faster R-CNN.
-        embedding: structure of the embedding head.
+        detector: The structure of the Faster R-CNN; None for the default one.
+        embedding: The structure of the embedding head; None for the default one.
         precision: "auto" computes in bf16 where the device has it; "float32" never does (exports, exact comparisons).
+
+    Example:
+        >>> _ = torch.manual_seed(0)
+        >>> small = DetectorConfig(backbone="resnet18", pyramid_channels=16, box_features=16, min_size=64, max_size=96)
+        >>> model = PersonSearchRCNN(small, EmbeddingConfig(dimension=8, channels=16)).eval()
+        >>> frame = torch.rand(3, 64, 96)  # [3, H, W], RGB in [0, 1]
+        >>> len(model.detect([frame]))
+        1
+        >>> [tuple(rows.shape) for rows in model.embed([frame], [torch.tensor([[10.0, 5, 30, 60]])])]
+        [(1, 8)]
     """
 
     def __init__(
@@ -91,7 +101,7 @@ class PersonSearchRCNN(nn.Module):
 
     @property
     def embedding_dim(self) -> int:
-        """Length of an embedding."""
+        """The length D of an embedding."""
         return self.embedding_config.dimension
 
     @property
@@ -131,7 +141,13 @@ class PersonSearchRCNN(nn.Module):
         return state_fingerprint(json.dumps(structure, sort_keys=True), self)
 
     def view(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """A picture (H, W, 3) uint8 RGB of one person on a canvas, as people stand in frames, and its box (4,) there.
+        """Places a picture of one person on a canvas, as people stand in frames.
+
+        Args:
+            picture: (H, W, 3) uint8 RGB, of any size.
+
+        Returns:
+            The canvas, (H', W', 3) uint8 RGB, and the box of the person in it, (4,) float32 xyxy.
 
         Raises:
             ValueError: The picture has no pixel, or is no RGB picture.
@@ -139,14 +155,14 @@ class PersonSearchRCNN(nn.Module):
         return on_canvas(picture)
 
     def losses(self, images: list[Tensor], targets: list[Target]) -> JointLosses:
-        """Detection losses and the embeddings of the sampled people of a batch; the model must be in training mode.
+        """Computes the detection losses and the embeddings of the sampled people of a batch, in training mode.
 
         Args:
-            images: [3, H, W] each, RGB in [0, 1]; sizes may differ.
-            targets: one for each image, see `Target`; a frame without people has (0, 4) boxes.
+            images: Each has shape [3, H, W], RGB in [0, 1]; sizes may differ.
+            targets: One `Target` for each image. A frame without people has (0, 4) boxes.
 
         Raises:
-            RuntimeError: the model is in evaluation mode.
+            RuntimeError: The model is in evaluation mode.
         """
         if not self.training:
             raise RuntimeError("losses() needs training mode, call model.train() first")
@@ -195,13 +211,17 @@ class PersonSearchRCNN(nn.Module):
 
     @torch.no_grad()
     def detect(self, images: list[Tensor]) -> list[Detections]:
-        """Everybody in each image, best first; embeddings are pooled from the final boxes, not from proposals.
+        """Finds everybody in each image; embeddings are taken from the final boxes, not from proposals.
 
         Args:
-            images: [3, H, W] each, RGB in [0, 1]; sizes may differ.
+            images: Each has shape [3, H, W], RGB in [0, 1]; sizes may differ.
 
         Returns:
-            One Detections for each image, boxes in the pixels of the image given, on the model's device.
+            One Detections for each image, the most confident person first, boxes in the pixels of the image given, on
+            the model's device.
+
+        Raises:
+            RuntimeError: The model is in training mode.
         """
         self._require_evaluation("detect")
         if not images:
@@ -232,17 +252,18 @@ class PersonSearchRCNN(nn.Module):
 
     @torch.no_grad()
     def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
-        """Unit embeddings of given boxes, seen in their full image as detections are.
+        """Embeds the people in given boxes, seen in their full image as detections are.
 
         Args:
-            images: [3, H, W] each, RGB in [0, 1].
-            boxes: (N_i, 4) xyxy pixels of each image.
+            images: Each has shape [3, H, W], RGB in [0, 1]; sizes may differ.
+            boxes: One tensor of shape (N_i, 4) for each image, xyxy in its pixels.
 
         Returns:
-            (N_i, D) float32 for each image.
+            One float32 tensor of shape (N_i, D) for each image, its rows of unit length.
 
         Raises:
-            ValueError: a box has no area or lies outside its image.
+            RuntimeError: The model is in training mode.
+            ValueError: A box has no area or lies outside its image.
         """
         self._require_evaluation("embed")
         if len(images) != len(boxes):
@@ -283,7 +304,7 @@ class PersonSearchRCNN(nn.Module):
 
 
 def paired_overlap(boxes: Tensor, others: Tensor) -> Tensor:
-    """The overlap (IoU) of each box (N, 4) xyxy with the box of the same row; 0 where both have no area."""
+    """Computes the overlap (IoU) of each box (N, 4) xyxy with the box of the same row; 0 where both have no area."""
     size = (torch.minimum(boxes[:, 2:], others[:, 2:]) - torch.maximum(boxes[:, :2], others[:, :2])).clamp(min=0)
     shared = size.prod(dim=1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) + (others[:, 2:] - others[:, :2]).prod(dim=1)

@@ -17,14 +17,19 @@ AnyBoxes = NDArray[np.float32] | Tensor
 
 
 def box_overlap(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Intersection over union of boxes that broadcast against each other, continuous (no + 1), in float64.
+    """Computes the overlap (intersection over union) of boxes, continuous (no + 1), in float64.
 
     Args:
-        first: (..., 4) xyxy pixels. With first[:, None] and second[None] all pairs, with equal shapes row by row.
+        first: (..., 4) xyxy pixels. With first[:, None] and second[None] all pairs are compared, with equal shapes row
+            by row.
         second: (..., 4) xyxy pixels.
 
     Returns:
         (...) in [0, 1]; 0 where both boxes are empty.
+
+    Example:
+        >>> box_overlap(np.array([0, 0, 2, 2]), np.array([[1, 0, 3, 2], [0, 0, 2, 2], [5, 5, 6, 6]])).round(4)
+        array([0.3333, 1.    , 0.    ])
     """
     first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     low = np.maximum(first[..., :2], second[..., :2])
@@ -36,14 +41,18 @@ def box_overlap(first: NDArray[np.floating], second: NDArray[np.floating]) -> ND
 
 
 def average_precision(hits: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
-    """Step-wise average precision of a ranking, without interpolation; equal scores share a threshold.
+    """Computes the step-wise average precision of a ranking, without interpolation; equal scores share a threshold.
 
     Args:
         hits: (N,) whether each entry is right.
-        scores: (N,) higher ranks first.
+        scores: (N,) what ranks the entries; the highest comes first.
 
     Returns:
-        In [0, 1]; 0 where nothing is right.
+        The average precision in [0, 1]; 0 where nothing is right.
+
+    Example:
+        >>> round(average_precision(np.array([True, False, True]), np.array([0.9, 0.8, 0.7])), 4)
+        0.8333
     """
     total = int(hits.sum())
     if not total:
@@ -64,25 +73,30 @@ def recall_and_ap(
     score_threshold: float = 0.5,
     skip_empty_frames: bool = False,
 ) -> tuple[float, float]:
-    """Detection recall and average precision as person search papers report them.
+    """Computes the detection recall and average precision as person search papers report them.
 
     A detection is right where it and a true box are each other's best overlap in the frame and the overlap reaches
     the threshold. This is neither COCO's nor Pascal's greedy assignment. The average precision is multiplied by
     the recall. Source: the evaluators of CUHK-SYSU and PRW (Xiao et al. 2017; the same in NAE, SeqNet, COAT).
 
     Args:
-        detections: per frame.
-        truths: per frame (N, 4) xyxy boxes, of unlabelled people too for the published figure.
-        iou_threshold: least overlap, in (0, 1].
-        score_threshold: detections with a lower score are dropped first; raising it lowers the recall.
-        skip_empty_frames: pass over frames without a true box, instead of counting their detections as wrong. The
-            published figure for labelled people alone does so; for all people it never meets such a frame.
+        detections: What was found, for each frame.
+        truths: The true boxes (N, 4) xyxy of each frame, with those of unlabelled people for the published figure.
+        iou_threshold: The least overlap, in (0, 1].
+        score_threshold: The least confidence; detections below it are dropped first. Raising it lowers the recall.
+        skip_empty_frames: Whether frames without a true box are passed over, instead of counting their detections as
+            wrong. The published figure for labelled people alone does so; for all people it never meets such a frame.
 
     Returns:
         Recall and average precision in [0, 1]; both 0 without detections, both NaN without true boxes.
 
     Raises:
-        ValueError: the lists differ in length, or a frame's truths are no boxes.
+        ValueError: The lists differ in length, or a frame's truths are no boxes.
+
+    Example:
+        >>> found = Detections(boxes=np.array([[0, 0, 10, 20], [50, 50, 60, 70]]), scores=np.array([0.8, 0.9]))
+        >>> recall_and_ap([found], [np.array([[0, 0, 10, 21], [20, 0, 30, 20]])])
+        (0.5, 0.25)
     """
     hits, scores, true_count = [np.zeros(0, dtype=bool)], [np.zeros(0, dtype=np.float32)], 0
     for found, true_boxes in _frames(detections, truths):
@@ -103,12 +117,12 @@ def recall_and_ap(
 def mutual_best(
     boxes: NDArray[np.floating], true_boxes: NDArray[np.floating], iou_threshold: float
 ) -> NDArray[np.bool_]:
-    """Which boxes are the best of their best true box, with enough overlap; of equals the first counts.
+    """Finds the boxes that are the best of their best true box, with enough overlap; of equals the first counts.
 
     Args:
         boxes: (N, 4) xyxy.
         true_boxes: (M, 4) xyxy.
-        iou_threshold: least overlap.
+        iou_threshold: The least overlap.
 
     Returns:
         (N,) booleans, at most min(N, M) of them true.
@@ -127,12 +141,12 @@ class CocoMetrics:
     """COCO's detection figures for the one category person; NaN where no true box falls into a figure's range.
 
     Attributes:
-        ap: average precision, mean over the overlap thresholds 0.50, 0.55, ... 0.95.
-        ap50, ap75: at one threshold.
-        ap_small, ap_medium, ap_large: `ap` of true boxes below 32 x 32, up to 96 x 96, and above, in pixels.
-        ar1, ar10, ar: recall with at most 1, at most 10 and at most `max_detections` detections a frame.
+        ap: The average precision, its mean over the overlap thresholds 0.50, 0.55, ... 0.95.
+        ap50, ap75: The average precision at the overlap threshold 0.50, and at 0.75.
+        ap_small, ap_medium, ap_large: `ap` for true boxes below 32 x 32 pixels, up to 96 x 96, and above.
+        ar1, ar10, ar: The recall with at most 1, at most 10 and at most `max_detections` detections a frame.
         ar_small, ar_medium, ar_large: `ar` by size.
-        recall50: recall at overlap 0.50 with at most `max_detections` detections a frame.
+        recall50: The recall at overlap 0.50 with at most `max_detections` detections a frame.
     """
 
     ap: float
@@ -157,20 +171,21 @@ def coco_average_precision(
     ignore: Sequence[AnyBoxes] | None = None,
     max_detections: int = 100,
 ) -> CocoMetrics:
-    """Average precision and recall as pycocotools computes them, without its printing.
+    """Computes average precision and recall as pycocotools does, without its printing.
 
     Args:
-        detections: per frame; all scores count, so give a detector's output before any score threshold.
-        truths: per frame (N, 4) xyxy boxes.
-        ignore: per frame (M, 4) xyxy regions, as COCO's crowds: detections that lie in them and match no true box
-            count neither way; None for no such region.
-        max_detections: the highest scores of a frame that count, above 10. COCO's own figures have 100.
+        detections: What was found, for each frame. All of it counts, so give a detector's output before any threshold.
+        truths: The true boxes (N, 4) xyxy of each frame.
+        ignore: Regions (M, 4) xyxy of each frame, as COCO's crowds: detections that lie in them and match no true box
+            count neither way. None for no such region.
+        max_detections: How many detections of a frame count, the most confident ones, above 10. COCO's own figures have
+            100.
 
     Returns:
-        The figures; see CocoMetrics.
+        The figures.
 
     Raises:
-        ValueError: the lists differ in length, a frame's boxes are no boxes, or max_detections is too small.
+        ValueError: The lists differ in length, a frame's boxes are no boxes, or max_detections is too small.
     """
     if max_detections <= 10:
         raise ValueError(f"max_detections is {max_detections}, expected more than 10 (COCO's own figures have 100)")

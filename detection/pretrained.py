@@ -38,10 +38,15 @@ COCO_PERSON = 1
 
 
 def pretrained_structure(config: DetectorConfig, weights: str) -> DetectorConfig:
-    """The structure that published weights need: BatchNorm frozen, none in the pyramid, as torchvision does.
+    """Changes a structure to the one that published weights need.
 
+    As torchvision does, BatchNorm is frozen, and the pyramid has none.
     From "none" the structure stays as it is, and its BatchNorm must train. With "imagenet" the pyramid keeps what it
     has; a file of a ConvNeXt or Swin counts as such, as torchvision has no detector of them.
+
+    Args:
+        config: The structure that was asked for.
+        weights: "none", "imagenet", "coco" or a file.
 
     Raises:
         ValueError: BatchNorm would be frozen at its random initial state.
@@ -57,19 +62,20 @@ def pretrained_structure(config: DetectorConfig, weights: str) -> DetectorConfig
 
 
 def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
-    """Fill a model, built with `pretrained_structure`, from published weights or from a file.
+    """Fills a model, built with `pretrained_structure`, from published weights or from a file.
 
     Args:
-        model: its early stages (stem and first stage) are frozen afterwards, as torchvision does.
-        weights: "none"; "imagenet": the backbone; "coco": the whole detector, of whose 91 classes the rows of
+        model: The model. Its early stages (stem and first stage) are frozen afterwards, as torchvision does.
+        weights: "none"; "imagenet", the backbone alone; "coco", the whole detector, of whose 91 classes the rows of
             background and person are kept; or a file, .pth or .safetensors, with either of both structures.
 
     Returns:
-        Names of the detector's parameters that were not in the weights and stay random.
+        The names of the detector's parameters that were not in the weights and stay random.
 
     Raises:
-        ConnectionError: the weights are not in torch's cache and cannot be downloaded.
-        FileNotFoundError, ValueError: no such file, or its names and shapes fit neither structure.
+        ConnectionError: The weights are not in torch's cache and cannot be downloaded.
+        FileNotFoundError: There is no such file.
+        ValueError: The names and shapes in the file fit neither structure.
     """
     if weights == "none":
         return []
@@ -96,7 +102,11 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
 
 
 def freeze_early_stages(model: PersonSearchRCNN) -> None:
-    """Stop training of the stem and the first stage, whose filters are general; torchvision's `trainable_layers=3`."""
+    """Stops training of the stem and the first stage, whose filters are general; torchvision's `trainable_layers=3`.
+
+    Args:
+        model: The model, which is changed.
+    """
     frozen = early_parameters(model.detector_config.backbone)
     for name, parameter in model.detector.backbone.body.named_parameters():
         if name.startswith(frozen):

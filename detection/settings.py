@@ -17,43 +17,55 @@ SMALLEST_INPUT = 32
 
 
 def stage_range(name: BackboneName) -> tuple[int, int]:
-    """The first and the last stage that may feed a pyramid.
+    """Says which stages of a backbone may feed a pyramid: the first and the last.
 
-    All but MobileNetV3 have stages 1 to 4 with strides 4, 8, 16, 32; MobileNetV3's are torchvision's 0 to 5 with
+    All but MobileNetV3 have stages 1 to 4 with strides 4, 8, 16, 32. MobileNetV3's are torchvision's 0 to 5 with
     strides 2, 4, 8, 16, 32, 32.
+
+    Args:
+        name: The backbone.
     """
     return (0, 5) if name.startswith("mobilenet") else (1, 4)
 
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """Everything that fixes the structure of the detector; a checkpoint carries it. Defaults: ResNet-50-FPN.
+    """Everything that fixes the structure of the detector; a checkpoint carries it. The defaults are ResNet-50-FPN.
 
     Args:
-        backbone: "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large" are for small machines;
-            "convnext_*" and "swin_*" (t, s, b; also "swin_v2_*") know more from ImageNet and cost more.
-        pyramid_levels: backbone stages that feed the pyramid; stages after the last one are dropped. 1..4 with strides
-            4, 8, 16, 32. MobileNetV3: torchvision's 0..5 with strides 2, 4, 8, 16, 32, 32.
-        pyramid_channels: width of the pyramid; cost grows with its square.
-        pyramid_norm: BatchNorm inside the pyramid; helps training from nothing, absent from torchvision's weights.
-        frozen_norm: the backbone began from published weights: its stem and first stage do not train, and its BatchNorm
-            is frozen at its pretrained statistics (ConvNeXt and Swin have LayerNorm, without statistics, which trains).
-            Must be False from nothing.
-        norm_epsilon: added to the variance in the backbone's BatchNorm; torchvision's COCO weights of ResNet-50 want 0.
-        anchor_sizes: per pyramid level (one more than `pyramid_levels`), the square roots of anchor areas in pixels.
-        anchor_ratios: heights over widths; people stand, so 2 to 3 is enough when weights are not torchvision's.
-        box_features: width of the box head.
-        min_size: length of the shorter side of the network's input in pixels; larger finds smaller people, slower.
-        max_size: upper bound of the longer side in pixels.
-        train_sizes: further lengths of the shorter side, one of them or min_size drawn for each training batch.
-        rpn_post_nms: proposals kept per image when detecting, out of twice as many per pyramid level; twice that in
-            training. Crowds need more; suppression of proposals takes a fifth of a training step at 1000.
-        box_batch: RoIs sampled per image in training, a quarter to a half of them people.
-        box_positive_fraction: share of people among the sampled RoIs at most; above 0, up to 1.
-        nms_threshold: overlap (IoU), 0..1, above which the weaker of two detections is dropped.
-        score_threshold: detections below this confidence, 0 or more and below 1, are not returned. Search protocols cut
-            at 0.5 themselves.
-        detections_per_frame: at most this many people per frame.
+        backbone: The network under the pyramid. "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large"
+            are for small machines; "convnext_*" and "swin_*" (t, s, b; also "swin_v2_*") know more from ImageNet and
+            cost more.
+        pyramid_levels: The backbone's stages that feed the pyramid; stages after the last one are dropped. They are
+            1..4 with strides 4, 8, 16, 32, for MobileNetV3 0..5 with strides 2, 4, 8, 16, 32, 32.
+        pyramid_channels: The width of the pyramid. The cost grows with its square.
+        pyramid_norm: Whether the pyramid has BatchNorm. It helps training from nothing; torchvision's weights have
+            none.
+        frozen_norm: Whether the backbone began from published weights. Its stem and first stage then do not train, and
+            its BatchNorm is frozen at its pretrained statistics (ConvNeXt and Swin have LayerNorm, without statistics,
+            which trains). From nothing it must be false.
+        norm_epsilon: What is added to the variance in the backbone's BatchNorm. torchvision's COCO weights of ResNet-50
+            want 0.
+        anchor_sizes: For each pyramid level (one more than `pyramid_levels`) the square roots of anchor areas in
+            pixels.
+        anchor_ratios: The heights of anchors divided by their widths. People stand, so 2 to 3 is enough when weights
+            are not torchvision's.
+        box_features: The width of the box head.
+        min_size: The shorter side of the network's input in pixels. A larger one finds smaller people, more slowly.
+        max_size: The largest longer side of the network's input in pixels.
+        train_sizes: Further lengths of the shorter side. For each training batch one of them or min_size is drawn.
+        rpn_post_nms: How many proposals are kept of an image when detecting, out of twice as many on each pyramid
+            level; twice that in training. Crowds need more. Suppression of proposals takes a fifth of a training step
+            at 1000.
+        box_batch: How many boxes of an image the box head trains on, a quarter to a half of them people.
+        box_positive_fraction: The largest share of people among them, above 0 and up to 1.
+        nms_threshold: The overlap (IoU), 0 to 1, above which the weaker of two detections is dropped.
+        score_threshold: The confidence, 0 or more and below 1, below which detections are not returned. Search
+            protocols cut at 0.5 themselves.
+        detections_per_frame: The largest number of people found in a frame.
+
+    Raises:
+        ValueError: A value is out of its range, or values do not fit each other.
     """
 
     backbone: BackboneName = "resnet50"
@@ -92,7 +104,7 @@ class DetectorConfig:
         if len(self.anchor_sizes) != len(levels) + 1:
             raise ValueError(
                 f"{len(self.anchor_sizes)} anchor_sizes, expected {len(levels) + 1}: one tuple for each of the "
-                f"{len(levels)} pyramid_levels and one for the pooled level above them"
+                f"{len(levels)} pyramid_levels and one for the coarsest level above them"
             )
         if len({len(sizes) for sizes in self.anchor_sizes}) != 1:
             raise ValueError(
@@ -108,7 +120,7 @@ class DetectorConfig:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        """Refuse values with which nothing could be built, found or trained."""
+        """Refuses values with which nothing could be built, found or trained."""
         for name in ("pyramid_channels", "box_features", "rpn_post_nms", "box_batch", "detections_per_frame"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
@@ -140,18 +152,22 @@ class EmbeddingConfig:
     """The structure of the embedding head, and which boxes it sees.
 
     Args:
-        dimension: length of an embedding; 256 is what person search uses.
-        pool_height: rows that RoIAlign samples of a person; twice the width, as people stand.
-        pool_width: columns that RoIAlign samples.
-        channels: width of the head's convolutions.
-        refined: a second box head looks at the boxes that the first one made, and people are embedded from those
-            instead of from proposals (sequential, as SeqNet does; Li and Miao, AAAI 2021). Here the second head has a
-            classifier of its own, which scores the detections.
-        norm_aware: the length of the raw embedding says how sure it is that there is a person (norm-aware embedding;
-            Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020). The box head's classifier,
-            which the paper does without, stays beside it.
-        score_by: what scores the detections: the last box head's classifier, or with norm_aware the norm, as in the
-            paper. Measured in docs/joint.md: the norm, which learns from fewer steps, costs 12 points of AP there.
+        dimension: The length of an embedding; 256 is what person search uses.
+        pool_height: The rows that RoIAlign samples of a person; twice the width, as people stand.
+        pool_width: The columns that RoIAlign samples of a person.
+        channels: The width of the head's convolutions.
+        refined: Whether a second box head looks at the boxes that the first one made, and people are embedded from
+            those instead of from proposals (sequential, as SeqNet does; Li and Miao, AAAI 2021). Here the second head
+            has a classifier of its own, which gives the confidence of a detection.
+        norm_aware: Whether the length of the raw embedding says how sure it is that there is a person (norm-aware
+            embedding; Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020). The box head's
+            classifier, which the paper does without, stays beside it.
+        score_by: What gives the confidence of a detection: the last box head's "classifier", or with norm_aware the
+            "norm", as in the paper. The norm learns from fewer steps; in this project's measurement it costs 12 points
+            of AP.
+
+    Raises:
+        ValueError: A size is below 1, or values do not fit each other.
     """
 
     dimension: int = 256
@@ -178,5 +194,5 @@ class EmbeddingConfig:
 
     @property
     def norm_groups(self) -> int:
-        """How many groups of channels are normalised by themselves."""
+        """How many groups of channels are normalized by themselves."""
         return math.gcd(32, self.channels)

@@ -22,7 +22,7 @@ class LabelledPeople:
     Args:
         embeddings: (N, D) float32 of unit length, on the processor.
         person_index: (N,) int64, below zero where the identity is not known.
-        cameras: N of them, None where a frame has none.
+        cameras: The camera of each of the N people, None where a frame has none.
     """
 
     embeddings: Tensor
@@ -32,14 +32,17 @@ class LabelledPeople:
 
 @torch.no_grad()
 def embed_people(model: PersonSearchRCNN, samples: Sequence[FrameSample], *, batch_size: int = 4) -> LabelledPeople:
-    """Embed everybody in frames by their true boxes, without augmentation.
+    """Embeds everybody in frames by their true boxes, without augmentation.
 
     Frames that cannot be read are passed over, and so are boxes beyond their picture.
 
     Args:
-        model: the joint model; it is left in the mode in which it was.
-        samples: the frames.
-        batch_size: frames a forward pass.
+        model: The joint model. It is left in the mode in which it was.
+        samples: The frames.
+        batch_size: How many frames go through the network together. More takes more memory.
+
+    Returns:
+        The embeddings of all boxes, in the order of the frames.
     """
     was_training = model.training
     model.eval()

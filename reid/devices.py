@@ -9,12 +9,12 @@ Precision = Literal["auto", "float32"]
 
 
 def default_device() -> torch.device:
-    """The first GPU, else the processor."""
+    """Gives the first GPU, else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes bf16 itself; emulation would be slower than float32."""
+    """Says whether the device computes bf16 itself; emulation would be slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # Older versions of torch do not tell; they compute in float32.
@@ -23,10 +23,15 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """bf16 autocast under "auto" where the device has it, and no change elsewhere."""
+    """Switches bf16 autocast on under "auto" where the device has it, and changes nothing elsewhere.
+
+    Args:
+        device: Where the network computes.
+        precision: "auto" or "float32".
+    """
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "auto" and has_bfloat16(device))
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Half precision as float32, anything else as it is."""
+    """Turns half precision into float32; anything else stays as it is."""
     return values.to(torch.promote_types(values.dtype, torch.float32))

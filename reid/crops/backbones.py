@@ -15,20 +15,20 @@ IMAGENET = {
 
 
 def build_backbone(name: Backbone, *, last_stride: int = 2, stride: int = 2) -> tuple[nn.Module, int]:
-    """A ResNet without its pooling and classifier, randomly initialized.
+    """Builds a ResNet without its pooling and classifier; weights are random.
 
     Args:
-        name: of torchvision.
-        last_stride: of the last stage. 1 keeps a map twice as fine, for four times the work of that stage; the bag of
-            tricks has 1, SphereReID 2.
-        stride: of the two stages before. TOIM's Table 1 prints hardly any striding; with 1 here and in `last_stride`
-            the map is 64 x 32 for an input of 256 x 128, at sixteen times the work.
+        name: Which ResNet of torchvision: "resnet18", "resnet34" or "resnet50".
+        last_stride: The stride of the last stage. 1 keeps a map twice as fine, for four times the work of that stage;
+            the bag of tricks has 1, SphereReID 2.
+        stride: The stride of the two stages before. TOIM's Table 1 prints hardly any striding; with 1 here and in
+            `last_stride` the map is 64 x 32 for an input of 256 x 128, at sixteen times the work.
 
     Returns:
         The trunk, [N, 3, H, W] -> [N, C, H', W'], and C.
 
     Raises:
-        ValueError: an unknown name or a stride that is not 1 or 2.
+        ValueError: The name is unknown, or a stride is not 1 or 2.
     """
     if name not in IMAGENET:
         raise ValueError(f"backbone {name!r} is not known, expected one of {', '.join(IMAGENET)}")

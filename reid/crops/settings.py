@@ -8,22 +8,26 @@ Backbone = Literal["resnet18", "resnet34", "resnet50"]
 
 @dataclass(frozen=True)
 class SphereReIDConfig:
-    """Structure of the crop network; the defaults are the paper's final ones.
+    """The structure of the crop network; the defaults are the paper's final ones.
 
     Args:
-        network: what follows the global average pooling. A: nothing; B: FC; C: FC, BN; D: BN, dropout, FC, BN
+        network: What follows the global average pooling. "A": nothing; "B": FC; "C": FC, BN; "D": BN, dropout, FC, BN
             (SphereReID); "bnneck": BN without a shift and no FC, as the bag of tricks has it.
-        backbone: resnet18, resnet34 or resnet50.
-        dimension: D of the embedding for B, C and D; A and bnneck keep the backbone's (2048 or 512).
-        dropout: share of pooled features that D drops in training.
-        bias: whether the FC has one.
-        last_stride: of the last stage; 1 doubles its map for four times its work. The paper has 2.
-        stride: of the two stages before; 1 for TOIM's Table 1.
-        height: rows of the network's input in training, pixels.
-        width: columns likewise.
-        resize_height: crops are resized to this before a window of height x width is taken.
-        resize_width: likewise.
-        test_view: "whole": the resized crop is embedded; "center": its middle of height x width (Table 5).
+        backbone: The ResNet that sees the crop: "resnet18", "resnet34" or "resnet50".
+        dimension: The width D of the embedding for B, C and D; A and bnneck keep the backbone's (2048 or 512).
+        dropout: The share of the features before the FC that D drops in training, 0 or more and less than 1.
+        bias: Whether the FC has one.
+        last_stride: The stride of the backbone's last stage. 1 doubles its map for four times its work; the paper has
+            2.
+        stride: The stride of the two stages before the last; 1 for TOIM's Table 1.
+        height: The rows of the network's input in training, in pixels.
+        width: The columns of the network's input in training, in pixels.
+        resize_height: The rows that crops are resized to, before a window of height x width is taken.
+        resize_width: The columns that crops are resized to, before a window of height x width is taken.
+        test_view: What is embedded: "whole", the resized crop, or "center", its middle of height x width (Table 5).
+
+    Raises:
+        ValueError: A value is unknown or out of its range.
     """
 
     network: Literal["A", "B", "C", "D", "bnneck"] = "D"

@@ -15,7 +15,7 @@ from reid.crops.sphere_reid import SphereReID
 def similarity_maps(
     model: SphereReID, crops: Sequence[NDArray[np.uint8]], targets: Tensor | None = None, *, batch_size: int = 64
 ) -> Tensor:
-    """What each place of a crop adds to its cosine similarity with a target; the mean over the places is the cosine.
+    """Computes what each place of a crop adds to its cosine similarity with a target; their mean is the similarity.
 
     The average pooling is linear and the head behind it, in evaluation mode, affine: the embedding is the mean of what
     the head makes of each place of the trunk's map, and so is its product with the target. Nothing is approximated,
@@ -25,17 +25,17 @@ def similarity_maps(
     with another crop's embedding in the place of a class weight.
 
     Args:
-        model: the crop model.
-        crops: (H, W, 3) uint8 RGB each, of any size; they are not mirrored.
-        targets: (N, D) unit embeddings, one for each crop: of the crop that it is compared with. None compares each
-            crop with itself, and shows what the embedding is made of.
-        batch_size: crops a forward pass.
+        model: The crop model.
+        crops: Each is (H, W, 3) uint8 RGB, of any size; they are not mirrored.
+        targets: (N, D), for each crop the unit embedding of the crop that it is compared with. None compares each crop
+            with itself, and shows what its embedding is made of.
+        batch_size: How many crops go through the network together. More takes more memory.
 
     Returns:
-        (N, h, w) float32 on the processor, over what `SphereReID.view` shows of each crop; may be negative.
+        (N, h, w) float32 on the processor, over what `SphereReID.view` shows of each crop. Values may be negative.
 
     Raises:
-        ValueError: targets are not one row of the embedding's width for each crop.
+        ValueError: The targets are not one row of the embedding's width for each crop.
     """
     expected = (len(crops), model.embedding_dim)
     if targets is not None and targets.shape != expected:

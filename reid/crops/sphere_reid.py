@@ -23,20 +23,24 @@ FORMAT = "personsearch-crop-1"
 
 
 class SphereReID(nn.Module):
-    """The crop embedder.
-
-    Crops in, a point of the sphere each out:
-
-        model = SphereReID.from_checkpoint("runs/market/model.safetensors")
-        embeddings = model.embed([crop])  # (1, D), unit length; cosine similarity compares them
+    """The crop embedder: crops in, a point of the sphere each out.
 
     Source: Fan, Jiang, Luo, Fei: SphereReID: Deep Hypersphere Manifold Embedding for Person Re-Identification,
     2018. The last convolution stride, random erasing and hard-example losses are options that the paper's recipe
     leaves off.
 
     Args:
-        config: the structure.
-        precision: "auto" computes the trunk in bf16 where the device does; the embedding is float32 in either case.
+        config: The structure; None for the paper's.
+        precision: "auto" computes the trunk in bf16 where the device has it; the embedding is float32 in either case.
+
+    Example:
+        >>> config = SphereReIDConfig(
+        ...     backbone="resnet18", dimension=8, height=64, width=32, resize_height=64, resize_width=32
+        ... )
+        >>> model = SphereReID(config)  # a trained one comes from SphereReID.from_checkpoint("runs/market")
+        >>> crop = np.zeros((128, 64, 3), dtype=np.uint8)
+        >>> model.embed([crop, crop]).shape  # unit length; cosine similarity compares them
+        torch.Size([2, 8])
     """
 
     mean: Tensor
@@ -60,14 +64,14 @@ class SphereReID(nn.Module):
         return next(self.parameters()).device
 
     def forward(self, crops: Tensor) -> PersonFeatures:
-        """Features of a batch.
+        """Computes the features of a batch.
 
         Args:
             crops: [N, 3, H, W] RGB, uint8 in 0..255 or floating point in [0, 1]; any H and W that leave the trunk a
                 map.
 
         Returns:
-            Features in float32.
+            The features, float32.
         """
         scaled = crops.float() / 255 if crops.dtype == torch.uint8 else crops
         normalized = ((scaled - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
@@ -79,18 +83,19 @@ class SphereReID(nn.Module):
 
     @torch.inference_mode()
     def embed(self, crops: Sequence[NDArray[np.uint8]], *, batch_size: int = 64, mirrored: bool = True) -> Tensor:
-        """Unit embeddings of crops, in evaluation mode.
+        """Computes unit embeddings of crops, in evaluation mode.
 
         Args:
-            crops: (H, W, 3) uint8 RGB each, of any size.
-            batch_size: crops a forward pass; more is faster up to a point and takes more memory.
-            mirrored: average with the embedding of the mirrored crop: more accurate, twice the work.
+            crops: Each is (H, W, 3) uint8 RGB, of any size.
+            batch_size: How many crops go through the network together. More is faster up to a point and takes more
+                memory.
+            mirrored: Whether to average with the embedding of the mirrored crop: more accurate, twice the work.
 
         Returns:
             (N, D) float32 on the processor, rows of unit length.
 
         Raises:
-            ValueError: a crop is no uint8 RGB picture with pixels, or the batch size is not positive.
+            ValueError: A crop is no uint8 RGB picture with pixels, or the batch size is below 1.
         """
         if batch_size < 1:
             raise ValueError(f"batch size {batch_size}, expected at least 1")
@@ -108,7 +113,17 @@ class SphereReID(nn.Module):
         return result
 
     def view(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The part of a crop (H, W, 3) that is embedded, in the size the network was trained for."""
+        """Chooses the part of a crop that is embedded, in the size that the network was trained for.
+
+        Args:
+            crop: (H, W, 3) uint8 RGB, of any size.
+
+        Returns:
+            (H', W', 3) uint8 RGB.
+
+        Raises:
+            ValueError: The crop is no uint8 RGB picture with pixels.
+        """
         if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8 or not crop.size:
             raise ValueError(f"crop is {crop.dtype} {crop.shape}, expected uint8 (H, W, 3) RGB with pixels")
         config = self.config
@@ -120,12 +135,12 @@ class SphereReID(nn.Module):
         return np.asarray(resized[top : top + config.height, left : left + config.width], dtype=np.uint8)
 
     def save(self, path: Path, *, notes: Mapping[str, object] | None = None, half: bool = False) -> None:
-        """Write the model, whole or not at all.
+        """Writes the model, whole or not at all.
 
         Args:
-            path: the file, usually *.safetensors.
-            notes: anything worth knowing later (data, seed, command), JSON-able.
-            half: store float16, half the size.
+            path: The file, usually *.safetensors.
+            notes: Anything worth knowing later (data, seed, command), JSON-able.
+            half: Whether to store float16, half the size, with a rounding of about 1e-3 in each weight.
         """
         header = {
             "format": FORMAT,
@@ -136,11 +151,15 @@ class SphereReID(nn.Module):
 
     @classmethod
     def from_checkpoint(cls, path: Path | str, *, device: torch.device | str | None = None) -> "SphereReID":
-        """The model of a file or of a run directory, in evaluation mode; on the GPU when there is one.
+        """Loads the model of a file or of a run directory, in evaluation mode.
+
+        Args:
+            path: The file, or the directory of a run.
+            device: Where the model goes; None takes the GPU when there is one.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: the file is not a crop model of this project, or is damaged.
+            FileNotFoundError: There is no such file.
+            ValueError: The file is not a crop model of this project, or is damaged.
         """
         header = read_weight_header(path, FORMAT, made_by="train crop")
         path = model_file(path)
@@ -156,7 +175,7 @@ class SphereReID(nn.Module):
         return model.eval()
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that two models share only if their weights and structure are equal."""
+        """Gives 16 hexadecimal digits that two models share only if their weights and structure are equal."""
         return state_fingerprint(repr(self.config), self)
 
 

@@ -25,9 +25,9 @@ class CropEmbeddings:
     """What a model makes of the crops of a split.
 
     Args:
-        samples: those that could be read, in the order given: N of them.
+        samples: The N crops that could be read, in the order given.
         embeddings: (N, D) float32 of unit length, on the processor; a row for each of `samples`.
-        failures: (crop name, reason) of those that could not.
+        failures: The name of each crop that could not be read, with the reason.
     """
 
     samples: list[CropSample]
@@ -43,14 +43,20 @@ def embed_crops(
     mirrored: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> CropEmbeddings:
-    """Unit embeddings of crops; a broken picture is named and passed over.
+    """Computes the unit embeddings of crops; a broken picture is named and passed over.
 
     Args:
-        model: the crop model.
-        samples: the crops; those cut from one frame should stand together, its picture is then decoded once.
-        batch_size: crops a forward pass.
-        mirrored: average with the embedding of the mirrored crop: more accurate, twice the work.
-        on_progress: called with (crops done, crops in all).
+        model: The crop model.
+        samples: The crops. Those cut from one frame should stand together, so that its picture is decoded once.
+        batch_size: How many crops go through the network together. More takes more memory.
+        mirrored: Whether to average with the embedding of the mirrored crop: more accurate, twice the work.
+        on_progress: Called with (crops done, crops in all) after each batch.
+
+    Returns:
+        The embeddings, and which crops they are of.
+
+    Raises:
+        ValueError: The batch size is below 1.
     """
     embeddings = torch.empty(len(samples), model.embedding_dim)
     kept: list[int] = []
@@ -71,8 +77,8 @@ class SplitFeatures:
     """What a model makes of the crops of a split, before anything is brought to unit length.
 
     Args:
-        rows: which of the crops could be read, N of them.
-        features: of those, on the processor.
+        rows: Which of the crops could be read, N of them.
+        features: The features and embeddings of these, on the processor.
     """
 
     rows: list[int]

@@ -23,22 +23,25 @@ def embed_stored_crops(
     mirrored: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> CropEmbeddings:
-    """As `embed_crops`, but only of what the file does not hold; it then holds that too.
+    """Computes the unit embeddings of those crops that a file does not hold; the file then holds them too.
 
     An embedding is taken from the file where it was made by the same weights, of a picture of the same path, size and
     time of change. A file of another model is written anew.
 
     Args:
-        model: the crop model.
-        samples: the crops.
-        file: NumPy's .npz; need not exist.
-        batch_size: see `embed_crops`.
-        mirrored: see `embed_crops`; embeddings with and without are not mixed.
-        on_progress: called with (crops done, crops in all) of the crops that are not stored.
+        model: The crop model.
+        samples: The crops.
+        file: NumPy's .npz; it need not exist.
+        batch_size: How many crops go through the network together. More takes more memory.
+        mirrored: Whether to average with the embedding of the mirrored crop. Embeddings with and without are not mixed.
+        on_progress: Called with (crops done, crops in all) of the crops that are not stored.
+
+    Returns:
+        The embeddings of all crops that could be read.
 
     Raises:
-        ValueError: the file exists and is something else.
-        OSError: it cannot be written.
+        ValueError: The file exists and is something else.
+        OSError: The file cannot be written.
     """
     key = f"{model.fingerprint()} mirrored={mirrored}"
     versions = [_version(sample) for sample in samples]

@@ -108,5 +108,5 @@ class LossConfig:
         return not any(self.weight(name) for name in LOSSES)
 
     def weight(self, name: LossName) -> float:
-        """The weight of a loss, 0 where it is left out."""
+        """Gives the weight of a loss, 0 where it is left out."""
         return float(getattr(self, name))

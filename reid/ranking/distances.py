@@ -72,8 +72,9 @@ def row_spans(costs: NDArray[np.integer]) -> list[tuple[int, int]]:
 class SquaredDistances:
     """Squared Euclidean distances to fixed rows.
 
-    For rows of unit length they are 2 - 2 cos, so their order is that of the cosine. They come from one matrix product, so a distance is exact to about 1e-7 of the squared lengths. The product is
-    NumPy's, whose OpenBLAS took 0.6 of the time of torch's MKL on the AMD machine it was measured on.
+    For rows of unit length they are 2 - 2 cos, so their order is that of the cosine. They come from one matrix product,
+    so a distance is exact to about 1e-7 of the squared lengths. The product is NumPy's, whose OpenBLAS took 0.6 of the
+    time of torch's MKL on the AMD machine it was measured on.
 
     Args:
         rows: (G, D) float32.
