@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.footage.sources import frames_from_source, prefetched
+from datasets.ahead import batches, prefetched
+from datasets.footage.sources import frames_from_source
 from datasets.samples import Camera
 from detection.detections import Detections
-from search.evaluation.splits import batches
 from search.gallery.gallery import Gallery
 from search.gallery.originals import source_place
 from search.tracks.averaging import TrackletAverager, TrackletAveraging

@@ -16,13 +16,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from datasets.ahead import batches
+from datasets.images import as_tensor
 from datasets.samples import Camera
 from detection.checkpoints import load_model
 from detection.detections import Detections
 from detection.model import PersonModel
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
-from search.evaluation.splits import batches
 from search.gallery.description import (
     MIRROR_MARK,
     SecondStage,
@@ -35,7 +36,7 @@ from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
 from search.indexing import IndexSummary, index_source
 from search.models.mirrored import MirroredModel
-from search.models.probes import as_tensor, box_probe
+from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
 from search.query.calibration_files import StoredCalibrations, stored_calibrations
 from search.query.context import ContextSize, company_of

@@ -1,13 +1,10 @@
 """Footage of any kind as frames: image files, folders, the custom layout, video files, streams."""
 
 import logging
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from datasets.footage.cameras import camera_of, folders_of_time
 from datasets.footage.folders import KINDS, PassedOver, SourceError, files_below
@@ -20,9 +17,8 @@ from datasets.layouts.custom_records import read_images
 from datasets.moments import seconds_of
 from datasets.samples import Camera, Frame
 
-__all__ = ["Reading", "SourceError", "count_frames", "frames_from_source", "prefetched"]
+__all__ = ["Reading", "SourceError", "count_frames", "frames_from_source"]
 
-_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -134,66 +130,6 @@ def count_frames(source: Path | str, *, every_seconds: float = 1.0) -> int | Non
         return len(read_images(path).samples)
     files = files_below(path, [], PassedOver()) if kind == "folder" else [path]
     return sum(count_video_frames(file, every_seconds) if _is_video(file) else 1 for file in files)
-
-
-def prefetched(iterator: Iterable[_T], depth: int = 8) -> Iterator[_T]:
-    """The same items, produced by a thread ahead of their use, so that decoding overlaps with the network's work.
-
-    An exception of the iterator is raised at the place where its item would have come. Closing the result stops the
-    thread and closes the iterator.
-
-    Args:
-        iterator: used by the thread alone from now on.
-        depth: how many items may wait, >= 1; each is a whole picture in memory.
-
-    Raises:
-        ValueError: depth < 1.
-    """
-    if depth < 1:
-        raise ValueError(f"depth is {depth}, expected 1 or more frames")
-    return _prefetch(iterator, depth)
-
-
-def _prefetch(iterator: Iterable[_T], depth: int) -> Iterator[_T]:
-    ready: queue.Queue[tuple[_T | None, BaseException | None, bool]] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(entry: tuple[_T | None, BaseException | None, bool]) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put(entry, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def produce() -> None:
-        try:
-            for item in iterator:
-                if not put((item, None, False)):
-                    break
-            put((None, None, True))
-        except BaseException as error:  # whatever it is, it belongs to the consumer
-            put((None, error, True))
-        finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
-
-    thread = threading.Thread(target=produce, name="frame-prefetch", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error, last = ready.get()
-            if error is not None:
-                raise error
-            if last:
-                return
-            yield item  # type: ignore[misc]
-    finally:
-        stopped.set()
-        # A read from a stream that hangs ends with its own time limit.
-        thread.join(timeout=15.0)
 
 
 def _decoded(

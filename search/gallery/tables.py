@@ -15,14 +15,15 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from datasets.boxes import cut
+from datasets.images import encode_jpeg
 from datasets.samples import Frame
 from detection.detections import Detections
-from search.gallery.cutouts import CUTOUT_SIDE, encode_jpeg
+from search.gallery.cutouts import CUTOUT_SIDE
 from search.gallery.description import DESCRIPTION_FILE
 from search.gallery.filters import frames_sql
 from search.gallery.lance import lancedb
 from search.gallery.sightings import Cutout, Sighting
-from search.models.probes import cut_out
 
 WRITE_ATTEMPTS = 5
 
@@ -156,7 +157,7 @@ def frame_rows(
         "location": location,
     }
     boxes = detections.boxes.detach().cpu().numpy()
-    pictures = (cut_out(frame.image, box) for box in boxes)
+    pictures = (cut(frame.image, box) for box in boxes)
     jpegs = [encode_jpeg(picture, longest_side=CUTOUT_SIDE) if picture.size else b"" for picture in pictures]
     return FrameRows(row, boxes, detections.scores.detach().cpu().numpy(), embeddings, jpegs, second_embeddings)
 

@@ -15,9 +15,9 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.boxes import FloatBoxes
 from datasets.files import write_whole
-from datasets.samples import FloatBoxes
-from search.gallery.cutouts import encode_jpeg
+from datasets.images import encode_jpeg
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
 from search.gallery.sightings import NO_CAMERA, Sighting, display_time

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torchvision.ops import box_iou
 
+from datasets.boxes import paired_overlap
 from datasets.samples import UNLABELLED, FrameSample
 from detection.checkpoints import load_model, save_model
 from detection.embedding_head import NormScore
 from detection.faster_rcnn import FrameSampler
-from detection.joint import JointLosses, PersonSearchRCNN, Target, paired_overlap
+from detection.joint import JointLosses, PersonSearchRCNN, Target
 from detection.settings import DetectorConfig, EmbeddingConfig
 from detection.training import JointTrainingConfig, JointTrainingTask, best_boxes
 from reid.losses.settings import LossConfig

@@ -11,13 +11,14 @@ from asking import ask, look_for
 from blob_scenes import HEIGHT, PEOPLE, WIDTH, BlobModel, scene, write
 from numpy.typing import NDArray
 
+from datasets.images import as_tensor
 from detection.checkpoints import save_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original, source_place
 from search.models.mirrored import mirrored_embeddings
-from search.models.probes import as_tensor, box_probe
+from search.models.probes import box_probe
 from search.pipeline import IndexSummary, PersonSearch
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.samples import as_boxes
+from datasets.boxes import as_boxes
 from tools.errors import one_line
 from tools.main import COMMANDS, Command, main
 from tools.outcome import Outcome, table, write_json
