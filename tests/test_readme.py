@@ -120,7 +120,7 @@ def test_every_command_has_a_page_that_shows_its_use() -> None:
     [
         ("    personsearch find people --crop a.jpg --camra 2", "camra"),
         ("    personsearch fnd people", "fnd"),
-        ("    personsearch index --gallery people", "source"),
+        ("    personsearch index --gallery people", "SOURCE"),
         ("Type `personsearch train joint my_data --output run --config smal`.", "smal"),
         ("Type `find people --limit many`.", "limit"),
         (

@@ -209,9 +209,9 @@ def _readable(message: str, hints: Mapping[str, Any], positional: Sequence[str],
         shown = typed.get(key[1], value[1] if value else "")
         return f"{typed_name(key[1])} is {shown}, expected {expectation(key[1], hints[key[1]])}"
     if missing := re.search(r"arguments are required: (.*)", text):
-        names = missing[1].split(", ")
-        shown = [name.upper() if name in positional else typed_name(name) for name in names]
-        return f"{' and '.join(shown)} {'is' if len(shown) == 1 else 'are'} missing"
+        names = str(missing[1]).split(", ")
+        typed_names = [name.upper() if name in positional else typed_name(name) for name in names]
+        return f"{' and '.join(typed_names)} {'is' if len(names) == 1 else 'are'} missing"
     if alone := re.search(r"argument --([\w.]+): expected one argument", text):
         expected = expectation(alone[1], hints[alone[1]])
         return f"{typed_name(alone[1])} stands without a value, expected {expected} behind it"
