@@ -22,8 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.boxes import FloatBoxes
-from datasets.samples import UNLABELLED, Camera, FrameSample, Query
+from datasets.samples import UNLABELLED, Camera, FloatBoxes, FrameSample, Query
 
 FrameSharing = Literal["disjoint", "shared"]
 _CANDIDATES = 64

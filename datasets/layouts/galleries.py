@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.boxes import FloatBoxes
-from datasets.samples import Camera, FrameSample, QueryGallery
+from datasets.samples import Camera, FloatBoxes, FrameSample, QueryGallery
 
 
 class GalleryBuilder:

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datasets.boxes import FloatBoxes
 from datasets.files import write_whole
-from datasets.samples import FrameSample
+from datasets.samples import FloatBoxes, FrameSample
 from detection.detections import Detections
 from search.tracks.tracker import UNTRACKED, TrackIds
 from search.tracks.tracklets import by_camera

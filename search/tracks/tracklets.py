@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from datasets.boxes import FloatBoxes
-from datasets.samples import Camera
+from datasets.samples import Camera, FloatBoxes
 from detection.detections import Detections
 from search.tracks.settings import TrackerSettings
 from search.tracks.tracker import UNTRACKED, Tracker, TrackIds

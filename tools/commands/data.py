@@ -9,8 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 import datasets
-from datasets.catalog.check import check_dataset
-from datasets.catalog.table import CheckFormat, FrameFormat
+from datasets.check import check_dataset
 from datasets.images import read_image
 from datasets.layouts import custom
 from datasets.plaza import write_plaza, write_recordings
@@ -19,6 +18,8 @@ from tools.errors import UsageError
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
+FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
+CheckFormat = Literal[FrameFormat, "market1501", "dukemtmc", "cuhk03", "msmt17", "csv"]
 SPLITS = {"train": "train.json", "gallery": "test.json"}
 
 
