@@ -1,19 +1,15 @@
 """Crops: the picture of any `CropSample`, and the crops of a full-frame split, cut from its boxes."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.boxes import FloatBoxes, cut
 from datasets.images import ImageError, read_image
-from datasets.layouts.crop_folders import CropScan
-from datasets.layouts.scan import Problem, Scan
-from datasets.samples import CropSample, FloatBoxes, FrameSample, Query, crop_name
+from datasets.samples import CropSample, FrameSample
 
 _SAME_BOX = 0.5
 _FRAMES_KEPT = 4
@@ -37,114 +33,57 @@ def read_crop(sample: CropSample) -> NDArray[np.uint8]:
         return _archived_picture(sample.path, sample.entry)
     if sample.box is None:
         return read_image(sample.path)
-    return cut(_frame(sample.path), sample.box, sample.path)
+    frame = _frame(sample.path)
+    _require_size(sample.path, frame, sample.frame_size)
+    return _cut(frame, sample.box, sample.path)
 
 
-def cut(image: NDArray[np.uint8], box: FloatBoxes, path: Path) -> NDArray[np.uint8]:
-    """The pixels of a frame that a box touches, clipped to the frame.
+def read_frame(sample: FrameSample) -> NDArray[np.uint8]:
+    """The picture of one frame of a data set.
 
     Args:
-        image: (H, W, 3).
-        box: (4,) xyxy pixels.
-        path: the frame's file, for the error.
+        sample: The frame. Where its data set states the picture's size, the picture must have that size: otherwise its
+            boxes would lie on other pixels than those that somebody drew them on.
 
     Returns:
-        (h, w, 3), h and w >= 1, a copy.
+        A picture (H, W, 3) of uint8 RGB.
 
     Raises:
-        ImageError: the box has no area inside the frame.
+        ImageError: The file is missing or no image, or has another size than the data set says.
     """
+    image = read_image(sample.path)
+    _require_size(sample.path, image, sample.size)
+    return image
+
+
+def size_difference(picture: tuple[int, int], stated: tuple[int, int]) -> tuple[str, str]:
+    """What is wrong with a picture whose size is not the one that a data set states, and the remedy.
+
+    Args:
+        picture: The width and the height of the picture.
+        stated: The width and the height that the data set states.
+    """
+    what = f"the image is {picture[0]} x {picture[1]}, the annotation says {stated[0]} x {stated[1]}"
+    turned = picture == (stated[1], stated[0])
+    remedy = "apply its EXIF orientation to size and boxes" if turned else "correct width, height and boxes"
+    return what, remedy
+
+
+def _require_size(path: Path, image: NDArray[np.uint8], stated: tuple[int, int] | None) -> None:
     height, width = image.shape[:2]
-    if np.isfinite(box).all():
-        x1, y1 = np.floor(np.maximum(box[:2], 0)).astype(int)
-        x2, y2 = np.ceil(np.minimum(box[2:], (width, height))).astype(int)
-        if x2 > x1 and y2 > y1:
-            return image[y1:y2, x1:x2].copy()
+    if stated is not None and stated != (width, height):
+        raise ImageError(path, *size_difference((width, height), stated))
+
+
+def _cut(image: NDArray[np.uint8], box: FloatBoxes, path: Path) -> NDArray[np.uint8]:
+    """A copy (h, w, 3) of the pixels of a frame that a box touches; raises ImageError where there are none."""
+    crop = cut(image, box)
+    if crop.size:
+        return crop.copy()
+    height, width = image.shape[:2]
     corners = ", ".join(f"{corner:g}" for corner in box.tolist())
     reason = f"the box ({corners}) has no area inside the frame of {width}x{height} pixels"
     raise ImageError(path, reason, "correct the box or remove it")
-
-
-def scan_crops(
-    read_frames: Callable[[Path, str], Scan],
-    read_queries: Callable[[Path, bool], tuple[list[Query], list[Problem]]],
-    root: Path,
-    split: str,
-    *,
-    unlabelled: bool = False,
-    same_camera: bool = False,
-) -> CropScan:
-    """The crops of one split of a data set of full frames.
-
-    "train" and "gallery" are all labelled boxes of the split's frames, "query" the boxes or crops of the protocol's
-    queries. A query that is a box of the gallery has that box's name, so the identical crop can be told.
-
-    Args:
-        read_frames: called with root and split.
-        read_queries: called with root and `same_camera`.
-        root: the data set's folder.
-        split: "train", "gallery" or "query".
-        unlabelled: True also cuts the boxes of people without identity, with the identity UNLABELLED: distractors in
-            the gallery.
-        same_camera: True forgets the cameras of gallery and queries, so that views of the query's own camera count as
-            answers too, all but the identical crop.
-    """
-    frames = read_frames(root, "train" if split == "train" else "gallery")
-    if split == "query":
-        queries, problems = read_queries(root, same_camera)
-        scan = CropScan(query_crops(queries, frames.samples), problems)
-    else:
-        scan = CropScan(frame_crops(frames.samples, unlabelled), frames.problems)
-    if split == "train" or not same_camera:
-        return scan
-    return CropScan([replace(sample, camera=None) for sample in scan.samples], scan.problems)
-
-
-def frame_crops(samples: list[FrameSample], unlabelled: bool = False) -> list[CropSample]:
-    """A crop for each box with an identity, frame by frame; see `scan_crops`."""
-    crops: list[CropSample] = []
-    for frame in samples:
-        original_ids = frame.person_ids if frame.original_ids is None else frame.original_ids
-        for box, person_id, original_id in zip(frame.boxes, frame.person_ids.tolist(), original_ids.tolist()):
-            if person_id >= 0 or unlabelled:
-                name = crop_name(frame.name, box)
-                crop = CropSample(frame.path, person_id, frame.camera, box, original_id=original_id, name=name)
-                crops.append(crop)
-    return crops
-
-
-def query_crops(queries: list[Query], frames: list[FrameSample]) -> list[CropSample]:
-    """A crop for each query; one that is a box of its frame takes that box's name, although protocols round twice."""
-    frame_of = {frame.name: frame for frame in frames}
-    crops: list[CropSample] = []
-    for query in queries:
-        if query.crop is not None:
-            crops.append(CropSample(query.crop, query.person_id, query.camera))
-        elif query.frame is not None and query.box is not None:
-            frame = frame_of[query.frame]
-            name = crop_name(frame.name, _own_box(frame, query.person_id, query.box))
-            crops.append(CropSample(frame.path, query.person_id, query.camera, query.box, name=name))
-    return crops
-
-
-def _own_box(frame: FrameSample, person_id: int, box: FloatBoxes) -> FloatBoxes:
-    """The person's box in the frame that is the same as `box`, which itself is the answer where there is none."""
-    boxes = frame.boxes[frame.person_ids == person_id]
-    if not len(boxes):
-        return box
-    sides = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
-    shared = np.prod(np.maximum(sides, 0), axis=1)
-    union = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2]) - shared
-    best = int(np.argmax(shared / union))
-    return boxes[best] if shared[best] > _SAME_BOX * union[best] else box
-
-
-def query_groups(queries: list[CropSample], pool: list[CropSample]) -> list[list[CropSample]]:
-    """For each query the crops of its person and camera in `pool`, for multi-query search; itself where none is."""
-    groups: dict[tuple[int, object], list[CropSample]] = defaultdict(list)
-    for crop in pool:
-        groups[crop.person_id, crop.camera].append(crop)
-    return [groups.get((query.person_id, query.camera), [query]) for query in queries]
 
 
 def _frame(path: Path) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import os
 import struct
 import warnings
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,6 +15,9 @@ from PIL import Image, ImageOps
 
 from datasets.pixels import as_eight_bits, filled, white_of_portable_map
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".apng", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif"}
     | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif"}
@@ -22,6 +25,9 @@ IMAGE_SUFFIXES = frozenset(
 
 MOST_PIXELS = 100_000_000
 """A picture of more pixels is refused before it is decoded, so that a small file cannot fill the memory."""
+
+JPEG_QUALITY = 82
+"""The quality of JPEG pictures where nothing else is asked for: a small file, without traces that a person sees."""
 
 _MOST_BYTES_PER_PIXEL = 16
 """Four channels of 32 bits: a file with more bytes than that for each allowed pixel holds something else."""
@@ -190,6 +196,60 @@ def decode_image(content: bytes, path: Path, *, max_pixels: int = MOST_PIXELS) -
     """Decode the bytes of an image file, as `read_image` does; `path` is for the error."""
     _require_size(path, header_size(io.BytesIO(content)), max_pixels)
     return _decoded(content, path)
+
+
+def encode_jpeg(image: NDArray[np.uint8], *, longest_side: int | None = None, quality: int = JPEG_QUALITY) -> bytes:
+    """A picture as the bytes of a JPEG file, made smaller where a side is longer than asked for, never larger.
+
+    Args:
+        image: A picture (H, W, 3) of uint8 RGB with at least one pixel.
+        longest_side: The longest side in pixels that the result may have; None keeps the size.
+        quality: The quality of the file, 1 to 100; a higher one makes a larger file with fewer traces of compression.
+
+    Raises:
+        ValueError: The picture has no pixel, or OpenCV cannot encode it.
+
+    >>> content = encode_jpeg(np.zeros((40, 80, 3), dtype=np.uint8), longest_side=20)
+    >>> decode_image(content, Path("small.jpg")).shape
+    (10, 20, 3)
+    """
+    height, width = image.shape[:2]
+    if not height or not width:
+        raise ValueError(f"picture of {width} x {height} pixels, expected at least one pixel")
+    if longest_side is not None and max(height, width) > longest_side:
+        scale = longest_side / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    done, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"picture of {width} x {height} pixels could not be written as JPEG")
+    return encoded.tobytes()
+
+
+def as_tensor(image: NDArray[np.uint8]) -> "Tensor":
+    """A picture as networks take it.
+
+    Args:
+        image: A picture (H, W, 3) of uint8 RGB.
+
+    Returns:
+        A float32 tensor (3, H, W) with values from 0 to 1.
+
+    >>> as_tensor(np.full((2, 4, 3), 255, dtype=np.uint8)).shape
+    torch.Size([3, 2, 4])
+    """
+    import torch  # a second that only those who run a network should pay
+
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255  # [3, H, W]
+
+
+def as_pixels(image: "Tensor") -> NDArray[np.uint8]:
+    """A tensor (3, H, W) with values from 0 to 1 as a picture (H, W, 3) of uint8 RGB.
+
+    It is exactly the picture that `as_tensor` was given.
+    """
+    return np.asarray((image.detach().cpu() * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy())
 
 
 def _decoded(content: bytes, path: Path) -> NDArray[np.uint8]:

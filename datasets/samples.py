@@ -4,6 +4,7 @@ Everywhere inside the project boxes are (x1, y1, x2, y2) float32 pixels of the o
 RGB, and a person whose identity is unknown has the identity UNLABELLED.
 """
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.boxes import FloatBoxes, as_boxes
+
 UNLABELLED = -1
 """A person of unknown identity: a positive for detection, never an anchor of an identity loss."""
 
@@ -19,22 +22,37 @@ BACKGROUND = -2
 """A proposal that is no person."""
 
 Camera = int | str
-FloatBoxes = NDArray[np.float32]
 GalleryEntry = tuple[str, FloatBoxes | None]
 
 
-def as_boxes(boxes: object) -> FloatBoxes:
-    """Boxes as a float32 array of shape (N, 4), also for N = 0.
+def canonical_camera(camera: Camera | None) -> Camera | None:
+    """One way to write a camera down, so that one camera is not taken for two.
 
-    Raises:
-        ValueError: the values cannot be read as rows of four numbers.
+    Files write the same camera as 6 and as "6", with blanks around it, or with letters composed in another way. A text
+    that is a number as this project prints it becomes that number; "06" stays a text, for it may name another folder.
+
+    Args:
+        camera: A number or a text; None or a blank text where the camera is not known.
+
+    >>> canonical_camera("6"), canonical_camera("06"), canonical_camera(" Hall "), canonical_camera("")
+    (6, '06', 'Hall', None)
     """
-    array = np.asarray(boxes, dtype=np.float32)
-    if array.size == 0:
-        return np.zeros((0, 4), dtype=np.float32)
-    if array.ndim != 2 or array.shape[1] != 4:
-        raise ValueError(f"boxes have shape {array.shape}, expected (N, 4) rows of x1, y1, x2, y2")
-    return array
+    if camera is None:
+        return None
+    text = unicodedata.normalize("NFC", str(camera)).strip()
+    if text.isascii() and text.removeprefix("-").isdecimal() and str(int(text)) == text:
+        return int(text)
+    return text or None
+
+
+def camera_name(camera: Camera | None) -> str | None:
+    """The text by which cameras are compared; None for an unknown camera.
+
+    >>> camera_name(6) == camera_name("6")
+    True
+    """
+    known = canonical_camera(camera)
+    return None if known is None else str(known)
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,7 @@ class Frame:
     timestamp: float | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "camera", canonical_camera(self.camera))
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
             raise ValueError(
                 f"frame {self.name}: image is {self.image.dtype} {self.image.shape}, expected uint8 (H, W, 3) RGB"
@@ -75,6 +94,7 @@ class FrameSample:
         original_ids: (N,) int64, the identities as the data set's files write them.
         timestamp: as in Frame.
         ignore: (M, 4) float32 boxes of regions that are neither person nor background (MOTChallenge).
+        size: The (width, height) in pixels that the data set states for the picture; None where it states none.
     """
 
     name: str
@@ -85,8 +105,10 @@ class FrameSample:
     original_ids: NDArray[np.int64] | None = None
     timestamp: float | None = None
     ignore: FloatBoxes = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "camera", canonical_camera(self.camera))
         object.__setattr__(self, "boxes", as_boxes(self.boxes))
         object.__setattr__(self, "ignore", as_boxes(self.ignore))
         object.__setattr__(self, "person_ids", np.asarray(self.person_ids, dtype=np.int64).reshape(-1))
@@ -111,6 +133,8 @@ class CropSample:
         original_id: the identity as the data set's files write it; by default `person_id`.
         name: the same for the same crop whichever split it is read in, and for no other crop of the data set; by
             default made of path, entry and box.
+        frame_size: The (width, height) in pixels that the data set states for the frame's picture; None where it
+            states none.
     """
 
     path: Path
@@ -120,8 +144,10 @@ class CropSample:
     entry: str | None = None
     original_id: int | None = None
     name: str = ""
+    frame_size: tuple[int, int] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "camera", canonical_camera(self.camera))
         if self.box is not None and self.entry is not None:
             raise ValueError(f"crop {self.path}: has both a box and an entry, expected one of them or neither")
         if self.box is not None:
@@ -195,6 +221,7 @@ class Query:
     camera: Camera | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "camera", canonical_camera(self.camera))
         if self.box is not None:
             object.__setattr__(self, "box", np.asarray(self.box, dtype=np.float32).reshape(4))
         if (self.crop is None) == (self.frame is None) or (self.frame is None) != (self.box is None):

@@ -12,7 +12,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations
 
 from datasets.augmentation import CropAugmentation, FrameAugmentation
-from datasets.samples import FloatBoxes
+from datasets.boxes import FloatBoxes
 
 IMAGENET_MEAN = (124, 116, 104)
 """The mean color of ImageNet, RGB, which is zero after a network's normalization."""

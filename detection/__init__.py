@@ -4,10 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datasets.boxes import box_overlap
     from detection.checkpoints import load_model, save_model
     from detection.detections import Detections
     from detection.joint import JointLosses, PersonSearchRCNN
-    from detection.metrics import box_overlap, coco_average_precision, recall_and_ap
+    from detection.metrics import coco_average_precision, recall_and_ap
     from detection.model import PersonModel
     from detection.settings import DetectorConfig, EmbeddingConfig
 else:

@@ -18,6 +18,7 @@ from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import clip_boxes_to_image
 
+from datasets.boxes import paired_overlap
 from datasets.samples import BACKGROUND
 from detection.canvas import on_canvas
 from detection.detections import Detections
@@ -301,14 +302,6 @@ class PersonSearchRCNN(nn.Module):
     def _require_evaluation(self, method: str) -> None:
         if self.training:
             raise RuntimeError(f"{method}() needs evaluation mode, call model.eval() first")
-
-
-def paired_overlap(boxes: Tensor, others: Tensor) -> Tensor:
-    """Computes the overlap (IoU) of each box (N, 4) xyxy with the box of the same row; 0 where both have no area."""
-    size = (torch.minimum(boxes[:, 2:], others[:, 2:]) - torch.maximum(boxes[:, :2], others[:, :2])).clamp(min=0)
-    shared = size.prod(dim=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) + (others[:, 2:] - others[:, :2]).prod(dim=1)
-    return shared / (areas - shared).clamp(min=1e-9)
 
 
 def _moved(heads: RoIHeads, boxes: list[Tensor], regression: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:

@@ -10,8 +10,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets.ahead import mapped_ahead
-from datasets.images import ImageError, read_image
-from datasets.samples import Camera, FloatBoxes, FrameSample
+from datasets.boxes import FloatBoxes
+from datasets.crops import read_frame
+from datasets.images import ImageError
+from datasets.samples import Camera, FrameSample
 from datasets.transforms import FrameTransform
 from detection.joint import Target
 
@@ -69,7 +71,7 @@ class TrainingFrames(Dataset[Item]):
         epoch, row = index
         sample = self.samples[row]
         try:
-            picture = read_image(sample.path)
+            picture = read_frame(sample)
         except ImageError as error:
             return sample.name, error.reason
         picture = without_regions(picture, sample.ignore, sample.boxes)

@@ -10,34 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.samples import as_boxes
+from datasets.boxes import as_boxes, box_overlap
 from detection.detections import Detections
 
 AnyBoxes = NDArray[np.float32] | Tensor
-
-
-def box_overlap(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Computes the overlap (intersection over union) of boxes, continuous (no + 1), in float64.
-
-    Args:
-        first: (..., 4) xyxy pixels. With first[:, None] and second[None] all pairs are compared, with equal shapes row
-            by row.
-        second: (..., 4) xyxy pixels.
-
-    Returns:
-        (...) in [0, 1]; 0 where both boxes are empty.
-
-    Example:
-        >>> box_overlap(np.array([0, 0, 2, 2]), np.array([[1, 0, 3, 2], [0, 0, 2, 2], [5, 5, 6, 6]])).round(4)
-        array([0.3333, 1.    , 0.    ])
-    """
-    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    low = np.maximum(first[..., :2], second[..., :2])
-    high = np.minimum(first[..., 2:], second[..., 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=-1)
-    areas = (first[..., 2:] - first[..., :2]).prod(axis=-1) + (second[..., 2:] - second[..., :2]).prod(axis=-1)
-    union = areas - shared
-    return np.divide(shared, union, out=np.zeros_like(union), where=union > 0)
 
 
 def average_precision(hits: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
@@ -129,7 +105,7 @@ def mutual_best(
     """
     if not len(boxes) or not len(true_boxes):
         return np.zeros(len(boxes), dtype=bool)
-    overlap = box_overlap(boxes[:, None], true_boxes[None])  # (N, M)
+    overlap = box_overlap(boxes[:, None], true_boxes[None])  # [N, M]
     rows = np.arange(len(boxes))
     best_truth = overlap.argmax(axis=1)
     best_box = overlap.argmax(axis=0)

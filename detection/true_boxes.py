@@ -1,6 +1,5 @@
 """What a joint model makes of the people whose boxes a data set tells."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +8,9 @@ import torch
 from torch import Tensor
 from torchvision.ops import clip_boxes_to_image
 
-from datasets.ahead import mapped_ahead
-from datasets.images import ImageError, read_image
+from datasets.ahead import batches, pictures_ahead
+from datasets.crops import read_frame
+from datasets.images import ImageError, as_tensor
 from datasets.samples import Camera, FrameSample
 from detection.joint import PersonSearchRCNN
 
@@ -46,19 +46,16 @@ def embed_people(model: PersonSearchRCNN, samples: Sequence[FrameSample], *, bat
     """
     was_training = model.training
     model.eval()
-
-    def picture(sample: FrameSample) -> Tensor | None:
-        try:
-            return torch.from_numpy(read_image(sample.path)).permute(2, 0, 1).float() / 255
-        except ImageError:
-            return None
-
-    pictures = zip(samples, mapped_ahead(picture, samples, workers=2, ahead=2 * batch_size), strict=True)
-    readable = ((sample, image) for sample, image in pictures if image is not None and len(sample.boxes))
+    pictures = pictures_ahead(read_frame, samples, ahead=2 * batch_size)
+    readable = (
+        (sample, as_tensor(image))
+        for sample, image in pictures
+        if not isinstance(image, ImageError) and len(sample.boxes)
+    )
     embeddings: list[Tensor] = []
     ids: list[Tensor] = []
     cameras: list[Camera | None] = []
-    while batch := list(itertools.islice(readable, batch_size)):
+    for batch in batches(readable, batch_size):
         boxes = [
             clip_boxes_to_image(torch.from_numpy(sample.boxes), (image.shape[1], image.shape[2]))
             for sample, image in batch

@@ -16,14 +16,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from datasets.footage.reading import Reading
+from datasets.ahead import batches
+from datasets.images import as_tensor
 from datasets.samples import Camera
 from detection.checkpoints import load_model
 from detection.detections import Detections
 from detection.model import PersonModel
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
-from search.evaluation.splits import batches
 from search.gallery.description import (
     MIRROR_MARK,
     SecondStage,
@@ -36,7 +36,7 @@ from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
 from search.indexing import IndexSummary, index_source
 from search.models.mirrored import MirroredModel
-from search.models.probes import as_tensor, box_probe
+from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
 from search.query.calibration_files import StoredCalibrations, stored_calibrations
 from search.query.context import ContextSize, company_of
@@ -164,7 +164,6 @@ class PersonSearch:
         every_seconds: float = 1.0,
         camera: Camera | None = None,
         start_time: float | None = None,
-        reading: Reading | None = None,
         detection_threshold: float = 0.5,
         on_progress: Callable[[IndexSummary], None] | None = None,
     ) -> IndexSummary:
@@ -181,8 +180,6 @@ class PersonSearch:
             every_seconds: the distance of two frames of a video; smaller sees more and takes longer.
             camera: of all frames, instead of what the source tells.
             start_time: seconds since the epoch of the first frame, where the source does not tell.
-            reading: All settings of reading at once, in place of the three before: also the largest picture, and for
-                how long a broken stream is tried again.
             detection_threshold: people found with less confidence are not kept; lowering it finds more of them, and
                 more that are none.
             on_progress: called after each batch with the figures so far.
@@ -210,7 +207,9 @@ class PersonSearch:
             look,
             batch_size=self.batch_size,
             averaging=self.tracklets,
-            reading=reading or Reading(every_seconds, camera, start_time),
+            every_seconds=every_seconds,
+            camera=camera,
+            start_time=start_time,
             on_progress=on_progress,
         )
 

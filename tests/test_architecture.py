@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,8 +103,9 @@ def test_albumentations_is_told_not_to_look_for_updates() -> None:
 def test_every_command_is_a_documented_function(command: str) -> None:
     function = getattr(importlib.import_module(COMMANDS[command].module), COMMANDS[command].function)
     assert function.__doc__
-    from tools.parsing import build_parser
+    from tools.signature import argument_texts, options_of
 
     assert COMMANDS[command].summary
-    help_text = build_parser(command, function, COMMANDS[command].flat).format_help()
-    assert f"personsearch {command}" in help_text
+    options = options_of(function, COMMANDS[command].flat)
+    assert not [option.name for option in options if not option.text], "options without a text in the Args section"
+    assert set(argument_texts(function)) <= set(inspect.signature(function).parameters), "Args of no parameter"

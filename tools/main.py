@@ -43,12 +43,14 @@ class Command(NamedTuple):
         function: The function's name.
         summary: What the command is for, in one line.
         flat: The parameters of the function whose dataclass gives its fields as options without a dot.
+        shown: The options of the short help, by their names in the function; its own parameters where this is empty.
     """
 
     module: str
     function: str
     summary: str
     flat: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
 
 COMMANDS = {
@@ -146,12 +148,13 @@ def _run(words: Sequence[str]) -> int:
         raise UsageError(_unknown(words, group))
 
     from tools.installation import check_package_names
+
+    check_package_names()  # before anything else of ours is imported
     from tools.parsing import parse
 
-    check_package_names()
     command = COMMANDS[name]
     function: Callable[..., object] = getattr(importlib.import_module(command.module), command.function)
-    call = parse(name, function, words[len(name.split()) :], command.flat)
+    call = parse(name, function, words[len(name.split()) :], command.flat, command.shown)
     return call.run()
 
 

@@ -6,27 +6,24 @@ import inspect
 import itertools
 import json
 import re
-from argparse import HelpFormatter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args
 
-import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser
 
+from tools.configurations import list_presets, read_configuration
 from tools.errors import UsageError
+from tools.help_page import help_page
 from tools.outcome import Outcome
 from tools.progress import Progress, When
-from tools.renamed import refuse_renamed, with_new_names
+from tools.renamed import refuse_renamed
+from tools.signature import GIVEN, REQUIRED, dataclass_of, options_of, typed_name
+from tools.wording import expectation, is_flag, is_list, members
 
-PRESETS = Path(__file__).resolve().parent / "presets"
-COMMON = ("config", "json", "progress", "debug")
-"""Options of every command; no function may have a parameter of these names."""
-GIVEN = "given"
-"""A parameter of this name is no option: it receives the names of the options that were given, as `detector.min_size`,
-on the command line or by `--config`."""
+COMMON: dict[str, Any] = {"config": Path, "json": Path, "progress": When, "debug": bool, "print_config": bool}
+"""Options of every command, and their types; no function may have a parameter of these names."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +51,10 @@ class Call:
 
 
 class Parser(ArgumentParser):
-    """jsonargparse's parser, whose help writes option names with dashes and types as plain words."""
+    """jsonargparse's parser, which knows the command it is for and the names of that command's options."""
 
-    command = ""
-    """The command's name, as "train joint"."""
-
-    def format_help(self, formatter: HelpFormatter | None = None) -> str:
-        """The help text of the command."""
-        text = re.sub(r"--[a-z][\w.]*", lambda match: match[0].replace("_", "-"), super().format_help(formatter))
-        text = re.sub(r"type:\s+<class\s+'([\w.]+)'>", r"type: \1", text)
-        return re.sub(r"default:(\s+)null", r"default:\1none", text)
+    command: str
+    known: Sequence[str]
 
 
 class PresetOrFile(ActionConfigFile):
@@ -71,28 +62,17 @@ class PresetOrFile(ActionConfigFile):
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         """Read the preset or the file into the configuration."""
-        file = Path(values)
-        if not file.is_file():
-            file = PRESETS / f"{values}.yaml"
-            if not file.is_file():
-                names = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml"))) or "none is shipped"
-                raise UsageError(f"--config {values} is no file, expected a YAML file or a preset's name ({names})")
-        super().__call__(parser, cfg, _with_new_names(parser.command, file), option_string)
+        text = read_configuration(parser.command, str(values), parser.known)
+        super().__call__(parser, cfg, text, option_string)
 
 
-def _with_new_names(command: str, file: Path) -> str:
-    """What jsonargparse reads: the file's name, or its text where a name in it has another spelling today."""
-    try:
-        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError:
-        return str(file)  # jsonargparse says what is wrong with it
-    if not isinstance(settings, dict):
-        return str(file)
-    renamed = with_new_names(command, settings)
-    return str(file) if renamed == settings else yaml.safe_dump(renamed)
-
-
-def parse(command: str, function: Callable[..., object], words: Sequence[str], flat: Sequence[str] = ()) -> Call:
+def parse(
+    command: str,
+    function: Callable[..., object],
+    words: Sequence[str],
+    flat: Sequence[str] = (),
+    shown: Sequence[str] = (),
+) -> Call:
     """Bind the words to the function's parameters.
 
     Args:
@@ -101,25 +81,34 @@ def parse(command: str, function: Callable[..., object], words: Sequence[str], f
         words: What stood behind the command; option names with dashes or underscores.
         flat: The parameters whose type is a dataclass and whose fields are typed without the parameter's name:
             `--second-weight`, not `--ranking.second-weight`.
+        shown: The options of the short help; the function's own where it is empty.
 
     Raises:
         UsageError: An option is unknown, missing or of the wrong type, or `--config` names nothing that can be read.
-        SystemExit: The words asked for the help, which has been printed.
+        SystemExit: The words asked for the help or for the list of presets, which has been printed.
     """
+    if asked := {"-h", "--help", "--help-all"}.intersection(words):
+        print(help_page(command, function, flat, shown, whole="--help-all" in asked))
+        raise SystemExit(0)
     refuse_renamed(command, words)
+    options = options_of(function, flat)
+    hints = COMMON | {option.name: option.hint for option in options}
+    if "--config=list" in words or ("--config", "list") in itertools.pairwise(words):
+        print(list_presets(command, hints))
+        raise SystemExit(0)
     parser = build_parser(command, function, flat)
-    kinds = dict(_option_types(function, flat))
+    read, typed = _as_jsonargparse_reads(words, hints)
     try:
-        read = _configurations_first(list(_as_jsonargparse_reads(words, kinds)))
         namespace = parser.parse_args(read)
         given = parser.parse_args(read, defaults=False) if GIVEN in inspect.signature(function).parameters else None
     except (ArgumentError, TypeError) as error:
+        positional = [option.name for option in options if option.positional]
         remedy = f"`personsearch {command} --help` explains the options"
-        raise UsageError(f"{command}: {_readable(str(error), list(kinds))}; {remedy}") from error
+        raise UsageError(f"{command}: {_readable(str(error), hints, positional, typed)}; {remedy}") from error
     values = dict(vars(parser.instantiate(namespace)))
-    common = {name: values.pop(name) for name in COMMON}
+    common = {name: values.pop(name) for name in COMMON if name in values}
     for name in flat:
-        group = _dataclass_of(function, name)
+        group = dataclass_of(function, name)
         values[name] = group(**{field.name: values.pop(field.name) for field in dataclasses.fields(group)})
     if given is not None:
         values[GIVEN] = set(given.keys())
@@ -128,15 +117,15 @@ def parse(command: str, function: Callable[..., object], words: Sequence[str], f
 
 def build_parser(command: str, function: Callable[..., object], flat: Sequence[str] = ()) -> Parser:
     """The parser of a command: the function's parameters and the options that every command has."""
-    description = (inspect.getdoc(function) or "").split("\n\nArgs:")[0].split("\n\nReturns:")[0]
     parser = Parser(
         prog=f"personsearch {command}",
-        description=description,
         exit_on_error=False,
         allow_abbrev=False,
+        add_help=False,
         print_config="--print_config",
     )
     parser.command = command
+    parser.known = [*COMMON, *(option.name for option in options_of(function, flat))]
     words: set[str | int] = {GIVEN, *flat}
     options: set[str | int] = {GIVEN, *flat}
     parameters = inspect.signature(function).parameters
@@ -146,71 +135,53 @@ def build_parser(command: str, function: Callable[..., object], flat: Sequence[s
     parser.add_function_arguments(function, as_group=False, as_positional=False, skip=words)
     for name in flat:
         default = parameters[name].default
-        preset = None if default is inspect.Parameter.empty else default
-        parser.add_class_arguments(_dataclass_of(function, name), None, default=preset, instantiate=False)
-    parser.add_argument("--config", action=PresetOrFile, help="a preset's name or a YAML file with options")
-    parser.add_argument("--json", type=Path | None, default=None, metavar="FILE", help="write the figures to this file")
-    parser.add_argument("--progress", type=When, default="auto", help="show bars: auto is on a terminal only")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        fields = None if default is REQUIRED else default
+        parser.add_class_arguments(dataclass_of(function, name), None, default=fields, instantiate=False)
+    parser.add_argument("--config", action=PresetOrFile)
+    parser.add_argument("--json", type=Path | None, default=None)
+    parser.add_argument("--progress", type=When, default="auto")
+    parser.add_argument("--debug", action="store_true")
     return parser
 
 
-def _dataclass_of(function: Callable[..., object], name: str) -> Any:
-    """The dataclass that is the type of a parameter."""
-    hint = get_type_hints(function)[name]
-    if not dataclasses.is_dataclass(hint):
-        raise TypeError(f"parameter {name} of {function.__name__} is flat, expected a dataclass as its type")
-    return hint
+def _as_jsonargparse_reads(words: Sequence[str], hints: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """What people type as jsonargparse reads it: `--frame-width`, `--flag` alone, `--box 1,2,3,4` without brackets.
 
-
-def _option_types(owner: Any, flat: Sequence[str] = (), prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The option names of a function, as its parameters spell them, and their types; dotted for dataclasses."""
-    hints = get_type_hints(owner)
-    for name in ("return", GIVEN):
-        hints.pop(name, None)
-    for name, hint in hints.items():
-        if name in flat:
-            yield from _option_types(hint)
-            continue
-        yield prefix + name, hint
-        if dataclasses.is_dataclass(hint):
-            yield from _option_types(hint, (), f"{prefix}{name}.")
-
-
-def _as_jsonargparse_reads(words: Sequence[str], types: dict[str, Any]) -> Iterator[str]:
-    """What people type as jsonargparse reads it: `--frame-width`, `--flag` alone, `--box 1,2,3,4` without brackets."""
+    Returns:
+        The words, `--config` first: what is typed counts more than what a file says, wherever it stands. Then the
+        values as they were typed, by option, for error lines.
+    """
+    first: list[str] = []
+    others: list[str] = []
+    typed: dict[str, str] = {}
     remaining = list(words)
     while remaining:
         word = remaining.pop(0)
         match = re.fullmatch(r"--([A-Za-z][\w.-]*)(=.*)?", word, flags=re.DOTALL)
         if match is None:
-            yield word
+            others.append(word)
             continue
         name, value = match[1].replace("-", "_"), match[2]
-        members = _members(types.get(name))
-        if bool in members and value is None and (not remaining or remaining[0].lower() not in ("true", "false")):
+        hint = hints.get(name)
+        if name in ("debug", "print_config"):
+            others.append(f"--{name}{value or ''}")
+            continue
+        if is_flag(hint) and value is None and (not remaining or remaining[0].lower() not in ("true", "false")):
             value = "=true"
-        elif lists := [member for member in members if get_origin(member) in (list, tuple)]:
-            if value is None and remaining and not remaining[0].startswith("--"):
-                value = "=" + remaining.pop(0)
-            if value is not None and value[1:2] != "[" and value != "=null":
-                texts = get_args(lists[0])[0] in (str, Path)
-                items = value[1:].split(",")
-                value = "=" + json.dumps(items if texts else [_number_or_text(item) for item in items])
-        yield f"--{name}{value or ''}"
+        elif name in hints and value is None and remaining and not remaining[0].startswith("--"):
+            value = "=" + remaining.pop(0)
+        typed[name] = (value or "=")[1:]
+        if value is not None and is_list(hint) and value[1:2] != "[" and value != "=null":
+            value = "=" + _bracketed(value[1:], hint)
+        (first if name == "config" else others).append(f"--{name}{value or ''}")
+    return first + others, typed
 
 
-def _configurations_first(words: list[str]) -> list[str]:
-    """`--config` before all else: what is typed counts more than what a file says, wherever it stands."""
-    first: list[str] = []
-    others: list[str] = []
-    remaining = iter(words)
-    for word in remaining:
-        if word == "--config":
-            first += [word, *itertools.islice(remaining, 1)]
-        else:
-            (first if word.startswith("--config=") else others).append(word)
-    return first + others
+def _bracketed(value: str, hint: Any) -> str:
+    """A list that was typed with commas, as JSON."""
+    element = next(get_args(member)[0] for member in members(hint) if get_args(member))
+    items = value.split(",")
+    return json.dumps(items if element in (str, Path) else [_number_or_text(item) for item in items])
 
 
 def _number_or_text(item: str) -> float | str:
@@ -222,39 +193,34 @@ def _number_or_text(item: str) -> float | str:
     return int(item) if item.lstrip("-").isdecimal() else number
 
 
-def _members(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-
-
-def _readable(message: str, names: Sequence[str]) -> str:
-    """Several lines of jsonargparse about one value as one line in our terms.
+def _readable(message: str, hints: Mapping[str, Any], positional: Sequence[str], typed: Mapping[str, str]) -> str:
+    """What jsonargparse says about one value, in our terms and in one line.
 
     Args:
-        message: its text.
-        names: the command's options, to guess what was meant.
+        message: Its text, of several lines.
+        hints: The types of the command's options, to say what was expected and to guess what was meant.
+        positional: The names of the command's positional words.
+        typed: The values that were typed, by option; one that a file gave stands in the text.
     """
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    key = re.match(r'Parser key "([\w.]+)":?', lines[0])
-    details = dict(re.findall(r"^(Subtypes|Given value): (.*)$", "\n".join(lines), flags=re.MULTILINE))
-    if key and "Given value" in details:
-        subtypes = details.get("Subtypes", "[another type]").removeprefix("[").removesuffix("]")
-        return f"{_option(key[1])} is {details['Given value']}, expected {_type_words(subtypes)}"
-    simple = re.fullmatch(r"Expected an? (.*)\. Got value: (.*)", " ".join(lines[1:])) if key else None
-    if key and simple:
-        return f"{_option(key[1])} is {simple[2]}, expected {_type_words(simple[1])}"
-    text = re.sub(r'Parser key "([\w.]+)":?', lambda match: _option(match[1]) + ":", " ".join(lines))
+    text = " ".join(message.split())
+    key = re.search(r'[Kk]ey "([\w.]+)"', text)
+    if key and key[1] in hints:
+        value = re.search(r"(?:Given value|Got value): (\S+)", text)
+        shown = typed.get(key[1], value[1] if value else "")
+        return f"{typed_name(key[1])} is {shown}, expected {expectation(key[1], hints[key[1]])}"
+    if missing := re.search(r"arguments are required: (.*)", text):
+        names = str(missing[1]).split(", ")
+        typed_names = [name.upper() if name in positional else typed_name(name) for name in names]
+        return f"{' and '.join(typed_names)} {'is' if len(names) == 1 else 'are'} missing"
+    if alone := re.search(r"argument --([\w.]+): expected one argument", text):
+        expected = expectation(alone[1], hints[alone[1]])
+        return f"{typed_name(alone[1])} stands without a value, expected {expected} behind it"
+    if extra := re.match(r"[Uu]nrecognized arguments: ((?!--).*)", text):
+        return f"{extra[1]} is one word too many, expected options from there on"
     text = re.sub(r"--[a-z][\w.]*", lambda match: match[0].replace("_", "-"), text)
-    unknown = re.match(r"unrecognized arguments: --([\w.-]+)", text) or re.match(r"Option '([\w.]+)'", text)
-    close = difflib.get_close_matches(unknown[1].replace("-", "_"), names, n=1) if unknown else []
-    return f"{text}, did you mean {_option(close[0])}?" if close else text
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _type_words(words: str) -> str:
-    literal = re.fullmatch(r"typing\.Literal\[(.*)\]", words)
-    if literal:
-        return "one of " + literal[1].replace("'", "")
-    return re.sub(r"<class '([\w.]+)'>", r"\1", words).replace(", NoneType", " or nothing")
+    unknown = re.match(r"[Uu]nrecognized arguments: --([\w.-]+)", text)
+    if unknown is None:
+        return text
+    close = difflib.get_close_matches(unknown[1].replace("-", "_"), hints, n=1)
+    guess = f", did you mean {typed_name(close[0])}?" if close else ""
+    return f"--{unknown[1]} is no option of this command{guess}"

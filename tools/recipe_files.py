@@ -9,7 +9,7 @@ from datasets.augmentation import FrameAugmentation
 from detection.settings import DetectorConfig, EmbeddingConfig
 from detection.training import JOINT_LOSSES, JointTrainingConfig
 from reid.losses.settings import LossConfig
-from tools.parsing import PRESETS
+from tools.configurations import PRESETS
 
 
 @dataclass(frozen=True)

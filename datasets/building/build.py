@@ -114,13 +114,12 @@ def build_dataset(
     frames = [result.samples for result in extracted.values()]
     split, halves = _divide(frames, seed, sharing, grouping)
     queries = choose_queries(halves.gallery, split.query, seed=seed)
-    sizes = {name: size for result in extracted.values() for name, size in result.sizes.items()}
     told = {"seed": seed, "frames": sharing, "people": grouping, "recordings": list(extracted)}
     people = {"train": split.train, "query": split.query, "gallery": split.gallery}
     write_whole(out / SPLIT, json.dumps(told | people) + "\n")
     custom.write_queries(out / QUERIES, queries, halves.gallery)
-    custom.write_split(out / GALLERY, halves.gallery, sizes)
-    custom.write_split(out / TRAIN, halves.train, sizes)
+    custom.write_split(out / GALLERY, halves.gallery)
+    custom.write_split(out / TRAIN, halves.train)
     failures += [(name, line) for name, result in extracted.items() for line in result.failures]
     counts = tuple(_counts(name, result) for name, result in extracted.items())
     return BuildSummary(out, counts, split, halves.train, halves.gallery, len(queries), halves.hidden, tuple(failures))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from datasets.building.recorded_boxes import BoxTable, RecordingError, TrackId, 
 from datasets.building.recordings import Recording, pictures_of
 from datasets.files import write_whole
 from datasets.footage.videos import Failures, Picking, count_video_frames, video_items
-from datasets.images import ImageError, read_image
+from datasets.images import ImageError, encode_jpeg, read_image
 from datasets.layouts.custom import write_split
 from datasets.layouts.custom_records import clipped_box, read_split
 from datasets.layouts.mot import Truth, sequence_info
@@ -37,13 +36,11 @@ class Extracted:
 
     Args:
         samples: one frame a second in time order, `person_ids` over all recordings.
-        sizes: frame name -> (width, height).
         failures: one line for each picture or row that could not be used.
         boxes: how many boxes of people the box file holds, at all frames.
     """
 
     samples: list[FrameSample]
-    sizes: Mapping[str, tuple[int, int]]
     failures: list[str]
     boxes: int
 
@@ -109,7 +106,7 @@ def extract(
     write_whole(state_file, json.dumps({"source": source}))
     result = _extract(recording, out, table, person_of, quality, on_frame or (lambda: None))
     failures = _problem_lines(problems) + result.failures
-    write_split(file, result.samples, result.sizes)
+    write_split(file, result.samples)
     state = {"source": source, "annotated": annotated, "failures": failures}
     write_whole(state_file, json.dumps(state))
     return _finished(file, failures, table.boxes)
@@ -118,7 +115,7 @@ def extract(
 def _finished(file: Path, failures: list[str], boxes: int) -> Extracted:
     """The samples as the file has them, whether it has just been written or long ago."""
     scan = read_split(file)
-    return Extracted(scan.samples, scan.sizes, failures, boxes)
+    return Extracted(scan.samples, failures, boxes)
 
 
 def _extract(
@@ -130,7 +127,6 @@ def _extract(
     on_frame: Callable[[], object],
 ) -> Extracted:
     samples: list[FrameSample] = []
-    sizes: dict[str, tuple[int, int]] = {}
     failures: list[str] = []
     lost: Failures = []
     used, last = 0, 0
@@ -146,7 +142,6 @@ def _extract(
             continue
         sample, outside = _sample(recording, path, second, truth, size, person_of)
         samples.append(sample)
-        sizes[sample.name] = size
         failures += [f"{recording.name} second {second}: {line}" for line in outside]
         on_frame()
     if lost:
@@ -154,7 +149,7 @@ def _extract(
     if not samples:
         raise RecordingError(f"{recording.source} gives no frame, expected pictures or a video; copy it again")
     _check_match(recording, table, used, last)
-    return Extracted(samples, sizes, failures, table.boxes)
+    return Extracted(samples, failures, table.boxes)
 
 
 def _frames(recording: Recording, lost: Failures) -> Iterator[_Taken]:
@@ -234,10 +229,7 @@ def _write_picture(taken: _Taken, path: Path, quality: int) -> tuple[int, int]:
     if taken.path is not None and taken.path.suffix.lower() in (".jpg", ".jpeg"):
         content = taken.path.read_bytes()
     else:
-        done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
-        if not done:
-            raise ValueError(f"{taken.name}: the JPEG encoder of OpenCV failed on a {image.shape} picture")
-        content = data.tobytes()
+        content = encode_jpeg(image, quality=quality)
     write_whole(path, content)
     return image.shape[1], image.shape[0]
 
@@ -269,6 +261,7 @@ def _sample(
         recording.camera,
         timestamp=None if recording.start is None else recording.start + second,
         ignore=np.asarray(ignore, dtype=np.float32),
+        size=size,
     )
     return sample, outside
 

@@ -22,7 +22,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.samples import UNLABELLED, Camera, FloatBoxes, FrameSample, Query
+from datasets.boxes import FloatBoxes
+from datasets.samples import UNLABELLED, Camera, FrameSample, Query
 
 FrameSharing = Literal["disjoint", "shared"]
 _CANDIDATES = 64

@@ -14,16 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.boxes import FloatBoxes
+from datasets.layouts import frame_crops
+from datasets.layouts.crop_folders import CropScan
 from datasets.layouts.scan import (
     BrokenFileError,
     DatasetNotFoundError,
     Problem,
     Scan,
-    accepted,
     find_root,
     read_variable,
 )
-from datasets.samples import UNLABELLED, FloatBoxes, FrameSample, Query, QueryGallery
+from datasets.samples import UNLABELLED, FrameSample, Query, QueryGallery
 
 GALLERY_SIZES = (50, 100, 500, 1000, 2000, 4000)
 
@@ -42,43 +44,20 @@ _REMEDY = (
 _AGAIN = "copy the file again from the data set's archive"
 
 
-def load_frames(root: Path, split: str) -> list[FrameSample]:
-    """The frames of one split: "train" sorted by name, "gallery" in the order of pool.mat.
+def scan_frames(root: Path, split: str) -> Scan:
+    """The frames of one split together with every broken record.
 
-    Boxes with a width or height <= 0 are dropped. A person's box that Images.mat does not know is left out with a
-    logged warning, as is every frame record without a name.
+    Boxes with a width or height <= 0 are left out. So is a person's box that Images.mat does not know, and every frame
+    record without a name; each is named among the problems.
+
+    Args:
+        root: The data set's folder or its parent.
+        split: "train", sorted by name, or "gallery", in the order of pool.mat.
 
     Raises:
         DatasetNotFoundError: `root` is not a CUHK-SYSU folder.
-        ValueError: a MATLAB file is damaged.
+        BrokenFileError: A MATLAB file is damaged.
     """
-    scan = scan_frames(root, split)
-    accepted(scan.problems, root, "cuhk-sysu")
-    return scan.samples
-
-
-def load_queries(root: Path, gallery_size: int = 100) -> list[Query]:
-    """The 2,900 queries with their galleries, in protocol order.
-
-    A frame that the protocol lists twice for one query stays listed twice (4 queries of TestG100): what that means is
-    the evaluator's business.
-
-    Args:
-        root: the data set's folder.
-        gallery_size: 50, 100, 500, 1000, 2000 or 4000; 4000 reads 12 million records: minutes and about
-            7 GB of memory.
-
-    Raises:
-        DatasetNotFoundError: no such folder, or no protocol file of that size.
-        ValueError: another gallery size, or a damaged file.
-    """
-    queries, problems = scan_queries(root, gallery_size)
-    accepted(problems, root, "cuhk-sysu")
-    return queries
-
-
-def scan_frames(root: Path, split: str) -> Scan:
-    """The frames of one split together with every broken record, see `load_frames`."""
     root = find_root(root, "CUHK-SYSU", _WANTED, _SUBFOLDERS, _REMEDY)
     problems: list[Problem] = []
     boxes_of = _read_images(root / _IMAGE_RECORDS, problems)
@@ -109,7 +88,21 @@ def scan_frames(root: Path, split: str) -> Scan:
 
 
 def scan_queries(root: Path, gallery_size: int = 100) -> tuple[list[Query], list[Problem]]:
-    """The queries together with every broken record, see `load_queries`."""
+    """The 2,900 queries with their galleries, in protocol order, together with every broken record.
+
+    A frame that the protocol lists twice for one query stays listed twice (4 queries of TestG100): what that means is
+    the evaluator's business.
+
+    Args:
+        root: The data set's folder or its parent.
+        gallery_size: The size of each query's gallery: 50, 100, 500, 1000, 2000 or 4000 frames. 4000 reads 12 million
+            records: minutes and about 7 GB of memory.
+
+    Raises:
+        DatasetNotFoundError: There is no such folder, or no protocol file of that size.
+        BrokenFileError: A MATLAB file is damaged.
+        ValueError: The gallery size is another one.
+    """
     if gallery_size not in GALLERY_SIZES:
         raise ValueError(f"gallery_size is {gallery_size}, expected one of {', '.join(map(str, GALLERY_SIZES))}")
     root = find_root(root, "CUHK-SYSU", _WANTED, _SUBFOLDERS, _REMEDY)
@@ -130,6 +123,14 @@ def scan_queries(root: Path, gallery_size: int = 100) -> tuple[list[Query], list
         except (ValueError, IndexError, KeyError, OverflowError) as error:
             problems.append(Problem(f"{path.name} query {index + 1}", f"cannot be read ({error})", _AGAIN))
     return queries, problems
+
+
+def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera: bool = False) -> CropScan:
+    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them."""
+    # The queries of all protocol files are the same; the smallest file is read fastest.
+    return frame_crops.scan_crops(
+        scan_frames, lambda root, _: scan_queries(root, 50), root, split, unlabelled=unlabelled, same_camera=same_camera
+    )
 
 
 def _pool(root: Path) -> list[str]:

@@ -24,7 +24,10 @@ from typing import Any
 
 import numpy as np
 
+from datasets.boxes import FloatBoxes
 from datasets.files import write_whole
+from datasets.layouts import frame_crops
+from datasets.layouts.crop_folders import CropScan
 from datasets.layouts.custom_records import (
     clipped_box,
     parse_bbox,
@@ -34,52 +37,13 @@ from datasets.layouts.custom_records import (
     read_split,
 )
 from datasets.layouts.galleries import GalleryBuilder
-from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, Scan, accepted, contiguous_ids
-from datasets.samples import UNLABELLED, FloatBoxes, FrameSample, Query, QueryGallery
+from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, Scan
+from datasets.samples import UNLABELLED, FrameSample, Query, QueryGallery
 
 SPLIT_FILES = {"train": ("train.json",), "gallery": ("test.json", "gallery.json")}
 QUERY_FILE = "queries.json"
+Sizes = Mapping[str, tuple[int, int] | None]
 _LAYOUT = "a folder with train.json, test.json and queries.json (COCO JSON with person_id), or one such JSON file"
-
-
-def load_frames(root: Path, split: str) -> list[FrameSample]:
-    """The frames of one split.
-
-    Args:
-        root: a folder with train.json and test.json (or gallery.json), or a JSON file, which is then the split.
-        split: "train" renumbers the identities 0 .. P-1 in ascending order; "gallery" keeps the file's.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        ValueError: the file is not JSON of this layout, or has records that cannot be understood.
-    """
-    scan = scan_frames(root, split)
-    accepted(scan.problems, root, "custom")
-    return contiguous_ids(scan.samples) if split == "train" else scan.samples
-
-
-def load_queries(
-    root: Path, same_camera: bool = False, *, queries: Path | None = None, gallery: Path | None = None
-) -> list[Query]:
-    """The queries of queries.json, each with the split "gallery" as its gallery.
-
-    A query's own frame is never in its gallery. A query whose person is not in its gallery has no answer that could be
-    found: it is left out with a logged warning, because an AP of 0 would say something about the data, not the search.
-
-    Args:
-        root: as in `load_frames`; beside a JSON file, its folder's queries.json is read.
-        same_camera: False (cross-camera search) also leaves the frames of the query's camera out. Where a camera is
-            unknown, nothing more than the own frame is left out.
-        queries: a query file elsewhere.
-        gallery: a gallery file elsewhere.
-
-    Raises:
-        DatasetNotFoundError: the query file or the gallery file is not there.
-        ValueError: a file is not of this layout, or has records that cannot be understood.
-    """
-    found, problems = scan_queries(root, same_camera, queries=queries, gallery=gallery)
-    accepted(problems, root, "custom")
-    return found
 
 
 def split_file(root: Path, split: str) -> Path:
@@ -101,7 +65,16 @@ def split_file(root: Path, split: str) -> Path:
 
 
 def scan_frames(root: Path, split: str) -> Scan:
-    """The frames of one split, in the file's own identities, with every broken record."""
+    """The frames of one split, in the file's own identities, together with every broken record.
+
+    Args:
+        root: A folder with train.json and test.json (or gallery.json), or a JSON file, which is then the split.
+        split: "train" or "gallery".
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+        BrokenFileError: The file is no JSON, or not of this layout.
+    """
     return read_split(split_file(root, split))
 
 
@@ -113,7 +86,23 @@ def scan_queries(
     gallery: Path | None = None,
     frames: Scan | None = None,
 ) -> tuple[list[Query], list[Problem]]:
-    """The queries together with every broken record, see `load_queries`; `frames` is the gallery where already read."""
+    """The queries of queries.json, each with the split "gallery" as its gallery, together with every broken record.
+
+    A query's own frame is never in its gallery. A query whose person is not in its gallery has no answer that could be
+    found: it is left out and named, because an AP of 0 would say something about the data, not the search.
+
+    Args:
+        root: The data set's folder; beside a JSON file, its folder's queries.json is read.
+        same_camera: False (cross-camera search) also leaves the frames of the query's camera out. Where a camera is
+            unknown, nothing more than the own frame is left out.
+        queries: A query file elsewhere.
+        gallery: A gallery file elsewhere.
+        frames: The gallery, where it has been read already.
+
+    Raises:
+        DatasetNotFoundError: The query file or the gallery file is not there.
+        BrokenFileError: A file is not of this layout.
+    """
     path = queries or (root.parent if root.is_file() else root) / QUERY_FILE
     if not path.is_file():
         raise DatasetNotFoundError(
@@ -127,11 +116,12 @@ def scan_queries(
         what = f"is {type(records).__name__}, expected a list of queries"
         raise BrokenFileError(Problem(str(path), what, "write a JSON list"))
     builder = GalleryBuilder(scan.samples)
+    sizes = {sample.name: sample.size for sample in scan.samples}
     found: list[Query] = []
     for index, record in enumerate(records):
         where = f"{path.name}[{index}]"
         try:
-            query = _query(record, path.parent, builder, scan, same_camera)
+            query = _query(record, path.parent, builder, sizes, same_camera)
         except ValueError as error:
             problems.append(Problem(where, str(error), "correct the query or remove it"))
             continue
@@ -145,7 +135,14 @@ def scan_queries(
     return found, problems
 
 
-def _query(record: Any, folder: Path, builder: GalleryBuilder, scan: Scan, same_camera: bool) -> Query:
+def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera: bool = False) -> CropScan:
+    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them."""
+    return frame_crops.scan_crops(
+        scan_frames, scan_queries, root, split, unlabelled=unlabelled, same_camera=same_camera
+    )
+
+
+def _query(record: Any, folder: Path, builder: GalleryBuilder, sizes: Sizes, same_camera: bool) -> Query:
     """One record of the query file; raises ValueError with what is wrong."""
     if not isinstance(record, dict):
         raise ValueError(f"is {type(record).__name__}, expected an object")
@@ -164,7 +161,7 @@ def _query(record: Any, folder: Path, builder: GalleryBuilder, scan: Scan, same_
     if not isinstance(frame, str) or frame not in builder.rows:
         raise ValueError(f"file_name {frame!r} is not a frame of the gallery file")
     x, y, width, height = parse_bbox(record.get("bbox"))
-    box = clipped_box([x, y, x + width, y + height], scan.sizes.get(frame)) if width > 0 and height > 0 else None
+    box = clipped_box([x, y, x + width, y + height], sizes.get(frame)) if width > 0 and height > 0 else None
     if box is None:
         raise ValueError(f"its box [{x:g}, {y:g}, {width:g}, {height:g}] has no area inside {frame}")
     camera = builder.cameras[builder.rows[frame]] if camera is None else camera
@@ -173,7 +170,9 @@ def _query(record: Any, folder: Path, builder: GalleryBuilder, scan: Scan, same_
 
 
 def write_split(
-    path: Path, samples: Sequence[FrameSample], sizes: Mapping[str, tuple[int, int]] | Sequence[tuple[int, int]]
+    path: Path,
+    samples: Sequence[FrameSample],
+    sizes: Mapping[str, tuple[int, int]] | Sequence[tuple[int, int]] | None = None,
 ) -> None:
     """Write frames of any data set as one JSON file of this layout; an interrupted write leaves the old file whole.
 
@@ -183,7 +182,8 @@ def write_split(
     Args:
         path: the JSON file; image paths are written relative to its folder, and the folder is made where missing.
         samples: frames with unique image paths.
-        sizes: (width, height) in pixels by frame name, or one per sample in the same order.
+        sizes: The (width, height) in pixels by frame name, or one for each sample in the same order. None takes the
+            samples' own.
 
     Raises:
         ValueError: a frame has no size.
@@ -191,6 +191,8 @@ def write_split(
     folder = path.parent.resolve()
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
+    if sizes is None:
+        sizes = {sample.name: sample.size for sample in samples if sample.size is not None}
     for index, sample in enumerate(samples):
         size = sizes.get(sample.name) if isinstance(sizes, Mapping) else sizes[index] if index < len(sizes) else None
         if size is None:
@@ -217,7 +219,7 @@ def write_split(
 def write_queries(path: Path, queries: Iterable[Query], samples: Sequence[FrameSample]) -> None:
     """Write queries of any data set as queries.json of this layout, beside the gallery's JSON file.
 
-    Galleries are not written: in this layout the gallery is the split, see `load_queries`.
+    Galleries are not written: in this layout the gallery is the split, see `scan_queries`.
 
     Args:
         path: the JSON file, in the folder of the gallery's JSON file.

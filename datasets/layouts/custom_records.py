@@ -46,8 +46,7 @@ def read_split(path: Path) -> Scan:
             )
         seen.add(str(annotation_id))
     samples = [image.sample() for image in images.values()]
-    sizes = {image.name: image.size for image in images.values() if image.size is not None}
-    return Scan(samples, problems, sizes)
+    return Scan(samples, problems)
 
 
 def read_images(path: Path) -> Scan:
@@ -99,8 +98,9 @@ class _Image:
         boxes, ignore = np.asarray(self.boxes, dtype=np.float32), np.asarray(self.ignore, dtype=np.float32)
         ids = np.asarray(self.person_ids, dtype=np.int64)
         return FrameSample(
-            self.name, self.path, boxes, ids, self.camera, original_ids=ids, timestamp=self.time, ignore=ignore
-        )
+            self.name, self.path, boxes, ids, self.camera, original_ids=ids, timestamp=self.time, ignore=ignore,
+            size=self.size,
+        )  # fmt: skip
 
 
 def _image_records(path: Path, records: list[Any], problems: list[Problem]) -> dict[int | str, _Image]:

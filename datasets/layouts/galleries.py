@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.samples import Camera, FloatBoxes, FrameSample, QueryGallery
+from datasets.boxes import FloatBoxes
+from datasets.samples import Camera, FrameSample, QueryGallery
 
 
 class GalleryBuilder:

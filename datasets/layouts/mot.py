@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, Scan, accepted
+from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, Scan
 from datasets.samples import FrameSample
 
 PEDESTRIAN = 1
@@ -24,28 +24,22 @@ _SPLIT_FOLDERS = {"train": "train", "gallery": "test"}
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
-def load_frames(root: Path, split: str) -> list[FrameSample]:
-    """The frames of all sequences, in the order of names; camera = the sequence's name.
-
-    Identities are 0 .. P-1 over all sequences, in both splits, because track numbers repeat from sequence to sequence;
-    `original_ids` are the track numbers. Timestamps are seconds since the sequence's start. A sequence without
-    gt/gt.txt gives frames without boxes.
+def scan_frames(root: Path, split: str) -> Scan:
+    """The frames of all sequences, in the order of names, together with every broken record.
 
     Args:
-        root: one sequence, a folder of sequences, or a folder with train/ (split "train") and test/ ("gallery").
-        split: "train" or "gallery"; the same where `root` does not distinguish them.
+        root: One sequence, a folder of sequences, or a folder with train/ (split "train") and test/ ("gallery").
+        split: "train" or "gallery"; the result is the same where `root` does not distinguish them.
+
+    Returns:
+        The frames. A frame's camera is its sequence's name. Identities are 0 .. P-1 over all sequences, in both splits,
+        because track numbers repeat from sequence to sequence; `original_ids` are the track numbers. Timestamps are
+        seconds since the sequence's start. A sequence without gt/gt.txt gives frames without boxes.
 
     Raises:
         DatasetNotFoundError: `root` holds no sequence.
-        ValueError: a row of gt.txt cannot be understood.
+        BrokenFileError: A file of boxes is no plain text.
     """
-    scan = scan_frames(root, split)
-    accepted(scan.problems, root, "mot")
-    return scan.samples
-
-
-def scan_frames(root: Path, split: str) -> Scan:
-    """The frames together with every broken record, see `load_frames`."""
     samples: list[FrameSample] = []
     problems: list[Problem] = []
     identities = 0

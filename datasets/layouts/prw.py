@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.boxes import FloatBoxes
+from datasets.layouts import frame_crops
+from datasets.layouts.crop_folders import CropScan
 from datasets.layouts.galleries import GalleryBuilder
-from datasets.layouts.scan import BrokenFileError, Problem, Scan, accepted, contiguous_ids, find_root, read_variable
-from datasets.samples import UNLABELLED, FloatBoxes, FrameSample, Query
+from datasets.layouts.scan import BrokenFileError, Problem, Scan, find_root, read_variable
+from datasets.samples import UNLABELLED, FrameSample, Query
 
 _ANNOTATION_VARIABLES = ("box_new", "anno_file", "anno_previous")
 _FRAME_LISTS = {"train": ("frame_train.mat", "img_index_train"), "gallery": ("frame_test.mat", "img_index_test")}
@@ -27,41 +30,21 @@ _REMEDY = (
 _AGAIN = "copy the file again from the data set's archive"
 
 
-def load_frames(root: Path, split: str) -> list[FrameSample]:
-    """The frames of one split in the order of frame_train.mat or frame_test.mat.
-
-    In the split "train" identities are renumbered 0 .. 482 in ascending order (the files use 1 .. 932 with gaps); in
-    the split "gallery" they are the files' own. `original_ids` are always the files' own, -2 (ambiguous) included,
-    which is UNLABELLED in `person_ids`. Boxes without area after clipping are left out.
-
-    Raises:
-        DatasetNotFoundError: `root` is not a PRW folder.
-        ValueError: an annotation is missing or damaged.
-    """
-    scan = scan_frames(root, split)
-    accepted(scan.problems, root, "prw")
-    return contiguous_ids(scan.samples) if split == "train" else scan.samples
-
-
-def load_queries(root: Path, same_camera: bool = True) -> list[Query]:
-    """The queries of query_info.txt; the gallery is every test frame but the query's own.
+def scan_frames(root: Path, split: str) -> Scan:
+    """The frames of one split together with every broken record.
 
     Args:
-        root: the data set's folder.
-        same_camera: True keeps frames of the query's camera, which is the figure papers report; False leaves them out
-            (cross-camera search).
+        root: The data set's folder or its parent.
+        split: "train", in the order of frame_train.mat, or "gallery", in the order of frame_test.mat.
+
+    Returns:
+        The frames with the files' own identities (1 .. 932 with gaps). -2, an ambiguous person, is UNLABELLED in
+        `person_ids` and stays -2 in `original_ids`. Boxes without area after clipping are left out and named.
 
     Raises:
         DatasetNotFoundError: `root` is not a PRW folder.
-        ValueError: an annotation or a line of query_info.txt is damaged.
+        BrokenFileError: A list of frames is missing or damaged.
     """
-    queries, problems = scan_queries(root, same_camera)
-    accepted(problems, root, "prw")
-    return queries
-
-
-def scan_frames(root: Path, split: str) -> Scan:
-    """The frames of one split, in the files' own identities, with every broken record."""
     root = find_root(root, "PRW", _WANTED, _SUBFOLDERS, _REMEDY)
     file_name, variable = _FRAME_LISTS[split]
     samples: list[FrameSample] = []
@@ -93,7 +76,17 @@ def scan_frames(root: Path, split: str) -> Scan:
 
 
 def scan_queries(root: Path, same_camera: bool = True) -> tuple[list[Query], list[Problem]]:
-    """The queries together with every broken record, see `load_queries`."""
+    """The queries of query_info.txt together with every broken record; the gallery is every test frame but the own.
+
+    Args:
+        root: The data set's folder or its parent.
+        same_camera: True keeps frames of the query's camera, which is the figure that papers report; False leaves them
+            out (cross-camera search).
+
+    Raises:
+        DatasetNotFoundError: `root` is not a PRW folder.
+        BrokenFileError: A list of frames is missing or damaged.
+    """
     scan = scan_frames(root, "gallery")
     root = find_root(root, "PRW", _WANTED, _SUBFOLDERS, _REMEDY)
     builder = GalleryBuilder(scan.samples)
@@ -109,6 +102,13 @@ def scan_queries(root: Path, same_camera: bool = True) -> tuple[list[Query], lis
         except ValueError as error:
             problems.append(Problem(f"{_QUERIES} line {number}", str(error), _AGAIN))
     return queries, problems
+
+
+def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera: bool = False) -> CropScan:
+    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them."""
+    return frame_crops.scan_crops(
+        scan_frames, scan_queries, root, split, unlabelled=unlabelled, same_camera=same_camera
+    )
 
 
 def _query(line: str, builder: GalleryBuilder, same_camera: bool) -> Query:

@@ -1,8 +1,8 @@
 """What every reader of a data set on disk needs: finding its root, reading its MATLAB files, naming what is broken."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,10 @@ class Scan:
     Args:
         samples: the frames that could be read.
         problems: the records that could not, or that are suspicious.
-        sizes: frame name -> (width, height) where the data set's own files say so.
     """
 
     samples: list[FrameSample]
     problems: list[Problem]
-    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 MOST_LINES = 20

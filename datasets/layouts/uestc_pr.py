@@ -21,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.layouts import custom
-from datasets.layouts.scan import Problem, Scan, accepted, contiguous_ids
+from datasets.layouts import custom, frame_crops
+from datasets.layouts.crop_folders import CropScan
+from datasets.layouts.scan import Problem, Scan
 from datasets.samples import FrameSample, Query
 
 CAMERAS = (1, 2, 3, 4, 5)
@@ -96,32 +97,41 @@ def parse_name(name: str) -> tuple[int, int, int] | None:
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
-def load_frames(root: Path, split: str) -> list[FrameSample]:
-    """The frames of one split as `custom.load_frames` reads them, with cameras and times from names where absent.
-
-    The time is seconds since midnight of the recording day. Raises as `custom.load_frames`.
-    """
-    scan = scan_frames(root, split)
-    accepted(scan.problems, root, "uestc-pr")
-    return contiguous_ids(scan.samples) if split == "train" else scan.samples
-
-
-def load_queries(root: Path, same_camera: bool = False) -> list[Query]:
-    """The queries as `custom.load_queries` reads them: cross-camera unless `same_camera`. Raises the same."""
-    queries, problems = scan_queries(root, same_camera)
-    accepted(problems, root, "uestc-pr")
-    return queries
-
-
 def scan_frames(root: Path, split: str) -> Scan:
-    """The frames of one split, in the file's own identities, with every broken record."""
+    """The frames of one split as the custom layout reads them, with cameras and times from names where absent.
+
+    Args:
+        root: The data set's folder, or one JSON file, which is then the split.
+        split: "train" or "gallery"; both keep the file's own identities. Times are seconds since midnight of the
+            recording day.
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+        BrokenFileError: The file is not of the layout.
+    """
     scan = custom.scan_frames(root, split)
     return replace(scan, samples=[_completed(sample) for sample in scan.samples])
 
 
 def scan_queries(root: Path, same_camera: bool = False) -> tuple[list[Query], list[Problem]]:
-    """The queries together with every broken record, see `load_queries`."""
+    """The queries as the custom layout reads them, together with every broken record.
+
+    Args:
+        root: The data set's folder, or the JSON file of the gallery, beside which queries.json lies.
+        same_camera: False (cross-camera search) leaves the frames of the query's camera out of its gallery.
+
+    Raises:
+        DatasetNotFoundError: There is no query file.
+        BrokenFileError: A file is not of the layout.
+    """
     return custom.scan_queries(root, same_camera, frames=scan_frames(root, "gallery"))
+
+
+def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera: bool = False) -> CropScan:
+    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them."""
+    return frame_crops.scan_crops(
+        scan_frames, scan_queries, root, split, unlabelled=unlabelled, same_camera=same_camera
+    )
 
 
 def _completed(sample: FrameSample) -> FrameSample:

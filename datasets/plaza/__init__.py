@@ -1,9 +1,20 @@
 """A seeded synthetic square with five calibrated cameras: data for the demo, the tests and the documents."""
 
-from datasets.plaza.cameras import PlazaCamera, plaza_cameras
-from datasets.plaza.looks import Look, draw_looks
-from datasets.plaza.recordings import RecordingsSummary, write_recordings
-from datasets.plaza.world import PlazaSummary, write_plaza
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datasets.plaza.cameras import PlazaCamera, plaza_cameras
+    from datasets.plaza.looks import Look, draw_looks
+    from datasets.plaza.recordings import RecordingsSummary, write_recordings
+    from datasets.plaza.world import PlazaSummary, write_plaza
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
+
 
 __all__ = [
     "Look",
@@ -15,3 +26,14 @@ __all__ = [
     "write_plaza",
     "write_recordings",
 ]
+
+_HOMES = {
+    "Look": "datasets.plaza.looks",
+    "PlazaCamera": "datasets.plaza.cameras",
+    "PlazaSummary": "datasets.plaza.world",
+    "RecordingsSummary": "datasets.plaza.recordings",
+    "draw_looks": "datasets.plaza.looks",
+    "plaza_cameras": "datasets.plaza.cameras",
+    "write_plaza": "datasets.plaza.world",
+    "write_recordings": "datasets.plaza.recordings",
+}

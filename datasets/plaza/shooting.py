@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.images import encode_jpeg
 from datasets.plaza.cameras import PlazaCamera, plaza_cameras
 from datasets.plaza.light import PERIODS
 from datasets.plaza.looks import Look
@@ -87,12 +88,9 @@ def write_jpeg(path: Path, image: Image, quality: int) -> None:
     """Write a picture (H, W, 3) uint8 RGB.
 
     Raises:
-        OSError: OpenCV cannot encode it, or the file cannot be written.
+        OSError: The file cannot be written.
     """
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise OSError(f"{path}: the JPEG encoder of OpenCV failed on a {image.shape} picture")
-    path.write_bytes(data.tobytes())
+    path.write_bytes(encode_jpeg(image, quality=quality))
 
 
 def check_people(seed: int, persons: int, minutes: float, unlabelled_fraction: float, workers: int) -> None:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.ahead import mapped_ahead
+from datasets.ahead import batches, pictures_ahead
 from datasets.crops import read_crop
 from datasets.images import ImageError
 from datasets.samples import CropSample
@@ -115,25 +115,7 @@ def crop_features(model: SphereReID, samples: Sequence[CropSample], *, batch_siz
 
 def _batches(samples: Sequence[CropSample], size: int) -> Iterator[tuple[int, list[Decoded]]]:
     """Decoded crops in batches, each with the row of its first."""
-    if size < 1:
-        raise ValueError(f"batch size {size}, expected at least 1")
-    decoded = _decoded(samples, size)
-    start = 0
-    while batch := list(itertools.islice(decoded, size)):
-        yield start, batch
-        start += len(batch)
-
-
-def _decoded(samples: Sequence[CropSample], ahead: int) -> Iterator[Decoded]:
-    """Samples with their pictures, two threads ahead."""
-
-    def read(sample: CropSample) -> NDArray[np.uint8] | ImageError:
-        try:
-            return read_crop(sample)
-        except ImageError as error:
-            return error
-
-    return zip(samples, mapped_ahead(read, samples, workers=2, ahead=2 * ahead))
+    return zip(itertools.count(0, size), batches(pictures_ahead(read_crop, samples, ahead=2 * size), size))
 
 
 def multi_query(query: CropEmbeddings, crops: CropEmbeddings) -> NDArray[np.float32]:

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.samples import BACKGROUND, UNLABELLED, Camera, FrameSample, Query, as_boxes
+from datasets.boxes import as_boxes, box_overlap
+from datasets.samples import BACKGROUND, UNLABELLED, Camera, FrameSample, Query
 from detection.detections import Detections
-from detection.metrics import box_overlap
 from reid.ranking.sides import same_identity
 from search.evaluation.stacking import overlap_threshold, pairs_of_frames
 

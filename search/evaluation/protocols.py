@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datasets.boxes import box_overlap
 from datasets.samples import Query
 from detection.detections import Detections
-from detection.metrics import box_overlap
 from search.evaluation.stacking import (
     AnyBoxes,
     FrameLookup,

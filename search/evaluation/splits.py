@@ -1,27 +1,25 @@
 """A model over a whole split: detections of every frame and an embedding of every query."""
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.ahead import mapped_ahead
-from datasets.images import ImageError, read_image
+from datasets.ahead import batches, pictures_ahead
+from datasets.crops import read_frame
+from datasets.images import ImageError, as_tensor, read_image
 from datasets.samples import FrameSample, Query
 from detection.detections import Detections
 from detection.model import PersonModel
 from reid.crops.sphere_reid import SphereReID
-from search.models.probes import as_tensor, box_probe
+from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
 from search.query.context import people_beside
 
-Item = TypeVar("Item")
 OnProgress = Callable[[int, int], None]
 
 
@@ -77,12 +75,11 @@ def detect_split(
     Raises:
         ValueError: the batch size is not positive.
     """
-    _require_batch_size(batch_size)
     found: dict[str, Detections] = {}
     second: dict[str, Detections] = {}
     failures: list[tuple[str, str]] = []
     done = 0
-    for batch in batches(_decoded(samples), batch_size):
+    for batch in batches(pictures_ahead(read_frame, samples), batch_size):
         readable = [(sample, image) for sample, image in batch if not isinstance(image, ImageError)]
         failures += [(sample.name, image.reason) for sample, image in batch if isinstance(image, ImageError)]
         results = [result.to("cpu") for result in model.detect([as_tensor(image) for _, image in readable])]
@@ -122,7 +119,6 @@ def embed_queries(
     Raises:
         ValueError: the batch size is not positive, or a query's frame is not in the split.
     """
-    _require_batch_size(batch_size)
     paths = {sample.name: sample.path for sample in samples}
     groups: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
@@ -216,27 +212,3 @@ def _probe(
 
 def _query_name(query: Query) -> str:
     return f"query of person {query.person_id} ({query.frame if query.crop is None else query.crop})"
-
-
-def _require_batch_size(batch_size: int) -> None:
-    if batch_size < 1:
-        raise ValueError(f"batch size {batch_size}, expected at least 1")
-
-
-def _decoded(samples: Sequence[FrameSample]) -> Iterator[tuple[FrameSample, NDArray[np.uint8] | ImageError]]:
-    """Samples with their images, two threads ahead; OpenCV decodes without the interpreter's lock."""
-
-    def read(sample: FrameSample) -> NDArray[np.uint8] | ImageError:
-        try:
-            return read_image(sample.path)
-        except ImageError as error:
-            return error
-
-    return zip(samples, mapped_ahead(read, samples, workers=2, ahead=16))
-
-
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of `size` items, the last one shorter."""
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch

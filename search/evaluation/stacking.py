@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.samples import FloatBoxes, GalleryEntry, Query, QueryGallery, as_boxes
+from datasets.boxes import FloatBoxes, as_boxes, box_overlap
+from datasets.samples import GalleryEntry, Query, QueryGallery
 from detection.detections import Detections
-from detection.metrics import box_overlap
 
 AnyBoxes = NDArray[np.float32] | Tensor
 

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from datasets.samples import FloatBoxes, as_boxes
-from detection.metrics import box_overlap
+from datasets.boxes import FloatBoxes, as_boxes, box_overlap
 
 IGNORED_SHARE = 0.5
 """A box of which more than this share lies in one region to ignore is not judged."""

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torchvision.models import detection as detectors
 from torchvision.models.detection import FasterRCNN
 
+from datasets.images import as_pixels
 from detection.checkpoints import load_model
 from detection.detections import Detections
 from detection.pretrained import COCO, COCO_PERSON
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
-from search.models.probes import as_pixels, whole_picture
+from search.models.probes import whole_picture
 from search.models.second_look import embed_boxes
 
 COCO_DETECTOR = "coco"

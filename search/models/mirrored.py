@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from datasets.images import as_tensor
 from detection.detections import Detections
 from detection.model import PersonModel
-from search.models.probes import as_tensor
 
 
 class EmbeddingModel(Protocol):

@@ -1,41 +1,11 @@
 """What the network is shown of a probe: a box in its frame, or a whole picture."""
 
-from collections.abc import Sequence
-
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from detection.canvas import require_picture
 
 Image = NDArray[np.uint8]
-
-
-def as_tensor(image: Image) -> Tensor:
-    """(H, W, 3) uint8 RGB to (3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255
-
-
-def as_pixels(image: Tensor) -> Image:
-    """(3, H, W) in [0, 1] to (H, W, 3) uint8 RGB: exactly the picture that `as_tensor` was given."""
-    return np.asarray((image.detach().cpu() * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy())
-
-
-def cut_out(image: NDArray[np.uint8], box: Sequence[float] | NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The pixels of a box, its part outside the picture cut off; every touched pixel counts.
-
-    Args:
-        image: (H, W, 3).
-        box: xyxy pixels.
-
-    Returns:
-        (h, w, 3), a view; h or w is 0 where the box lies outside.
-    """
-    height, width = image.shape[:2]
-    left, top = (max(0, int(np.floor(value))) for value in box[:2])
-    right, bottom = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
-    return image[top : max(top, bottom), left : max(left, right)]
 
 
 def whole_picture(image: Image) -> tuple[Image, NDArray[np.float32]]:

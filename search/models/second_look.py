@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datasets.boxes import cut
 from detection.detections import Detections
 from reid.crops.sphere_reid import SphereReID
-from search.models.probes import cut_out
 
 CROP_BATCH = 64
 """Crops that go through the crop model together."""
@@ -47,7 +47,7 @@ def look_again_at(model: SphereReID, image: NDArray[np.uint8], detections: Detec
 
 
 def _crop(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
-    crop = cut_out(image, box)
+    crop = cut(image, box)
     if not crop.size:
         height, width = image.shape[:2]
         corners = ", ".join(f"{corner:g}" for corner in box.tolist())

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from datasets.boxes import FloatBoxes
 from datasets.files import write_whole
-from datasets.samples import FloatBoxes, FrameSample
+from datasets.samples import FrameSample
 from detection.detections import Detections
 from search.tracks.tracker import UNTRACKED, TrackIds
 from search.tracks.tracklets import by_camera

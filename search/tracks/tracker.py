@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from datasets.boxes import box_overlap
 from detection.detections import Detections
-from detection.metrics import box_overlap
 from search.tracks.settings import TrackerSettings
 
 UNTRACKED = -1

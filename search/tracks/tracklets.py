@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from datasets.samples import Camera, FloatBoxes
+from datasets.boxes import FloatBoxes
+from datasets.samples import Camera
 from detection.detections import Detections
 from search.tracks.settings import TrackerSettings
 from search.tracks.tracker import UNTRACKED, Tracker, TrackIds

@@ -52,10 +52,15 @@ def test_a_model_file_has_the_permissions_of_the_umask_whatever_the_library_does
 def test_an_error_leaves_what_was_there_and_no_half_file(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     write_whole(path, "before")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as unfinished:
-        unfinished.write_text("half")
-        assert path.read_text() == "before"
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with whole_file(path) as unfinished:
+            unfinished.write_text("half")
+            assert path.read_text() == "before"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_text() == "before"
     assert [one.name for one in tmp_path.iterdir()] == ["file.txt"]
 

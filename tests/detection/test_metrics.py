@@ -10,8 +10,9 @@ import pytest
 import torch
 from torchvision.ops import box_iou
 
+from datasets.boxes import box_overlap
 from detection.detections import Detections
-from detection.metrics import average_precision, box_overlap, coco_average_precision, mutual_best, recall_and_ap
+from detection.metrics import average_precision, coco_average_precision, mutual_best, recall_and_ap
 
 NOBODY = Detections(np.zeros((0, 4)), np.zeros(0))
 NO_BOXES = np.zeros((0, 4), dtype=np.float32)

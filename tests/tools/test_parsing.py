@@ -120,14 +120,6 @@ def test_a_value_that_a_dataclass_refuses_is_one_line(command: list[str], capsys
     assert capsys.readouterr().err == "personsearch: second weight is 2, expected 0 to 1\n"
 
 
-def test_the_help_shows_each_group_under_its_heading(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*command, "--help"]) == 0
-    shown = capsys.readouterr().out
-    heading = shown.index("How similarities are made")
-    assert heading < shown.index("--second-weight", heading) < shown.index("The share of the second stage")
-    assert "--ranking" not in shown
-
-
 @pytest.mark.parametrize(
     ("words", "old", "new"),
     [

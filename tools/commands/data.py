@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 import datasets
-from datasets.check import check_dataset
+from datasets.catalog.check import check_dataset
+from datasets.catalog.table import CheckFormat, FrameFormat
 from datasets.images import read_image
 from datasets.layouts import custom
 from datasets.plaza import write_plaza, write_recordings
@@ -18,8 +19,6 @@ from tools.errors import UsageError
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
-FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
-CheckFormat = Literal[FrameFormat, "market1501", "dukemtmc", "cuhk03", "msmt17", "csv"]
 SPLITS = {"train": "train.json", "gallery": "test.json"}
 
 

@@ -11,10 +11,10 @@ import datasets
 from datasets import DatasetNotFoundError
 from datasets.building.build import SPLIT
 from datasets.building.extraction import STATE
+from datasets.catalog.statistics import FrameStatistics, height_histogram, measure_frames
+from datasets.catalog.table import FRAME_SPLITS, FrameFormat
 from datasets.layouts.custom_records import read_split
 from datasets.samples import FrameSample, Query
-from datasets.statistics import FrameStatistics, height_histogram, measure_frames
-from tools.commands.data import FrameFormat
 from tools.outcome import Outcome, table
 
 PERCENTILES = (5, 25, 50, 75, 95)
@@ -60,7 +60,7 @@ def _read(root: Path, layout: FrameFormat) -> tuple[Splits, list[Query], list[st
     splits: Splits = {}
     left_out: list[str] = []
     absent: list[DatasetNotFoundError] = []
-    for split in ("gallery",) if root.is_file() else datasets.SPLITS:
+    for split in ("gallery",) if root.is_file() else FRAME_SPLITS:
         try:
             splits[split], lines = datasets.read_frames(layout, root, split)
         except DatasetNotFoundError as error:

@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from datasets.boxes import cut
 from datasets.building.splitting import sightings
+from datasets.catalog.statistics import FrameStatistics, height_histogram
 from datasets.images import ImageError, read_image
 from datasets.samples import FrameSample
-from datasets.statistics import FrameStatistics, height_histogram
-from search.models.probes import cut_out
 from search.pages.page import Curve, Headline, Image, MarkedBox, Picture, Section, Table, write_demo_page
 from tools.commands.data_statistics import camera_tables, seen_rows, summary_rows
 
@@ -186,7 +186,7 @@ def _people(frames: Sequence[FrameSample]) -> list[Picture]:
         for camera, boxes in sorted(seen[person].items(), key=lambda item: str(item[0]))[:MOST_CAMERAS]:
             frame, box = max(boxes, key=lambda pair: float(pair[1][3] - pair[1][1]))
             try:
-                picture = cut_out(read_image(frame.path), box)
+                picture = cut(read_image(frame.path), box)
             except ImageError:
                 continue
             views.append((f"{'' if camera is None else f'{camera}: '}{box[3] - box[1]:.0f} px", picture))

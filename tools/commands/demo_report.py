@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from datasets.boxes import box_overlap, cut
 from datasets.images import read_image
 from datasets.plaza import PlazaSummary
 from datasets.samples import FrameSample, Query
 from detection.detections import Detections
-from detection.metrics import box_overlap
 from search.evaluation.protocols import SearchMetrics
 from search.evaluation.stacking import overlap_threshold
 from search.gallery.filters import Filters
-from search.models.probes import cut_out
 from search.pages.calibration_page import held_out_table
 from search.pages.page import (
     Answer,
@@ -183,12 +182,12 @@ def _ranking(result: DemoResult, frames: Mapping[str, FrameSample], row: int, na
         if right:
             found_in.add(frame_name)
         sample = frames[frame_name]
-        picture = cut_out(read_image(sample.path), box.numpy())
+        picture = cut(read_image(sample.path), box.numpy())
         answers.append(Answer(picture, f"camera {sample.camera}, {value:.2f}", "right" if right else "wrong"))
     assert query.box is not None
     return RankedRow(
         f"{name} of {len(result.queries)}: AP {result.search.average_precisions[row]:.2f}",
-        cut_out(read_image(probe_frame.path), query.box),
+        cut(read_image(probe_frame.path), query.box),
         answers,
         f"person {query.person_id}, camera {query.camera}",
     )
@@ -228,7 +227,7 @@ def _write_find_page(output: Path, result: DemoResult, frames: Mapping[str, Fram
             output / "find.html",
             answer,
             gallery,
-            cut_out(picture, query.box),
+            cut(picture, query.box),
             title=f"Where was person {query.person_id}?",
             probe_frame=Picture(picture, str(query.frame), [MarkedBox(query.box, "probe")]),
         )

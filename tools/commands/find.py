@@ -67,9 +67,9 @@ def find(
         include_own_frame: rank the sightings of --frame itself too, where it was indexed; its person comes first then.
         html: also write a page with the cut-outs to this file.
     """
+    from datasets.boxes import cut
     from datasets.images import read_image
     from search.gallery.filters import Filters
-    from search.models.probes import cut_out
     from search.pages.page import MarkedBox, Picture, write_find_page
     from search.query.fusion import Ranking
 
@@ -96,7 +96,7 @@ def find(
         if frame is not None and box is not None:
             picture = read_image(frame)
             answer = search.find(store, frame=picture, box=box, filters=filters, ranking=ranking)
-            pictures = [cut_out(picture, box)]
+            pictures = [cut(picture, box)]
             origin = Picture(picture, frame.name, [MarkedBox(box, "probe")])
         else:
             pictures = [read_image(path) for path in crop or []]

@@ -13,7 +13,7 @@ from datasets import load_crops, load_frames, load_queries
 from datasets.building.build import BuildSummary, build_dataset
 from datasets.building.recorded_boxes import RecordingError, read_boxes, read_identities
 from datasets.building.recordings import find_recordings
-from datasets.check import check_dataset
+from datasets.catalog.check import check_dataset
 from datasets.images import read_image
 from datasets.layouts.custom_records import read_split
 

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
+from datasets.ahead import prefetched
 from datasets.footage import streams
-from datasets.footage.sources import SourceError, count_frames, frames_from_source, prefetched
+from datasets.footage.sources import SourceError, count_frames, frames_from_source
 from datasets.samples import Frame
 
 
@@ -300,56 +301,6 @@ def test_a_stream_that_does_not_open_is_an_error_without_its_password() -> None:
     with pytest.raises(SourceError, match=r"127\.0\.0\.1:9/cam gives no readable frame.*does not open") as error:
         list(frames_from_source("rtsp://user:secret@127.0.0.1:9/cam"))
     assert "secret" not in str(error.value)
-
-
-def test_prefetching_keeps_order_and_works_ahead() -> None:
-    started = threading.Event()
-    produced: list[int] = []
-
-    def slow() -> Iterator[int]:
-        for index in range(20):
-            produced.append(index)
-            if index == 4:
-                started.set()
-            yield index
-
-    items = prefetched(slow(), depth=3)
-    assert next(items) == 0
-    assert started.wait(5)  # 4 is being made while only 0 was taken
-    time.sleep(0.05)
-    assert len(produced) <= 5
-    assert list(items) == list(range(1, 20))
-
-
-def test_an_exception_arrives_where_its_item_would_have() -> None:
-    def failing() -> Iterator[int]:
-        yield 1
-        yield 2
-        raise SourceError("the third")
-
-    items = prefetched(failing())
-    assert [next(items), next(items)] == [1, 2]
-    with pytest.raises(SourceError, match="the third"):
-        next(items)
-
-
-def test_closing_stops_the_thread_and_closes_the_iterator() -> None:
-    closed = threading.Event()
-
-    def endless() -> Iterator[int]:
-        try:
-            while True:
-                yield 0
-        finally:
-            closed.set()
-
-    items = prefetched(endless(), depth=2)
-    next(items)
-    items.close()  # type: ignore[attr-defined]
-    assert closed.is_set()
-    assert not [thread for thread in threading.enumerate() if thread.name == "frame-prefetch"]
-    with pytest.raises(ValueError, match="depth is 0"):
-        prefetched([1], depth=0)
 
 
 def test_prefetched_frames_equal_the_plain_ones(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datasets import DatasetNotFoundError
-from datasets.check import check_dataset
+from datasets.catalog.check import check_dataset
 
 
 def write_picture(path: Path) -> None:

@@ -33,6 +33,26 @@ def test_table_equals_a_loop_over_rows_also_with_many_rows_of_one_person(momentu
         torch.testing.assert_close(memory.table, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("momentum", [0.25, 0.5])
+def test_an_unsure_embedding_takes_less_of_its_row(momentum: float) -> None:
+    table, pool = IdentityTable(2, 3, momentum), PooledTable(2, 1, 3, momentum)
+    people, cameras = torch.tensor([1, 0, 1, 1]), torch.zeros(4, dtype=torch.int64)
+    for step in range(2):
+        embeddings = unit_rows(4, 3, seed=step)
+        sure = torch.tensor([0.9, 1.7, -0.4, 0.3])  # above 1 counts as sure, below 0 as nothing
+        rows, slots = table.table.clone(), pool.pooled[:, 0].clone()
+        for number, (embedding, person) in enumerate(zip(embeddings, people.tolist())):
+            share = (1 - momentum) * min(max(float(sure[number]), 0), 1)
+            blend = (1 - share) * rows[person] + share * embedding
+            rows[person] = blend / blend.norm() if blend.norm() else rows[person]
+            first = step == 0 and number in (0, 1)  # an empty slot takes its first embedding whole
+            slots[person] = embedding if first else (1 - share) * slots[person] + share * embedding
+        table.update(embeddings, people, sure)
+        pool.update(embeddings, people, cameras, sure)
+        torch.testing.assert_close(table.table, rows)
+        torch.testing.assert_close(pool.pooled[:, 0], slots)
+
+
 def test_order_of_rows_of_different_people_does_not_matter() -> None:
     embeddings, person_index = unit_rows(12, 5), torch.tensor([3, 0, 3, 1, UNLABELLED, 3, 0, 2, BACKGROUND, 2, 1, 4])
     by_person = torch.argsort(person_index, stable=True)
@@ -172,6 +192,46 @@ def test_memories_move_to_another_device() -> None:
     assert memory.table.device.type == "meta"
 
 
+def test_the_smallest_memories_are_one_row_of_one_dimension() -> None:
+    assert IdentityTable(1, 1).table.shape == (1, 1)
+    assert PooledTable(1, 1, 1, 1.0).pooled.shape == (1, 1, 1)
+    assert PooledTable(1, 1, 1, 0.0).filled.shape == (1, 1)
+    assert UnlabelledQueue(1, 1).queue.shape == (1, 1)
+    assert UpdateTable(1).slots.shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "people", "cameras", "complaint"),
+    [
+        (torch.zeros(2, 5), [0, 1], [0, 1], r"embeddings \(2, 5\), expected \(R, 4\)"),
+        (torch.zeros(4), [0, 1], [0, 1], r"embeddings \(4,\), expected \(R, 4\)"),
+        (torch.zeros(2, 4), [0, 3], [0, 1], "person_index holds 3"),
+        (torch.zeros(2, 4), [0, 1], [0, 2], "camera_index holds 2"),
+        (torch.zeros(2, 4), [0, 1], [-1, 0], "camera_index holds -1"),
+    ],
+)
+def test_rows_that_no_slot_of_the_pooled_table_stands_for_are_named(
+    embeddings: Tensor, people: list[int], cameras: list[int], complaint: str
+) -> None:
+    memory = PooledTable(3, 2, 4)
+    for call in (memory.update, memory.initialize):
+        with pytest.raises(ValueError, match=complaint):
+            call(embeddings, torch.tensor(people), torch.tensor(cameras))
+    assert not memory.filled.any()
+
+
+def test_embeddings_that_are_all_zero_fill_their_slots() -> None:
+    memory = PooledTable(2, 2, 3)
+    memory.update(torch.zeros(1, 3), torch.tensor([1]), torch.tensor([0]))
+    assert memory.filled.tolist() == [[False, False], [True, False]]
+
+
+@pytest.mark.parametrize("arguments", [(0, 1, 4), (3, 0, 4), (3, 1, 0), (3, 1, 4, 1.1), (3, 1, 4, -0.1)])
+def test_impossible_pooled_tables_are_refused(arguments: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        PooledTable(*arguments)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("arguments", [(0, 4), (3, 0), (3, 4, 1.0), (3, 4, -0.1)])
 def test_impossible_tables_are_refused(arguments: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="expected"):
@@ -179,5 +239,8 @@ def test_impossible_tables_are_refused(arguments: tuple[float, ...]) -> None:
 
 
 def test_impossible_queues_are_refused() -> None:
-    with pytest.raises(ValueError, match="expected"):
-        UnlabelledQueue(-1, 4)
+    for size, dimension in ((-1, 4), (3, 0)):
+        with pytest.raises(ValueError, match="expected"):
+            UnlabelledQueue(size, dimension)
+    with pytest.raises(ValueError, match="0 entries"):
+        UpdateTable(0)

@@ -238,6 +238,14 @@ def test_identity_zero_is_trained_and_remembered() -> None:
     assert only.item() > 0
 
 
+def test_an_unsure_embedding_takes_less_of_its_row() -> None:
+    criterion = OIMLoss(2, 1, 0)
+    person = torch.tensor([0])
+    criterion.update(torch.tensor([[1.0, 0.0]]), person)
+    criterion.update(torch.tensor([[0.0, 1.0]]), person, torch.tensor([0.5]))
+    torch.testing.assert_close(criterion.table[0], torch.nn.functional.normalize(torch.tensor([0.75, 0.25]), dim=0))
+
+
 def test_far_logits_do_not_underflow() -> None:
     criterion = OIMLoss(2, 2, 0, scale=1000.0)
     criterion.update(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.tensor([0, 1]))

@@ -236,6 +236,23 @@ def test_rows_without_finite_values_never_enter_the_memory_nor_reach_other_rows(
     assert torch.isfinite(rows.grad).all()
 
 
+def test_a_stranger_counts_whatever_its_components_are() -> None:
+    criterion = TOIMLoss(3, 2, 1, unlabelled_queue=4)
+    criterion.update(torch.tensor([[0.0, 2.0, 0.0], [1.0, 0.0, 0.0]]), torch.tensor([UNLABELLED, 0]))
+    # The queue holds one stranger, on an axis; what it does not hold yet is nobody.
+    anchor = torch.tensor([[0.0, 0.0, 0.0]])
+    expected = torch.nn.functional.softplus(torch.tensor(1.0 - 2.0))
+    torch.testing.assert_close(criterion(anchor, torch.tensor([0])), expected)
+
+
+def test_an_unsure_embedding_takes_less_of_its_slot() -> None:
+    criterion = TOIMLoss(2, 1, 1)
+    person, camera = torch.tensor([0]), torch.tensor([0])
+    criterion.update(torch.tensor([[1.0, 0.0]]), person, camera, torch.tensor([0.1]))  # an empty slot takes it whole
+    criterion.update(torch.tensor([[0.0, 1.0]]), person, camera, torch.tensor([0.5]))
+    torch.testing.assert_close(criterion.pooled[0, 0], torch.tensor([0.7, 0.3]))
+
+
 @pytest.mark.parametrize(("negatives", "denominator"), READINGS)
 def test_forward_changes_nothing_and_update_leaves_the_graph_alone(negatives: str, denominator: str) -> None:
     criterion = trained(negatives=negatives, denominator=denominator, unlabelled_queue=2)
@@ -293,7 +310,7 @@ def test_bfloat16_autocast_computes_over_float32_memories(negatives: str, denomi
     assert torch.equal(criterion.pooled[untouched], before[untouched])
 
 
-def test_initialise_takes_the_mean_of_each_slot_and_forgets_the_rest() -> None:
+def test_initialize_takes_the_mean_of_each_slot_and_forgets_the_rest() -> None:
     criterion = trained(unlabelled_queue=3)
     embeddings, people, cameras = batch(7, rows=30)
     embeddings[4] = torch.inf
@@ -354,5 +371,7 @@ def test_impossible_settings_are_refused(arguments: dict[str, object], complaint
         TOIMLoss(**{"embedding_dim": 8, "identities": 5, "cameras": 3, **arguments})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="holds 5, expected"):
         TOIMLoss(8, 5, 3)(torch.zeros(1, 8), torch.tensor([5]))
+    with pytest.raises(ValueError, match=r"expected \(R, 8\)"):
+        TOIMLoss(8, 5, 3)(torch.zeros(0, 7), torch.zeros(0, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"expected \(R, 8\)"):
         TOIMLoss(8, 5, 3).update(torch.zeros(1, 7), torch.tensor([0]), torch.tensor([0]))

@@ -8,9 +8,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from datasets.boxes import box_overlap
 from datasets.samples import BACKGROUND, UNLABELLED, FrameSample, Query
 from detection.detections import Detections
-from detection.metrics import box_overlap
 from search.evaluation.calibrate import Searches, calibrate
 from search.evaluation.labelled_people import (
     People,

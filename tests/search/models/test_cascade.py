@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.images import as_tensor
 from detection.detections import Detections
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from search.models.mirrored import mirror, mirrored_embeddings
-from search.models.probes import as_tensor
 
 
 @pytest.fixture(scope="module")

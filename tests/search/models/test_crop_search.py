@@ -11,6 +11,7 @@ from blob_scenes import PEOPLE, BlobModel, scene, write
 from torch import Tensor
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn, fasterrcnn_resnet50_fpn
 
+from datasets.images import as_pixels, as_tensor
 from datasets.samples import FrameSample, Query
 from detection.checkpoints import save_model
 from detection.detections import Detections
@@ -21,7 +22,6 @@ from search.evaluation.splits import detect_split, embed_queries
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
 from search.models.detector_and_crops import CropPersonSearch, TorchvisionDetector, load_detector
-from search.models.probes import as_pixels, as_tensor
 from search.models.second_look import embed_boxes
 from search.pipeline import IndexSummary, PersonSearch
 from search.query.fusion import Ranking

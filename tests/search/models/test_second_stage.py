@@ -3,20 +3,21 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from asking import ask
 from numpy.typing import NDArray
 
-from datasets.crops import cut
-from datasets.samples import Frame
+from datasets.boxes import cut
+from datasets.crops import read_crop
+from datasets.samples import CropSample, Frame
 from detection.detections import Detections
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.ranking.rerank import k_reciprocal
 from search.gallery.description import SecondStage, read_description
 from search.gallery.gallery import Gallery
-from search.models.probes import cut_out
 from search.models.second_look import embed_boxes, look_again_at
 from search.query.fusion import Ranking, fused, reranked
 
@@ -69,14 +70,15 @@ def rows_of(answer: object) -> list[int]:
     return [int(one.frame) * 3 + one.index for one in answer]  # type: ignore[attr-defined]
 
 
-def test_a_box_is_cut_as_the_crops_of_the_training_are() -> None:
+def test_a_box_is_cut_as_the_crops_of_the_training_are(tmp_path: Path, crops: SphereReID) -> None:
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (60, 40, 3), dtype=np.uint8)
-    for _ in range(50):
-        corners = np.sort(random.uniform(-10, 70, (2, 2)), axis=0).astype(np.float32)
-        box = corners.reshape(4)
-        if box[0] < 40 and box[1] < 60 and box[2] > 0 and box[3] > 0:
-            np.testing.assert_array_equal(cut_out(image, box), cut(image, box, Path("frame")))
+    file = tmp_path / "frame.png"
+    assert cv2.imwrite(str(file), image[..., ::-1])
+    boxes = np.array([[2.5, 3, 20, 50], [-5, 0, 10.2, 30], [30.9, 40.1, 99, 99]], dtype=np.float32)
+    trained_on = [read_crop(CropSample(file, 0, box=box)) for box in boxes]
+    seen = embed_boxes(crops, [image], [torch.from_numpy(boxes)])[0]
+    torch.testing.assert_close(seen, crops.embed(trained_on), atol=1e-5, rtol=0)
 
 
 def test_boxes_of_several_frames_get_the_embeddings_of_their_cut_pictures(crops: SphereReID) -> None:
@@ -87,7 +89,7 @@ def test_boxes_of_several_frames_get_the_embeddings_of_their_cut_pictures(crops:
     assert [len(rows) for rows in together] == [2, 0, 1]
     for image, rows, answer in zip(images, boxes, together, strict=True):
         for box, embedding in zip(rows, answer, strict=True):
-            alone = crops.embed([cut(image, box.numpy(), Path("frame"))])[0]
+            alone = crops.embed([cut(image, box.numpy())])[0]
             torch.testing.assert_close(embedding, alone, atol=1e-5, rtol=0)
     found = Detections(boxes[0], torch.ones(2), torch.ones(2, 4))
     refined = look_again_at(crops, images[0], found)

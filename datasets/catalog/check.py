@@ -9,44 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from datasets.ahead import mapped_ahead
-from datasets.crops import read_crop
+from datasets.boxes import FloatBoxes
+from datasets.catalog.table import CROP_ONLY_DATASETS, CROP_SPLITS, FRAME_DATASETS, FRAME_SPLITS, LAYOUTS
+from datasets.crops import read_crop, size_difference
 from datasets.images import ImageError, read_image
-from datasets.layouts import csv_crops, cuhk03, cuhk_sysu, custom, dukemtmc, market1501, mot, msmt17, prw, uestc_pr
 from datasets.layouts.crop_folders import CropScan
 from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, Scan
-from datasets.samples import CropSample, FloatBoxes, Query
+from datasets.samples import CropSample, Query
 
 __all__ = ["Problem", "check_dataset"]
 
 Progress = Callable[[int, int], object]
 """Called with (images done, images in all)."""
 
-_FRAME_SCANS: dict[str, Callable[[Path, str], Scan]] = {
-    "cuhk-sysu": cuhk_sysu.scan_frames,
-    "prw": prw.scan_frames,
-    "uestc-pr": uestc_pr.scan_frames,
-    "custom": custom.scan_frames,
-    "mot": mot.scan_frames,
-}
-_QUERY_SCANS: dict[str, Callable[[Path], tuple[list[Query], list[Problem]]]] = {
-    "cuhk-sysu": cuhk_sysu.scan_queries,
-    "prw": prw.scan_queries,
-    "uestc-pr": uestc_pr.scan_queries,
-    "custom": custom.scan_queries,
-}
-# Every list and every picture that a data set may have, whichever of its protocols is used.
-_CROP_SCANS: dict[str, tuple[Callable[[Path, str], CropScan], ...]] = {
-    "market1501": (market1501.scan_crops,),
-    "dukemtmc": (dukemtmc.scan_crops,),
-    "cuhk03": (
-        partial(cuhk03.scan_crops, boxes="both"),
-        partial(cuhk03.scan_crops, protocol="new", boxes="labeled"),
-        partial(cuhk03.scan_crops, protocol="new", boxes="detected"),
-    ),
-    "msmt17": (partial(msmt17.scan_crops, validation=True),),
-    "csv": (csv_crops.scan_crops,),
-}
-_CROP_SPLITS = ("train", "gallery", "query")
 _LOOKAHEAD = 64
 
 
@@ -78,10 +53,10 @@ def check_dataset(
     root = Path(root)
     problems: list[Problem]
     checks: list[Callable[[], list[Problem]]]
-    if name in _CROP_SCANS:
+    if name in CROP_ONLY_DATASETS:
         crops, problems = _scan_crops(name, root)
         checks = [partial(_check_crop, crop) for crop in crops]
-    elif name in _FRAME_SCANS:
+    elif name in FRAME_DATASETS:
         scans, problems = _scan_splits(name, root)
         queries, query_problems = _scan_queries(name, root)
         problems.extend(query_problems)
@@ -89,7 +64,9 @@ def check_dataset(
         if name != "mot":  # a MOTChallenge sequence serves both splits
             problems.extend(_shared_images(scans))
     else:
-        raise ValueError(f"data set {name!r} is not known; expected one of {', '.join([*_FRAME_SCANS, *_CROP_SCANS])}")
+        raise ValueError(
+            f"data set {name!r} is not known; expected one of {', '.join([*FRAME_DATASETS, *CROP_ONLY_DATASETS])}"
+        )
     workers = threads or min(8, os.cpu_count() or 1)
     results = mapped_ahead(lambda check: check(), checks, workers=workers, ahead=_LOOKAHEAD)
     for done, found in enumerate(results, start=1):
@@ -116,10 +93,10 @@ def _scan_splits(name: str, root: Path) -> tuple[list[tuple[str, Scan]], list[Pr
     problems: list[Problem] = []
     absent: list[DatasetNotFoundError] = []
     # A single JSON file is one split, not two.
-    splits = ("gallery",) if root.is_file() else ("train", "gallery")
+    splits = ("gallery",) if root.is_file() else FRAME_SPLITS
     for split in splits:
         try:
-            scan = _FRAME_SCANS[name](root, split)
+            scan: Scan = LAYOUTS[name].function("scan_frames")(root, split)
         except DatasetNotFoundError as error:
             absent.append(error)
         except BrokenFileError as error:
@@ -134,12 +111,13 @@ def _scan_splits(name: str, root: Path) -> tuple[list[tuple[str, Scan]], list[Pr
 
 def _scan_queries(name: str, root: Path) -> tuple[list[Query], list[Problem]]:
     """The queries and their broken records; the custom layout may have none."""
-    if name not in _QUERY_SCANS:
+    if not LAYOUTS[name].queries:
         return [], []
     try:
-        return _QUERY_SCANS[name](root)
+        found: tuple[list[Query], list[Problem]] = LAYOUTS[name].function("scan_queries")(root)
+        return found
     except DatasetNotFoundError as error:
-        if name in ("custom", "uestc-pr"):
+        if LAYOUTS[name].json_file:
             return [], []
         return [], [Problem(str(root), str(error), "unpack the data set's archive again")]
     except BrokenFileError as error:
@@ -153,7 +131,7 @@ def _pictures(scans: Iterable[tuple[str, Scan]], queries: Iterable[Query]) -> li
     for split, scan in scans:
         for sample in scan.samples:
             picture = pictures.setdefault(sample.path, _Picture(sample.path, sample.name))
-            picture.size = scan.sizes.get(sample.name, picture.size)
+            picture.size = sample.size or picture.size
             picture.boxes += [("a box", sample.boxes), ("a region to ignore", sample.ignore)]
             if split == "gallery":
                 frames[sample.name] = picture
@@ -181,10 +159,7 @@ def _check_picture(picture: _Picture) -> list[Problem]:
         return [Problem(f"{picture.where} ({picture.path})", error.reason, error.remedy)]
     problems = []
     if picture.size is not None and picture.size != (width, height):
-        what = f"the image is {width} x {height}, the annotation says {picture.size[0]} x {picture.size[1]}"
-        turned = picture.size == (height, width)
-        remedy = "apply its EXIF orientation to size and boxes" if turned else "correct width, height and boxes"
-        problems.append(Problem(picture.where, what, remedy))
+        problems.append(Problem(picture.where, *size_difference((width, height), picture.size)))
     for kind, boxes in picture.boxes:
         limits = np.minimum(boxes[:, 2:], (width, height)) <= np.maximum(boxes[:, :2], 0)
         for x1, y1, x2, y2 in boxes[limits.any(axis=1)].tolist():
@@ -198,11 +173,12 @@ def _scan_crops(name: str, root: Path) -> tuple[list[CropSample], list[Problem]]
     crops: dict[str, CropSample] = {}
     problems: list[Problem] = []
     absent: list[DatasetNotFoundError] = []
-    for scan_crops in _CROP_SCANS[name]:
+    layout = LAYOUTS[name]
+    for options in layout.crops_to_check:
         found: dict[str, list[CropSample]] = {}
-        for split in _CROP_SPLITS:
+        for split in CROP_SPLITS:
             try:
-                scan = scan_crops(root, split)
+                scan: CropScan = layout.function(layout.crop_scan)(root, split, **options)
             except DatasetNotFoundError as error:
                 absent.append(error)
             except BrokenFileError as error:
@@ -213,7 +189,7 @@ def _scan_crops(name: str, root: Path) -> tuple[list[CropSample], list[Problem]]
                 crops.update((crop.name, crop) for crop in scan.samples)
         if "query" in found and "gallery" in found:
             problems.extend(_unanswered(found["query"], found["gallery"]))
-    if len(absent) == len(_CROP_SCANS[name]) * len(_CROP_SPLITS):
+    if len(absent) == len(layout.crops_to_check) * len(CROP_SPLITS):
         raise absent[0]
     return list(crops.values()), problems
 

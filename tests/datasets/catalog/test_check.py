@@ -10,7 +10,7 @@ import pytest
 from scipy.io import savemat
 
 import datasets
-from datasets.check import Problem, check_dataset
+from datasets.catalog.check import Problem, check_dataset
 
 
 def write_image(path: Path, width: int = 100, height: int = 50) -> Path:

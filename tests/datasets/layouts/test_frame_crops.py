@@ -1,6 +1,7 @@
 """Reading and cutting crops, and the crops of full-frame splits against the oracle's boxes and the real frames."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 
 from datasets import load_crops, load_frames, load_queries, read_crops
-from datasets.crops import cut, query_groups, read_crop
+from datasets.crops import read_crop, read_frame
 from datasets.images import ImageError
 from datasets.layouts.crop_folders import contiguous_crop_ids
-from datasets.samples import CropSample
+from datasets.layouts.frame_crops import frame_crops, query_crops
+from datasets.layouts.market1501 import query_groups
+from datasets.samples import CropSample, FrameSample, Query
 
 MINIATURES = ("prw", "cuhk-sysu")
 
@@ -43,18 +46,25 @@ def write_custom(root: Path, camera: int | None = None) -> Path:
     return root
 
 
-def test_a_box_is_cut_at_whole_pixels_and_clipped() -> None:
+def test_a_box_is_cut_at_whole_pixels_and_clipped(tmp_path: Path) -> None:
     image = gradient()
-    path = Path("frame.png")
-    assert np.array_equal(cut(image, np.asarray([2.5, 3.0, 7.0, 9.25], np.float32), path), image[3:10, 2:7])
-    assert np.array_equal(cut(image, np.asarray([-4, -4, 99, 99], np.float32), path), image)
-    assert cut(image, np.asarray([4.2, 4.2, 4.4, 4.4], np.float32), path).shape == (1, 1, 3)
+    path = tmp_path / "frame.png"
+    assert cv2.imwrite(str(path), image[:, :, ::-1])
+
+    def crop(*box: float) -> np.ndarray:
+        return read_crop(CropSample(path, 0, box=np.asarray(box, np.float32)))
+
+    assert np.array_equal(crop(2.5, 3.0, 7.0, 9.25), image[3:10, 2:7])
+    assert np.array_equal(crop(-4, -4, 99, 99), image)
+    assert crop(4.2, 4.2, 4.4, 4.4).shape == (1, 1, 3)
 
 
 @pytest.mark.parametrize("box", [(5, 5, 5, 9), (9, 5, 5, 9), (30, 0, 40, 9), (0, -9, 5, 0), (np.nan, 0, 5, 5)])
-def test_a_box_without_area_in_the_frame_is_one_line(box: tuple[float, ...]) -> None:
+def test_a_box_without_area_in_the_frame_is_one_line(tmp_path: Path, box: tuple[float, ...]) -> None:
+    path = tmp_path / "frame.png"
+    assert cv2.imwrite(str(path), gradient()[:, :, ::-1])
     with pytest.raises(ImageError, match=r"frame\.png: the box .* 30x20 pixels; correct the box"):
-        cut(gradient(), np.asarray(box, np.float32), Path("frame.png"))
+        read_crop(CropSample(path, 0, box=np.asarray(box, np.float32)))
 
 
 def test_whole_pictures_and_cuts_are_rgb_copies(tmp_path: Path) -> None:
@@ -75,6 +85,30 @@ def test_a_frame_that_changed_is_read_again(tmp_path: Path) -> None:
     for value in (3, 200):
         assert cv2.imwrite(str(path), np.full((20 + value, 30, 3), value, np.uint8))
         assert read_crop(sample).max() == value
+
+
+@pytest.mark.parametrize(
+    ("stated", "remedy"), [((15, 10), "correct width, height and boxes"), ((20, 30), "apply its EXIF orientation")]
+)
+def test_a_picture_of_another_size_than_its_data_set_says_is_not_read(
+    tmp_path: Path, stated: tuple[int, int], remedy: str
+) -> None:
+    path = tmp_path / "frame.png"
+    assert cv2.imwrite(str(path), gradient()[:, :, ::-1])
+    box = np.asarray([[0, 0, 4, 4]], np.float32)
+    right = FrameSample("frame", path, box, np.zeros(1), size=(30, 20))
+    assert read_frame(right).shape == (20, 30, 3)
+    assert read_crop(frame_crops([right])[0]).shape == (4, 4, 3)
+    wrong = replace(right, size=stated)
+    query = Query(0, [], frame="frame", box=box[0])
+    complaint = rf"frame\.png: the image is 30 x 20, the annotation says {stated[0]} x {stated[1]}; {remedy}"
+    for read in (
+        lambda: read_frame(wrong),
+        lambda: read_crop(frame_crops([wrong])[0]),
+        lambda: read_crop(query_crops([query], [wrong])[0]),
+    ):
+        with pytest.raises(ImageError, match=complaint):
+            read()
 
 
 @pytest.mark.parametrize("box", [None, np.asarray([0, 0, 4, 4], np.float32)])
@@ -193,7 +227,7 @@ def test_broken_records_of_frames_are_named(tmp_path: Path) -> None:
 
 
 def test_unknown_names_splits_and_options_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'mot' has no crops; expected one of market1501"):
+    with pytest.raises(ValueError, match="'mot' has no crops; expected one of cuhk-sysu"):
         load_crops("mot", tmp_path, "train")
     with pytest.raises(ValueError, match="split is 'test', expected one of train, gallery, query"):
         load_crops("prw", tmp_path, "test")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datasets.catalog.statistics import height_histogram, measure_frames
 from datasets.samples import FrameSample, Query
-from datasets.statistics import height_histogram, measure_frames
 
 
 def frame(name: str, heights: list[float], people: list[int], camera=None, time: float | None = None) -> FrameSample:

@@ -1,0 +1,78 @@
+"""Every data set by name: the one table of them, loading, checking and counting."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datasets.catalog.check import check_dataset
+    from datasets.catalog.loading import load_crops, load_frames, load_queries, read_crops, read_frames
+    from datasets.catalog.statistics import FrameStatistics, height_histogram, measure_frames
+    from datasets.catalog.table import (
+        CROP_DATASETS,
+        CROP_ONLY_DATASETS,
+        CROP_SPLITS,
+        FRAME_DATASETS,
+        FRAME_SPLITS,
+        LAYOUTS,
+        SEARCH_DATASETS,
+        CheckFormat,
+        CropFormat,
+        FrameFormat,
+        Layout,
+        SearchFormat,
+    )
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
+
+
+__all__ = [
+    "CROP_DATASETS",
+    "CROP_ONLY_DATASETS",
+    "CROP_SPLITS",
+    "FRAME_DATASETS",
+    "FRAME_SPLITS",
+    "LAYOUTS",
+    "SEARCH_DATASETS",
+    "CheckFormat",
+    "CropFormat",
+    "FrameFormat",
+    "FrameStatistics",
+    "Layout",
+    "SearchFormat",
+    "check_dataset",
+    "height_histogram",
+    "load_crops",
+    "load_frames",
+    "load_queries",
+    "measure_frames",
+    "read_crops",
+    "read_frames",
+]
+
+_HOMES = {
+    "CROP_DATASETS": "datasets.catalog.table",
+    "CROP_ONLY_DATASETS": "datasets.catalog.table",
+    "CROP_SPLITS": "datasets.catalog.table",
+    "CheckFormat": "datasets.catalog.table",
+    "CropFormat": "datasets.catalog.table",
+    "FRAME_DATASETS": "datasets.catalog.table",
+    "FRAME_SPLITS": "datasets.catalog.table",
+    "FrameFormat": "datasets.catalog.table",
+    "FrameStatistics": "datasets.catalog.statistics",
+    "LAYOUTS": "datasets.catalog.table",
+    "Layout": "datasets.catalog.table",
+    "SEARCH_DATASETS": "datasets.catalog.table",
+    "SearchFormat": "datasets.catalog.table",
+    "check_dataset": "datasets.catalog.check",
+    "height_histogram": "datasets.catalog.statistics",
+    "load_crops": "datasets.catalog.loading",
+    "load_frames": "datasets.catalog.loading",
+    "load_queries": "datasets.catalog.loading",
+    "measure_frames": "datasets.catalog.statistics",
+    "read_crops": "datasets.catalog.loading",
+    "read_frames": "datasets.catalog.loading",
+}
