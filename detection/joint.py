@@ -6,7 +6,7 @@ embed(images, boxes)    -> [Tensor]        unit embeddings of given boxes, a pro
 """
 
 import json
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -108,9 +108,7 @@ class PersonSearchRCNN(nn.Module):
     @property
     def transform(self) -> OneSizePerBatch:
         """What resizes frames to the network's input."""
-        transform = self.detector.transform
-        assert isinstance(transform, OneSizePerBatch)
-        return transform
+        return cast(OneSizePerBatch, self.detector.transform)
 
     @property
     def box_loss_names(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -101,6 +102,7 @@ def test_embeddings_of_detections_are_those_of_their_final_boxes(
     found = permissive(tiny_model).detect(images)
     wide = [(one.boxes[:, 2:] - one.boxes[:, :2]).min(dim=1).values > 1 for one in found]
     found = [one[mask] for one, mask in zip(found, wide, strict=True)]
+    assert all(len(one) > 1 for one in found)
     again = tiny_model.embed(images, [one.boxes for one in found])
     for one, embeddings in zip(found, again, strict=True):
         torch.testing.assert_close(one.embeddings, embeddings, atol=1e-4, rtol=1e-3)
@@ -112,6 +114,7 @@ def test_batch_equals_singles_for_images_of_one_size(tiny_model: PersonSearchRCN
     together = permissive(tiny_model).detect(images)
     for image, expected in zip(images, together, strict=True):
         alone = tiny_model.detect([image])[0]
+        assert len(alone) == len(expected) > 1
         torch.testing.assert_close(alone.boxes, expected.boxes, atol=1e-2, rtol=1e-4)
         torch.testing.assert_close(alone.embeddings, expected.embeddings, atol=1e-3, rtol=1e-3)
 
@@ -138,6 +141,19 @@ def test_each_method_names_the_mode_it_needs(tiny_model: PersonSearchRCNN, image
         tiny_model.eval().losses(images, [])
     with pytest.raises(RuntimeError, match="evaluation mode"):
         tiny_model.train().detect(images)
+    with pytest.raises(RuntimeError, match="evaluation mode"):
+        tiny_model.embed(images, [torch.zeros(0, 4)] * 2)
+    with pytest.raises(ValueError, match="2 images but 1 sets of boxes"):
+        tiny_model.eval().embed(images, [torch.zeros(0, 4)])
+
+
+def test_what_a_search_asks_of_a_model(tiny_model: PersonSearchRCNN) -> None:
+    assert tiny_model.embedding_dim == 24
+    assert tiny_model.least_confidence == 0.05
+    assert tiny_model.sees_surroundings
+    canvas, box = tiny_model.view(np.zeros((60, 30, 3), dtype=np.uint8))
+    assert canvas.shape == (240, 320, 3)
+    assert box.tolist() == [145, 90, 175, 150]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +188,8 @@ def test_every_backbone_detects(backbone: str, levels: tuple[int, ...]) -> None:
         score_threshold=0.0,
     )
     found = PersonSearchRCNN(config).eval().detect([torch.rand(3, 64, 80)])[0]
-    assert found.embeddings.shape[1] == 256
+    assert len(found)
+    assert found.embeddings.shape == (len(found), 256)
 
 
 @pytest.mark.parametrize("width", [640, 1500])
