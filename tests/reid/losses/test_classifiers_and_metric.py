@@ -12,7 +12,7 @@ from pytorch_metric_learning.reducers import MeanReducer
 from torch import Tensor, nn
 
 from datasets.samples import BACKGROUND, UNLABELLED
-from reid.losses.classifiers import SoftmaxLoss
+from reid.losses.classifiers import SoftmaxLoss, SphereLoss
 from reid.losses.metric import CenterLoss, TripletLoss
 
 PEOPLE = torch.tensor([0, 3, UNLABELLED, 3, BACKGROUND, 3, 0, 1, 2, 2])
@@ -255,6 +255,13 @@ def test_centers_are_kept_in_checkpoints_and_in_float32() -> None:
     [
         (lambda: SoftmaxLoss(6, 0), "0 identities"),
         (lambda: SoftmaxLoss(6, 4, label_smoothing=-0.1), "label_smoothing is -0.1"),
+        (lambda: SoftmaxLoss(0, 4), "of 0 dimensions"),
+        (lambda: SoftmaxLoss(6, 4, label_smoothing=1.0), "label_smoothing is 1.0"),
+        (lambda: SoftmaxLoss(6, 4)(rows()[:, :5], PEOPLE), r"expected \(R, 6\)"),
+        (lambda: CenterLoss(6, 4)(rows()[:, :5], PEOPLE), r"expected \(R, 6\)"),
+        (lambda: CenterLoss(6, 4).update(rows()[:, :5], PEOPLE), r"expected \(R, 6\)"),
+        (lambda: CenterLoss(6, 0), "0 identities"),
+        (lambda: CenterLoss(6, 4, learning_rate=-0.1), "learning_rate is -0.1"),
         (lambda: TripletLoss(-1), "margin is -1"),
         (lambda: CenterLoss(0, 4), "of 0 dimensions"),
         (lambda: CenterLoss(6, 4, learning_rate=2), "learning_rate is 2"),
@@ -268,3 +275,16 @@ def test_centers_are_kept_in_checkpoints_and_in_float32() -> None:
 def test_impossible_settings_and_rows_are_named(build: object, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         build()  # type: ignore[operator]
+
+
+def test_the_smallest_losses_and_the_limits_of_their_settings() -> None:
+    row, person = torch.tensor([[2.0]]), torch.tensor([0])
+    assert SoftmaxLoss(1, 1)(row, person) == 0
+    assert SphereLoss(1, 1, scale=0.5)(row, person) == 0
+    resting, jumping = CenterLoss(1, 1, learning_rate=0), CenterLoss(1, 1, learning_rate=1)
+    for criterion, share in ((resting, 0), (jumping, 2)):
+        before = criterion.centers.clone()
+        criterion.update(row, person)
+        torch.testing.assert_close(criterion.centers, before + share * (row - before))
+    # At the margin 0 a negative as far as the positive costs nothing.
+    assert TripletLoss(0)(torch.tensor([[0.0], [1.0], [-1.0]]), torch.tensor([0, 0, 1])) == pytest.approx(0.0)

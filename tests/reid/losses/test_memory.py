@@ -220,6 +220,21 @@ def test_rows_that_no_slot_of_the_pooled_table_stands_for_are_named(
     assert not memory.filled.any()
 
 
+def test_a_pooled_table_starts_from_the_mean_of_each_slot_and_forgets_what_was() -> None:
+    memory = PooledTable(3, 2, 4)
+    memory.update(unit_rows(2, 4, seed=8), torch.tensor([2, 0]), torch.tensor([0, 1]))
+    embeddings = 3 * unit_rows(20, 4)
+    embeddings[3] = torch.nan
+    people, cameras = torch.tensor([0, 1, -1, 1, -2] * 4), torch.tensor([0, 1, 1, 1] * 5)
+    memory.initialize(embeddings, people, cameras)
+    for person in range(3):
+        for camera in range(2):
+            mine = [row for row in range(20) if (people[row], cameras[row]) == (person, camera) and row != 3]
+            mean = embeddings[mine].mean(dim=0) if mine else torch.zeros(4)
+            torch.testing.assert_close(memory.pooled[person, camera], mean)
+            assert memory.filled[person, camera] == bool(mine)
+
+
 def test_embeddings_that_are_all_zero_fill_their_slots() -> None:
     memory = PooledTable(2, 2, 3)
     memory.update(torch.zeros(1, 3), torch.tensor([1]), torch.tensor([0]))
