@@ -1,10 +1,9 @@
-"""Training the joint model: the recipe, and the task that the training loop is given."""
+"""Training the joint model: the task that the training loop is given."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from datasets.transforms import FrameAugmentation, FrameTransform
 from detection.checkpoints import save_model
 from detection.joint import JointLosses, PersonSearchRCNN
 from detection.loader import Batch, TrainingFrames, load_batches
+from detection.settings import JOINT_LOSSES, JointTrainingConfig
 from detection.true_boxes import embed_people
 from reid.features import PersonFeatures
 from reid.losses.criterion import IdentityCriterion, LossConfig
@@ -25,71 +25,6 @@ from reid.losses.rows import gather_rows_with_gradient, occurrence_rank
 from reid.runs.files import digest_of
 from reid.runs.optimizer import parameter_groups, step_schedule
 from reid.runs.task import RateShare, StepLosses
-
-JOINT_LOSSES = LossConfig(
-    sphere=0.0, oim=1.0, oim_queue=500, toim_scale=10.0, toim_update_length=200, triplet_unit_length=True
-)
-"""Online instance matching alone, as the joint model was published; the queue has PRW's length, CUHK-SYSU's is 5000.
-
-Embeddings have unit length here, as they are searched: without a scale TOIM's gradient would be nearly constant. A step
-writes every sampled box of everybody in its frames, eighty in a square of people, frame after frame: the paper's 20
-entries would be boxes of the last frame alone, 200 are the people of more than two steps.
-"""
-
-
-@dataclass(frozen=True)
-class JointTrainingConfig:
-    """How the joint model is trained.
-
-    Args:
-        epochs: The number of passes over the frames.
-        batch_size: The frames of a step, over all processes. BatchNorm that trains wants four or more in each.
-        learning_rate: The rate of AdamW after the warm-up, above 0; it then falls to a hundredth along half a cosine.
-        weight_decay: The pull of AdamW towards 0 on every weight but biases and norms.
-        warmup_steps: The steps in which the rate rises to its full height; at most a tenth of all steps are used.
-        clip_norm: The largest norm that the gradients of a step may have: longer ones are scaled down to it, a guard
-            against single bad batches. 0 leaves them.
-        accumulate: The number of parts in which a batch is computed; more of them need less memory. BatchNorm and the
-            identity losses then see a part at a time, so triplets are found within it.
-        ema_decay: The share of its old value that the moving average of the weights keeps at a step; that average is
-            what is kept in the end. 0 keeps the weights of the last step.
-        anchors: Which sampled boxes of a person the identity losses count and the tables remember: "all", or "one", the
-            box that fits it best, which is the annotated one where that was sampled: torchvision adds it to the
-            proposals. With "one" sure_updates has nothing to tell apart.
-        sure_updates: Whether tables take less of an embedding whose box fits its person less (by their overlap).
-        initialize_tables: Whether TOIM's Pooled Table starts from what the starting weights make of everybody's true
-            box, as in the paper, and not empty; those weights should tell people apart already.
-        group_aspects: Whether batches hold frames of one shape as far as that goes, so that little is padded.
-        seed: The seed of weights, order, augmentation and RoI sampling, 0 or more.
-        workers: The threads that decode and augment ahead of the network; 0 does it between the steps.
-        checkpoint_steps: The steps from one resume point to the next; there is one at the end too.
-    """
-
-    epochs: int = 20
-    batch_size: int = 4
-    learning_rate: float = 5e-4
-    weight_decay: float = 1e-2
-    warmup_steps: int = 200
-    clip_norm: float = 10.0
-    accumulate: int = 1
-    ema_decay: float = 0.0
-    anchors: Literal["all", "one"] = "all"
-    sure_updates: bool = False
-    initialize_tables: bool = False
-    group_aspects: bool = True
-    seed: int = 0
-    workers: int = 2
-    checkpoint_steps: int = 500
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "checkpoint_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("workers", "warmup_steps", "weight_decay", "clip_norm", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
 
 
 class JointTrainingTask:

@@ -64,8 +64,12 @@ COMMANDS = {
         "tools.commands.data_statistics", "statistics", "boxes per camera and period, heights, a page"
     ),
     "data plaza": Command("tools.commands.data", "plaza", "render the synthetic square with five cameras"),
-    "train joint": Command("tools.commands.train", "joint", "train the detector that also embeds people"),
-    "train crop": Command("tools.commands.train_crop", "crop", "train the crop model: SphereReID, TOIM, bag of tricks"),
+    "train joint": Command(
+        "tools.commands.train", "joint", "train the detector that also embeds people", ("data", "start", "recipe")
+    ),
+    "train crop": Command(
+        "tools.commands.train_crop", "crop", "train the crop model: SphereReID, TOIM, bag of tricks", ("recipe",)
+    ),
     "evaluate detection": Command("tools.commands.evaluate", "detection", "recall and average precision of the boxes"),
     "evaluate search": Command("tools.commands.evaluate", "search", "the published search protocols, mAP and top-k"),
     "evaluate crop": Command(

@@ -1,4 +1,4 @@
-"""The structure of a crop network: settings alone, which cost nothing to import."""
+"""Structure and training recipe of a crop network: settings alone, which cost nothing to import."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -56,3 +56,75 @@ class SphereReIDConfig:
                 f"a window of {self.height}x{self.width} does not fit in crops of "
                 f"{self.resize_height}x{self.resize_width}; raise resize_height and resize_width"
             )
+
+
+@dataclass(frozen=True)
+class CropTrainingConfig:
+    """How the crop model is trained; the defaults are SphereReID's recipe.
+
+    Args:
+        epochs: The length of the training. The sampler "balanced" draws every person once an epoch, "shuffled" every
+            crop.
+        sampler: "balanced" makes batches of P people with K pictures each, "shuffled" of any pictures, as many.
+        persons: The number P of people in a batch.
+        images: The number K of pictures of each; the batch holds P x K crops, over all processes.
+        optimizer: "adam" (betas 0.9 and 0.99), "adadelta" or "sgd" (Nesterov momentum 0.9).
+        learning_rate: The rate after the warm-up, above 0.
+        weight_decay: The pull of every weight towards 0, but of biases and BatchNorm; 0 is none.
+        warmup_epochs: The time in which the learning rate rises to its full height; 0 starts at the full rate.
+        warmup_start: The share of the rate that the warm-up starts at, above 0 and at most 1.
+        schedule: "steps" lets the rate fall to a tenth at each of `milestones`, "cosine" to a hundredth along half a
+            cosine.
+        milestones: The epochs at which the rate falls.
+        clip_norm: The largest norm that the gradients of a step may have: longer ones are scaled down to it. 0 leaves
+            them.
+        accumulate: The number of parts in which a batch is computed; more of them need less memory. BatchNorm and the
+            losses then see a part at a time, so triplets are found within it.
+        ema_decay: The share of its old value that the moving average of the weights keeps at a step; that average is
+            what is kept in the end. 0 keeps the weights of the last step.
+        initialize_tables: Whether TOIM's Pooled Table starts from what the starting weights make of the training
+            crops; those weights are then of a model trained with softmax (the TOIM paper, section V).
+        seed: The seed of weights, order and augmentation, 0 or more.
+        workers: The threads that decode and augment ahead of the network; 0 does it between the steps.
+        cache_megabytes: The memory for decoded crops; 0 decodes them in each epoch.
+        checkpoint_steps: The steps from one resume point to the next; there is one at the end too.
+        evaluate_epochs: The epochs from one evaluation of the query and gallery splits to the next; 0 never evaluates.
+    """
+
+    epochs: int = 140
+    sampler: Literal["balanced", "shuffled"] = "balanced"
+    persons: int = 16
+    images: int = 4
+    optimizer: Literal["adam", "adadelta", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    warmup_epochs: float = 20
+    warmup_start: float = 0.05
+    schedule: Literal["steps", "cosine"] = "steps"
+    milestones: tuple[float, ...] = (80, 100)
+    clip_norm: float = 0.0
+    accumulate: int = 1
+    ema_decay: float = 0.0
+    initialize_tables: bool = False
+    seed: int = 0
+    workers: int = 2
+    cache_megabytes: int = 2048
+    checkpoint_steps: int = 200
+    evaluate_epochs: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "persons", "images", "accumulate", "checkpoint_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        not_negative = (
+            "workers", "warmup_epochs", "cache_megabytes", "evaluate_epochs", "weight_decay", "clip_norm", "seed"
+        )  # fmt: skip
+        for name in not_negative:
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+        if not 0 < self.warmup_start <= 1:
+            raise ValueError(f"warmup_start is {self.warmup_start}, expected more than 0 and at most 1")
+        if self.persons * self.images // self.accumulate < 2:
+            raise ValueError("a batch or part of one crop has nothing to compare with; raise persons or images")

@@ -18,14 +18,12 @@ class TrainingInterrupted(KeyboardInterrupt):
         run_directory: The folder whose resume.pt holds everything up to the last step.
         step: The steps that are done.
         total_steps: The steps that the whole training has.
-        number: The signal that stopped it, `signal.SIGINT` for Ctrl-C.
     """
 
-    def __init__(self, run_directory: Path, step: int, total_steps: int, number: int = signal.SIGINT) -> None:
+    def __init__(self, run_directory: Path, step: int, total_steps: int) -> None:
         self.run_directory = run_directory
         self.step = step
         self.total_steps = total_steps
-        self.number = number
         super().__init__(f"interrupted after step {step} of {total_steps}, which {run_directory} keeps")
 
 
@@ -36,13 +34,13 @@ class StopRequest:
     ignores. A thread that is not the main one cannot catch signals: there nothing changes.
 
     Attributes:
-        number: The signal that was caught, or None.
+        asked: Whether a signal was caught.
         at_once: While this is True, a signal raises KeyboardInterrupt where it finds the program. Set it around work
             that may be given up, such as an evaluation.
     """
 
     def __init__(self) -> None:
-        self.number: int | None = None
+        self.asked = False
         self.at_once = False
         self._before: dict[int, Any] = {}
 
@@ -64,7 +62,7 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        self.number = number
+        self.asked = True
         self._let_go()
         if self.at_once:
             raise KeyboardInterrupt

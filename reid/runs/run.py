@@ -6,7 +6,6 @@ step: draw a batch, the losses of each of its parts, backward, optimizer, then t
 
 import itertools
 import math
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -200,7 +199,7 @@ class TrainingRun(Generic[Rows, Loaded]):
             try:
                 on_epoch(done)
             except KeyboardInterrupt:
-                if course.stop.number is None:  # somebody else raised it
+                if not course.stop.asked:  # somebody else raised it
                     raise
             finally:
                 course.stop.at_once = False
@@ -209,16 +208,16 @@ class TrainingRun(Generic[Rows, Loaded]):
 
     def _stop_where_asked(self, course: _Course) -> None:
         """Write a resume point and stop, where a signal reached any of the processes."""
-        number = course.stop.number
-        if self._fabric.world_size > 1 and average(torch.tensor(float(number is not None), device=self._device)) > 0:
-            number = number or signal.SIGINT
-        if number is None:
+        stop = course.stop.asked
+        if self._fabric.world_size > 1:
+            stop = bool(average(torch.tensor(float(stop), device=self._device)) > 0)
+        if not stop:
             return
         if not course.figures and course.first_step == 0:
             raise KeyboardInterrupt  # nothing is trained yet, so there is nothing to keep
         if course.kept_step != self.step:
             self._keep(course)
-        raise TrainingInterrupted(self.directory, self.step, self.total_steps, number)
+        raise TrainingInterrupted(self.directory, self.step, self.total_steps)
 
     def _log(self) -> MetricLog | None:
         if not self._fabric.is_global_zero:

@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.training import JointTrainingConfig, JointTrainingTask
+from detection.settings import JointTrainingConfig
+from detection.training import JointTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.processes import join_processes
 from reid.runs.run import TrainingRun

@@ -16,7 +16,8 @@ from detection.embedding_head import NormScore
 from detection.faster_rcnn import FrameSampler
 from detection.joint import JointLosses, PersonSearchRCNN, Target
 from detection.settings import DetectorConfig, EmbeddingConfig
-from detection.training import JointTrainingConfig, JointTrainingTask, best_boxes
+from detection.settings import JointTrainingConfig
+from detection.training import JointTrainingTask, best_boxes
 from reid.losses.settings import LossConfig
 from reid.runs.run import TrainingRun
 

@@ -10,7 +10,8 @@ from torch import distributed, nn
 from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.training import JointTrainingConfig, JointTrainingTask
+from detection.settings import JointTrainingConfig
+from detection.training import JointTrainingTask
 from reid.runs.processes import synchronized_norms
 from reid.runs.run import TrainingRun
 

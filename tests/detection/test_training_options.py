@@ -14,7 +14,8 @@ from torch.nn import functional
 from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, JointLosses, PersonSearchRCNN, Target
-from detection.training import JointTrainingConfig, JointTrainingTask
+from detection.settings import JointTrainingConfig
+from detection.training import JointTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.run import TrainingRun
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from datasets.transforms import FrameAugmentation
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
-from detection.training import JOINT_LOSSES, JointTrainingConfig
+from detection.settings import JOINT_LOSSES, JointTrainingConfig
 from reid.losses.criterion import LossConfig
 from tools.bench.joint_recipes import JointRecipe, JointTable, joint_tables, on_common_detector
 from tools.bench.joint_tables import JOINT_FIGURES, JointRowResult, JointTableRun

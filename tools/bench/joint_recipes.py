@@ -9,8 +9,15 @@ from typing import Any
 
 from datasets.augmentation import FrameAugmentation
 from detection.pretrained import pretrained_structure
-from detection.settings import SMALLEST_INPUT, BackboneName, DetectorConfig, EmbeddingConfig, stage_range
-from detection.training import JOINT_LOSSES, JointTrainingConfig
+from detection.settings import (
+    JOINT_LOSSES,
+    SMALLEST_INPUT,
+    BackboneName,
+    DetectorConfig,
+    EmbeddingConfig,
+    JointTrainingConfig,
+    stage_range,
+)
 from reid.losses.settings import LOSSES, LossConfig
 from reid.runs.files import departures
 from search.evaluation.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED

@@ -9,8 +9,8 @@ from typing import Literal
 
 from datasets.transforms import CropAugmentation
 from reid.crops.backbones import Backbone
+from reid.crops.settings import CropTrainingConfig
 from reid.crops.sphere_reid import SphereReIDConfig
-from reid.crops.training import CropTrainingConfig
 from reid.losses.criterion import LossConfig
 from reid.runs.files import departures
 

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
+from reid.crops.settings import CropTrainingConfig
 from reid.crops.sphere_reid import SphereReIDConfig
-from reid.crops.training import CropTrainingConfig
 from reid.losses.criterion import LossConfig
 from tools.bench.recipes import PAPER_EPOCHS, Figure, PaperTable, Recipe, Row, Scale, SplitSize
 

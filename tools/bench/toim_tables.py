@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 
 from datasets.transforms import CropAugmentation
+from reid.crops.settings import CropTrainingConfig
 from reid.crops.sphere_reid import SphereReIDConfig
-from reid.crops.training import CropTrainingConfig
 from reid.losses.criterion import LossConfig
 from tools.bench.recipes import Figure, PaperTable, Recipe, Row, Scale, SplitSize
 from tools.bench.sphere_tables import sphere_recipe

@@ -13,7 +13,8 @@ import numpy as np
 from datasets.samples import FrameSample
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
-from detection.training import JOINT_LOSSES, JointTrainingConfig, JointTrainingTask
+from detection.settings import JOINT_LOSSES, JointTrainingConfig
+from detection.training import JointTrainingTask
 from reid.losses.criterion import LossConfig
 from tools.outcome import Outcome, table
 from tools.progress import Progress

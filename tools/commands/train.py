@@ -3,113 +3,183 @@
 import dataclasses
 import logging
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from datasets.augmentation import FrameAugmentation
-from detection.settings import DetectorConfig, EmbeddingConfig
-from detection.training import JOINT_LOSSES, JointTrainingConfig
+from datasets.samples import FrameSample
 from reid.losses.settings import LOSSES, LossConfig
+from reid.runs.interruption import TrainingInterrupted
 from tools.outcome import Outcome, is_first_process, table
 from tools.progress import Progress
+from tools.recipe_files import JointModelOptions
+
+if TYPE_CHECKING:
+    from detection.training import JointTrainingTask
+    from reid.runs.task import RunSummary
 
 _log = logging.getLogger(__name__)
+RESUME = "the same command with --resume goes on from there"
 FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
+
+
+@dataclass(frozen=True)
+class FrameData:
+    """Which frames are trained on.
+
+    Args:
+        format: The layout of the data set.
+        also: More data sets of the same layout to train on, as square2,square3; people and cameras of each are its own.
+    """
+
+    format: FrameFormat = "custom"
+    also: list[Path] | None = None
+
+
+@dataclass(frozen=True)
+class JointStart:
+    """What the training starts from.
+
+    Args:
+        weights: The starting weights: none, imagenet, coco, a .pth/.safetensors file of torchvision's structure, or a
+            model.safetensors of this project. The structure is then that file's, but for the options of detector and
+            embedding that are given, where its weights fit.
+        new_head: Whether to take the detector alone from that model.safetensors. The embedding head then begins anew,
+            and the structure is the one asked for, of which the detector's must be the file's.
+    """
+
+    weights: str = "none"
+    new_head: bool = False
 
 
 def joint(
     root: Path,
     *,
     output: Path,
-    format: FrameFormat = "custom",  # noqa: A002 - the option is called --format
-    also: list[Path] | None = None,
-    weights: str = "none",
-    new_head: bool = False,
+    data: FrameData = FrameData(),
+    start: JointStart = JointStart(),
     resume: bool = False,
-    detector: DetectorConfig = DetectorConfig(),  # noqa: B008 - frozen
-    embedding: EmbeddingConfig = EmbeddingConfig(),  # noqa: B008
-    losses: LossConfig = JOINT_LOSSES,
-    training: JointTrainingConfig = JointTrainingConfig(),  # noqa: B008
-    augmentation: FrameAugmentation = FrameAugmentation(),  # noqa: B008
+    recipe: JointModelOptions = JointModelOptions(),  # noqa: B008
     given: Collection[str] | None = None,
 ) -> Outcome:
     """Train the joint model: a detector that also embeds each person it finds.
 
     The output folder receives model.safetensors (for index, evaluate), resume.pt, metrics.csv, TensorBoard events and
-    config.json. `--config small` is the recipe for machines without a GPU.
+    config.json. `--config small` is the recipe for machines without a GPU. Ctrl-C finishes the step and keeps it:
+    `--resume` goes on from there.
 
     Args:
-        root: the data set's folder, or for the custom layout its training JSON.
-        output: the run's folder.
-        format: the data set's layout.
-        also: more data sets of the same layout to train on: square2,square3; people and cameras of each are its own.
-        weights: none, imagenet, coco, a .pth/.safetensors file of torchvision's structure, or a model.safetensors of
-            this project whose weights are the start; the structure is then that file's, but for the options of
-            detector and embedding that are given, where its weights fit.
-        new_head: of that model.safetensors take the detector alone; the embedding head begins anew, and the structure
-            is the one asked for, of which the detector's must be the file's.
-        resume: go on from the last resume point of the output folder.
-        detector: structure of the detector.
-        embedding: structure of the embedding head.
-        losses: the identity losses, added to those of the detector by their weights; the Sphere loss is off here. With
-            --losses.oim 0 alone there is none, and the detector learns from boxes that need no identities.
-        training: the recipe.
-        augmentation: how far training frames depart from the recorded ones.
-        given: the names of the options that were given, see `detection.start.start_model`.
+        root: The data set's folder, or for the custom layout its training JSON.
+        output: The folder of the run.
+        data: The data sets.
+        start: What the training starts from.
+        resume: Whether to go on from the last resume point of the output folder.
+        recipe: What the model is made of and how it is trained.
+        given: The names of the options that were given, see `detection.start.start_model`.
     """
     from datasets import read_frames
     from datasets.layouts.joined import join_training_frames
-    from detection.start import resumed_model, start_model
-    from detection.training import JointTrainingTask
-    from reid.runs.files import require_resume_point, write_config
     from reid.runs.processes import join_processes
     from reid.runs.run import TrainingRun
 
     fabric = join_processes()
-    roots = [root, *(also or [])]
+    roots = [root, *(data.also or [])]
     _require_each_once(roots)
-    read = {str(part): read_frames(format, part, "train") for part in roots}
+    read = {str(part): read_frames(data.format, part, "train") for part in roots}
     samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
-    _warn_of_idle_settings(losses, given or ())
-    if resume:
-        require_resume_point(output)
-        model = resumed_model(output, weights, detector, embedding, new_head=new_head, given=given)
-    else:
-        model = start_model(weights, detector, embedding, seed=training.seed, new_head=new_head, given=given)
-    notes = {"data": [f"{format} {part.name}" for part in roots], "weights": Path(weights).name, "seed": training.seed}
-    task = JointTrainingTask(model, samples, config=training, losses=losses, augmentation=augmentation, notes=notes)
+    _warn_of_idle_settings(recipe.losses, given or ())
+    task = _task(samples, output, start, recipe, resume, given, data=[f"{data.format} {part.name}" for part in roots])
     run = TrainingRun(task, output, fabric=fabric)
     if resume:
         run.resume()
     elif is_first_process():
-        settings = {
-            "command": sys.argv[1:],
-            "roots": [str(part) for part in roots],
-            "format": format,
-            "weights": weights,
-            "new_head": new_head,
-        }
-        parts: dict[str, Any] = {"detector": model.detector_config, "embedding": model.embedding_config}
-        parts |= {"losses": losses, "training": training, "augmentation": augmentation}
-        write_config(output, settings | {name: dataclasses.asdict(part) for name, part in parts.items()})
-    with Progress("Training", unit="step") as progress:
+        model = task.model
+        made = dataclasses.replace(recipe, detector=model.detector_config, embedding=model.embedding_config)
+        _write_config(output, roots, data, start, made)
+    with told_how_to_go_on(RESUME), Progress("Training", unit="step") as progress:
         summary = run.run(
             lambda done, total, figures: progress(done, total, loss=figures["loss"], identity=figures["loss_identity"])
         )
-    rows: list[list[object]] = [
-        ["frames", len(task.frames)],
-        ["identities", task.identities],
-        ["epochs", summary.epochs],
-        ["steps", summary.steps],
-        ["minutes", f"{summary.seconds / 60:.1f}"],
-    ]
+    sizes = {"frames": len(task.frames), "identities": task.identities}
+    failures = [line for _, lines in read.values() for line in lines]
+    failures += [f"{name}: {reason}" for name, reason in summary.failures]
+    return Outcome(training_text(output, summary, sizes), dataclasses.asdict(summary) | sizes, failures)
+
+
+@contextmanager
+def told_how_to_go_on(remedy: str) -> Iterator[None]:
+    """Add to the line of an interrupted training how it goes on.
+
+    Args:
+        remedy: What is to be done, as the end of a sentence.
+    """
+    try:
+        yield
+    except TrainingInterrupted as stop:
+        raise KeyboardInterrupt(f"{stop}; {remedy}") from None
+
+
+def training_text(output: Path, summary: "RunSummary", facts: Mapping[str, object]) -> str:
+    """What a person reads of a finished training.
+
+    Args:
+        output: The folder of the run.
+        summary: What the training came to.
+        facts: What else is known of it, such as the number of frames.
+    """
+    rows = [[name, value] for name, value in facts.items()]
+    rows += [["epochs", summary.epochs], ["steps", summary.steps], ["minutes", f"{summary.seconds / 60:.1f}"]]
     rows += [[name, f"{value:.4f}"] for name, value in summary.losses.items()]
-    text = table(["training", str(output)], rows) + f"\nmodel: {summary.model_file}"
-    left_out = [line for _, lines in read.values() for line in lines]
-    failures = left_out + [f"{name}: {reason}" for name, reason in summary.failures]
-    sizes = {"identities": task.identities, "frames": len(task.frames)}
-    return Outcome(text, dataclasses.asdict(summary) | sizes, failures)
+    return table(["training", str(output)], rows) + f"\nmodel: {summary.model_file}"
+
+
+def _task(
+    samples: Sequence[FrameSample],
+    output: Path,
+    start: JointStart,
+    recipe: JointModelOptions,
+    resume: bool,
+    given: Collection[str] | None,
+    *,
+    data: list[str],
+) -> "JointTrainingTask":
+    """The training, with the model that it starts from or goes on with."""
+    from detection.start import resumed_model, start_model
+    from detection.training import JointTrainingTask
+    from reid.runs.files import require_resume_point
+
+    parts = (start.weights, recipe.detector, recipe.embedding)
+    seed = recipe.training.seed
+    if resume:
+        require_resume_point(output)
+        model = resumed_model(output, *parts, new_head=start.new_head, given=given)
+    else:
+        model = start_model(*parts, seed=seed, new_head=start.new_head, given=given)
+    return JointTrainingTask(
+        model,
+        samples,
+        config=recipe.training,
+        losses=recipe.losses,
+        augmentation=recipe.augmentation,
+        notes={"data": data, "weights": Path(start.weights).name, "seed": seed},
+    )
+
+
+def _write_config(
+    output: Path, roots: Sequence[Path], data: FrameData, start: JointStart, recipe: JointModelOptions
+) -> None:
+    from reid.runs.files import write_config
+
+    settings = {
+        "command": sys.argv[1:],
+        "roots": [str(part) for part in roots],
+        "format": data.format,
+        **dataclasses.asdict(start),
+        **dataclasses.asdict(recipe),
+    }
+    write_config(output, settings)
 
 
 def _require_each_once(roots: Sequence[Path]) -> None:

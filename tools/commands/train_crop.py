@@ -2,17 +2,19 @@
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from datasets.augmentation import CropAugmentation
-from reid.crops.settings import SphereReIDConfig
-from reid.crops.sphere_reid import SphereReID
-from reid.crops.training import CropTrainingConfig
-from reid.losses.settings import LossConfig
+from datasets.samples import CropSample
+from tools.commands.train import RESUME, told_how_to_go_on, training_text
 from tools.options import CropFormat, CropOptions
-from tools.outcome import Outcome, is_first_process, table
+from tools.outcome import Outcome, is_first_process
 from tools.progress import Progress
+from tools.recipe_files import CropModelOptions
+
+if TYPE_CHECKING:
+    from reid.crops.training import CropTrainingTask
 
 
 def crop(
@@ -23,76 +25,78 @@ def crop(
     weights: str = "none",
     resume: bool = False,
     data: CropOptions = CropOptions(),  # noqa: B008 - frozen
-    network: SphereReIDConfig = SphereReIDConfig(),  # noqa: B008
-    losses: LossConfig = LossConfig(),  # noqa: B008
-    training: CropTrainingConfig = CropTrainingConfig(),  # noqa: B008
-    augmentation: CropAugmentation = CropAugmentation(),  # noqa: B008
+    recipe: CropModelOptions = CropModelOptions(),  # noqa: B008
 ) -> Outcome:
     """Train the crop model: SphereReID by default; --config toim and bag_of_tricks are the other papers' recipes.
 
     The output folder receives model.safetensors (for evaluate crop, index --second-stage), resume.pt, metrics.csv,
     TensorBoard events, config.json and, with --training.evaluate-epochs, evaluation.csv. `--config crop_small` is the
-    recipe for machines without a GPU.
+    recipe for machines without a GPU. Ctrl-C finishes the step and keeps it: `--resume` goes on from there.
 
     Args:
-        root: the data set's folder; the CSV file for --format csv.
-        output: the run's folder.
-        format: the data set's layout; those of full frames are cut into crops.
-        weights: none, imagenet, a .pth/.safetensors file of torchvision's structure, or a model.safetensors of this
-            command.
-        resume: go on from the last resume point of the output folder.
-        data: which part of the data set.
-        network: structure of the network.
-        losses: what is minimized.
-        training: the recipe.
-        augmentation: how far training crops depart from the recorded ones.
+        root: The data set's folder, or the CSV file for --format csv.
+        output: The folder of the run.
+        format: The layout of the data set; full frames are cut into crops.
+        weights: The starting weights: none, imagenet, a .pth/.safetensors file of torchvision's structure, or a
+            model.safetensors of this command.
+        resume: Whether to go on from the last resume point of the output folder.
+        data: Which part of the data set is read.
+        recipe: What the model is made of and how it is trained.
     """
     from datasets import read_crops
     from reid.crops.evaluation_log import PeriodicEvaluation
-    from reid.crops.start import resumed_crop_model, start_crop_model
-    from reid.crops.training import CropTrainingTask
-    from reid.runs.files import require_resume_point, write_config
+    from reid.crops.sphere_reid import SphereReID
+    from reid.runs.files import write_config
     from reid.runs.processes import join_processes
     from reid.runs.run import TrainingRun
 
     fabric = join_processes()
     samples, left_out = read_crops(format, root, "train", **data.of(format))
-    if resume:
-        require_resume_point(output)
-    model = resumed_crop_model(output, network) if resume else start_crop_model(weights, network, seed=training.seed)
-    notes = {"data": f"{format} {root.name}", "weights": Path(weights).name, "seed": training.seed}
-    task = CropTrainingTask(model, samples, config=training, losses=losses, augmentation=augmentation, notes=notes)
+    task = _task(samples, output, weights, recipe, resume, data=f"{format} {root.name}")
     run = TrainingRun(task, output, fabric=fabric)
     if resume:
         run.resume()
     elif is_first_process():
-        parts: dict[str, Any] = {
-            "network": model.config,
-            "losses": losses,
-            "training": training,
-            "augmentation": augmentation,
-        }
+        made_of = dataclasses.asdict(dataclasses.replace(recipe, network=task.model.config))
         settings: dict[str, Any] = {"command": sys.argv[1:], "root": str(root), "format": format, "weights": weights}
-        write_config(output, settings | {name: dataclasses.asdict(part) for name, part in parts.items()})
+        write_config(output, settings | made_of)
     evaluation = None
-    if training.evaluate_epochs:
+    if every := recipe.training.evaluate_epochs:
         query, gallery = (read_crops(format, root, part, **data.of(format))[0] for part in ("query", "gallery"))
-        kept = cast(SphereReID, run.saved_model)
-        evaluation = PeriodicEvaluation(kept, output, query, gallery, every=training.evaluate_epochs)
-    with Progress("Training", unit="step") as progress:
+        evaluation = PeriodicEvaluation(cast(SphereReID, run.saved_model), output, query, gallery, every=every)
+    with told_how_to_go_on(RESUME), Progress("Training", unit="step") as progress:
         summary = run.run(lambda done, total, figures: progress(done, total, loss=figures["loss"]), on_epoch=evaluation)
+    sizes = {"crops": len(task.crops), "identities": task.identities}
     speed = task.loader_speed()
-    rows: list[list[object]] = [
-        ["crops", len(task.crops)],
-        ["identities", task.identities],
-        ["epochs", summary.epochs],
-        ["steps", summary.steps],
-        ["minutes", f"{summary.seconds / 60:.1f}"],
-        ["network, crops/s", f"{summary.images_per_second:.0f}"],
-        ["loader, crops/s of one thread", f"{speed:.0f}"],
-    ]
-    rows += [[name, f"{value:.4f}"] for name, value in summary.losses.items()]
-    text = table(["training", str(output)], rows) + f"\nmodel: {summary.model_file}"
+    facts: dict[str, object] = {
+        **sizes,
+        "network, crops/s": f"{summary.images_per_second:.0f}",
+        "loader, crops/s of one thread": f"{speed:.0f}",
+    }
+    figures = dataclasses.asdict(summary) | sizes | {"loader_images_per_second": speed}
     failures = left_out + [f"{name}: {reason}" for name, reason in summary.failures]
-    facts = {"identities": task.identities, "crops": len(task.crops), "loader_images_per_second": speed}
-    return Outcome(text, dataclasses.asdict(summary) | facts, failures)
+    return Outcome(training_text(output, summary, facts), figures, failures)
+
+
+def _task(
+    samples: Sequence[CropSample], output: Path, weights: str, recipe: CropModelOptions, resume: bool, *, data: str
+) -> "CropTrainingTask":
+    """The training, with the model that it starts from or goes on with."""
+    from reid.crops.start import resumed_crop_model, start_crop_model
+    from reid.crops.training import CropTrainingTask
+    from reid.runs.files import require_resume_point
+
+    seed = recipe.training.seed
+    if resume:
+        require_resume_point(output)
+        model = resumed_crop_model(output, recipe.network)
+    else:
+        model = start_crop_model(weights, recipe.network, seed=seed)
+    return CropTrainingTask(
+        model,
+        samples,
+        config=recipe.training,
+        losses=recipe.losses,
+        augmentation=recipe.augmentation,
+        notes={"data": data, "weights": Path(weights).name, "seed": seed},
+    )

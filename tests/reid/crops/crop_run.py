@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from datasets.samples import CropSample
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
-from reid.crops.training import CropTrainingConfig, CropTrainingTask
+from reid.crops.settings import CropTrainingConfig
+from reid.crops.training import CropTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.processes import join_processes
 from reid.runs.run import TrainingRun

@@ -10,7 +10,7 @@ from datasets import load_frames, load_queries
 from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
-from detection.training import JointTrainingConfig
+from detection.settings import JointTrainingConfig
 from tools.bench.joint_recipes import JointRecipe, JointRow, JointTable, joint_tables, on_common_detector
 from tools.bench.joint_tables import JointTableRun
 from tools.main import main

@@ -10,7 +10,7 @@ import pytest
 
 from datasets.samples import CropSample
 from reid.crops.sphere_reid import SphereReIDConfig
-from reid.crops.training import CropTrainingConfig
+from reid.crops.settings import CropTrainingConfig
 from tools.bench.recipes import PaperTable, Row, Scale
 from tools.bench.runs import Benchmark, TableRun
 from tools.bench.sphere_tables import sphere_recipe, sphere_tables
