@@ -12,12 +12,14 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c "$(SUPPORTED)" >/dev/null 2>&1 && { echo "$$name"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types tests mutants weights format clean
+.PHONY: help install demo test check check_prw_c6 check_video check_metrics lint types tests mutants rooms weights format clean
 
 help:
 	@echo "make demo     the whole way on a synthetic square, ending in a report with pictures"
 	@echo "make test     lint, types and tests"
 	@echo "make check    the tests on real data, which take minutes"
+	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics"
+	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
 	@echo "make weights  train the checkpoint that the demo starts from, an hour"
 	@echo "make format   rewrite the code's layout"
@@ -52,8 +54,24 @@ tests: $(INSTALLED)
 mutants: $(INSTALLED)
 	PYTHONPATH=tests $(BIN)/python -m mutants --workers $(WORKERS)
 
+SLOW := -m slow -o faulthandler_timeout=0 --durations=10
+
 check: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow -o faulthandler_timeout=0
+	$(BIN)/python -m pytest $(SLOW)
+
+# Parts of it: training and search on real frames, a real video, the figures at the size of Market-1501.
+check_prw_c6: $(INSTALLED)
+	$(BIN)/python -m pytest $(SLOW) tests/test_promises.py -k real_people
+
+check_video: $(INSTALLED)
+	$(BIN)/python -m pytest $(SLOW) tests/test_promises.py -k real_video
+
+check_metrics: $(INSTALLED)
+	$(BIN)/python -m pytest $(SLOW) tests/test_promises.py tests/tools/bench/test_bench_evaluation.py -k "metrics or market_size"
+
+# docs/rooms.svg, from the imports; exit status 1 where rooms import each other.
+rooms: $(INSTALLED)
+	$(BIN)/python tests/draw_rooms.py
 
 # How detection/weights/plaza.safetensors was made; see its card. Half an hour to an hour on two cores.
 OTHER_SQUARES := runs/squares/2,runs/squares/3,runs/squares/4,runs/squares/5

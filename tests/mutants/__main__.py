@@ -5,6 +5,7 @@ tests run. Then come the faults that are written down by hand.
 """
 
 import argparse
+import itertools
 import random
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mutants import faults, trials
-from mutants.mutations import mutations
+from mutants.mutations import compiles, mutations
 
 MOST_SURVIVORS = 0.1
 REPOSITORY = trials.REPOSITORY
@@ -42,10 +43,9 @@ def sampled(area: faults.Area, count: int, seed: int) -> list[Fault]:
     source = (REPOSITORY / area.file).read_text(encoding="utf-8")
     equal = {(one.within, one.change) for one in faults.EQUIVALENT if one.file == area.file}
     known = [one for one in mutations(source) if (one.within, one.change) not in equal]
-    chosen = known
-    if 0 < count < len(known):
-        rows = sorted(random.Random(f"{seed} {area.file}").sample(range(len(known)), count))
-        chosen = [known[row] for row in rows]
+    random.Random(f"{seed} {area.file}").shuffle(known)
+    usable = (one for one in known if compiles(one.apply(source)))
+    chosen = sorted(itertools.islice(usable, count or None), key=lambda one: one.start)
     return [Fault(area.file, one.line, one.change, one.within, one.apply(source), area.tests) for one in chosen]
 
 

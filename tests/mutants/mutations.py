@@ -61,18 +61,21 @@ class Mutation:
 
 
 def mutations(source: str) -> list[Mutation]:
-    """Every fault that can be planted in a source, from its beginning to its end; each still compiles.
+    """Every fault that can be planted in a source, from its beginning to its end.
 
     Docstrings, annotations, decorators, error messages and what is imported for types alone stay as they are.
     """
-    found = []
-    for mutation in _Planter(source).walk(ast.parse(source)):
-        try:
-            compile(mutation.apply(source), "mutated", "exec")
-        except SyntaxError:
-            continue
-        found.append(mutation)
-    return sorted(set(found), key=lambda one: (one.start, one.end, one.text))
+    found = set(_Planter(source).walk(ast.parse(source)))
+    return sorted(found, key=lambda one: (one.start, one.end, one.text))
+
+
+def compiles(source: str) -> bool:
+    """Whether Python understands a source; a fault that it doesn't is none."""
+    try:
+        compile(source, "mutated", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 class _Planter:

@@ -8,7 +8,7 @@ import pytest
 
 from tools.main import main
 
-SMALL = ["--persons", "12", "--minutes", "0.1", "--frame-width", "320", "--workers", "1"]
+SMALL = ["--persons", "8", "--minutes", "0.03", "--frame-width", "240", "--workers", "1"]
 
 
 def test_the_demo_ends_in_a_report_with_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

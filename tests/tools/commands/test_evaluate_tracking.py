@@ -33,15 +33,6 @@ def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return lines[0]
 
 
-@pytest.fixture(scope="module")
-def square(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from datasets.plaza import write_plaza
-
-    root = tmp_path_factory.mktemp("tracking") / "world"
-    write_plaza(root, seed=300, persons=6, minutes=0.03, frame_width=240)
-    return root
-
-
 def write_truth(folder: Path, samples: list[FrameSample], shift: int = 0) -> None:
     """The true boxes as tracks; with a shift every camera numbers people its own way."""
     sequences = number_frames(samples, by_file_name=False)

@@ -169,8 +169,13 @@ def test_the_coco_detector_without_a_network_is_one_line(
 
 
 def test_the_evaluation_has_a_row_for_every_stage(
-    square: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from datasets.plaza import write_plaza
+
+    # Two frames of each recording, so that there is something to link.
+    square = tmp_path / "world"
+    write_plaza(square, seed=300, persons=6, minutes=0.05, frame_width=240)
     joint, crops = str(models / "joint.safetensors"), str(models / "crops.safetensors")
     words = ["evaluate", "search", str(square), "--score-threshold", "0", "--json", str(tmp_path / "s.json")]
 
