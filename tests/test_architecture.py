@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,12 @@ def test_every_package_folder_is_importable_and_explained() -> None:
 def test_no_file_is_too_long(file: Path) -> None:
     lines = len(file.read_text(encoding="utf-8").splitlines())
     assert lines <= LONGEST_FILE, f"{file.name} has {lines} lines, expected at most {LONGEST_FILE}: one idea a file"
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by their names alone."""
+    known = Counter(file.name for file in (REPOSITORY / "tests").rglob("test_*.py"))
+    assert not [name for name, times in known.items() if times > 1]
 
 
 def test_only_tools_print() -> None:
