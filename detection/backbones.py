@@ -1,7 +1,7 @@
 """Trunks of torchvision under a feature pyramid: ResNet, MobileNet, ConvNeXt and Swin, their parameter names kept.
 
 A trunk gives a map at each of its stages, and the pyramid brings the chosen ones to one width. ResNet and MobileNet
-normalise with BatchNorm. ConvNeXt and Swin normalise with LayerNorm at the beginning of each block, so what leaves a
+normalize with BatchNorm. ConvNeXt and Swin normalize with LayerNorm at the beginning of each block, so what leaves a
 stage is the sum of its blocks, of any size: each map that feeds the pyramid has a LayerNorm of its own, as the
 detectors of their papers do (Liu et al., "Swin Transformer", ICCV 2021; "A ConvNet for the 2020s", CVPR 2022).
 """
@@ -66,7 +66,7 @@ def build_pyramid(
         stages = [str(2 * level - 1) for level in levels]
         widths = [body[0][0].out_channels * 2 ** (level - 1) for level in levels]
     elif name.startswith("resnet"):
-        # Detection fine-tunes the last block's BatchNorm like the others: no zero-initialised residual here.
+        # Detection fine-tunes the last block's BatchNorm like the others: no zero-initialized residual here.
         body = getattr(models, name)(weights=None, norm_layer=batch_norm)
         stages = [f"layer{level}" for level in levels]
         widths = [body.fc.in_features // 2 ** (4 - level) for level in levels]

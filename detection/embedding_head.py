@@ -1,4 +1,4 @@
-"""The embedding head: people in a feature pyramid to vectors."""
+"""The embedding head: from people in a feature pyramid to vectors."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,13 +12,18 @@ from reid.devices import at_least_float32
 
 
 class EmbeddingHead(nn.Module):
-    """RoIs of a feature pyramid to raw embeddings, whose direction tells people apart.
+    """Turns boxes of a feature pyramid into raw embeddings, whose direction tells people apart.
 
-    A person is sampled tall (16 x 8 by default), two convolutions mix the neighbourhood, the columns are averaged and
+    A person is sampled tall (16 x 8 by default). Two convolutions mix the neighborhood, the columns are averaged and
     the rows kept apart, so that hair, upper and lower clothes stay in their places; a linear map follows.
 
     The norm is GroupNorm: a step sees a handful of people, and BatchNorm over so few makes an embedding depend on who
     else is in the batch (measured: the OIM loss then rises instead of falling).
+
+    Args:
+        config: The structure of the head.
+        map_names: The names of the pyramid's maps that people are sampled from.
+        in_channels: The channels of these maps.
     """
 
     def __init__(self, config: EmbeddingConfig, map_names: Sequence[str], in_channels: int) -> None:
@@ -34,9 +39,18 @@ class EmbeddingHead(nn.Module):
         self.project = nn.Linear(rows * config.channels, config.dimension)
 
     def forward(self, features: dict[str, Tensor], boxes: list[Tensor], image_sizes: list[tuple[int, int]]) -> Tensor:
-        """Raw embeddings (sum of boxes, D), of at least float32, of boxes in the coordinates of the network's input."""
-        pooled = self.pool(features, boxes, image_sizes)  # (R, C, 16, 8)
-        stripes = self.convolutions(pooled).mean(dim=3)  # (R, channels, 8)
+        """Computes raw embeddings.
+
+        Args:
+            features: The pyramid, a map (N, C, H_i, W_i) by each name.
+            boxes: One tensor of shape (N_i, 4) for each image, xyxy in the network's input.
+            image_sizes: The height and width of each image in the network's input.
+
+        Returns:
+            (R, D) of at least float32, R boxes in the order of the images.
+        """
+        samples = self.pool(features, boxes, image_sizes)  # (R, C, 16, 8)
+        stripes = self.convolutions(samples).mean(dim=3)  # (R, channels, 8)
         return at_least_float32(self.project(stripes.flatten(1)))  # (R, D)
 
 

@@ -1,4 +1,4 @@
-"""k-reciprocal re-ranking from nearest neighbours and sparse rows."""
+"""k-reciprocal re-ranking from nearest neighbors and sparse rows."""
 
 from typing import Literal
 

@@ -181,7 +181,7 @@ def test_binned_keeps_the_shares() -> None:
 def test_bad_input_is_one_line(problem: dict[str, NDArray]) -> None:
     with pytest.raises(ValueError, match=r"query embedding has length 2, expected 1"):
         count_pairs(**{**problem, "query": 2 * problem["query"]})
-    with pytest.raises(ValueError, match="gallery_ids name 3 images, expected 61"):
+    with pytest.raises(ValueError, match="61 gallery cameras for 3 images"):
         count_pairs(**{**problem, "gallery_ids": [1, 2, 3]})
     counts = count_pairs(**problem)
     for rate in (0.0, 1.0, -0.1, float("nan")):
