@@ -65,10 +65,18 @@ COMMANDS = {
     ),
     "data plaza": Command("tools.commands.data", "plaza", "render the synthetic square with five cameras"),
     "train joint": Command(
-        "tools.commands.train", "joint", "train the detector that also embeds people", ("data", "start", "recipe")
+        "tools.commands.train",
+        "joint",
+        "train the detector that also embeds people",
+        ("data", "start", "recipe"),
+        ("output", "format", "also", "weights", "resume", "training.epochs", "training.batch_size", "training.workers"),
     ),
     "train crop": Command(
-        "tools.commands.train_crop", "crop", "train the crop model: SphereReID, TOIM, bag of tricks", ("recipe",)
+        "tools.commands.train_crop",
+        "crop",
+        "train the crop model: SphereReID, TOIM, bag of tricks",
+        ("recipe",),
+        ("output", "format", "weights", "resume", "training.epochs", "training.workers"),
     ),
     "evaluate detection": Command("tools.commands.evaluate", "detection", "recall and average precision of the boxes"),
     "evaluate search": Command("tools.commands.evaluate", "search", "the published search protocols, mAP and top-k"),

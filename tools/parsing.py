@@ -100,7 +100,8 @@ def parse(
     read, typed = _as_jsonargparse_reads(words, hints)
     try:
         namespace = parser.parse_args(read)
-        given = parser.parse_args(read, defaults=False) if GIVEN in inspect.signature(function).parameters else None
+        wanted = GIVEN in inspect.signature(function).parameters and GIVEN not in flat
+        given = parser.parse_args(read, defaults=False) if wanted else None
     except (ArgumentError, TypeError) as error:
         positional = [option.name for option in options if option.positional]
         remedy = f"`personsearch {command} --help` explains the options"

@@ -1,43 +1,38 @@
-"""Progress bars for `on_progress(done, total)` callbacks: on stderr, with the time left, where somebody watches."""
+"""Progress for `on_progress(done, total)` callbacks, on stderr: a bar on a terminal, else a line every half minute."""
 
 import sys
+import time
 from types import TracebackType
 from typing import ClassVar, Literal, Self
-
-from tqdm import tqdm
 
 from tools.outcome import is_first_process
 
 When = Literal["auto", "always", "never"]
+SECONDS_BETWEEN_LINES = 30.0
 
 
 class Progress:
-    """A bar that is a callback: `with Progress("Indexing") as progress: index(..., on_progress=progress)`.
+    """Progress that is a callback: `with Progress("Indexing") as progress: index(..., on_progress=progress)`.
 
     Args:
-        label: what is being done, before the bar.
-        unit: what is counted, in the rate.
+        label: What is being done, as the line begins.
+        unit: One of what is counted, in the singular.
     """
 
     when: ClassVar[When] = "auto"
-    """"auto" shows bars where stderr is a terminal; set once by `--progress`."""
+    """What `--progress` says: "auto" shows a bar on a terminal and lines elsewhere, "always" a bar, "never" nothing."""
 
     def __init__(self, label: str, unit: str = "frame") -> None:
-        shown = self.when == "always" or (self.when == "auto" and sys.stderr.isatty())
-        shown = shown and is_first_process()
-        self._bar: tqdm[None] = tqdm(
-            desc=label, unit=f" {unit}", disable=not shown, file=sys.stderr, dynamic_ncols=True, leave=True
-        )
+        shown = self.when != "never" and is_first_process()
+        self._display: _Bar | _Lines | None = None
+        if shown:
+            bar = self.when == "always" or sys.stderr.isatty()
+            self._display = _Bar(label, unit) if bar else _Lines(label, unit)
 
     def __call__(self, done: int, total: int | None = None, **figures: object) -> None:
-        """Show that `done` of `total` are done (None: nobody knows), and figures such as loss=0.123 behind the bar."""
-        if self._bar.disable:
-            return
-        if self._bar.total != total:
-            self._bar.total = total
-        if figures:
-            self._bar.set_postfix({name: _short(value) for name, value in figures.items()}, refresh=False)
-        self._bar.update(done - self._bar.n)
+        """Show that `done` of `total` are done (None: nobody knows), and figures such as loss=0.123 beside it."""
+        if self._display is not None:
+            self._display.update(done, total, {name: _short(value) for name, value in figures.items()})
 
     def __enter__(self) -> Self:
         return self
@@ -45,7 +40,85 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._display is not None:
+            self._display.close()
+
+
+class _Bar:
+    """tqdm's bar, with the rate and the time left."""
+
+    def __init__(self, label: str, unit: str) -> None:
+        from tqdm import tqdm
+
+        self._bar: tqdm[None] = tqdm(desc=label, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True, leave=True)
+
+    def update(self, done: int, total: int | None, figures: dict[str, str]) -> None:
+        """Draw the bar again, if the last time is long enough ago."""
+        if self._bar.total != total:
+            self._bar.total = total
+        if figures:
+            self._bar.set_postfix(figures, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
         self._bar.close()
+
+
+class _Lines:
+    """A line every half minute, for a file that somebody may look into; work that is done before prints none."""
+
+    def __init__(self, label: str, unit: str) -> None:
+        self._label, self._unit = label, unit
+        self._started = self._last = time.monotonic()
+        self._first: int | None = None
+        self._done = 0
+        self._total: int | None = None
+        self._printed = False
+
+    def update(self, done: int, total: int | None, figures: dict[str, str]) -> None:
+        """Print a line if the last one is half a minute ago."""
+        if self._first is None or done < self._done:  # a resumed training begins in the middle, a new phase at nothing
+            self._first, self._started = done, time.monotonic()
+        self._done, self._total = done, total
+        now = time.monotonic()
+        if now - self._last >= SECONDS_BETWEEN_LINES:
+            self._last, self._printed = now, True
+            print(self._line(now, figures), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Say what was done in the end, where lines have said what was being done."""
+        if self._printed:
+            seconds = time.monotonic() - self._started
+            print(
+                f"{self._label}: {_counted(self._done, self._unit)} in {_duration(seconds)}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _line(self, now: float, figures: dict[str, str]) -> str:
+        rate = (self._done - (self._first or 0)) / max(now - self._started, 1e-9)
+        of = "" if self._total is None else f" of {self._total:,}"
+        parts = [
+            f"{self._done:,}{of} {self._unit}s",
+            f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute",
+        ]
+        if self._total is not None and rate > 0:
+            parts.append(f"{_duration(max(0, self._total - self._done) / rate)} left")
+        parts += [f"{name} {value}" for name, value in figures.items()]
+        return f"{self._label}: {', '.join(parts)}"
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them: 45 s, 12 min, 3 h 20 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _short(value: object) -> str:

@@ -57,7 +57,7 @@ def options_of(function: Callable[..., object], flat: Sequence[str] = ()) -> lis
     own: list[Option] = []
     grouped: list[Option] = []
     for name, parameter in inspect.signature(function).parameters.items():
-        if name == GIVEN:
+        if name == GIVEN and GIVEN not in flat:
             continue
         hint, text = hints[name], texts.get(name, "")
         if dataclasses.is_dataclass(hint):

@@ -14,7 +14,6 @@ from datasets.boxes import as_boxes
 from tools.errors import one_line
 from tools.main import COMMANDS, Command, main
 from tools.outcome import Outcome, table, write_json
-from tools.progress import Progress
 
 
 def error_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -283,22 +282,6 @@ def test_json_takes_numpy_paths_and_numbers_that_are_not_finite(tmp_path: Path) 
         write_json(file, {"set": object()})
     assert json.loads(file.read_text()) == expected
     assert [entry.name for entry in tmp_path.iterdir()] == ["figures.json"]
-
-
-def test_progress_is_silent_unless_somebody_watches(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Progress("Indexing") as progress:
-        progress(1, 2)
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(Progress, "when", "always")
-    with Progress("Indexing") as progress:
-        progress(1, 2, loss=0.25)
-        progress(2, 2)
-    shown = capsys.readouterr().err
-    assert "Indexing: 100%" in shown
-    assert "2/2" in shown
-    assert "loss=0.25" in shown
 
 
 def test_only_a_value_error_that_our_code_raised_is_a_message_to_the_user() -> None:
