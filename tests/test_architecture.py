@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rooms import circles, imports_between_rooms, room_sizes
 
 from tools.errors import PACKAGES
 from tools.main import COMMANDS
@@ -16,6 +17,9 @@ from tools.main import COMMANDS
 ORDER = ("datasets", "reid", "detection", "search", "tools")
 FOLDERS = {*ORDER, "tests"}
 LONGEST_FILE = 400
+MOST_FILES = 15  # of a room
+TESTS_OF_NO_ROOM = {"faults", "fuzz"}
+FEWEST_FILES = 2  # a room of so few may be tested elsewhere
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = sorted(file for package in ORDER for file in (REPOSITORY / package).rglob("*.py"))
 FILES = [*SOURCES, *sorted((REPOSITORY / "tests").rglob("*.py"))]
@@ -23,6 +27,10 @@ FILES = [*SOURCES, *sorted((REPOSITORY / "tests").rglob("*.py"))]
 
 def names(files: list[Path]) -> list[str]:
     return [str(file.relative_to(REPOSITORY)) for file in files]
+
+
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def imported_modules(file: Path) -> Iterator[tuple[int, str]]:
@@ -116,3 +124,36 @@ def test_every_command_is_a_documented_function(command: str) -> None:
     options = options_of(function, COMMANDS[command].flat)
     assert not [option.name for option in options if not option.text], "options without a text in the Args section"
     assert set(argument_texts(function)) <= set(inspect.signature(function).parameters), "Args of no parameter"
+
+
+def test_no_room_is_full_and_none_stands_in_a_circle() -> None:
+    full = {room: size for room, size in room_sizes().items() if size > MOST_FILES}
+    assert not full, f"a room holds at most {MOST_FILES} files besides its __init__: {full}"
+    graph = imports_between_rooms()
+    ways = {
+        f"{a} -> {b}": graph[a][b][:3] for circle in circles(graph) for a in circle for b in circle if b in graph[a]
+    }
+    assert not ways, f"these rooms import each other: {ways}"
+
+
+def test_nothing_subclasses_the_training_loop() -> None:
+    loop = REPOSITORY / "reid" / "runs" / "run.py"
+    classes = {file: [one for one in ast.walk(tree(file)) if isinstance(one, ast.ClassDef)] for file in SOURCES}
+    own = {one.name for one in classes[loop]}
+    assert own
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}:{one.lineno} {one.name}"
+        for file, found in classes.items()
+        for one in found
+        if any(own & {node.id for node in ast.walk(base) if isinstance(node, ast.Name)} for base in one.bases)
+    ]
+    assert not wrong, f"a training is given to the loop, it doesn't inherit from it: {wrong}"
+
+
+def test_tests_mirror_the_rooms() -> None:
+    rooms = {room for room in room_sizes() if not room.endswith("__init__")}
+    folders = {str(file.parent.relative_to(REPOSITORY / "tests")) for file in (REPOSITORY / "tests").rglob("test_*.py")}
+    odd = sorted(folders - rooms - {"."} - TESTS_OF_NO_ROOM)
+    assert not odd, f"tests/{odd} stand for no room"
+    untested = sorted(room for room, size in room_sizes().items() if size > FEWEST_FILES and room not in folders)
+    assert not untested, f"rooms without tests of their own: {untested}"
