@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -19,7 +20,7 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
-from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
 from torchvision.ops import MultiScaleRoIAlign
 
 from detection.backbones import build_pyramid
@@ -184,6 +185,26 @@ class OneSizePerBatch(GeneralizedRCNNTransform):
         self._drawn = int(generator.choice(self.min_size)) if self.training else self.min_size[-1]
         result: tuple[ImageList, list[dict[str, Tensor]] | None] = super().forward(images, targets)
         return result
+
+    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """Scale a frame and its boxes as torchvision does, but never to a side of no pixels.
+
+        torchvision rounds the short side of a very long and thin frame (2000 x 2, say) down to 0 and fails.
+
+        Args:
+            image: (3, H, W).
+            target: The frame's boxes (N, 4) under "boxes", and whatever belongs to them; None when detecting.
+        """
+        height, width = image.shape[-2:]
+        scale = min(self._drawn / min(height, width), self.max_size / max(height, width))
+        if min(height, width) * scale >= 1:
+            result: tuple[Tensor, dict[str, Tensor] | None] = super().resize(image, target)
+            return result
+        sides = [max(1, int(side * scale)) for side in (height, width)]
+        scaled = functional.interpolate(image[None], size=sides, mode="bilinear", align_corners=False)[0]  # [3, h, w]
+        if target is not None:
+            target["boxes"] = resize_boxes(target["boxes"], [height, width], sides)
+        return scaled, target
 
     def torch_choice(self, k: list[int]) -> int:
         """Gives the size of this batch."""

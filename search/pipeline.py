@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from datasets.ahead import batches
+from datasets.footage.reading import Reading
 from datasets.images import as_tensor
 from datasets.samples import Camera
 from detection.checkpoints import load_model
@@ -164,6 +165,7 @@ class PersonSearch:
         every_seconds: float = 1.0,
         camera: Camera | None = None,
         start_time: float | None = None,
+        reading: Reading | None = None,
         detection_threshold: float = 0.5,
         on_progress: Callable[[IndexSummary], None] | None = None,
     ) -> IndexSummary:
@@ -180,6 +182,8 @@ class PersonSearch:
             every_seconds: the distance of two frames of a video; smaller sees more and takes longer.
             camera: of all frames, instead of what the source tells.
             start_time: seconds since the epoch of the first frame, where the source does not tell.
+            reading: All settings of reading at once, in place of the three before: also the largest picture, and for
+                how long a broken stream is tried again.
             detection_threshold: people found with less confidence are not kept; lowering it finds more of them, and
                 more that are none.
             on_progress: called after each batch with the figures so far.
@@ -207,9 +211,7 @@ class PersonSearch:
             look,
             batch_size=self.batch_size,
             averaging=self.tracklets,
-            every_seconds=every_seconds,
-            camera=camera,
-            start_time=start_time,
+            reading=reading or Reading(every_seconds, camera, start_time),
             on_progress=on_progress,
         )
 

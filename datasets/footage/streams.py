@@ -12,12 +12,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import av
 import cv2
 
+from datasets.footage.reading import RECONNECT_MINUTES
 from datasets.footage.videos import Failures, Item, Picking, declared_frames, picked, quiet_decoder, retrieve
 
 STREAM_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp"})
-
-RECONNECT_MINUTES = 5.0
-"""A camera that restarts is away for one to two minutes."""
 
 _OPEN_TIMEOUT_MS = 10_000
 _READ_TIMEOUT_MS = 10_000

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from datasets.footage.names import file_of
 from datasets.samples import Frame
 from detection.detections import Detections
 from search.gallery import upkeep
@@ -30,6 +31,7 @@ from search.gallery.description import (
     require_tracklets,
     write_description,
 )
+from search.gallery.done import DoneFrames
 from search.gallery.filters import (
     Filters,
     filter_sql,
@@ -43,6 +45,7 @@ from search.gallery.tables import (
     EMBEDDING,
     FrameKey,
     FrameRows,
+    add_file_states,
     box_embeddings,
     detections_by_frame,
     frame_rows,
@@ -79,7 +82,7 @@ class Gallery:
         self._sightings, self._frames = open_tables(path, self._schema, create=create)
         self._pending: dict[FrameKey, FrameRows] = {}
         self._pending_rows = 0
-        self._done: set[FrameKey] | None = None
+        self._done: DoneFrames | None = None
         self._written = False
         self._last_flush = time.monotonic()
 
@@ -177,6 +180,7 @@ class Gallery:
         second_embeddings: ArrayLike | Tensor | None = None,
         source: str = "",
         location: str | None = None,
+        file_state: str | None = None,
     ) -> FrameRows:
         """What will be stored of one frame, for `put`; it takes far less memory than the frame.
 
@@ -186,7 +190,8 @@ class Gallery:
                 as done.
             second_embeddings: (N, E) of the same boxes by the second stage, where the gallery has one.
             source: where the frame came from; frame names are unique within it.
-            location: where the frame can be read again, see `Sighting.location`.
+            location: Where the frame can be read again, see `Sighting.location`.
+            file_state: The state of the frame's file, see `originals.file_state`; None where there is no file.
 
         Raises:
             ValueError: embeddings are missing, of another width or number, not finite, or of length zero; or the
@@ -199,7 +204,9 @@ class Gallery:
         if self.second_stage is not None:
             owner = f"frame {frame.name}, second stage"
             second = box_embeddings(owner, len(detections), second_embeddings, self.second_stage.embedding_dim)
-        return frame_rows(frame, detections, embeddings, second, source=source, location=location)
+        return frame_rows(
+            frame, detections, embeddings, second, source=source, location=location, file_state=file_state
+        )
 
     def put(self, rows: FrameRows) -> None:
         """Take what `prepare` made of a frame; a frame taken before (same source and name) is replaced.
@@ -214,22 +221,59 @@ class Gallery:
         if max(self._pending_rows, len(self._pending)) >= FLUSH_ROWS or late:
             self.flush()
 
-    def is_done(self, frame_name: str, *, source: str = "") -> bool:
-        """Whether a frame was added, by this instance or by another process before the last `refresh`."""
-        key = (source, frame_name)
-        if key in self._pending:
-            return True
-        if self._done is None:
-            self._done = self._flushed_frames()
-        return key in self._done
+    def is_done(
+        self, frame_name: str, *, source: str = "", location: str | None = None, file_state: str | None = None
+    ) -> bool:
+        """Tell whether a frame was added, by this instance or by another process before the last `refresh`.
+
+        Args:
+            frame_name: The frame's name.
+            source: The source it comes from.
+            location: Where it can be read again; a frame that was read from there through another source is the same.
+            file_state: The present state of its file (`originals.file_state`); a frame of a file that has changed since
+                is not done. None does not compare.
+        """
+        return (source, frame_name) in self._pending or self._known.is_done((source, frame_name), location, file_state)
+
+    def has_changed(self, frame_name: str, *, source: str, location: str | None, file_state: str | None) -> bool:
+        """Tell whether a frame was added from a file that has been replaced since; arguments as of `is_done`."""
+        return self._known.has_changed((source, frame_name), location, file_state)
+
+    def forget_file(self, file: str, mark: str) -> None:
+        """Remove all frames of a file that was replaced, and their sightings, whatever source they came through.
+
+        Args:
+            file: The file's path as `Sighting.location` has it.
+            mark: What stands between a video's path and the seconds of a frame in it.
+        """
+        self.flush()
+        of_file = f"location = {quoted(file)} OR starts_with(location, {quoted(file + mark)})"
+        # The mark "done" goes first: whatever happens in between, the file is indexed again.
+        retried(self.path, lambda: self._frames.delete(of_file))
+        retried(self.path, lambda: self._sightings.delete(of_file))
+        self._known.forget(file, mark)
+
+    def frames_of_lost_folders(self) -> dict[str, set[str]]:
+        """The sources that are folders which are not there now, with the names of their frames."""
+        rows = self._frames.search().select(["source", "frame", "location"]).to_arrow()
+        with_place = rows.filter(pc.is_valid(rows["location"]))
+        lost = {source for source in pc.unique(with_place["source"]).to_pylist() if not file_of(source).exists()}
+        names: dict[str, set[str]] = {source: set() for source in sorted(lost)}
+        for row in with_place.to_pylist() if lost else []:
+            if row["source"] in lost:
+                names[row["source"]].add(row["frame"])
+        return names
 
     def refresh(self) -> None:
         """Look again which frames are done; `is_done` looks by itself only once, as it is asked for every frame."""
-        self._done = self._flushed_frames()
+        self._done = None
 
-    def _flushed_frames(self) -> set[FrameKey]:
-        keys = self._frames.search().select(["source", "frame"]).to_arrow()
-        return set(zip(keys["source"].to_pylist(), keys["frame"].to_pylist(), strict=True))
+    @property
+    def _known(self) -> DoneFrames:
+        """The frames that are done, read once."""
+        if self._done is None:
+            self._done = DoneFrames.of(self._frames)
+        return self._done
 
     def flush(self) -> int:
         """Write what `add` collected; on return it is on disk and visible to other processes.
@@ -247,9 +291,10 @@ class Gallery:
         cutouts = retried(self.path, lambda: self._cutouts.write([jpeg for rows in waiting for jpeg in rows.jpegs]))
         sightings = sightings_table(waiting, cutouts, self._schema)
         retried(self.path, lambda: replace_frames(self._sightings, sightings, self._pending))
+        retried(self.path, lambda: add_file_states(self._frames))
         retried(self.path, lambda: upsert(self._frames, ["source", "frame"], frames_table(waiting)))
         if self._done is not None:
-            self._done.update(self._pending)
+            self._done.add(waiting)
         self._pending.clear()
         self._pending_rows = 0
         self._written = True

@@ -32,6 +32,10 @@ FrameKey = tuple[str, str]
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
+FILE_STATE = "file_state"
+"""Size and time of change of the file that a frame was read from, so that a replaced file is noticed. Galleries of
+earlier versions have no such column until something is added to them."""
+
 FRAMES_SCHEMA = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),
@@ -42,6 +46,7 @@ FRAMES_SCHEMA = pa.schema(
         pa.field("frame_height", pa.int32(), nullable=False),
         pa.field("location", pa.string()),
         pa.field("sightings", pa.int32(), nullable=False),
+        pa.field(FILE_STATE, pa.string()),
     ]
 )
 """One row for each frame that is done, with or without people."""
@@ -144,6 +149,7 @@ def frame_rows(
     *,
     source: str,
     location: str | None,
+    file_state: str | None = None,
 ) -> FrameRows:
     """What is stored of one frame, its cut-outs taken and encoded now; arguments as of `Gallery.add`."""
     height, width = frame.image.shape[:2]
@@ -155,6 +161,7 @@ def frame_rows(
         "frame_width": width,
         "frame_height": height,
         "location": location,
+        FILE_STATE: file_state,
     }
     boxes = detections.boxes.detach().cpu().numpy()
     pictures = (cut(frame.image, box) for box in boxes)
@@ -265,6 +272,16 @@ def replace_frames(table: Any, rows: pa.Table, frames: Iterable[FrameKey]) -> No
         upsert(table, ["source", "frame", "index"], rows, drop_others=of_these_frames if known else None)
     elif known:
         table.delete(of_these_frames)
+
+
+def add_file_states(frames: Any) -> None:
+    """Give the table of frames of an earlier version the column that tells when a file was replaced.
+
+    Args:
+        frames: The table of frames.
+    """
+    if FILE_STATE not in frames.schema.names:
+        frames.add_columns({FILE_STATE: "cast(NULL as string)"})
 
 
 def upsert(table: Any, keys: list[str], rows: pa.Table, *, drop_others: str | None = None) -> None:

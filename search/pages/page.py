@@ -161,7 +161,7 @@ def write_find_page(
     note: str = "",
     probe_frame: Picture | None = None,
     frames_in_context: int = FRAMES_IN_CONTEXT,
-    read_frame: Callable[[Sighting], Image | None] = read_original,
+    read_frame: Callable[[Sighting], Image | None] | None = None,
 ) -> None:
     """Write the answer of a search as a page: the verdict, the probe, a timeline, and the sightings as cards.
 
@@ -174,13 +174,14 @@ def write_find_page(
         note: a line below the title, the filters for example.
         probe_frame: the frame the probe was taken from, with its box.
         frames_in_context: the best so many sightings show their whole frame when opened; each adds about 100 KB.
-        read_frame: gives the frame of a sighting, or None.
+        read_frame: Gives the frame of a sighting, or None where there is none any more. The default reads the footage
+            again, and shows a frame only where the sighting's box still has the pixels of its stored cut-out.
 
     Raises:
         OSError: the file cannot be written.
     """
     probes = [probe_image] if isinstance(probe_image, np.ndarray) else list(probe_image)
-    frames = _FramePictures(read_frame)
+    frames = _FramePictures(read_frame or (lambda one: read_original(one, gallery.cutout(one.cutout))))
     cards = [
         {
             "rank": rank,

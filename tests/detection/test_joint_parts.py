@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import box_iou
 
 from datasets.boxes import paired_overlap
@@ -178,6 +179,41 @@ def test_one_size_is_drawn_for_a_batch_and_detection_has_its_own(
     assert min(model.detector.transform(images)[0].image_sizes[0]) == 96
     with pytest.raises(ValueError, match="train_sizes"):
         dataclasses.replace(tiny_detector, train_sizes=(16,))
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 2000), (2000, 2), (1, 900), (1, 1), (3, 161)])
+def test_a_frame_of_any_proportions_is_searched_and_trained_on(
+    tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig, height: int, width: int
+) -> None:
+    model = model_of(tiny_detector, tiny_embedding)
+    images, targets = batch(2)
+    images[1] = torch.rand(3, height, width)
+    targets[1]["boxes"] = torch.tensor([[0.0, 0.0, width, height]] * 2)
+    model.eval()
+    with torch.no_grad():
+        both = model.detect(images)
+    assert len(both) == 2
+    assert (both[1].boxes >= 0).all()
+    assert (both[1].boxes[:, 2] <= width + 1e-3).all()
+    assert (both[1].boxes[:, 3] <= height + 1e-3).all()
+    assert torch.isfinite(model.embed([images[1]], [targets[1]["boxes"][:1]])[0]).all()
+    model.train()
+    scaled, scaled_targets = model.detector.transform(images, [dict(target) for target in targets])
+    assert min(scaled.image_sizes[1]) >= 1
+    assert scaled_targets is not None
+    assert torch.isfinite(scaled_targets[1]["boxes"]).all()
+    losses = model.losses(images, targets).detection
+    assert all(torch.isfinite(loss) for loss in losses.values())
+
+
+def test_usual_frames_are_scaled_as_torchvision_does(
+    tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    own = model_of(tiny_detector, tiny_embedding).eval().detector.transform
+    theirs = GeneralizedRCNNTransform(96, 160, own.image_mean, own.image_std).eval()
+    images = [torch.rand(3, 90, 160), torch.rand(3, 200, 30), torch.rand(3, 2, 300)]
+    for image in images:
+        assert torch.equal(own([image])[0].tensors, theirs([image])[0].tensors)
 
 
 @pytest.mark.parametrize(("losses", "changes"), [

@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+from datasets.footage.reading import RECONNECT_MINUTES, Reading
+from datasets.images import MOST_PIXELS
 from search.models.opening import load_search_models
 from search.tracks.settings import TrackerSettings
 from tools.outcome import Outcome, table
@@ -20,6 +22,8 @@ def index(
     every_seconds: float = 1.0,
     camera: str | None = None,
     start_time: str | None = None,
+    max_pixels: int = MOST_PIXELS,
+    reconnect_minutes: float = RECONNECT_MINUTES,
     detection_threshold: float = 0.5,
     mirrored: bool = False,
     tracklets: bool = False,
@@ -40,10 +44,14 @@ def index(
         second_stage: model.safetensors of a run of `train crop`, or its folder.
         detector: finds people in place of a joint model: coco (torchvision's Faster R-CNN, downloaded once), or a file
             of `train joint`, of which the boxes are used.
-        every_seconds: distance of two frames of a video.
-        camera: of all frames, instead of what the source tells.
-        start_time: when the footage begins: ISO 8601 (UTC where no zone is given) or seconds since the epoch. Without
-            it videos count from 0, images have no time, and `find` cannot choose by the time of day.
+        every_seconds: the distance of two frames of a video in seconds; 0 takes every frame.
+        camera: the camera of all frames, in place of what the names of files and folders tell.
+        start_time: when the footage begins: ISO 8601 (UTC where no zone is given) or seconds since the epoch. The
+            videos of one camera go on one after the other. Without it videos count from 0, images have no time, and
+            `find` cannot choose by the time of day.
+        max_pixels: a picture or video with more pixels than this is named and not read, so that a small file cannot
+            fill the memory.
+        reconnect_minutes: for how many minutes a live stream that broke off is tried again, 0 or more.
         detection_threshold: people found with less confidence are not kept, from 0 to 1.
         mirrored: average each embedding with that of the mirrored frame: it matters less which way a person walks, and
             takes longer.
@@ -56,6 +64,7 @@ def index(
         tracker: how sightings are linked.
         batch_size: frames a forward pass.
     """
+    from datasets.footage.names import written
     from datasets.footage.sources import count_frames
     from datasets.footage.streams import is_stream, public_name
     from search.pipeline import IndexSummary, PersonSearch
@@ -63,6 +72,7 @@ def index(
 
     averaging = TrackletAveraging(tracklet_blend, tracklet_lookahead, tracker) if tracklets else None
     begins = None if start_time is None else parse_time(start_time, "--start-time")
+    reading = Reading(every_seconds, camera, begins, max_pixels, reconnect_minutes)
     network, crops = load_search_models(model, detector, second_stage, score_threshold=detection_threshold)
     search = PersonSearch(network, second_stage=crops, batch_size=batch_size, mirrored=mirrored, tracklets=averaging)
     total = count_frames(source, every_seconds=every_seconds)
@@ -75,9 +85,7 @@ def index(
         summary = search.index(
             source,
             store,
-            every_seconds=every_seconds,
-            camera=camera,
-            start_time=begins,
+            reading=reading,
             detection_threshold=detection_threshold,
             on_progress=report,
         )
@@ -94,7 +102,8 @@ def index(
         rows.insert(2, ["tracklets they make", summary.tracklets])
     failures = [f"{name}: {reason}" for name, reason in summary.failures]
     # The address of a stream may hold a password, and figures are passed on.
-    shown = public_name(source) if is_stream(source) else source
+    shown = public_name(source) if is_stream(source) else written(source)
     figures = {"source": shown, "gallery": gallery, "run": summary, "summary": dataclasses.asdict(whole)}
     figures["tracklets"] = averaging
-    return Outcome(table(["index", str(gallery)], rows), figures, failures)
+    text = "\n".join([table(["index", str(gallery)], rows), *summary.notes])
+    return Outcome(text, figures, failures)

@@ -95,7 +95,7 @@ def gallery(tmp_path: Path) -> Gallery:
         location = None
         if number % 3 == 0:
             location = str(tmp_path / frame.name)
-            cv2.imwrite(location, frame.image)
+            cv2.imwrite(location, frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])
         boxes = torch.tensor([[10.0, 10, 30, 60], [50, 20, 75, 80]])
         rows = torch.from_numpy(embeddings[2 * number : 2 * number + 2])
         gallery.add(frame, Detections(boxes, torch.ones(2), rows), source="square", location=location)

@@ -1,0 +1,47 @@
+"""How footage is read: which frames, of which camera, from when; loads no torch, so that a command starts at once."""
+
+from dataclasses import dataclass
+
+from datasets.images import MOST_PIXELS
+from datasets.moments import seconds_of
+from datasets.samples import Camera
+
+RECONNECT_MINUTES = 5.0
+"""A camera that restarts is away for one to two minutes."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How footage is read: which frames, of which camera, from when.
+
+    Args:
+        every_seconds: The distance of two frames of a video or stream in seconds; 0 gives every frame. Raising it reads
+            fewer frames and takes less time.
+        camera: The camera of all frames. None takes it from a JSON file, from a file name such as c3s1_000123 or
+            c3_000123 (camera 3), or from the first sub-folder that is no date and not called frames, images or the
+            like (a whole number where it is one without leading zeros).
+        start_time: The time of the first frame, in seconds since the epoch. The videos of one camera count on from it,
+            one after the other; pictures are taken to be `every_seconds` apart in each camera. None leaves pictures
+            without a time and counts videos from 0. Times in a JSON file win.
+        max_pixels: A picture of more pixels is not decoded but named among the failures; 1 or more.
+        reconnect_minutes: For how many minutes without a frame a live stream that broke off is tried again; 0 or more.
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
+
+    every_seconds: float = 1.0
+    camera: Camera | None = None
+    start_time: float | None = None
+    max_pixels: int = MOST_PIXELS
+    reconnect_minutes: float = RECONNECT_MINUTES
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.every_seconds < float("inf"):
+            raise ValueError(f"every_seconds is {self.every_seconds}, expected 0 (every frame) or more")
+        if self.max_pixels < 1:
+            raise ValueError(f"max_pixels is {self.max_pixels}, expected 1 or more")
+        if not 0 <= self.reconnect_minutes < float("inf"):
+            raise ValueError(f"reconnect_minutes is {self.reconnect_minutes}, expected 0 or more")
+        if self.start_time is not None:
+            seconds_of(self.start_time)  # refuses milliseconds
