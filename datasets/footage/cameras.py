@@ -1,11 +1,10 @@
 """Which camera took a file, as its path tells: names of cameras told apart from dates, hours and mere containers."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from datasets.samples import Camera
+from datasets.samples import Camera, canonical_camera
 
 _FILE_CAMERA = re.compile(r"c(\d+)(s\d+|p\d+)?_", re.ASCII)
 """The names of PRW and Plaza: c3s1_000123, c3p1_000123, c3_000123."""
@@ -74,18 +73,11 @@ def camera_of(name: str, above: Sequence[str] = ()) -> Camera | None:
     times = folders_of_time([*above, *folders])[len(above) :]
     for folder, is_time in zip(folders, times, strict=True):
         if not is_time and folder.strip().lower() not in _CONTENT_FOLDERS:
-            return as_camera(folder)
+            return canonical_camera(folder)
     sent = _FTP_NAME.fullmatch(PurePath(file).stem)
     if sent is None:
         return None
-    return as_camera(sent["camera"] if sent["channel"] == "00" else f"{sent['camera']}_{sent['channel']}")
-
-
-def as_camera(text: str) -> Camera | None:
-    """A camera's name as it is stored: a whole number where it is one to the letter, otherwise composed text."""
-    if text.isascii() and text.isdecimal() and str(int(text)) == text:
-        return int(text)
-    return unicodedata.normalize("NFC", text) or None
+    return canonical_camera(sent["camera"] if sent["channel"] == "00" else f"{sent['camera']}_{sent['channel']}")
 
 
 def folders_of_time(folders: Sequence[str]) -> list[bool]:
