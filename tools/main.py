@@ -87,10 +87,17 @@ COMMANDS = {
         "tools.commands.evaluate_tracking", "tracking", "MOTA, IDF1, HOTA within and across cameras"
     ),
     "bench evaluation": Command(
-        "tools.bench.evaluation", "evaluation", "seconds and memory of evaluating and re-ranking crops"
+        "tools.bench.evaluation", "evaluation", "seconds and memory of evaluating and re-ranking crops", ("problem",)
     ),
-    "bench training": Command("tools.bench.training", "training", "frames a second and memory of joint training"),
-    "bench joint": Command("tools.bench.joint", "joint", "identity losses and parts of the joint model, over seeds"),
+    "bench training": Command(
+        "tools.bench.training", "training", "frames a second and memory of joint training", ("frames", "recipe")
+    ),
+    "bench joint": Command(
+        "tools.bench.joint",
+        "joint",
+        "identity losses and parts of the joint model, over seeds",
+        ("data", "start", "recipe"),
+    ),
     "bench tables": Command("tools.bench.tables", "tables", "train and measure the papers' tables again"),
     "index": Command("tools.commands.index", "index", "put the people of frames or a video into a gallery"),
     "calibrate": Command(

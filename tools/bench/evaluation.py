@@ -26,24 +26,24 @@ LATENT_DIMENSIONS = 48
 
 
 @dataclass(frozen=True)
-class Problem:
+class RandomSearch:
     """A crop search made of random numbers: people as clusters, each camera with a shift of its own.
 
     Args:
-        queries: how many.
-        gallery: images in the gallery.
-        dimension: length of an embedding.
-        identities: people who are asked for.
-        cameras: how many.
-        seed: of the random numbers.
+        queries: The number of query images.
+        gallery: The number of gallery images.
+        dimension: The length of an embedding; 1024 is SphereReID's.
+        identities: The number of people who are asked for.
+        cameras: The number of cameras.
+        seed: The seed of the random numbers, 0 or more.
     """
 
-    queries: int
-    gallery: int
-    dimension: int
-    identities: int
-    cameras: int
-    seed: int
+    queries: int = 3368
+    gallery: int = 15913
+    dimension: int = 1024
+    identities: int = 750
+    cameras: int = 6
+    seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("queries", "gallery", "dimension", "identities", "cameras"):
@@ -86,15 +86,10 @@ class Sides(NamedTuple):
 
 def evaluation(
     *,
-    queries: int = 3368,
-    gallery: int = 15913,
-    dimension: int = 1024,
-    identities: int = 750,
-    cameras: int = 6,
+    problem: RandomSearch = RandomSearch(),
     repeats: int = 3,
     compared_queries: int = 200,
     only: list[str] | None = None,
-    seed: int = 0,
 ) -> Outcome:
     """Seconds and peak memory of evaluating and re-ranking a crop search, by default of Market-1501's size.
 
@@ -105,35 +100,30 @@ def evaluation(
     of one query after another; it is timed on a few queries and multiplied.
 
     Args:
-        queries: query images.
-        gallery: gallery images.
-        dimension: length of an embedding; 1024 is SphereReID's.
-        identities: people who are asked for.
-        cameras: how many.
-        repeats: how often each line is timed; the shortest counts. Re-ranking is timed once.
-        compared_queries: on how many queries the plain evaluator is timed.
-        only: some of market1501, allshots, cuhk03, expansion, rerank and plain; all by default.
-        seed: of the random embeddings.
+        problem: The crop search that is made of random numbers.
+        repeats: How often each line is timed, 1 or more; the shortest time counts. Re-ranking is timed once.
+        compared_queries: The number of queries that the plain evaluator is timed on.
+        only: Some of market1501, allshots, cuhk03, expansion, rerank and plain; all by default.
     """
     chosen = list(WORK) if only is None else only
     if not chosen or not set(chosen) <= set(WORK):
         raise ValueError(f"only is {','.join(chosen)}, expected some of {', '.join(WORK)}")
     if repeats < 1 or compared_queries < 1:
         raise ValueError(f"repeats is {repeats}, compared_queries {compared_queries}, expected at least 1 of each")
-    problem = Problem(queries, gallery, dimension, identities, cameras, seed)
+    compared = min(compared_queries, problem.queries)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     records, failures = [], []
     with Progress("Measuring", unit="line") as progress:
         for done, name in enumerate(chosen):
             try:
-                records.append(_in_own_process(name, problem, repeats, min(compared_queries, queries)))
+                records.append(_in_own_process(name, problem, repeats, compared))
             except BrokenProcessPool:
                 failures.append(f"{name}: its process died, most likely for want of memory; try a smaller --gallery")
             progress(done + 1, len(chosen))
     machine = _machine()
     figures = {
         "problem": problem, "machine": machine, "load_average": load, "rows": records, "repeats": repeats,
-        "compared_queries": min(compared_queries, queries), "plain_over_ours": _ratio(records),
+        "compared_queries": compared, "plain_over_ours": _ratio(records),
     }  # fmt: skip
     return Outcome(_text(figures), figures, failures)
 
@@ -171,8 +161,8 @@ def plain_mean_ap(distance: NDArray[np.floating], sides: Sides) -> float:
     What the measurement compares with, and therefore a loop.
 
     Args:
-        distance: (Q, G) of the first Q queries.
-        sides: identities and cameras.
+        distance: The distances of the first Q queries to the gallery, (Q, G).
+        sides: The identities and cameras of queries and gallery.
     """
     found = []
     for row, person, camera in zip(distance, sides.query_ids, sides.query_cameras):
@@ -217,7 +207,7 @@ def _plain(sides: Sides, compared: int) -> float:
 
 
 class Work(NamedTuple):
-    """A line of the table: what it does, called with the sides and how many queries the plain evaluator gets."""
+    """A line of the table and what it does, which is called with the sides and the plain evaluator's queries."""
 
     label: str
     run: Callable[[Sides, int], float]
@@ -233,20 +223,20 @@ WORK = {
 }
 
 
-def _in_own_process(name: str, problem: Problem, repeats: int, compared: int) -> dict[str, Any]:
+def _in_own_process(name: str, problem: RandomSearch, repeats: int, compared: int) -> dict[str, Any]:
     # A fresh interpreter: a forked one would begin with this process's peak memory.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(measure, name, problem, repeats, compared).result()
 
 
-def measure(name: str, problem: Problem, repeats: int, compared: int) -> dict[str, Any]:
+def measure(name: str, problem: RandomSearch, repeats: int, compared: int) -> dict[str, Any]:
     """Time one line of the table in this process.
 
     Args:
-        name: a key of WORK.
-        problem: what is searched.
-        repeats: how often; the shortest time counts.
-        compared: how many queries the plain evaluator gets.
+        name: The line, a key of WORK.
+        problem: The search.
+        repeats: How often it is timed; the shortest time counts.
+        compared: The number of queries that the plain evaluator gets.
 
     Returns:
         name; seconds and processor_seconds (the sum over threads), the shortest each; times of all repeats;

@@ -1,37 +1,36 @@
 """personsearch bench joint: identity losses and parts of the joint model at equal budget, over seeds."""
 
 import dataclasses
-import math
 import os
-import platform
-import shlex
-import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from datasets.transforms import FrameAugmentation
-from detection.faster_rcnn import DetectorConfig
-from detection.joint import EmbeddingConfig
-from detection.settings import JOINT_LOSSES, JointTrainingConfig
-from reid.losses.criterion import LossConfig
-from tools.bench.joint_recipes import JointRecipe, JointTable, joint_tables, on_common_detector
-from tools.bench.joint_tables import JOINT_FIGURES, JointRowResult, JointTableRun
+from tools.bench.claims import mean_and_spread, no_claim_because
+from tools.commands.train import told_how_to_go_on
 from tools.outcome import Outcome, table
 from tools.progress import Progress
+from tools.recipe_files import JointModelOptions
+
+if TYPE_CHECKING:
+    from search.pages.page import Section
+    from tools.bench.joint_recipes import JointRecipe, JointTable
+    from tools.bench.joint_runs import JointResult
 
 SEEDS = (0, 1, 2)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Square:
     """The synthetic square that is rendered where no data set is given.
 
     Args:
-        seed: which world.
-        persons: how many people with an identity walk there, half of them in the test half.
-        minutes: how long each of five cameras watches in each of three lights, at one frame a second.
-        frame_width: width of the four large cameras' frames in pixels.
+        seed: The number that decides which world it is, 0 or more.
+        persons: The number of people with an identity who walk there, half of them in the test half.
+        minutes: How long each of five cameras watches in each of three lights, at one frame a second.
+        frame_width: The width of the four large cameras' frames in pixels.
     """
 
     seed: int = 1
@@ -40,21 +39,47 @@ class Square:
     frame_width: int = 640
 
 
+@dataclass(frozen=True)
+class BenchData:
+    """What is trained and measured on.
+
+    Args:
+        root: The data set's folder; without it the synthetic square is rendered.
+        format: The layout of the data set.
+        square: The synthetic square.
+    """
+
+    root: Path | None = None
+    format: str = "custom"
+    square: Square = Square()
+
+
+@dataclass(frozen=True)
+class BenchStart:
+    """What every training starts from.
+
+    Args:
+        weights: The starting weights: none, imagenet, coco or a file of torchvision's structure.
+        detector_epochs: The epochs of a detector that is trained once, from these weights and on the boxes alone; every
+            line begins on it, under an embedding head of its own. 0 trains none.
+    """
+
+    weights: str = "none"
+    detector_epochs: int = 0
+
+    def __post_init__(self) -> None:
+        if self.detector_epochs < 0:
+            raise ValueError(f"--detector-epochs {self.detector_epochs}, expected 0 or more")
+
+
 def joint(
     *,
     output: Path,
-    root: Path | None = None,
-    format: str = "custom",  # noqa: A002 - the option is called --format
+    data: BenchData = BenchData(),
     tables: list[str] | None = None,
     seeds: list[int] | None = None,
-    square: Square = Square(),
-    detector: DetectorConfig = DetectorConfig(),  # noqa: B008
-    embedding: EmbeddingConfig = EmbeddingConfig(),  # noqa: B008
-    losses: LossConfig = JOINT_LOSSES,
-    training: JointTrainingConfig = JointTrainingConfig(),  # noqa: B008
-    augmentation: FrameAugmentation = FrameAugmentation(),  # noqa: B008
-    weights: str = "none",
-    detector_epochs: int = 0,
+    start: BenchStart = BenchStart(),
+    recipe: JointModelOptions = JointModelOptions(),  # noqa: B008
 ) -> Outcome:
     """Train and measure tables of joint models: each line has the same budget and is trained with every seed.
 
@@ -65,61 +90,68 @@ def joint(
     be added later. `--config plaza_tables` is a scale for machines without a GPU.
 
     Args:
-        output: the square, trainings, figures and index.html are written there.
-        root: the data set's folder; without it the synthetic square is rendered.
-        format: the data set's layout.
-        tables: which: losses, toim, parts, backbones; all by default.
-        seeds: every training is done with each; 0, 1 and 2 by default.
-        square: the synthetic square.
-        detector: structure of the detector of every line, but for what a line changes; so are the following.
-        embedding: structure of the embedding head.
-        losses: the identity losses of the table parts.
-        training: the recipe.
-        augmentation: how far training frames depart from the recorded ones.
-        weights: what every training starts from: none, imagenet, coco or a file of torchvision's structure.
-        detector_epochs: first train a detector on the boxes alone for so many epochs, once, from these weights; every
-            line begins on it, under an embedding head of its own. 0 does not.
+        output: The folder for the square, trainings, figures and the page index.html, which grows while the command
+            runs.
+        data: What is trained and measured on.
+        tables: The tables to run: losses, toim, parts, backbones; all by default.
+        seeds: The seeds; every training is done with each. 0, 1 and 2 by default; one seed allows no gain to be told.
+        start: What every training starts from.
+        recipe: The recipe of every line, but for what a line changes; the losses are those of the table parts.
     """
     from datasets import load_frames, load_queries
-    from detection.checkpoints import FORMAT
     from reid.runs.processes import require_one_process
-    from reid.runs.weight_files import is_model_file
+    from tools.bench.joint_runs import JointTables
+    from tools.bench.runs import TableRun
 
     require_one_process("bench joint")
-    if is_model_file(weights, FORMAT):
-        raise ValueError(f"--weights {weights} is a joint model, whose structure and losses every line would inherit")
-    if detector_epochs < 0:
-        raise ValueError(f"--detector-epochs {detector_epochs}, expected 0 or more")
-    base = JointRecipe(detector, embedding, losses, training, augmentation, weights)
-    if detector_epochs:
-        base = on_common_detector(base, detector_epochs)
-    if training.initialize_tables:
-        raise ValueError("--training.initialize-tables true is a line of the table toim, expected false")
+    base = _base(recipe, start)
     chosen = _chosen(base, tables)
-    data = root or _rendered(output / "square", square)
-    train, gallery = (load_frames(format, data, split) for split in ("train", "gallery"))
-    queries = load_queries(format, data)
-    run = JointTableRun(output, train, gallery, queries, seeds=seeds or SEEDS)
-    with Progress("Tables", unit="step") as progress:
-        results = run.run(chosen, lambda done, total, what: progress(done, total, now=what))
+    root = data.root or _rendered(output / "square", data.square)
+    train, gallery = (load_frames(data.format, root, split) for split in ("train", "gallery"))
+    queries = load_queries(data.format, root)
+    sizes = {"training frames": len(train), "gallery frames": len(gallery), "queries": len(queries)}
+    run = TableRun(JointTables(train, gallery, queries), output, seeds=seeds or SEEDS)
     page = output / "index.html"
-    facts = [
-        ["training frames", str(len(train))],
-        ["gallery frames", str(len(gallery))],
-        ["queries", str(len(queries))],
-    ]
-    _write_page(page, chosen, results, base, facts, run.seeds)
-    text = "\n\n".join(f"{one.title} [{one.key}]\n{table(*_lines(rows))}" for one, rows in zip(chosen, results))
+
+    def write(results: "Sequence[Sequence[JointResult]]") -> None:
+        _write_page(page, chosen, results, base, [[name, str(size)] for name, size in sizes.items()], run.seeds)
+
+    with told_how_to_go_on("the same command goes on from there"), Progress("Tables", unit="step") as progress:
+        results = run.run(
+            [one.rows for one in chosen], lambda done, total, what: progress(done, total, now=what), write
+        )
+    write(results)
+    text = "\n\n".join(_text(one, rows, len(run.seeds)) for one, rows in zip(chosen, results))
     figures = {
         "seeds": list(run.seeds),
         "recipe": dataclasses.asdict(base),
-        "tables": {one.key: [dataclasses.asdict(row) for row in rows] for one, rows in zip(chosen, results)},
+        "tables": {one.key: [_row_figures(row) for row in rows] for one, rows in zip(chosen, results)},
         "page": page,
     }
     return Outcome(f"{text}\n\npage: {page}", figures, [*dict.fromkeys(run.diverged.values())])
 
 
+def _base(recipe: JointModelOptions, start: BenchStart) -> "JointRecipe":
+    """The recipe that every table changes something of."""
+    from detection.checkpoints import FORMAT
+    from reid.runs.weight_files import is_model_file
+    from tools.bench.joint_recipes import JointRecipe, on_common_detector
+
+    if is_model_file(start.weights, FORMAT):
+        raise ValueError(
+            f"--weights {start.weights} is a joint model, whose structure and losses every line would inherit"
+        )
+    parts = {part.name: getattr(recipe, part.name) for part in dataclasses.fields(recipe)}
+    base = JointRecipe(**parts, weights=start.weights)
+    if start.detector_epochs:
+        base = on_common_detector(base, start.detector_epochs)
+    if recipe.training.initialize_tables:
+        raise ValueError("--training.initialize-tables true is a line of the table toim, expected false")
+    return base
+
+
 def _rendered(root: Path, square: Square) -> Path:
+    """The synthetic square, rendered once for all processes that work in a folder."""
     from datasets.plaza import write_plaza
     from reid.runs.shared_work import WAIT_SECONDS, claimed, require_same_data
 
@@ -136,7 +168,9 @@ def _rendered(root: Path, square: Square) -> Path:
         time.sleep(WAIT_SECONDS)  # another process renders it
 
 
-def _chosen(base: JointRecipe, keys: list[str] | None) -> list[JointTable]:
+def _chosen(base: "JointRecipe", keys: list[str] | None) -> "list[JointTable]":
+    from tools.bench.joint_recipes import joint_tables
+
     known = joint_tables(base)
     for key in keys or ():
         if key not in known:
@@ -144,68 +178,65 @@ def _chosen(base: JointRecipe, keys: list[str] | None) -> list[JointTable]:
     return [known[key](base) for key in keys or known]
 
 
-def _lines(results: Sequence[JointRowResult]) -> tuple[list[str], list[list[str]]]:
-    """A line for each result: means with half the range over seeds, differences of search mAP to the first line."""
+def _gain(result: "JointResult", first: "JointResult", wanted_seeds: int) -> tuple[list[float], str]:
+    """By how many points of mAP a line is ahead of the first with each seed, or why none is told."""
+    both = [seed for seed in result.by_seed if seed in first.by_seed]
+    pairs = [(result.by_seed[seed].figures["mean_ap"], first.by_seed[seed].figures["mean_ap"]) for seed in both]
+    why = no_claim_because(min(result.steps, first.steps), len(both), wanted_seeds)
+    if not why and all(own == other == 0 for own, other in pairs):
+        why = "nobody is found yet"
+    return ([], why) if why else ([own - other for own, other in pairs], "")
+
+
+def _lines(results: "Sequence[JointResult]", wanted_seeds: int) -> tuple[list[str], list[list[str]], str]:
+    """A header, a line for each result with its gain in search mAP over the first line, and why no gain is told."""
+    from tools.bench.joint_runs import JOINT_FIGURES
+
     header = ["", *JOINT_FIGURES.values(), "mAP gain", "minutes"]
-    lines = []
+    lines, reasons = [], []
     for result in results:
-        gains = [
-            own["mean_ap"] - first["mean_ap"] for own, first in zip(result.figures, results[0].figures, strict=True)
-        ]
+        gains, why = _gain(result, results[0], wanted_seeds)
+        shown = "" if result is results[0] else "-" if why else mean_and_spread(gains, sign="+")
+        reasons += [why] if why and result is not results[0] else []
         lines.append([
             result.label,
-            *(_spread([figures[name] for figures in result.figures]) for name in JOINT_FIGURES),
-            "" if result is results[0] else _spread(gains, sign="+"),
-            _spread([sum(result.seconds) / len(result.seconds) / 60]),
+            *(mean_and_spread([one.figures[name] for one in result.by_seed.values()]) for name in JOINT_FIGURES),
+            shown,
+            mean_and_spread([seconds / 60 for seconds in result.seconds]).partition(" ")[0],
         ])  # fmt: skip
-    return header, lines
+    told = "; ".join(dict.fromkeys(reasons))
+    return header, lines, f"No gain is told: {told}." if told else ""
 
 
-def _spread(values: Sequence[float], sign: str = "") -> str:
-    if any(math.isnan(value) for value in values):
-        return "-"  # a training that did not converge
-    mean = f"{sum(values) / len(values):{sign}.1f}"
-    return mean if len(values) == 1 else f"{mean} ± {(max(values) - min(values)) / 2:.1f}"
+def _text(one: "JointTable", rows: "Sequence[JointResult]", wanted_seeds: int) -> str:
+    header, lines, why = _lines(rows, wanted_seeds)
+    return f"{one.title} [{one.key}]\n{table(header, lines)}\n{why}".rstrip()
+
+
+def _row_figures(row: "JointResult") -> dict[str, Any]:
+    """A line for programs."""
+    return {
+        "label": row.label,
+        "figures": [one.figures for one in row.by_seed.values()],
+        "seconds": row.seconds,
+        "steps": row.steps,
+        "directory": row.directory,
+    }
 
 
 def _write_page(
     page: Path,
-    chosen: Sequence[JointTable],
-    results: Sequence[Sequence[JointRowResult]],
-    base: JointRecipe,
+    chosen: "Sequence[JointTable]",
+    results: "Sequence[Sequence[JointResult]]",
+    base: "JointRecipe",
     facts: list[list[str]],
     seeds: Sequence[int],
 ) -> None:
-    from importlib.metadata import version
-
     from reid.runs.files import departures
-    from search.pages.page import Section, Table, write_demo_page
-    from tools.bench.loss_curves import loss_curve
+    from search.pages.page import Table, write_demo_page
+    from tools.bench.page import how_it_was_made, still_running
 
-    sections = []
-    for one, rows in zip(chosen, results):
-        header, lines = _lines(rows)
-        note = (
-            "AP@0.5 of detection, mAP and top-1 of search, in percent: means over the seeds with half their range. "
-            "Gains are against the first line, means of the gains of each seed."
-        )
-        by_seed = [
-            [row.label, str(seed), *(_spread([figures[name]]) for name in JOINT_FIGURES)]
-            for row in rows
-            for seed, figures in zip(seeds, row.figures, strict=True)
-        ]
-        columns = ["", "seed", *JOINT_FIGURES.values()]
-        each_seed = [Table("Each seed", columns, by_seed)] if len(seeds) > 1 else []
-        # Lines that differ in the search alone share a training, which is one curve.
-        trainings = {row.directory: row.label for row in reversed(rows)}
-        runs = {label: directory for directory, label in reversed(trainings.items())}
-        sections.append(
-            Section(
-                one.title,
-                tables=[Table(one.title, header, lines, note), *each_seed],
-                curves=[loss_curve(runs, "loss_identity")],
-            )
-        )
+    sections = [_section(one, rows, len(seeds)) for one, rows in zip(chosen, results)]
     settings = departures(dataclasses.replace(base, start=None))
     assert isinstance(settings, dict)
     if base.start is not None:
@@ -215,20 +246,38 @@ def _write_page(
         for part, values in settings.items()
         for name, value in (values.items() if isinstance(values, dict) else [("", values)])
     ]
-    machine = [
-        ["processor", f"{os.cpu_count()} x {platform.processor() or platform.machine()}"],
-        ["Python", platform.python_version()],
-        *([name, version(name)] for name in ("torch", "torchvision", "numpy", "albumentations", "personsearch")),
-        ["seeds", ", ".join(map(str, seeds))],
-        *facts,
-    ]
-    command = shlex.join(["personsearch", *sys.argv[1:]])
-    below = [Table("Recipe, where it is not the default", ["", ""], recipe), Table("Machine", ["", ""], machine)]
-    sections.append(Section("How this was made", tables=below, commands=[command]))
+    sections.append(how_it_was_made(Table("Recipe, where it is not the default", ["", ""], recipe), seeds, facts))
+    done = sum(len(row.by_seed) for rows in results for row in rows)
     write_demo_page(
         page,
         title="Joint models compared",
-        introduction="Each line was trained with the same budget and measured on people and minutes that no training "
-        "saw. A difference within the seeds' spread says nothing.",
+        introduction=still_running(done, len(seeds) * sum(map(len, results)))
+        + "Each line was trained with the same budget and measured on people and minutes that no training saw. A "
+        "difference within the seeds' spread says nothing.",
         sections=sections,
     )
+
+
+def _section(one: "JointTable", rows: "Sequence[JointResult]", wanted_seeds: int) -> "Section":
+    """A table of a page, with the figures of each seed and the losses."""
+    from search.pages.page import Section, Table
+    from tools.bench.joint_runs import JOINT_FIGURES
+    from tools.bench.loss_curves import loss_curve
+
+    header, lines, why = _lines(rows, wanted_seeds)
+    note = (
+        "AP@0.5 of detection, mAP and top-1 of search, in percent: means over the seeds with half their range. Gains "
+        f"are against the first line, means of the gains of each seed. {why}"
+    )
+    by_seed = [
+        [row.label, str(seed), *(mean_and_spread([done.figures[name]]) for name in JOINT_FIGURES)]
+        for row in rows
+        for seed, done in row.by_seed.items()
+    ]
+    columns = ["", "seed", *JOINT_FIGURES.values()]
+    each_seed = [Table("Each seed", columns, by_seed)] if wanted_seeds > 1 else []
+    # Lines that differ in the search alone share a training, which is one curve.
+    trainings = {row.directory: row.label for row in reversed(rows)}
+    runs = {label: directory for directory, label in reversed(trainings.items())}
+    curves = [loss_curve(runs, "loss_identity")]
+    return Section(one.title, tables=[Table(one.title, header, lines, note.rstrip()), *each_seed], curves=curves)

@@ -1,8 +1,6 @@
 """What the tables of joint models train: identity losses, TOIM's open questions, parts of the model, trunks."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +17,8 @@ from detection.settings import (
     stage_range,
 )
 from reid.losses.settings import LOSSES, LossConfig
-from reid.runs.files import departures
 from search.evaluation.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED
+from tools.bench.recipes import recipe_key
 
 
 @dataclass(frozen=True)
@@ -28,14 +26,14 @@ class JointRecipe:
     """One training of the joint model.
 
     Args:
-        detector: structure of the detector.
-        embedding: structure of the embedding head.
-        losses: the identity losses.
-        training: how.
-        augmentation: of the frames.
-        weights: "none", "imagenet", "coco" or a file, see `detection.start.start_model`.
-        start: another training whose model is the start instead.
-        new_head: of that model the detector alone, under a new embedding head.
+        detector: The structure of the detector.
+        embedding: The structure of the embedding head.
+        losses: The identity losses.
+        training: The recipe of the training.
+        augmentation: How far training frames depart from the recorded ones.
+        weights: What the model starts from: "none", "imagenet", "coco" or a file, see `detection.start.start_model`.
+        start: Another training, whose model is the start instead.
+        new_head: Whether only the detector of that model is taken, under a new embedding head.
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -48,8 +46,8 @@ class JointRecipe:
     new_head: bool = True
 
     def key(self) -> str:
-        """12 hexadecimal digits of all that decides the trained model and departs from the defaults."""
-        return hashlib.sha256(json.dumps(departures(self), sort_keys=True).encode()).hexdigest()[:12]
+        """The name of the training's folder, see `recipe_key`."""
+        return recipe_key(self)
 
     def with_seed(self, seed: int) -> "JointRecipe":
         """The same with another seed; a detector that it only begins on stays the same one."""
@@ -66,9 +64,9 @@ class JointRow:
     """One line of a table.
 
     Args:
-        label: what it is called.
-        recipe: what is trained.
-        stage: how the trained model searches: `search.evaluation.stages.PLAIN`, WEIGHTED, CONTEXT or RERANKED.
+        label: The name of the line.
+        recipe: What is trained for it.
+        stage: How the trained model searches: `search.evaluation.stages.PLAIN`, WEIGHTED, CONTEXT or RERANKED.
     """
 
     label: str
@@ -81,9 +79,9 @@ class JointTable:
     """Lines that are compared with their first.
 
     Args:
-        key: how the command line calls it.
-        title: what it compares.
-        rows: its lines.
+        key: The name by which the command line calls it.
+        title: What it compares.
+        rows: Its lines.
     """
 
     key: str
@@ -174,8 +172,8 @@ def on_common_detector(base: JointRecipe, epochs: int) -> JointRecipe:
     """A recipe that begins on a detector which has learnt from the boxes alone, the same one for every seed.
 
     Args:
-        base: the recipe; the detector is trained by its seed.
-        epochs: of the detector's training.
+        base: The recipe; the detector is trained by its seed.
+        epochs: The epochs of the detector's training.
     """
     # Published weights freeze BatchNorm, in the common detector and so in every line on it.
     base = dataclasses.replace(base, detector=pretrained_structure(base.detector, base.weights))

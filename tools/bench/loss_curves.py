@@ -18,8 +18,8 @@ def loss_curve(runs: Mapping[str, Path], column: str) -> Curve:
     TOIM's first step is zero: its tables are still empty. A run that diverged before it wrote has no curve.
 
     Args:
-        runs: label -> run directory.
-        column: of metrics.csv.
+        runs: The run directory of each label.
+        column: The column of metrics.csv that is drawn.
     """
     return Curve(
         "Training loss, its first value as 1",

@@ -12,10 +12,10 @@ from reid.crops.backbones import Backbone
 from reid.crops.settings import CropTrainingConfig
 from reid.crops.sphere_reid import SphereReIDConfig
 from reid.losses.criterion import LossConfig
-from reid.runs.files import departures
+from reid.runs.files import RENAMED_VALUES, departures
 
 PAPER_EPOCHS = 140
-"""Of SphereReID, each draws every person once; warm-up and milestones shrink with the epochs."""
+"""The epochs of SphereReID, each of which draws every person once; warm-up and milestones shrink with the epochs."""
 
 Figure = Literal["rank1", "mean_ap", "cuhk03_rank1"]
 FIGURES: dict[Figure, str] = {"rank1": "rank-1", "mean_ap": "mAP", "cuhk03_rank1": "rank-1, CUHK03 protocol"}
@@ -26,15 +26,16 @@ class Scale:
     """How large the trainings are; equal for all rows of a table.
 
     Args:
-        backbone: of all networks.
-        last_stride: of all networks but the bag of tricks', which has 1.
-        height: of the input, pixels; crops are resized to 9/8 of it where the paper resizes to 288 x 144.
-        width: likewise.
-        epochs: of SphereReID's recipe, 140 in the paper.
-        toim_epochs: of TOIM's recipe, each over all crops, 13 in the paper; the softmax training before takes `epochs`.
-        tricks_epochs: of the bag of tricks, 120 in the paper.
-        adadelta_rate: learning rate of TOIM's recipe, 0.001 in the paper, which starts from ImageNet's weights.
-        weights: what every training starts from: "imagenet" in the papers.
+        backbone: The trunk of all networks.
+        last_stride: The stride of the last stage of all networks but the bag of tricks', which has 1.
+        height: The rows of the input in pixels; crops are resized to 9/8 of it where the paper resizes to 288 x 144.
+        width: The columns of the input in pixels; crops are resized in the same way.
+        epochs: The epochs of SphereReID's recipe, 140 in the paper.
+        toim_epochs: The epochs of TOIM's recipe, each over all crops, 13 in the paper. The softmax training before it
+            takes `epochs`.
+        tricks_epochs: The epochs of the bag of tricks, 120 in the paper.
+        adadelta_rate: The learning rate of TOIM's recipe, 0.001 in the paper, which starts from ImageNet's weights.
+        weights: What every training starts from, "imagenet" in the papers; or none, or a file.
     """
 
     backbone: Backbone = "resnet50"
@@ -53,8 +54,8 @@ class SplitSize:
     """What decides how many steps an epoch has; the defaults are Market-1501's.
 
     Args:
-        crops: of the split "train".
-        persons: of the split "train".
+        crops: The number of crops in the split "train".
+        persons: The number of people in it.
     """
 
     crops: int = 12_936
@@ -70,16 +71,16 @@ class SplitSize:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CropRecipe:
     """One training; rows of several tables may share it.
 
     Args:
-        network: the structure.
-        losses: what is minimized.
-        training: how.
-        augmentation: of the crops.
-        weights: "none", "imagenet" or a file; not looked at with `start`.
-        start: a training whose model this one starts from.
+        network: The structure of the network.
+        losses: The losses that are minimized.
+        training: The recipe of the training.
+        augmentation: How far training crops depart from the recorded ones.
+        weights: What the network starts from: "none", "imagenet" or a file; not looked at where there is a `start`.
+        start: Another training, whose model this one starts from.
     """
 
     network: SphereReIDConfig
@@ -87,35 +88,60 @@ class Recipe:
     training: CropTrainingConfig
     augmentation: CropAugmentation = field(default_factory=CropAugmentation)
     weights: str = "imagenet"
-    start: "Recipe | None" = None
+    start: "CropRecipe | None" = None
 
     def key(self) -> str:
-        """12 hexadecimal digits of all that decides the trained model.
+        """The name of the training's folder, see `recipe_key`."""
+        return recipe_key(self)
 
-        Only what departs from its default counts, so that a setting added later leaves finished trainings valid.
-        """
-        return hashlib.sha256(json.dumps(departures(self), sort_keys=True).encode()).hexdigest()[:12]
-
-    def with_seed(self, seed: int) -> "Recipe":
+    def with_seed(self, seed: int) -> "CropRecipe":
         """The same with another seed, in the training it starts from too."""
         start = None if self.start is None else self.start.with_seed(seed)
         return dataclasses.replace(self, training=dataclasses.replace(self.training, seed=seed), start=start)
 
+    def starts(self) -> list["CropRecipe"]:
+        """The trainings that have to be done before, in their order."""
+        return [] if self.start is None else [*self.start.starts(), self.start]
+
+
+def recipe_key(recipe: object) -> str:
+    """12 hexadecimal digits of all that decides a trained model.
+
+    Only what departs from its default counts, and by the name that it had when it came into being, so that finished
+    trainings stay valid when a setting is added or renamed.
+
+    Args:
+        recipe: A frozen dataclass of settings, such as `CropRecipe`.
+    """
+    settings = _by_first_names(departures(recipe))
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _by_first_names(settings: object, prefix: str = "") -> object:
+    if isinstance(settings, dict):
+        # The settings of a training that another one starts from stand by the same names.
+        return {
+            name: _by_first_names(value, "" if name == "start" else f"{prefix}{name}.")
+            for name, value in settings.items()
+        }
+    firsts = {(name, new): old for (name, old), new in RENAMED_VALUES.items()}
+    return firsts.get((prefix.removesuffix("."), settings), settings) if isinstance(settings, str) else settings
+
 
 @dataclass(frozen=True)
-class Row:
+class CropRow:
     """One line of a table.
 
     Args:
-        label: what the paper calls it.
-        recipe: what is trained.
-        published: data set name -> figure -> percent, as printed in the paper; empty where the paper prints none.
-        view: of the test crops.
-        rerank: whether k-reciprocal re-ranking follows.
+        label: The name that the paper gives it.
+        recipe: What is trained for it.
+        published: The percentages that the paper prints, by data set and figure; empty where it prints none.
+        view: Whether the whole test crops are embedded or their center.
+        rerank: Whether k-reciprocal re-ranking follows.
     """
 
     label: str
-    recipe: Recipe
+    recipe: CropRecipe
     published: Mapping[str, Mapping[Figure, float]] = field(default_factory=dict)
     view: Literal["whole", "center"] = "whole"
     rerank: bool = False
@@ -126,17 +152,17 @@ class PaperTable:
     """A table or figure of a paper.
 
     Args:
-        key: how the command line calls it.
-        title: what it compares.
-        source: paper and number.
-        rows: its lines.
-        claims: pairs of labels (better, worse) that the paper's text asserts.
-        decided_by: the figure that decides them.
+        key: The name by which the command line calls it.
+        title: What it compares.
+        source: The paper and the number of the table.
+        rows: Its lines.
+        claims: What the paper's text asserts, as pairs of labels: the better one and the worse one.
+        decided_by: The figure that decides the claims.
     """
 
     key: str
     title: str
     source: str
-    rows: tuple[Row, ...]
+    rows: tuple[CropRow, ...]
     claims: tuple[tuple[str, str], ...] = ()
     decided_by: Figure = "rank1"

@@ -1,247 +1,289 @@
-"""Running the rows of the papers' tables: each distinct training once, resumed where a run was cut short."""
+"""Running the rows of tables: each distinct training once, resumed where it was cut short, measured and read back.
+
+One runner serves the crop models (`tools.bench.crop_runs`) and the joint models (`tools.bench.joint_runs`): a `Kind`
+says how one training begins and what its figures are.
+"""
 
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, Protocol, Self, TypeVar
 
-from datasets.samples import CropSample
-from reid.crops.sphere_reid import SphereReID
-from reid.crops.splits import CropEmbeddings, embed_crops
-from reid.crops.start import resumed_crop_model, start_crop_model
-from reid.crops.training import CropTrainingTask, described
-from reid.ranking.protocols import CUHK03, MARKET, CropTask
-from reid.ranking.rerank import k_reciprocal
-from reid.runs.files import RESUME_FILE, digest_of, mean_of_end, read_criterion
+from reid.losses.settings import LOSSES
+from reid.runs.files import RESUME_FILE, mean_of_end
 from reid.runs.run import TrainingRun
 from reid.runs.shared_work import require_same_data, work_through, write_figures
-from tools.bench.recipes import FIGURES, Figure, PaperTable, Recipe, Row
 
-Figures = dict[Figure, float]
 OnProgress = Callable[[int, int, str], None]
+"""Called with the steps done, the steps in all, and what is done."""
+TRAINING_FILE = "training.json"
+
+
+class Recipe(Protocol):
+    """One training, as the runner needs to know it."""
+
+    def key(self) -> str:
+        """The name of its folder, which changes with everything that decides the trained model."""
+
+    def with_seed(self, seed: int) -> Self:
+        """The same training with another seed."""
+
+    def starts(self) -> list[Self]:
+        """The trainings that have to be done before, in their order."""
+
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+
+
+class Row(Protocol):
+    """A line of a table, as the runner needs to know it."""
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+
+    @property
+    def recipe(self) -> Any:
+        """What is trained for it."""
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+Figures = TypeVar("Figures")
+RecipeIn = TypeVar("RecipeIn", bound=Recipe, contravariant=True)
+RowIn = TypeVar("RowIn", bound=Row, contravariant=True)
+FiguresOut = TypeVar("FiguresOut", covariant=True)
+
+
+class Kind(Protocol[RecipeIn, RowIn, FiguresOut]):
+    """What differs between tables of crop models and of joint models."""
+
+    def digests(self) -> dict[str, str]:
+        """What tells the data apart, by the name of each part: a folder is for the same data only."""
+
+    def steps(self, recipe: RecipeIn) -> int:
+        """The steps of a training, without those that it starts from."""
+
+    def begin(self, recipe: RecipeIn, directory: Path, *, start: Path | None, resume: bool) -> TrainingRun[Any, Any]:
+        """The training, at its first step.
+
+        Args:
+            recipe: What is trained.
+            directory: The folder of the training.
+            start: The folder of the training that it starts from.
+            resume: Whether its folder has a resume point, which the runner goes back to.
+        """
+
+    def measure(self, directory: Path, rows: Sequence[RowIn]) -> None:
+        """Write the figures of a trained model for some lines, as far as they are not there yet."""
+
+    def figures(self, directory: Path, row: RowIn) -> FiguresOut | None:
+        """The figures of a line that were written, in percent; None where they are not there yet."""
+
+    def not_converged(self) -> FiguresOut:
+        """The figures of a training that did not converge: NaN."""
 
 
 @dataclass(frozen=True)
-class Benchmark:
-    """Where a trained model is measured.
+class SeedResult(Generic[Figures]):
+    """What one training of a line came to.
 
     Args:
-        name: of the data set.
-        query: its split "query".
-        gallery: its split "gallery".
+        figures: Its figures in percent; NaN where it did not converge.
+        seconds: How long it took, without the trainings it starts from; NaN where it did not converge.
+        loss: The mean loss over the last tenth of its steps; NaN where that is not known.
     """
 
-    name: str
-    query: Sequence[CropSample]
-    gallery: Sequence[CropSample]
+    figures: Figures
+    seconds: float
+    loss: float
 
 
 @dataclass(frozen=True)
-class RowResult:
-    """What a row came to.
+class RowResult(Generic[Figures]):
+    """What a line of a table came to.
 
     Args:
-        label: of the row.
-        figures: test set -> one dict of figures, in percent, for each seed; NaN where the training did not converge.
-        seconds: of the training, for each seed; without that of the training it starts from.
-        loss: of the last tenth of the steps, mean, for each seed.
-        directory: of the training with the first seed.
+        label: What the line is called.
+        by_seed: The result of each seed that is done.
+        steps: The steps of one training, with those that it starts from.
+        directory: The folder of the training with the first seed.
     """
 
     label: str
-    figures: Mapping[str, Sequence[Figures]]
-    seconds: Sequence[float]
-    loss: Sequence[float]
+    by_seed: dict[int, SeedResult[Figures]]
+    steps: int
     directory: Path
 
+    @property
+    def seconds(self) -> list[float]:
+        """How long each training took."""
+        return [one.seconds for one in self.by_seed.values()]
 
-class TableRun:
+
+Results = list[list[RowResult[Figures]]]
+"""For each table a result for each of its lines."""
+
+
+class TableRun(Generic[AnyRecipe, AnyRow, Figures]):
     """Trainings and figures in one folder; whatever is finished there is not done again.
 
     Several processes may work in one folder, each on a training of its own (one for each GPU, say).
 
     Args:
-        output: the folder; trainings lie in trainings/.
-        train: the split "train".
-        tests: the first is of the training's data set, others are for crossing data sets.
-        seeds: every training is done with each.
+        kind: How trainings begin and are measured.
+        output: The folder; trainings lie in trainings/.
+        seeds: The seeds; every training is done with each.
+
+    Attributes:
+        diverged: The keys of the trainings that did not converge, and why.
+
+    Raises:
+        ValueError: No seed is given.
     """
 
-    def __init__(
-        self, output: Path, train: Sequence[CropSample], tests: Sequence[Benchmark], *, seeds: Sequence[int]
-    ) -> None:
+    def __init__(self, kind: Kind[AnyRecipe, AnyRow, Figures], output: Path, *, seeds: Sequence[int]) -> None:
         if not seeds:
             raise ValueError("no seed is given, expected one or more")
+        self.kind = kind
         self.output = output
-        self.train = train
-        self.tests = tests
         self.seeds = seeds
         self.diverged: dict[str, str] = {}
 
-    def run(self, tables: Sequence[PaperTable], on_progress: OnProgress | None = None) -> list[list[RowResult]]:
-        """Train and measure the rows of some tables.
+    def directory(self, recipe: AnyRecipe) -> Path:
+        """Where a training lies."""
+        return self.output / "trainings" / recipe.key()
+
+    def run(
+        self,
+        tables: Sequence[Sequence[AnyRow]],
+        on_progress: OnProgress | None = None,
+        on_results: Callable[[Results[Figures]], None] | None = None,
+    ) -> Results[Figures]:
+        """Train and measure the lines of some tables; lines of one recipe share their training.
 
         Args:
-            tables: what to run; rows of equal recipes share their training.
-            on_progress: called with (steps done, steps in all, what is done).
+            tables: The lines of each table.
+            on_progress: Called with the steps done, the steps in all, and what is done.
+            on_results: Called after each training with the results so far.
 
-        Returns:
-            For each table a result for each row. `diverged` has what did not converge: key of a training -> why.
+        Raises:
+            ValueError: The folder is of other data, or has a finished training of this name with other settings.
+            TrainingInterrupted: A signal came; the training that ran keeps its last step, and a call goes on there.
         """
-        require_same_data(self.output, self._digests())
-        rows: dict[str, list[Row]] = {}
-        pending: dict[str, Recipe] = {}
-        for seed, row in ((seed, row) for seed in self.seeds for table in tables for row in table.rows):
+        require_same_data(self.output, self.kind.digests())
+        pending: dict[str, AnyRecipe] = {}
+        rows: dict[str, list[AnyRow]] = {}
+        for seed, row in ((seed, row) for seed in self.seeds for table in tables for row in table):
             last = row.recipe.with_seed(seed)
             rows.setdefault(last.key(), []).append(row)
-            pending |= {recipe.key(): recipe for recipe in _with_starts(last)}
-        counter = _Counter(on_progress, sum(self._trainer_steps(recipe) for recipe in pending.values()))
+            pending |= {recipe.key(): recipe for recipe in (*last.starts(), last)}
+        counter = _Counter(on_progress, {key: self.kind.steps(recipe) for key, recipe in pending.items()})
 
-        def do(key: str, recipe: Recipe) -> None:
-            self._train(recipe, counter)
-            for row in rows.get(key, ()):
-                self._all_figures(row, recipe)
+        def do(key: str, recipe: AnyRecipe) -> None:
+            mine = rows.get(key, [])
+            self._train(recipe, counter.of(key, mine[0].label if mine else "a model to begin on"))
+            self.kind.measure(self.directory(recipe), mine)
+            if on_results is not None:
+                on_results(self.results(tables))
 
         self.diverged = work_through(
             pending,
             directory=self.directory,
             do=do,
-            first=lambda recipe: None if recipe.start is None else recipe.start.key(),
+            first=lambda recipe: recipe.starts()[-1].key() if recipe.starts() else None,
         )
-        return [[self._measure(row) for row in table.rows] for table in tables]
+        return self.results(tables)
 
-    def _digests(self) -> dict[str, str]:
-        """What tells the data apart: the training split, and each test set by its name."""
-        splits = {"train": [self.train]} | {test.name: [test.query, test.gallery] for test in self.tests}
-        return {
-            name: digest_of([described(sample) for part in parts for sample in part]) for name, parts in splits.items()
-        }
+    def results(self, tables: Sequence[Sequence[AnyRow]]) -> Results[Figures]:
+        """What the folder has of some tables at this moment.
 
-    def directory(self, recipe: Recipe) -> Path:
-        """Where a training lies."""
-        return self.output / "trainings" / recipe.key()
+        Args:
+            tables: The lines of each table.
+        """
+        return [[self._result(row) for row in table] for table in tables]
 
-    def _trainer_steps(self, recipe: Recipe) -> int:
-        persons = len({sample.person_id for sample in self.train})
-        config = recipe.training
-        if config.sampler == "balanced":
-            return config.epochs * -(-persons // min(config.persons, persons))
-        return config.epochs * -(-len(self.train) // (config.persons * config.images))
-
-    def _train(self, recipe: Recipe, counter: "_Counter") -> None:
+    def _train(self, recipe: AnyRecipe, report: Callable[[int], None]) -> None:
         directory = self.directory(recipe)
-        steps = self._trainer_steps(recipe)
-        done = directory / "training.json"
+        done = directory / TRAINING_FILE
+        settings = _settings(recipe)
         if done.is_file():
-            counter.add(steps, "done before")
+            _require_same_recipe(directory, settings, _read_json(done).get("recipe", {}))
             return
         resume = (directory / RESUME_FILE).is_file()
-        if resume:
-            model = resumed_crop_model(directory, recipe.network)
-        else:
-            weights = recipe.weights if recipe.start is None else str(self.directory(recipe.start))
-            model = start_crop_model(weights, recipe.network, seed=recipe.training.seed)
-        task = CropTrainingTask(
-            model,
-            self.train,
-            config=recipe.training,
-            losses=recipe.losses,
-            augmentation=recipe.augmentation,
-            notes={"recipe": dataclasses.asdict(recipe)},
-        )
-        run = TrainingRun(task, directory)
+        starts = recipe.starts()
+        start = self.directory(starts[-1]) if starts else None
+        run = self.kind.begin(recipe, directory, start=start, resume=resume)
         if resume:
             run.resume()
-        elif recipe.start is not None:
-            task.criterion.continue_from(read_criterion(self.directory(recipe.start)))
-        name = " + ".join(name.removeprefix("loss_") for name in task.criterion.names[1:])
-        begun = counter.done
+        summary = run.run(lambda step, _total, _figures: report(step))
+        loss = mean_of_end(directory, "loss")
+        write_figures(done, {"seconds": summary.seconds, "loss": loss, "recipe": settings})
 
-        def report(step: int, total: int, figures: dict[str, float]) -> None:
-            counter.at(begun + step, f"network {recipe.network.network}, {name}")
-
-        summary = run.run(report)
-        write_figures(done, {"seconds": summary.seconds, "loss": mean_of_end(directory, "loss")})
-
-    def _measure(self, row: Row) -> RowResult:
-        recipes = [row.recipe.with_seed(seed) for seed in self.seeds]
-        each: list[dict[str, Figures]] = []
-        done: list[dict[str, float]] = []
-        for recipe in recipes:
+    def _result(self, row: AnyRow) -> RowResult[Figures]:
+        by_seed = {}
+        for seed in self.seeds:
+            recipe = row.recipe.with_seed(seed)
             if recipe.key() in self.diverged:
-                each.append({test.name: dict.fromkeys(FIGURES, math.nan) for test in self.tests})
-                done.append({"seconds": math.nan, "loss": math.nan})
+                by_seed[seed] = SeedResult(self.kind.not_converged(), math.nan, math.nan)
                 continue
-            each.append(self._all_figures(row, recipe))
-            done.append(json.loads((self.directory(recipe) / "training.json").read_text(encoding="utf-8")))
-        figures = {test.name: [one[test.name] for one in each] for test in self.tests}
-        return RowResult(
-            row.label,
-            figures,
-            [entry["seconds"] for entry in done],
-            [entry["loss"] for entry in done],
-            self.directory(recipes[0]),
-        )
-
-    def _all_figures(self, row: Row, recipe: Recipe) -> dict[str, Figures]:
-        return {test.name: self._figures(row, recipe, test) for test in self.tests}
-
-    def _figures(self, row: Row, recipe: Recipe, test: Benchmark) -> Figures:
-        suffix = f"{test.name}-{row.view}{'-rerank' if row.rerank else ''}"
-        path = self.directory(recipe) / f"figures-{suffix}.json"
-        if path.is_file():
-            stored: Figures = json.loads(path.read_text(encoding="utf-8"))
-            return stored
-        model = SphereReID.from_checkpoint(self.directory(recipe))
-        if row.view != model.config.test_view:
-            other = SphereReID(dataclasses.replace(model.config, test_view=row.view)).to(model.device)
-            other.load_state_dict(model.state_dict())
-            model = other.eval()
-        query = embed_crops(model, test.query, mirrored=False)
-        gallery = embed_crops(model, test.gallery, mirrored=False)
-        figures = crop_figures(query, gallery, rerank=row.rerank)
-        write_figures(path, figures)
-        return figures
-
-
-def crop_figures(query: CropEmbeddings, gallery: CropEmbeddings, *, rerank: bool = False) -> Figures:
-    """The figures that the papers print, in percent."""
-    task = CropTask.of(query.samples, gallery.samples)
-    if rerank:
-        distances = k_reciprocal(query.embeddings, gallery.embeddings)
-        market, cuhk03 = (task.rank_distances(distances, protocol).metrics for protocol in (MARKET, CUHK03))
-    else:
-        market, cuhk03 = (
-            task.rank(query.embeddings, gallery.embeddings, protocol).metrics for protocol in (MARKET, CUHK03)
-        )
-    return {
-        "rank1": 100 * float(market.cmc[0]),
-        "mean_ap": 100 * market.mean_ap,
-        "cuhk03_rank1": 100 * float(cuhk03.cmc[0]),
-    }
+            directory = self.directory(recipe)
+            figures = self.kind.figures(directory, row)
+            if figures is not None and (directory / TRAINING_FILE).is_file():
+                done = _read_json(directory / TRAINING_FILE)
+                by_seed[seed] = SeedResult(figures, float(done["seconds"]), float(done.get("loss", math.nan)))
+        first = row.recipe.with_seed(self.seeds[0])
+        steps = sum(self.kind.steps(recipe) for recipe in (*first.starts(), first))
+        return RowResult(row.label, by_seed, steps, self.directory(first))
 
 
 class _Counter:
     """Steps of all trainings together, so that the time left is that of the whole."""
 
-    def __init__(self, report: OnProgress | None, total: int) -> None:
+    def __init__(self, report: OnProgress | None, steps: dict[str, int]) -> None:
         self._report = report
-        self._total = total
-        self.done = 0
+        self._steps = steps
+        self._done = 0
 
-    def add(self, steps: int, what: str) -> None:
-        """So many steps more are done."""
-        self.at(self.done + steps, what)
+    def of(self, key: str, what: str) -> Callable[[int], None]:
+        """What a training reports its steps to; all of it counts as done when the next one begins."""
+        begun = self._done
+        self._done += self._steps[key]
 
-    def at(self, done: int, what: str) -> None:
-        """So many steps in all are done."""
-        self.done = done
-        if self._report is not None:
-            self._report(done, self._total, what)
+        def at(step: int) -> None:
+            if self._report is not None:
+                self._report(begun + step, sum(self._steps.values()), what)
+
+        return at
 
 
-def _with_starts(recipe: Recipe) -> list[Recipe]:
-    """The training and those it starts from, first things first."""
-    return [*(() if recipe.start is None else _with_starts(recipe.start)), recipe]
+def _settings(recipe: object) -> dict[str, dict[str, Any]]:
+    """The settings of each part of a recipe, as JSON has them; without those of losses that are off."""
+    assert dataclasses.is_dataclass(recipe)
+    parts = {entry.name: getattr(recipe, entry.name) for entry in dataclasses.fields(recipe) if entry.name != "start"}
+    settings: dict[str, dict[str, Any]] = {
+        name: json.loads(json.dumps(dataclasses.asdict(part)))
+        for name, part in parts.items()
+        if dataclasses.is_dataclass(part) and not isinstance(part, type)
+    }
+    off = tuple(f"{name}_" for name in LOSSES if not settings["losses"][name])
+    settings["losses"] = {name: value for name, value in settings["losses"].items() if not name.startswith(off)}
+    return settings
+
+
+def _require_same_recipe(directory: Path, asked: dict[str, dict[str, Any]], has: dict[str, dict[str, Any]]) -> None:
+    """A finished training must be the one that is asked for, whatever the defaults were when it was made."""
+    for part, values in has.items():
+        for name, value in values.items():
+            own = asked[part].get(name, value)
+            if own != value:
+                raise ValueError(
+                    f"{directory} was trained with {part}.{name} = {value}, this call has {own}; choose another "
+                    "--output, or delete that folder"
+                )
+
+
+def _read_json(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from typing import Literal
 from reid.crops.settings import CropTrainingConfig
 from reid.crops.sphere_reid import SphereReIDConfig
 from reid.losses.criterion import LossConfig
-from tools.bench.recipes import PAPER_EPOCHS, Figure, PaperTable, Recipe, Row, Scale, SplitSize
+from tools.bench.recipes import PAPER_EPOCHS, CropRecipe, CropRow, Figure, PaperTable, Scale, SplitSize
 
 SOURCE = "SphereReID"
 DATASETS = ("market1501", "dukemtmc", "cuhk03", "cuhk-sysu")
@@ -27,18 +27,19 @@ def sphere_tables(scale: Scale, size: SplitSize = SplitSize()) -> list[PaperTabl
 def sphere_recipe(
     scale: Scale, *, network: Network = "D", loss: Literal["sphere", "softmax"] = "sphere", dropout: float = 0.25,
     bias: bool = True, images: int = 4, warmup: bool = True, size: SplitSize = SplitSize(),  # noqa: B008
-) -> Recipe:  # fmt: skip
+) -> CropRecipe:  # fmt: skip
     """A training of the paper, with warm-up and milestones in proportion to the scale's epochs.
 
     Args:
-        scale: how large.
-        network: A to D.
-        loss: Sphere, or softmax of the un-normalized embedding.
-        dropout: of network D.
-        bias: of the fully connected layer.
-        images: of each person in a batch of 64, 4 in the paper; 0 for 64 pictures of whomever; for as many steps.
-        size: of the training split, by which there are as many steps.
-        warmup: of the learning rate over a seventh of the training; else it starts at its full height.
+        scale: How large the training is.
+        network: The structure, A to D.
+        loss: The Sphere loss, or softmax of the un-normalized embedding.
+        dropout: The share of dropout in network D.
+        bias: Whether the fully connected layer has a bias.
+        images: The pictures of each person in a batch of 64, 4 in the paper; 0 for 64 pictures of whomever. The number
+            of steps stays the same.
+        warmup: Whether the learning rate rises over a seventh of the training, or starts at its full height.
+        size: The size of the training split, which decides how many epochs are as many steps.
     """
     structure = SphereReIDConfig(
         network=network,
@@ -64,7 +65,7 @@ def sphere_recipe(
         milestones=(round(80 * factor, 3), round(100 * factor, 3)),
     )
     losses = LossConfig(sphere=1.0) if loss == "sphere" else LossConfig(sphere=0.0, softmax=1.0)
-    return Recipe(structure, losses, training, weights=scale.weights)
+    return CropRecipe(structure, losses, training, weights=scale.weights)
 
 
 def _published(*rank1: float) -> dict[str, dict[Figure, float]]:
@@ -80,9 +81,9 @@ def _networks(scale: Scale) -> PaperTable:
     }
     rows, claims = [], []
     for network, (sphere, softmax) in printed.items():
-        rows.append(Row(f"{network}, Sphere", sphere_recipe(scale, network=network), _published(*sphere)))
+        rows.append(CropRow(f"{network}, Sphere", sphere_recipe(scale, network=network), _published(*sphere)))
         recipe = sphere_recipe(scale, network=network, loss="softmax")
-        rows.append(Row(f"{network}, softmax", recipe, _published(*softmax)))
+        rows.append(CropRow(f"{network}, softmax", recipe, _published(*softmax)))
         claims.append((f"{network}, Sphere", f"{network}, softmax"))
     claims += [("D, Sphere", "C, Sphere"), ("C, Sphere", "B, Sphere"), ("B, Sphere", "A, Sphere")]
     return PaperTable("sphere-1", "Network structures and losses", f"{SOURCE}, Table 1", tuple(rows), tuple(claims))
@@ -92,11 +93,11 @@ def _sampling(scale: Scale, size: SplitSize) -> PaperTable:
     """The paper's three rows, and two that tell being balanced from having few persons in a batch."""
     full, shuffled, cold = "balanced, warm-up", "imbalanced, warm-up", "balanced, no warm-up"
     rows = (
-        Row(full, sphere_recipe(scale), _published(93.1, 81.9, 92.8, 94.3)),
-        Row(shuffled, sphere_recipe(scale, images=0, size=size), _published(79.3, 56.5, 79.2, 89.9)),
-        Row(cold, sphere_recipe(scale, warmup=False), _published(77.1, 64.4, 80.6, 88.9)),
-        Row("balanced, 32 persons x 2", sphere_recipe(scale, images=2, size=size)),
-        Row("balanced, 64 persons x 1", sphere_recipe(scale, images=1, size=size)),
+        CropRow(full, sphere_recipe(scale), _published(93.1, 81.9, 92.8, 94.3)),
+        CropRow(shuffled, sphere_recipe(scale, images=0, size=size), _published(79.3, 56.5, 79.2, 89.9)),
+        CropRow(cold, sphere_recipe(scale, warmup=False), _published(77.1, 64.4, 80.6, 88.9)),
+        CropRow("balanced, 32 persons x 2", sphere_recipe(scale, images=2, size=size)),
+        CropRow("balanced, 64 persons x 1", sphere_recipe(scale, images=1, size=size)),
     )
     title = "Balanced sampling and warm-up, at as many steps to half an epoch"
     return PaperTable("sphere-2", title, f"{SOURCE}, Table 2", rows, ((full, shuffled), (full, cold)))
@@ -110,26 +111,27 @@ def _dropout(scale: Scale) -> PaperTable:
         0.75: (91.3, 80.5, 91.5, 93.5),
     }
     rows = tuple(
-        Row(f"{ratio}", sphere_recipe(scale, dropout=ratio), _published(*values)) for ratio, values in printed.items()
+        CropRow(f"{ratio}", sphere_recipe(scale, dropout=ratio), _published(*values))
+        for ratio, values in printed.items()
     )
     return PaperTable("sphere-3", "Share of dropout", f"{SOURCE}, Table 3", rows, (("0.25", "0.75"),))
 
 
 def _bias(scale: Scale) -> PaperTable:
     rows = (
-        Row("with bias", sphere_recipe(scale), _published(93.7, 83.9, 92.6, 94.9)),
-        Row("without bias", sphere_recipe(scale, bias=False), _published(92.8, 83.5, 93.2, 94.8)),
+        CropRow("with bias", sphere_recipe(scale), _published(93.7, 83.9, 92.6, 94.9)),
+        CropRow("without bias", sphere_recipe(scale, bias=False), _published(92.8, 83.5, 93.2, 94.8)),
     )
     title = "Bias of the fully connected layer"
     return PaperTable("sphere-4", title, f"{SOURCE}, Table 4", rows, (("with bias", "without bias"),))
 
 
-def _test_size(recipe: Recipe) -> PaperTable:
+def _test_size(recipe: CropRecipe) -> PaperTable:
     network = recipe.network
     whole, center = f"{network.resize_height}x{network.resize_width}", f"{network.height}x{network.width}"
     rows = (
-        Row(f"center {center}", recipe, _published(93.7, 83.9, 92.6, 94.9), view="center"),
-        Row(f"whole {whole}", recipe, _published(94.4, 82.7, 93.1, 95.4)),
+        CropRow(f"center {center}", recipe, _published(93.7, 83.9, 92.6, 94.9), view="center"),
+        CropRow(f"whole {whole}", recipe, _published(94.4, 82.7, 93.1, 95.4)),
     )
     claims = ((f"whole {whole}", f"center {center}"),)
     return PaperTable("sphere-5", "Size of the test crops", f"{SOURCE}, Table 5", rows, claims)

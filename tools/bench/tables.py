@@ -1,19 +1,20 @@
 """personsearch bench tables: the papers' tables, trained and measured again at a chosen scale."""
 
 import dataclasses
-import math
-import os
-import platform
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tools.bench.recipes import FIGURES, Figure, PaperTable, Scale
-from tools.bench.runs import RowResult
+from tools.bench.claims import ClaimAnswer, answer_claim, mean_and_spread
+from tools.bench.recipes import FIGURES, Figure, PaperTable, Scale, SplitSize
+from tools.commands.train import told_how_to_go_on
 from tools.options import CropFormat, CropOptions
 from tools.outcome import Outcome, table
 from tools.progress import Progress
+
+if TYPE_CHECKING:
+    from search.pages.page import Section
+    from tools.bench.crop_runs import CropResult, TestSet
 
 
 def tables(
@@ -34,82 +35,96 @@ def tables(
     without a GPU: from nothing, small crops; its figures are to be compared with each other and not with the papers'.
 
     Args:
-        root: the data set's folder.
-        output: trainings, figures and index.html are written there.
-        format: the data set's layout.
-        tables: which: sphere-1 to sphere-5, toim-3 to toim-5, toim-7a, toim-7c, toim-eq1; all by default.
-        seeds: every training is done with each; 0 by default. Differences within the spread of seeds say nothing.
-        scale: how large the trainings are; the papers' by default.
-        data: which part of the data set.
-        cross: other data sets that the models are measured on too: dukemtmc=/data/DukeMTMC-reID
+        root: The data set's folder.
+        output: The folder for trainings, figures and the page index.html, which grows while the command runs.
+        format: The layout of the data set.
+        tables: The tables to run: sphere-1 to sphere-5, toim-3 to toim-5, toim-7a, toim-7c, toim-eq1; all by default.
+        seeds: The seeds; every training is done with each. 0 alone by default, which allows no claim: two or more show
+            by how much figures differ by chance.
+        scale: How large the trainings are; the papers' by default.
+        data: Which part of the data set is read.
+        cross: Other data sets that the models are measured on too, as dukemtmc=/data/DukeMTMC-reID.
     """
     from datasets import read_crops
     from reid.runs.processes import require_one_process
-    from tools.bench.recipes import SplitSize
-    from tools.bench.runs import Benchmark, TableRun
+    from tools.bench.crop_runs import CropTables
+    from tools.bench.runs import TableRun
     from tools.bench.sphere_tables import sphere_tables
     from tools.bench.toim_tables import toim_tables
 
     require_one_process("bench tables")
-    train, left_out = read_crops(format, root, "train", **data.of(format))
+    train, problems = read_crops(format, root, "train", **data.of(format))
     size = SplitSize(len(train), len({sample.person_id for sample in train}))
     chosen = _chosen([*sphere_tables(scale, size), *toim_tables(scale, size)], tables)
-    tests, problems = [], list(left_out)
-    for name, folder in [(format, root), *map(_other, cross or [])]:
-        options = data.of(name) if name == format else {}
-        (query, first), (gallery, second) = (read_crops(name, folder, part, **options) for part in ("query", "gallery"))
-        tests.append(Benchmark(name, query, gallery))
-        problems += first + second
-    run = TableRun(output, train, tests, seeds=seeds or [0])
-    with Progress("Tables", unit="step") as progress:
-        results = run.run(chosen, lambda done, total, what: progress(done, total, now=what))
+    tests, left_out = _test_sets(root, format, data, cross or [])
+    names = [test.name for test in tests]
+    run = TableRun(CropTables(train, tests), output, seeds=seeds or [0])
     page = output / "index.html"
-    _write_page(page, chosen, results, [test.name for test in tests], scale, seeds or [0])
-    text = "\n\n".join(_text(paper_table, rows, tests[0].name) for paper_table, rows in zip(chosen, results))
+
+    def write(results: "Sequence[Sequence[CropResult]]") -> None:
+        _write_page(page, chosen, results, names, scale, run.seeds)
+
+    with told_how_to_go_on("the same command goes on from there"), Progress("Tables", unit="step") as progress:
+        results = run.run(
+            [paper_table.rows for paper_table in chosen],
+            lambda done, total, what: progress(done, total, now=what),
+            write,
+        )
+    write(results)
+    text = "\n\n".join(_text(one, rows, names[0], len(run.seeds)) for one, rows in zip(chosen, results))
     figures = {
         "scale": dataclasses.asdict(scale),
-        "seeds": seeds or [0],
+        "seeds": list(run.seeds),
         "tables": {
-            paper_table.key: {
-                "rows": [dataclasses.asdict(row) for row in rows],
-                "claims": [dataclasses.asdict(verdict) for verdict in verdicts(paper_table, rows, tests[0].name)],
+            one.key: {
+                "rows": [_row_figures(row, names) for row in rows],
+                "claims": [dataclasses.asdict(answer) for answer in answers(one, rows, names[0], len(run.seeds))],
             }
-            for paper_table, rows in zip(chosen, results)
+            for one, rows in zip(chosen, results)
         },
         "page": page,
     }
-    return Outcome(f"{text}\n\npage: {page}", figures, [*problems, *dict.fromkeys(run.diverged.values())])
+    failures = [*problems, *left_out, *dict.fromkeys(run.diverged.values())]
+    return Outcome(f"{text}\n\npage: {page}", figures, failures)
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What our figures say of a claim.
+def answers(paper_table: PaperTable, rows: "Sequence[CropResult]", test: str, wanted_seeds: int) -> list[ClaimAnswer]:
+    """Our figures against the paper's claims, by the figure that decides the table.
 
     Args:
-        claim: in words.
-        difference: of the means, in points; positive where the claim holds.
-        spread: half the range over the seeds of the two rows, summed; 0 with one seed.
-        answer: "holds", "does not hold", or "undecided" where the difference lies within the spread, or with one seed
-            within a point, or where a training did not converge.
+        paper_table: The table with its claims.
+        rows: What its lines came to.
+        test: The test set that decides.
+        wanted_seeds: The seeds that were asked for.
     """
+    values = {row.label: _values(row, test, paper_table.decided_by) for row in rows}
+    steps = {row.label: row.steps for row in rows}
+    return [
+        answer_claim(
+            f"{better} > {worse}",
+            values[better],
+            values[worse],
+            steps=min(steps[better], steps[worse]),
+            wanted_seeds=wanted_seeds,
+        )
+        for better, worse in paper_table.claims
+    ]
 
-    claim: str
-    difference: float
-    spread: float
-    answer: str
 
+def _test_sets(
+    root: Path, layout: CropFormat, data: CropOptions, cross: Sequence[str]
+) -> tuple[list["TestSet"], list[str]]:
+    """The test sets, the training's own first, and what could not be read of them."""
+    from datasets import read_crops
+    from tools.bench.crop_runs import TestSet
 
-def verdicts(paper_table: PaperTable, rows: Sequence[RowResult], test: str) -> list[Verdict]:
-    """Our figures against the paper's claims, by the figure that decides the table."""
-    values = {row.label: [figures[paper_table.decided_by] for figures in row.figures[test]] for row in rows}
-    answers = []
-    for better, worse in paper_table.claims:
-        difference = _mean(values[better]) - _mean(values[worse])
-        spread = sum((max(values[label]) - min(values[label])) / 2 for label in (better, worse))
-        undecided = math.isnan(difference) or abs(difference) <= (spread or 1.0)
-        answer = "undecided" if undecided else "holds" if difference > 0 else "does not hold"
-        answers.append(Verdict(f"{better} > {worse}", difference, spread, answer))
-    return answers
+    tests, problems = [], []
+    for name, folder in [(layout, root), *map(_other, cross)]:
+        options = data.of(name) if name == layout else {}
+        (query, first), (gallery, second) = (read_crops(name, folder, part, **options) for part in ("query", "gallery"))
+        tests.append(TestSet(name, query, gallery))
+        problems += [*first, *second]
+    return tests, problems
 
 
 def _chosen(known: list[PaperTable], keys: list[str] | None) -> list[PaperTable]:
@@ -127,16 +142,22 @@ def _other(entry: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _values(row: "CropResult", test: str, figure: Figure) -> list[float]:
+    """A figure of each seed that is done."""
+    return [one.figures[test][figure] for one in row.by_seed.values()]
 
 
-def _measured(row: RowResult, test: str, figure: Figure) -> str:
-    values = [figures[figure] for figures in row.figures[test]]
-    if math.isnan(_mean(values)):
-        return "-"
-    spread = f" ± {(max(values) - min(values)) / 2:.1f}" if len(values) > 1 else ""
-    return f"{_mean(values):.1f}{spread}"
+def _row_figures(row: "CropResult", tests: Sequence[str]) -> dict[str, Any]:
+    """A line for programs."""
+    done = list(row.by_seed.values())
+    return {
+        "label": row.label,
+        "figures": {test: [one.figures[test] for one in done] for test in tests},
+        "seconds": row.seconds,
+        "loss": [one.loss for one in done],
+        "steps": row.steps,
+        "directory": row.directory,
+    }
 
 
 def _columns(paper_table: PaperTable, test: str) -> tuple[list[Figure], list[Figure]]:
@@ -146,77 +167,90 @@ def _columns(paper_table: PaperTable, test: str) -> tuple[list[Figure], list[Fig
     return shown, [name for name in shown if name in printed]
 
 
-def _rows(paper_table: PaperTable, results: Sequence[RowResult], test: str) -> tuple[list[str], list[list[str]]]:
+def _rows(paper_table: PaperTable, results: "Sequence[CropResult]", test: str) -> tuple[list[str], list[list[str]]]:
     shown, printed = _columns(paper_table, test)
     header = ["", *(FIGURES[name] for name in shown), *(f"paper: {FIGURES[name]}" for name in printed), "minutes"]
     lines = []
     for row, result in zip(paper_table.rows, results):
         published = row.published.get(test, {})
+        minutes = [seconds / 60 for seconds in result.seconds]
         lines.append([
             row.label,
-            *(_measured(result, test, name) for name in shown),
+            *(mean_and_spread(_values(result, test, name)) for name in shown),
             *(f"{published[name]:.1f}" if name in published else "-" for name in printed),
-            "-" if math.isnan(_mean(result.seconds)) else f"{_mean(result.seconds) / 60:.1f}",
+            mean_and_spread(minutes).partition(" ")[0],
         ])  # fmt: skip
     return header, lines
 
 
-def _text(paper_table: PaperTable, results: Sequence[RowResult], test: str) -> str:
-    header, lines = _rows(paper_table, results, test)
-    answers = "\n".join(
-        f"  {verdict.claim}: {verdict.answer} ({verdict.difference:+.1f})"
-        for verdict in verdicts(paper_table, results, test)
-    )
-    return f"{paper_table.source}: {paper_table.title} [{paper_table.key}]\n{table(header, lines)}\n{answers}".rstrip()
+def _told(answer: ClaimAnswer) -> tuple[str, str]:
+    """The points of a claim, which are told only where it could be decided, and the answer with its reason."""
+    points = "-" if answer.answer == "no claim" else f"{answer.difference:+.1f}"
+    return points, f"{answer.answer}: {answer.why}" if answer.why else answer.answer
+
+
+def _text(paper_table: PaperTable, results: "Sequence[CropResult]", test: str, wanted_seeds: int) -> str:
+    lines = [
+        f"{paper_table.source}: {paper_table.title} [{paper_table.key}]",
+        table(*_rows(paper_table, results, test)),
+    ]
+    for answer in answers(paper_table, results, test, wanted_seeds):
+        points, words = _told(answer)
+        lines.append(f"  {answer.claim}: {words}" + (f" ({points})" if points != "-" else ""))
+    return "\n".join(lines)
 
 
 def _write_page(
     page: Path,
     chosen: Sequence[PaperTable],
-    results: Sequence[Sequence[RowResult]],
+    results: "Sequence[Sequence[CropResult]]",
     tests: Sequence[str],
     scale: Scale,
     seeds: Sequence[int],
 ) -> None:
-    from importlib.metadata import version
+    from search.pages.page import Headline, Table, write_demo_page
+    from tools.bench.page import how_it_was_made, still_running
 
-    from search.pages.page import Headline, Section, Table, write_demo_page
-    from tools.bench.loss_curves import loss_curve
-
-    sections = []
-    answers = []
-    for paper_table, rows in zip(chosen, results):
-        found = verdicts(paper_table, rows, tests[0])
-        answers += found
-        parts = []
-        for test in tests:
-            header, lines = _rows(paper_table, rows, test)
-            title = f"{test}" + ("" if test == tests[0] else f", trained on {tests[0]}")
-            parts.append(Table(title, header, lines))
-        if found:
-            claims = [[one.claim, f"{one.difference:+.1f}", one.answer] for one in found]
-            note = f"Decided by {FIGURES[paper_table.decided_by]}; a difference within the seeds' spread, or within a "
-            note += "point with one seed, decides nothing."
-            parts.append(Table("The paper's claims", ["claim", "points", "our figures"], claims, note))
-        curve = loss_curve({row.label: row.directory for row in rows}, "loss")
-        sections.append(Section(f"{paper_table.source}: {paper_table.title}", tables=parts, curves=[curve]))
+    found = [answers(one, rows, tests[0], len(seeds)) for one, rows in zip(chosen, results)]
+    sections = [_section(*parts, tests) for parts in zip(chosen, results, found)]
     scale_rows = [[name, str(value)] for name, value in dataclasses.asdict(scale).items()]
-    machine = [
-        ["processor", f"{os.cpu_count()} x {platform.processor() or platform.machine()}"],
-        ["Python", platform.python_version()],
-        *([name, version(name)] for name in ("torch", "torchvision", "numpy", "albumentations", "personsearch")),
-        ["seeds", ", ".join(map(str, seeds))],
-    ]
-    command = shlex.join(["personsearch", *sys.argv[1:]])
-    tables_below = [Table("Scale", ["", ""], scale_rows), Table("Machine and versions", ["", ""], machine)]
-    sections.append(Section("How this was made", tables=tables_below, commands=[command]))
-    counted = [sum(one.answer == answer for one in answers) for answer in ("holds", "does not hold", "undecided")]
-    labels = ("claims hold here", "do not hold here", "undecided here")
+    sections.append(how_it_was_made(Table("Scale", ["", ""], scale_rows), seeds))
+    labels = {
+        "holds": "claims hold here",
+        "does not hold": "do not hold here",
+        "undecided": "undecided here",
+        "no claim": "allow no claim",
+    }
+    counted = {answer: sum(one.answer == answer for part in found for one in part) for answer in labels}
+    done = sum(len(row.by_seed) for rows in results for row in rows)
     write_demo_page(
         page,
         title="The papers' tables, trained again",
-        introduction="Our figures beside those printed in the papers. All rows of a table have the same budget at the "
-        "scale below; figures at another scale, or from nothing, are to be compared with each other.",
-        headlines=[Headline(str(count), label) for count, label in zip(counted, labels)],
+        introduction=still_running(done, len(seeds) * sum(map(len, results)))
+        + "Our figures beside those printed in the papers. All rows of a table have the same budget at the scale "
+        "below; figures at another scale, or from nothing, are to be compared with each other.",
+        headlines=[Headline(str(counted[answer]), label) for answer, label in labels.items()],
         sections=sections,
     )
+
+
+def _section(
+    paper_table: PaperTable, rows: "Sequence[CropResult]", found: Sequence[ClaimAnswer], tests: Sequence[str]
+) -> "Section":
+    """A table with our figures, the papers' claims and the losses."""
+    from search.pages.page import Section, Table
+    from tools.bench.loss_curves import loss_curve
+
+    parts = []
+    for test in tests:
+        title = test if test == tests[0] else f"{test}, trained on {tests[0]}"
+        parts.append(Table(title, *_rows(paper_table, rows, test)))
+    if found:
+        claims = [[one.claim, *_told(one)] for one in found]
+        note = (
+            f"Decided by {FIGURES[paper_table.decided_by]}. A difference within the seeds' spread decides nothing; "
+            "short trainings and single seeds allow no claim."
+        )
+        parts.append(Table("The paper's claims", ["claim", "points", "our figures"], claims, note))
+    curve = loss_curve({row.label: row.directory for row in rows}, "loss")
+    return Section(f"{paper_table.source}: {paper_table.title}", tables=parts, curves=[curve])

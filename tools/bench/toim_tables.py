@@ -8,7 +8,7 @@ from datasets.transforms import CropAugmentation
 from reid.crops.settings import CropTrainingConfig
 from reid.crops.sphere_reid import SphereReIDConfig
 from reid.losses.criterion import LossConfig
-from tools.bench.recipes import Figure, PaperTable, Recipe, Row, Scale, SplitSize
+from tools.bench.recipes import CropRecipe, CropRow, Figure, PaperTable, Scale, SplitSize
 from tools.bench.sphere_tables import sphere_recipe
 
 SOURCE = "TOIM"
@@ -16,7 +16,7 @@ TOIM = LossConfig(sphere=0.0, toim=1.0, toim_unit_length=False)
 """The paper does not bring features to unit length, and lets empty slots push them away from the origin."""
 
 LABELS = {"softmax": "Softmax", "oim": "OIM", "triplet": "Triplet", "toim": "TOIM"}
-MakeRecipe = Callable[..., Recipe]
+MakeRecipe = Callable[..., CropRecipe]
 Printed = tuple[tuple[float, float, float], ...]
 """mAP, rank-1 of the CUHK03 protocol and of Market-1501's, for DukeMTMC-reID, Market-1501 and UESTC-PR."""
 
@@ -33,7 +33,7 @@ def toim_recipe(
     *,
     dimension: int = 512,
     size: SplitSize = SplitSize(),  # noqa: B008
-) -> Recipe:
+) -> CropRecipe:
     """A training of section V.A: batches of 15, AdaDelta, from the softmax training.
 
     The paper says of the softmax training only that its output fills the Pooled Table. Here it has the schedule of
@@ -52,7 +52,7 @@ def toim_recipe(
         resize_width=scale.width,
     )
     before = LossConfig(sphere=0.0, softmax=1.0)
-    start = Recipe(network, before, sphere_recipe(scale).training, weights=scale.weights)
+    start = CropRecipe(network, before, sphere_recipe(scale).training, weights=scale.weights)
     # An epoch of the sampler draws every person once, three pictures each: 2,265 of Market-1501's 12,936 crops.
     epochs = max(1, round(scale.toim_epochs * size.crops / (15 * size.drawn_steps(5))))
     training = CropTrainingConfig(
@@ -65,7 +65,7 @@ def toim_recipe(
         milestones=(),
         initialize_tables=losses.toim > 0,
     )
-    return Recipe(network, losses, training, weights=scale.weights, start=start)
+    return CropRecipe(network, losses, training, weights=scale.weights, start=start)
 
 
 def _published(printed: Printed) -> dict[str, dict[Figure, float]]:
@@ -89,7 +89,7 @@ def _losses(make: MakeRecipe) -> PaperTable:
         "triplet": ((54.6, 57.5, 73.1), (67.9, 70.5, 81.1), (54.1, 65.8, 70.2)),
         "toim": ((62.4, 64.2, 78.4), (69.2, 74.3, 83.3), (62.3, 71.7, 77.7)),
     }
-    rows = tuple(Row(LABELS[name], make(losses[name]), _published(values)) for name, values in printed.items())
+    rows = tuple(CropRow(LABELS[name], make(losses[name]), _published(values)) for name, values in printed.items())
     claims = (("TOIM", "Triplet"), ("Triplet", "OIM"), ("OIM", "Softmax"))
     return PaperTable("toim-3", "Four losses", f"{SOURCE}, Table 3", rows, claims, decided_by="mean_ap")
 
@@ -108,13 +108,13 @@ def _tricks(scale: Scale) -> PaperTable:
             data: {"mean_ap": mean_ap, "rank1": rank1}
             for data, (mean_ap, rank1) in zip(("dukemtmc", "market1501", "uestc-pr"), values)
         }
-        rows.append(Row(name + (" (RK)" if rerank else ""), recipes[name], published, rerank=rerank))
+        rows.append(CropRow(name + (" (RK)" if rerank else ""), recipes[name], published, rerank=rerank))
     claims = (("L_T", "L"), ("L_T (RK)", "L (RK)"))
     title = "Bag of tricks with triplet (L) and with TOIM (L_T)"
     return PaperTable("toim-4", title, f"{SOURCE}, Table 4", tuple(rows), claims, decided_by="mean_ap")
 
 
-def tricks_recipe(scale: Scale, *, toim: bool = False) -> Recipe:
+def tricks_recipe(scale: Scale, *, toim: bool = False) -> CropRecipe:
     """Equation 2, or with `toim` equation 3.
 
     Both go on from a training of equation 2, which fills TOIM's Pooled Table.
@@ -133,12 +133,12 @@ def tricks_recipe(scale: Scale, *, toim: bool = False) -> Recipe:
         milestones=(epochs / 3, epochs * 7 / 12),
     )  # fmt: skip
     augmentation = CropAugmentation(pad=10 * scale.height // 256, erase=0.5)
-    recipe = Recipe(network, losses, training, augmentation, weights=scale.weights)
+    recipe = CropRecipe(network, losses, training, augmentation, weights=scale.weights)
     if not toim:
         return dataclasses.replace(recipe, start=recipe)
     losses = dataclasses.replace(losses, triplet=0.0, toim=1.0, toim_unit_length=False)
     training = dataclasses.replace(training, initialize_tables=True)
-    return Recipe(network, losses, training, augmentation, weights=scale.weights, start=recipe)
+    return CropRecipe(network, losses, training, augmentation, weights=scale.weights, start=recipe)
 
 
 def _dimension(make: MakeRecipe) -> PaperTable:
@@ -149,14 +149,14 @@ def _dimension(make: MakeRecipe) -> PaperTable:
         1024: ((63.9, 65.4, 79.8), (70.3, 75.2, 84.6), (62.3, 71.7, 77.7)),
         2048: ((63.5, 65.1, 79.9), (69.3, 74.7, 83.7), (61.0, 70.3, 78.7)),
     }
-    rows = tuple(Row(str(d), make(dimension=d), _published(values)) for d, values in printed.items())
+    rows = tuple(CropRow(str(d), make(dimension=d), _published(values)) for d, values in printed.items())
     claims = tuple(("1024", str(d)) for d in printed if d != 1024)
     return PaperTable("toim-5", "Dimension of the embedding", f"{SOURCE}, Table 5", rows, claims, decided_by="mean_ap")
 
 
 def _gamma(make: MakeRecipe) -> PaperTable:
     shares = (0.0, 0.2, 0.4, 0.6, 0.8)
-    rows = tuple(Row(str(gamma), make(dataclasses.replace(TOIM, toim_gamma=gamma))) for gamma in shares)
+    rows = tuple(CropRow(str(gamma), make(dataclasses.replace(TOIM, toim_gamma=gamma))) for gamma in shares)
     claims = tuple(("0.4", str(gamma)) for gamma in shares if gamma != 0.4)
     title = "Share of a slot's old row that an update keeps (printed as a curve only)"
     return PaperTable("toim-7a", title, f"{SOURCE}, Figure 7a", rows, claims, decided_by="mean_ap")
@@ -166,8 +166,8 @@ def _negatives(make: MakeRecipe) -> PaperTable:
     update = "Update Table"
     pooled = "Pooled Table"
     rows = (
-        Row(update, make()),
-        Row(pooled, make(dataclasses.replace(TOIM, toim_negatives="pooled"))),
+        CropRow(update, make()),
+        CropRow(pooled, make(dataclasses.replace(TOIM, toim_negatives="pooled"))),
     )
     title = "Where negatives come from (printed as loss curves only)"
     return PaperTable("toim-7c", title, f"{SOURCE}, Figure 7c", rows, ((update, pooled),), decided_by="mean_ap")
@@ -181,6 +181,6 @@ def _readings(make: MakeRecipe) -> PaperTable:
         "hardest, unit length": unit,
         "hardest, unit length, scale 10": dataclasses.replace(unit, toim_scale=10.0),
     }
-    rows = tuple(Row(label, make(losses)) for label, losses in variants.items())
+    rows = tuple(CropRow(label, make(losses)) for label, losses in variants.items())
     title = "Readings of equation 1, and of what the paper leaves open"
     return PaperTable("toim-eq1", title, f"{SOURCE}, equation 1", rows, decided_by="mean_ap")

@@ -1,25 +1,24 @@
 """personsearch bench training: frames a second and peak memory of training the joint model on this machine."""
 
+import dataclasses
 import platform
 import resource
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from datasets.samples import FrameSample
-from detection.faster_rcnn import DetectorConfig
-from detection.joint import EmbeddingConfig
-from detection.settings import JOINT_LOSSES, JointTrainingConfig
-from detection.training import JointTrainingTask
-from reid.losses.criterion import LossConfig
+from detection.settings import JointTrainingConfig
 from tools.outcome import Outcome, table
 from tools.progress import Progress
+from tools.recipe_files import JointModelOptions
 
 if TYPE_CHECKING:
+    from datasets.samples import FrameSample
     from reid.runs.run import TrainingRun
 
 PUBLISHED = "published for comparison: SeqNet's reference, ResNet-50 at 900 x 1500 with five frames, 28 GB of a GPU"
@@ -28,18 +27,33 @@ SMALLEST_SIDE = 32
 """Pixels of a frame's side, the coarsest stride of the network's maps and so the smallest input that it takes."""
 
 
+@dataclass(frozen=True)
+class NoiseFrames:
+    """The frames that are trained on: noise with boxes of people.
+
+    Args:
+        people: The number of people in each frame.
+        frame_width: The width of a frame in pixels, 32 or more.
+        frame_height: The height of a frame in pixels, 32 or more.
+        identities: The number of people in the tables, at most.
+    """
+
+    people: int = 5
+    frame_width: int = 1500
+    frame_height: int = 900
+    identities: int = 500
+
+    def __post_init__(self) -> None:
+        _require_at_least(1, people=self.people, identities=self.identities)
+        _require_at_least(SMALLEST_SIDE, frame_width=self.frame_width, frame_height=self.frame_height)
+
+
 def training(
     *,
     steps: int = 20,
     warmup_steps: int = 3,
-    people: int = 5,
-    frame_width: int = 1500,
-    frame_height: int = 900,
-    identities: int = 500,
-    detector: DetectorConfig = DetectorConfig(),  # noqa: B008 - frozen
-    embedding: EmbeddingConfig = EmbeddingConfig(),  # noqa: B008
-    losses: LossConfig = JOINT_LOSSES,
-    training: JointTrainingConfig = JointTrainingConfig(batch_size=5),  # noqa: B008
+    frames: NoiseFrames = NoiseFrames(),
+    recipe: JointModelOptions = JointModelOptions(training=JointTrainingConfig(batch_size=5)),  # noqa: B008
     seed: int = 0,
 ) -> Outcome:
     """Frames a second and peak memory of training the joint model, by default ResNet-50 at 900 x 1500, five frames.
@@ -48,63 +62,70 @@ def training(
     so the loader is measured too: it keeps up where both speeds are the same.
 
     Args:
-        steps: that are measured.
-        warmup_steps: before them, not measured.
-        people: in each frame.
-        frame_width: pixels, 32 or more.
-        frame_height: pixels, 32 or more.
-        identities: at most so many in the tables.
-        detector: structure of the detector.
-        embedding: structure of the embedding head.
-        losses: the identity losses.
-        training: the recipe; epochs and checkpoints are set by this command.
-        seed: of frames and weights, 0 or more.
+        steps: The steps that are measured, 1 or more.
+        warmup_steps: The steps before them, which are not measured, 1 or more.
+        frames: The frames.
+        recipe: The model and its training; epochs and checkpoints are set by this command.
+        seed: The seed of frames and weights, 0 or more.
     """
-    import dataclasses
-
-    import torch
-
     from detection.start import start_model
+    from detection.training import JointTrainingTask
+    from reid.runs.interruption import TrainingInterrupted
     from reid.runs.processes import require_one_process
     from reid.runs.run import TrainingRun
 
-    counts = {"steps": steps, "warmup_steps": warmup_steps, "people": people, "identities": identities}
-    sides = {"frame_width": frame_width, "frame_height": frame_height}
-    for smallest, values in ((1, counts), (SMALLEST_SIDE, sides), (0, {"seed": seed})):
-        for name, value in values.items():
-            if value < smallest:
-                raise ValueError(f"{name} is {value}, expected {smallest} or more")
+    _require_at_least(1, steps=steps, warmup_steps=warmup_steps)
+    _require_at_least(0, seed=seed)
     require_one_process("bench training")
-    model = start_model("none", detector, embedding, seed=seed)
+    model = start_model("none", recipe.detector, recipe.embedding, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         # One step more: after the last one the model is written.
-        count = training.batch_size * (steps + warmup_steps + 1)
-        samples = _frames(Path(folder), count, (frame_height, frame_width), people, identities, seed)
-        config = dataclasses.replace(training, epochs=1, seed=seed, checkpoint_steps=count + 1)
-        task = JointTrainingTask(model, samples, config=config, losses=losses)
-        whole, network = _speeds(TrainingRun(task, Path(folder) / "run"), training.batch_size, warmup_steps)
-    on_gpu = model.device.type == "cuda"
-    peak = _peak_memory(on_gpu)
-    figures: dict[str, Any] = {
+        count = recipe.training.batch_size * (steps + warmup_steps + 1)
+        samples = _written(Path(folder), count, frames, seed)
+        config = dataclasses.replace(recipe.training, epochs=1, seed=seed, checkpoint_steps=count + 1)
+        task = JointTrainingTask(model, samples, config=config, losses=recipe.losses, augmentation=recipe.augmentation)
+        try:
+            whole, network = _speeds(TrainingRun(task, Path(folder) / "run"), config.batch_size, warmup_steps)
+        except TrainingInterrupted:
+            raise KeyboardInterrupt("interrupted; nothing was measured") from None
+    figures = _figures(recipe, steps, (whole, network), on_gpu=model.device.type == "cuda")
+    return Outcome(f"{table(['training', 'joint model'], _rows(figures))}\n{PUBLISHED}", figures)
+
+
+def _figures(recipe: JointModelOptions, steps: int, speeds: tuple[float, float], *, on_gpu: bool) -> dict[str, Any]:
+    import torch
+
+    detector = recipe.detector
+    return {
         "device": torch.cuda.get_device_name() if on_gpu else platform.processor() or platform.machine(),
         "backbone": detector.backbone,
         "input": [detector.min_size, detector.max_size],
-        "batch_size": training.batch_size,
+        "batch_size": recipe.training.batch_size,
         "steps": steps,
-        "frames_per_second": whole,
-        "frames_per_second_network": network,
-        "peak_memory_gigabytes": peak / 1e9,
+        "frames_per_second": speeds[0],
+        "frames_per_second_network": speeds[1],
+        "peak_memory_gigabytes": _peak_memory(on_gpu) / 1e9,
+        "memory_of": "the GPU" if on_gpu else "the process",
         "torch": torch.__version__,
     }
-    rows: list[list[object]] = [
+
+
+def _rows(figures: dict[str, Any]) -> list[list[object]]:
+    smaller, larger = figures["input"]
+    return [
         ["device", figures["device"]],
-        ["backbone", detector.backbone],
-        ["input", f"{detector.min_size} x {detector.max_size}, {training.batch_size} frames a step"],
-        ["frames/s, with the loader", f"{whole:.2f}"],
-        ["frames/s, network alone", f"{network:.2f}"],
-        [f"peak memory, GB ({'of the GPU' if on_gpu else 'of the process'})", f"{peak / 1e9:.2f}"],
+        ["backbone", figures["backbone"]],
+        ["input", f"{smaller} x {larger}, {figures['batch_size']} frames a step"],
+        ["frames/s, with the loader", f"{figures['frames_per_second']:.2f}"],
+        ["frames/s, network alone", f"{figures['frames_per_second_network']:.2f}"],
+        [f"peak memory, GB (of {figures['memory_of']})", f"{figures['peak_memory_gigabytes']:.2f}"],
     ]
-    return Outcome(f"{table(['training', 'joint model'], rows)}\n{PUBLISHED}", figures)
+
+
+def _require_at_least(smallest: int, **values: int) -> None:
+    for name, value in values.items():
+        if value < smallest:
+            raise ValueError(f"{name} is {value}, expected {smallest} or more")
 
 
 def _speeds(run: "TrainingRun[Any, Any]", batch_size: int, warmup_steps: int) -> tuple[float, float]:
@@ -134,23 +155,23 @@ def _peak_memory(on_gpu: bool) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _frames(
-    folder: Path, count: int, size: tuple[int, int], people: int, identities: int, seed: int
-) -> list[FrameSample]:
+def _written(folder: Path, count: int, frames: NoiseFrames, seed: int) -> "list[FrameSample]":
     """Frames of noise with boxes of people, as JPEG files."""
     import cv2
 
+    from datasets.samples import FrameSample
+
     generator = np.random.default_rng(seed)
-    height, width = size
+    height, width, people = frames.frame_height, frames.frame_width, frames.people
     samples = []
     for row in range(count):
         path = folder / f"frame{row}.jpg"
         # Noise in blocks compresses as a picture does.
         noise = generator.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
         cv2.imwrite(str(path), cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC))
-        tall = generator.uniform(0.2, 0.6, people) * height
+        tall = generator.uniform(0.2, 0.6, people) * height  # [P]
         corners = generator.uniform(0, 1, (people, 2)) * np.stack([width - 0.4 * tall, height - tall], axis=1)
-        boxes = np.concatenate([corners, corners + np.stack([0.4 * tall, tall], axis=1)], axis=1).astype(np.float32)
-        ids = (row * people + np.arange(people)) % identities
-        samples.append(FrameSample(path.name, path, boxes, ids, camera=row % 5))
+        boxes = np.concatenate([corners, corners + np.stack([0.4 * tall, tall], axis=1)], axis=1)  # [P, 4] xyxy
+        ids = (row * people + np.arange(people)) % frames.identities
+        samples.append(FrameSample(path.name, path, boxes.astype(np.float32), ids, camera=row % 5))
     return samples
