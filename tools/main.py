@@ -97,6 +97,7 @@ COMMANDS = {
         "joint",
         "identity losses and parts of the joint model, over seeds",
         ("data", "start", "recipe"),
+        ("output", "root", "format", "tables", "seeds", "weights", "detector_epochs", "training.epochs"),
     ),
     "bench tables": Command("tools.bench.tables", "tables", "train and measure the papers' tables again"),
     "index": Command("tools.commands.index", "index", "put the people of frames or a video into a gallery"),

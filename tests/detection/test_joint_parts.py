@@ -16,8 +16,7 @@ from detection.checkpoints import load_model, save_model
 from detection.embedding_head import NormScore
 from detection.faster_rcnn import FrameSampler
 from detection.joint import JointLosses, PersonSearchRCNN, Target
-from detection.settings import DetectorConfig, EmbeddingConfig
-from detection.settings import JointTrainingConfig
+from detection.settings import DetectorConfig, EmbeddingConfig, JointTrainingConfig
 from detection.training import JointTrainingTask, best_boxes
 from reid.losses.settings import LossConfig
 from reid.runs.run import TrainingRun

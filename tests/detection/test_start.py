@@ -11,8 +11,8 @@ from datasets.samples import FrameSample
 from detection.checkpoints import load_model, save_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.start import resumed_model, start_model
 from detection.settings import JOINT_LOSSES, JointTrainingConfig
+from detection.start import resumed_model, start_model
 from detection.training import JointTrainingTask
 from detection.true_boxes import embed_people
 from reid.losses.criterion import LossConfig

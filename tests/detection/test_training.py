@@ -15,8 +15,8 @@ from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.loader import GREY, TrainingFrames, load_batches, without_regions
-from detection.start import resumed_model
 from detection.settings import JointTrainingConfig
+from detection.start import resumed_model
 from detection.training import JointTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.files import DivergedError, MetricLog, write_config

@@ -27,6 +27,12 @@ SMALLEST_SIDE = 32
 """Pixels of a frame's side, the coarsest stride of the network's maps and so the smallest input that it takes."""
 
 
+def _require_at_least(smallest: int, **values: int) -> None:
+    for name, value in values.items():
+        if value < smallest:
+            raise ValueError(f"{name} is {value}, expected {smallest} or more")
+
+
 @dataclass(frozen=True)
 class NoiseFrames:
     """The frames that are trained on: noise with boxes of people.
@@ -120,12 +126,6 @@ def _rows(figures: dict[str, Any]) -> list[list[object]]:
         ["frames/s, network alone", f"{figures['frames_per_second_network']:.2f}"],
         [f"peak memory, GB (of {figures['memory_of']})", f"{figures['peak_memory_gigabytes']:.2f}"],
     ]
-
-
-def _require_at_least(smallest: int, **values: int) -> None:
-    for name, value in values.items():
-        if value < smallest:
-            raise ValueError(f"{name} is {value}, expected {smallest} or more")
 
 
 def _speeds(run: "TrainingRun[Any, Any]", batch_size: int, warmup_steps: int) -> tuple[float, float]:

@@ -12,8 +12,8 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from datasets.samples import CropSample
-from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.crops.settings import CropTrainingConfig
+from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.crops.training import CropTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.processes import join_processes

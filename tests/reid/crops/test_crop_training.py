@@ -15,10 +15,10 @@ from datasets.samples import CropSample
 from datasets.transforms import CropAugmentation, CropTransform
 from reid.crops.evaluation_log import PeriodicEvaluation
 from reid.crops.loader import TrainingCrops, load_crop_batches, placed
+from reid.crops.settings import CropTrainingConfig
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.crops.splits import crop_features, embed_crops
 from reid.crops.start import resumed_crop_model, start_crop_model
-from reid.crops.settings import CropTrainingConfig
 from reid.crops.training import CropTrainingTask
 from reid.losses.criterion import LossConfig
 from reid.runs.files import DivergedError

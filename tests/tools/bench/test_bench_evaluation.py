@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.bench.evaluation import WORK, Problem, evaluation, measure, plain_mean_ap
+from tools.bench.evaluation import WORK, RandomSearch, evaluation, measure, plain_mean_ap
 from tools.main import main
 
-SMALL = Problem(queries=60, gallery=400, dimension=32, identities=25, cameras=4, seed=3)
+SMALL = RandomSearch(queries=60, gallery=400, dimension=32, identities=25, cameras=4, seed=3)
 
 
 def test_the_command_measures_in_processes_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +65,7 @@ def test_bad_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="repeats is 0"):
         evaluation(repeats=0)
     with pytest.raises(ValueError, match="gallery is 0, expected at least 1"):
-        evaluation(gallery=0)
+        RandomSearch(gallery=0)
     with pytest.raises(ValueError, match="only is marquet, expected some of market1501, allshots"):
         evaluation(only=["marquet"])
 

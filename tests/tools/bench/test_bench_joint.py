@@ -12,7 +12,8 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
 from detection.settings import JointTrainingConfig
 from tools.bench.joint_recipes import JointRecipe, JointRow, JointTable, joint_tables, on_common_detector
-from tools.bench.joint_tables import JointTableRun
+from tools.bench.joint_runs import JointTables
+from tools.bench.runs import TableRun
 from tools.main import main
 
 TINY = """
@@ -68,7 +69,7 @@ def test_a_line_that_diverges_is_a_dash_and_the_others_are_measured(
         after = dataclasses.replace(base, start=bad, new_head=False)
         return JointTable("few", "Few", (JointRow("fine", base), JointRow("bad", bad), JointRow("after bad", after)))
 
-    monkeypatch.setattr("tools.bench.joint.joint_tables", lambda base: {"few": one_bad})
+    monkeypatch.setattr("tools.bench.joint_recipes.joint_tables", lambda base: {"few": one_bad})
     (tmp_path / "tiny.yaml").write_text(TINY.replace("detector_epochs: 1", "detector_epochs: 0"))
     words = ["bench", "joint", "--config", str(tmp_path / "tiny.yaml"), "--output", str(tmp_path / "out")]
     words += ["--root", str(square), "--seeds", "[0]", "--json", str(tmp_path / "out.json")]
@@ -117,11 +118,11 @@ def test_ways_to_search_share_a_training_and_a_trunk_begins_on_a_detector_of_its
     stages = [row for row in parts.rows if row.recipe == base]
     swin = [row for row in trunks.rows if row.label == "swin_t"]
     train, gallery = (load_frames("custom", square, split) for split in ("train", "gallery"))
-    run = JointTableRun(tmp_path, train[:16], gallery, load_queries("custom", square), seeds=[0])
-    results = run.run([JointTable("few", "Some lines", (*stages, *swin))])[0]
+    run = TableRun(JointTables(train[:16], gallery, load_queries("custom", square)), tmp_path, seeds=[0])
+    (results,) = run.run([(*stages, *swin)])
     assert [row.stage for row in stages] == ["joint alone", "class-weighted", "context", "k-reciprocal"]
     assert len({result.directory for result in results[:-1]}) == 1
-    assert len({result.figures[0]["detection_ap"] for result in results[:-1]}) == 1
+    assert len({result.by_seed[0].figures["detection_ap"] for result in results[:-1]}) == 1
     assert len(list((tmp_path / "trainings").iterdir())) == 4, "two trunks, each a detector and a model on it"
     trunk = load_model(results[-1].directory).detector_config.backbone
     assert trunk == swin[0].recipe.detector.backbone == "swin_t"

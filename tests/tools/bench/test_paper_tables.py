@@ -1,7 +1,6 @@
 """The papers' tables: recipes as printed, trainings shared, interrupted runs going on."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import cv2
@@ -9,10 +8,11 @@ import numpy as np
 import pytest
 
 from datasets.samples import CropSample
-from reid.crops.sphere_reid import SphereReIDConfig
 from reid.crops.settings import CropTrainingConfig
-from tools.bench.recipes import PaperTable, Row, Scale
-from tools.bench.runs import Benchmark, TableRun
+from reid.crops.sphere_reid import SphereReIDConfig
+from tools.bench.crop_runs import CropTables, TestSet
+from tools.bench.recipes import CropRow, Scale
+from tools.bench.runs import TableRun
 from tools.bench.sphere_tables import sphere_recipe, sphere_tables
 from tools.bench.toim_tables import toim_recipe, toim_tables, tricks_recipe
 
@@ -97,24 +97,31 @@ def test_trainings_run_once_and_go_on(tmp_path: Path, crops: list[CropSample]) -
     short = dataclasses.replace(toim_recipe(TINY).training, epochs=2, persons=2, images=2)
     start = dataclasses.replace(softmax, training=dataclasses.replace(short, initialize_tables=False))
     toim = dataclasses.replace(toim_recipe(TINY), training=short, start=start)
-    table = PaperTable(
-        "one", "One", "nowhere", (Row("softmax", start), Row("TOIM", toim), Row("RK", toim, rerank=True))
-    )
-    run = TableRun(tmp_path, crops, [Benchmark("mine", crops, crops)], seeds=[0, 1])
+    table = (CropRow("softmax", start), CropRow("TOIM", toim), CropRow("RK", toim, rerank=True))
+    run = TableRun(CropTables(crops, [TestSet("mine", crops, crops)]), tmp_path, seeds=[0, 1])
     calls: list[tuple[int, int]] = []
-    [results] = run.run([table], lambda done, total, what: calls.append((done, total)))
+    seen: list[list[int]] = []
+    [results] = run.run(
+        [table],
+        lambda done, total, what: calls.append((done, total)),
+        lambda so_far: seen.append([len(row.by_seed) for row in so_far[0]]),
+    )
+    assert seen == [[1, 0, 0], [1, 1, 1], [2, 1, 1], [2, 2, 2]], "results grow with each training"
     assert calls[-1] == (16, 16), "two trainings of four steps for each of two seeds"
     assert len(list((tmp_path / "trainings").iterdir())) == 4
-    assert [len(row.figures["mine"]) for row in results] == [2, 2, 2]
-    assert all(0 <= value <= 100 for row in results for figures in row.figures["mine"] for value in figures.values())
+    assert [list(row.by_seed) for row in results] == [[0, 1]] * 3
+    assert all(
+        0 <= value <= 100 for row in results for one in row.by_seed.values() for value in one.figures["mine"].values()
+    )
+    assert [row.steps for row in results] == [4, 8, 8]
     trained = (run.directory(toim) / "model.safetensors").stat().st_mtime_ns
     (run.directory(toim) / "training.json").unlink()
     (run.directory(toim) / "figures-mine-whole.json").unlink()
     [again] = run.run([table])
-    assert json.dumps([row.figures for row in again]) == json.dumps([row.figures for row in results])
+    assert [one.by_seed[0].figures for one in again] == [one.by_seed[0].figures for one in results]
     assert (run.directory(toim) / "model.safetensors").stat().st_mtime_ns == trained
 
 
 def test_no_seed_is_an_error(tmp_path: Path, crops: list[CropSample]) -> None:
     with pytest.raises(ValueError, match="seed"):
-        TableRun(tmp_path, crops, [Benchmark("mine", crops, crops)], seeds=[])
+        TableRun(CropTables(crops, [TestSet("mine", crops, crops)]), tmp_path, seeds=[])
