@@ -3,18 +3,23 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# What runs the program, and what tests it: two stamps, so that the demo waits for no tools of developers.
 INSTALLED := $(VENV)/.installed
-EXTRAS := train,dev
+DEVELOPING := $(VENV)/.developing
 # How many tests run at once, each on one thread.
 WORKERS := 2
 SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c "$(SUPPORTED)" >/dev/null 2>&1 && { echo "$$name"; break; }; done)
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check check_prw_c6 check_video check_metrics lint types tests mutants rooms weights format clean
 
 help:
+	@echo "make install  put the program into $(VENV)"
 	@echo "make demo     the whole way on a synthetic square, ending in a report with pictures"
 	@echo "make test     lint, types and tests"
 	@echo "make check    the tests on real data, which take minutes"
@@ -26,13 +31,27 @@ help:
 	@echo "make clean    remove the environment and everything that was built"
 
 install: $(INSTALLED)
+	@echo "personsearch is installed in $(VENV). Each new terminal needs this line:"
+	@echo "    source $(BIN)/activate"
 
-# The stamp follows pyproject.toml: an unchanged project is installed once.
+# pip says hundreds of lines: on a terminal they are one that counts, elsewhere none; errors are shown.
+define pip_install
+	@echo "installing $(1) into $(VENV)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable "$(2)" 2> $(VENV)/pip.errors \
+	| if [ -t 1 ]; then awk '{printf "\r\033[K  step %d: %.60s", NR, $$0; fflush()} END {printf "\r\033[K"}'; else cat > /dev/null; fi \
+	|| { cat $(VENV)/pip.errors >&2; exit 1; }
+endef
+
+# The stamps follow pyproject.toml: an unchanged project is installed once.
 $(INSTALLED): pyproject.toml
 	@$(if $(PYTHON),,echo "no Python >= 3.11 among python3, python3.13, python3.12, python3.11; install one or give PYTHON=/path/to/it" >&2; exit 1)
 	@"$(PYTHON)" -c "$(SUPPORTED)" || { echo "$(PYTHON) is too old, expected Python >= 3.11; give PYTHON=/path/to/a/newer/one" >&2; exit 1; }
-	"$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --editable ".[$(EXTRAS)]"
+	@"$(PYTHON)" -m venv $(VENV)
+	$(call pip_install,personsearch and the libraries that it needs (minutes at the first time),.)
+	@touch $@
+
+$(DEVELOPING): $(INSTALLED)
+	$(call pip_install,the tools that test it,.[dev])
 	@touch $@
 
 demo: $(INSTALLED)
@@ -40,37 +59,37 @@ demo: $(INSTALLED)
 
 test: lint types tests
 
-lint: $(INSTALLED)
+lint: $(DEVELOPING)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(INSTALLED)
+types: $(DEVELOPING)
 	$(BIN)/mypy
 
-tests: $(INSTALLED)
+tests: $(DEVELOPING)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist worksteal --durations=10
 
 # Plants faults in a copy of the project; exit status 1 where more than a tenth survive the tests.
-mutants: $(INSTALLED)
+mutants: $(DEVELOPING)
 	PYTHONPATH=tests $(BIN)/python -m mutants --workers $(WORKERS)
 
 SLOW := -m slow -o faulthandler_timeout=0 --durations=10
 
-check: $(INSTALLED)
+check: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW)
 
 # Parts of it: training and search on real frames, a real video, the figures at the size of Market-1501.
-check_prw_c6: $(INSTALLED)
+check_prw_c6: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/test_promises.py -k real_people
 
-check_video: $(INSTALLED)
+check_video: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/test_promises.py -k real_video
 
-check_metrics: $(INSTALLED)
+check_metrics: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/test_promises.py tests/tools/bench/test_bench_evaluation.py -k "metrics or market_size"
 
 # docs/rooms.svg, from the imports; exit status 1 where rooms import each other.
-rooms: $(INSTALLED)
+rooms: $(DEVELOPING)
 	$(BIN)/python tests/draw_rooms.py
 
 # How detection/weights/plaza.safetensors was made; see its card. Half an hour to an hour on two cores.
@@ -86,7 +105,7 @@ weights: $(INSTALLED)
 		--losses.oim 0.2
 	$(BIN)/personsearch export runs/plaza2 runs/plaza.safetensors --half
 
-format: $(INSTALLED)
+format: $(DEVELOPING)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
