@@ -81,7 +81,11 @@ COMMANDS = {
     "evaluate detection": Command("tools.commands.evaluate", "detection", "recall and average precision of the boxes"),
     "evaluate search": Command("tools.commands.evaluate", "search", "the published search protocols, mAP and top-k"),
     "evaluate crop": Command(
-        "tools.commands.evaluate_crop", "crop", "every crop protocol of a crop model, thresholds, a page"
+        "tools.commands.evaluate_crop",
+        "crop",
+        "every crop protocol of a crop model, thresholds, a page",
+        ("further", "embedding"),
+        ("format", "rerank", "expand", "multi_query", "batch_size", "report"),
     ),
     "evaluate tracking": Command(
         "tools.commands.evaluate_tracking", "tracking", "MOTA, IDF1, HOTA within and across cameras"

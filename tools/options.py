@@ -4,15 +4,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-CropFormat = Literal[
-    "market1501", "dukemtmc", "cuhk03", "msmt17", "csv", "cuhk-sysu", "prw", "custom", "uestc-pr"
-]  # fmt: skip
-FRAMES = ("cuhk-sysu", "prw", "custom", "uestc-pr")
+from datasets.catalog.table import LAYOUTS
+
 OPTIONS: dict[str, tuple[str, ...]] = {
     "market1501": ("split_by",),
     "cuhk03": ("protocol", "boxes", "fold"),
     "msmt17": ("validation",),
-    **{name: ("unlabelled", "same_camera") for name in FRAMES},
+    **{name: ("unlabelled", "same_camera") for name, layout in LAYOUTS.items() if layout.queries},
 }
 
 
@@ -21,13 +19,13 @@ class CropOptions:
     """Options of single layouts; those of other layouts must stay at their defaults.
 
     Args:
-        split_by: market1501: "files" is the official protocol, "identities" open-reid's larger one.
-        protocol: cuhk03: "classic" (20 folds of 100 test people) or "new" (767/700).
-        boxes: cuhk03: "labeled", "detected" or, classic only, "both".
-        fold: cuhk03, classic: 0 to 19.
-        validation: msmt17: train on the validation list too.
-        unlabelled: full frames: people without an identity stay in the gallery, as distractors.
-        same_camera: full frames: the query's own camera counts.
+        split_by: Which split of market1501 is read: "files" is the official one, "identities" open-reid's larger one.
+        protocol: Which protocol of cuhk03 is read: "classic" (20 folds of 100 test people) or "new" (767/700).
+        boxes: Which boxes of cuhk03 are read: "labeled", "detected" or, with the classic protocol, "both".
+        fold: Which fold of cuhk03's classic protocol is read, from 0 to 19.
+        validation: Whether msmt17's training takes the validation list too.
+        unlabelled: Whether people without an identity stay in the gallery of full frames, as distractors.
+        same_camera: Whether people seen by the query's own camera count, in full frames.
     """
 
     split_by: Literal["files", "identities"] = "files"
@@ -42,7 +40,7 @@ class CropOptions:
         """The options that `datasets.load_crops` takes for a layout.
 
         Raises:
-            ValueError: an option of another layout was set.
+            ValueError: An option of another layout was set.
         """
         allowed = OPTIONS.get(layout, ())
         for item in dataclasses.fields(self):

@@ -34,6 +34,12 @@ class CropEmbeddings:
     embeddings: Tensor
     failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
+    def of(self, samples: Sequence[CropSample]) -> "CropEmbeddings":
+        """The embeddings of some of the crops, in the order given; crops that could not be read are left out."""
+        row_of = {sample.name: row for row, sample in enumerate(self.samples)}
+        readable = [sample for sample in samples if sample.name in row_of]
+        return CropEmbeddings(readable, self.embeddings[[row_of[sample.name] for sample in readable]])
+
 
 def embed_crops(
     model: SphereReID,

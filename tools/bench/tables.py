@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datasets.catalog.table import CropFormat
 from tools.bench.claims import ClaimAnswer, answer_claim, mean_and_spread
 from tools.bench.recipes import FIGURES, Figure, PaperTable, Scale, SplitSize
 from tools.commands.train import told_how_to_go_on
-from tools.options import CropFormat, CropOptions
+from tools.options import CropOptions
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 

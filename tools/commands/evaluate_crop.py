@@ -1,27 +1,64 @@
 """personsearch evaluate crop: every published crop protocol in one table, thresholds, and a page."""
 
-import platform
+import os
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
-from importlib.metadata import PackageNotFoundError, version
-from inspect import signature
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.options import CropFormat, CropOptions
-from tools.outcome import Outcome, table
+from datasets.catalog.table import CropFormat
+from tools.commands.crop_figures import command_words, figures_of, settings_of, text_of
+from tools.options import CropOptions
+from tools.outcome import Outcome
 from tools.progress import Progress
 
 if TYPE_CHECKING:
     from datasets.samples import CropSample
     from reid.crops.sphere_reid import SphereReID
     from reid.crops.splits import CropEmbeddings
-    from reid.ranking.protocols import CropEvaluation, CropTask, ProtocolResult
+    from reid.ranking.protocols import CropTask, ProtocolResult
 
 REPORT_FILE = "report.html"
+STORED = "embeddings"
+
+
+@dataclass(frozen=True)
+class Further:
+    """What is measured beside the published protocols.
+
+    Args:
+        rerank: Whether to measure k-reciprocal re-ranking too (k1 20, k2 6, lambda 0.3).
+        expand: Whether to measure query expansion too (10 neighbors, weights similarity cubed).
+        multi_query: Whether to measure the average of all crops of a query's person and camera too. Without this option
+            it is measured where market1501 has gt_bbox/.
+        seed: The seed of the random ranking, 0 or more.
+    """
+
+    rerank: bool = False
+    expand: bool = False
+    multi_query: bool | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """How the crops are embedded.
+
+    Args:
+        mirrored: Whether to average each embedding with that of the mirrored crop, which is twice the work.
+        batch_size: How many crops go through the network together, 1 or more. More takes more memory.
+        keep: Whether to keep the embeddings, so that a second evaluation of the same model and pictures starts at once.
+        embeddings: The .npz file that keeps the embeddings. Without this option it lies in the folder embeddings/
+            beside the model, named by the model's fingerprint.
+    """
+
+    mirrored: bool = True
+    batch_size: int = 64
+    keep: bool = True
+    embeddings: Path | None = None
 
 
 def crop(
@@ -30,13 +67,8 @@ def crop(
     *,
     format: CropFormat = "market1501",  # noqa: A002 - the option is called --format
     data: CropOptions = CropOptions(),  # noqa: B008 - frozen
-    rerank: bool = False,
-    expand: bool = False,
-    multi_query: bool | None = None,
-    mirrored: bool = True,
-    batch_size: int = 64,
-    seed: int = 0,
-    embeddings: Path | None = None,
+    further: Further = Further(),
+    embedding: Embedding = Embedding(),
     report: Path | None = None,
 ) -> Outcome:
     """Rank the gallery for every query by the crop model, and print the figures of every protocol beside chance.
@@ -47,59 +79,60 @@ def crop(
     gives one fold (--data.fold). A crop that cannot be read is named and takes no part; the exit status is then 1.
 
     Args:
-        model: model.safetensors of a `train crop` run, or its folder.
-        root: the data set's folder; the CSV file for --format csv.
-        format: the data set's layout; those of full frames are cut into crops.
-        data: which part of the data set.
-        rerank: also with k-reciprocal re-ranking (k1 20, k2 6, lambda 0.3).
-        expand: also with query expansion (10 neighbors, weights similarity cubed).
-        multi_query: also with all crops of a query's person and camera averaged; by default where market1501 has
-            gt_bbox/.
-        mirrored: average each embedding with that of the mirrored crop; twice the work.
-        batch_size: crops a forward pass.
-        seed: of the random ranking.
-        embeddings: keep embeddings in this .npz file, and take from it those of the same model and pictures.
-        report: write report.html with curves, rankings, thresholds and similarity maps into this folder.
+        model: The model.safetensors of a run of `train crop`, or the run's folder.
+        root: The data set's folder, or the CSV file for --format csv.
+        format: The layout of the data set; full frames are cut into crops.
+        data: Which part of the data set is read.
+        further: What is measured beside the published protocols.
+        embedding: How the crops are embedded.
+        report: The folder for report.html, a page with curves, rankings, thresholds and similarity maps.
     """
     from datasets import read_crops
     from reid.crops.sphere_reid import SphereReID
     from reid.ranking.protocols import CropTask, evaluate_crops
-    from search.pages.crop_page import CropReport, write_crop_report
 
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)  # before the work, which must not end in a folder nobody can make
     query, left_out = read_crops(format, root, "query", **data.of(format))
     gallery, more_left_out = read_crops(format, root, "gallery", **data.of(format))
     CropTask.of(query, gallery)  # raises before the network has worked for nothing
-    groups = _query_groups(format, root, query, multi_query, data)
+    groups = _query_groups(format, root, query, further.multi_query, data)
     network = SphereReID.from_checkpoint(model)
+    kept = _stored_file(model, network, embedding)
     seconds: dict[str, float] = {}
     with _timed(seconds, "embedding"):
-        found = _embed(network, _each_once([*query, *gallery, *groups]), embeddings, batch_size, mirrored)
-    asked, among = _part(found, query), _part(found, gallery)
+        found = _embed(network, _each_once([*query, *gallery, *groups]), kept, embedding)
+    asked, among = found.of(query), found.of(gallery)
     if not asked.samples or not among.samples:
         raise ValueError(
             f"no query or no gallery crop of {root} can be read, the first: {': '.join(found.failures[0])}"
         )
-    with _timed(seconds, "protocols"):
-        task = CropTask.of(asked.samples, among.samples)
-        evaluation = evaluate_crops(task, asked.embeddings, among.embeddings, seed=seed)
-    further = _further(task, asked, among, _part(found, groups), rerank=rerank, expand=expand, seconds=seconds)
-    text = _text(evaluation, further, seconds)
-    facts = _facts(model, network, root, format=format, data=data, mirrored=mirrored, seed=seed)
-    command = _command(
-        model, root, format, data, rerank=rerank, expand=expand, multi_query=multi_query, mirrored=mirrored, seed=seed
-    )
+    task = CropTask.of(asked.samples, among.samples)
+    with Progress("Ranking", unit="protocol") as progress:
+        with _timed(seconds, "protocols"):
+            evaluation = evaluate_crops(task, asked.embeddings, among.embeddings, seed=further.seed)
+        progress(1)
+        results = _further(task, asked, among, found.of(groups), further, seconds, progress)
+    settings = settings_of(model, network, root, format=format, data=data, mirrored=embedding.mirrored)
+    settings["data"]["seed of chance"] = str(further.seed)
+    words = command_words(["evaluate", "crop", model, root, "--format", format], data=data, flat=[further, embedding])
+    text = text_of(evaluation, results, seconds)
+    if kept is not None:
+        text += f"\nembeddings: {kept}"
+    elif embedding.keep:
+        text += f"\nthe embeddings are not kept: {_folder_of(model)} cannot be written; --embeddings FILE names a place"
     if report is not None:
+        from search.pages.crop_page import CropReport, write_crop_report
+
         times = {f"{step}, seconds": f"{value:.1f}" for step, value in seconds.items()}
         page = CropReport(
-            f"{root.name}: crops ranked by {_run_name(model)}", evaluation, further, asked, among, network,
-            {"Model": facts["model"], "Data": facts["data"], "Time": times, "Versions": facts["versions"]},
-            [f"{command} --report {shlex.quote(str(report))}"], len(found.failures),
+            f"{root.name}: crops ranked by {_run_name(model)}", evaluation, results, asked, among, network,
+            {"Model": settings["model"], "Data": settings["data"], "Time": times, "Versions": settings["versions"]},
+            [f"{words} --report {shlex.quote(str(report))}"], len(found.failures),
         )  # fmt: skip
         write_crop_report(report / REPORT_FILE, page)
         text += f"\nreport: {report / REPORT_FILE}"
-    figures = _figures(evaluation, further, asked) | {"seconds": seconds, "settings": facts, "command_line": command}
+    figures = figures_of(evaluation, results, asked) | {"seconds": seconds, "settings": settings, "command_line": words}
     return Outcome(text, figures, [*left_out, *more_left_out, *(": ".join(failure) for failure in found.failures)])
 
 
@@ -145,25 +178,33 @@ def _each_once(crops: "list[CropSample]") -> "list[CropSample]":
     return list(first.values())
 
 
+def _folder_of(model: Path) -> Path:
+    from reid.runs.weight_files import model_file
+
+    return model_file(model).parent
+
+
+def _stored_file(model: Path, network: "SphereReID", embedding: Embedding) -> Path | None:
+    """Where the embeddings are kept; None where they are not."""
+    if not embedding.keep or embedding.embeddings is not None:
+        return embedding.embeddings
+    folder = _folder_of(model)
+    if not os.access(folder / STORED if (folder / STORED).exists() else folder, os.W_OK):
+        return None
+    return folder / STORED / f"{network.fingerprint()}{'' if embedding.mirrored else '-not-mirrored'}.npz"
+
+
 def _embed(
-    network: "SphereReID", crops: "list[CropSample]", file: Path | None, batch_size: int, mirrored: bool
+    network: "SphereReID", crops: "list[CropSample]", file: Path | None, embedding: Embedding
 ) -> "CropEmbeddings":
     from reid.crops.splits import embed_crops
     from reid.crops.stored_embeddings import embed_stored_crops
 
+    how: dict[str, Any] = {"batch_size": embedding.batch_size, "mirrored": embedding.mirrored}
     with Progress("Embedding", unit="crop") as progress:
         if file is None:
-            return embed_crops(network, crops, batch_size=batch_size, mirrored=mirrored, on_progress=progress)
-        return embed_stored_crops(network, crops, file, batch_size=batch_size, mirrored=mirrored, on_progress=progress)
-
-
-def _part(found: "CropEmbeddings", samples: "list[CropSample]") -> "CropEmbeddings":
-    """Those of a split that could be embedded."""
-    from reid.crops.splits import CropEmbeddings
-
-    row_of = {sample.name: row for row, sample in enumerate(found.samples)}
-    readable = [sample for sample in samples if sample.name in row_of]
-    return CropEmbeddings(readable, found.embeddings[[row_of[sample.name] for sample in readable]])
+            return embed_crops(network, crops, on_progress=progress, **how)
+        return embed_stored_crops(network, crops, file, on_progress=progress, **how)
 
 
 def _further(
@@ -171,128 +212,25 @@ def _further(
     asked: "CropEmbeddings",
     among: "CropEmbeddings",
     grouped: "CropEmbeddings",
-    *,
-    rerank: bool,
-    expand: bool,
+    further: Further,
     seconds: dict[str, float],
+    progress: Progress,
 ) -> "list[ProtocolResult]":
     """The rows beside the protocols, all by the Market-1501 protocol."""
-    from reid.crops.splits import multi_query
-    from reid.ranking.expansion import expand_queries
-    from reid.ranking.protocols import MARKET
-    from reid.ranking.rerank import k_reciprocal
+    from reid.crops.further_results import expanded_result, multi_query_result, reranked_result
 
+    wanted = {
+        "multi-query": (bool(grouped.samples), lambda: multi_query_result(task, asked, among, grouped)),
+        "query expansion": (further.expand, lambda: expanded_result(task, asked, among)),
+        "re-ranking": (further.rerank, lambda: reranked_result(task, asked, among)),
+    }
     results = []
-    query, gallery = asked.embeddings, among.embeddings
-    if grouped.samples:
-        with _timed(seconds, "multi-query"):
-            named = replace(MARKET, name="market1501, multi-query")
-            results.append(task.rank(multi_query(asked, grouped), gallery, named))
-    if expand:
-        with _timed(seconds, "query expansion"):
-            named = replace(MARKET, name="market1501, query expansion")
-            results.append(task.rank(expand_queries(query, gallery), gallery, named))
-    if rerank:
-        with _timed(seconds, "re-ranking"):
-            named = replace(MARKET, name="market1501, re-ranking")
-            results.append(task.rank_distances(k_reciprocal(query, gallery), named))
+    for name, (is_wanted, measure) in wanted.items():
+        if is_wanted:
+            with _timed(seconds, name):
+                results.append(measure())
+            progress(len(results) + 1)
     return results
-
-
-def _text(evaluation: "CropEvaluation", further: "list[ProtocolResult]", seconds: dict[str, float]) -> str:
-    from search.pages.crop_page import COLUMNS, figures_row, operating_points
-
-    results = [*evaluation.results, *further]
-    rows = [[one.name, *figures_row(one), one.queries] for one in results]
-    rows += [[f"random ranking, {one.name}", *figures_row(one), one.queries] for one in evaluation.chance]
-    text = table(["protocol", *COLUMNS, "queries"], rows)
-    points = operating_points(evaluation)
-    if points:
-        header = ["threshold", "similarity", "strangers taken", "views missed"]
-        lines = [
-            [label, point.threshold, point.false_match_rate, point.false_non_match_rate]
-            for label, point in points.items()
-        ]
-        text += "\n\n" + table(header, lines)
-    times = ", ".join(f"{step} {value:.1f} s" for step, value in seconds.items())
-    return f"{text}\n\n{times}"
-
-
-def _figures(evaluation: "CropEvaluation", further: "list[ProtocolResult]", asked: "CropEmbeddings") -> dict[str, Any]:
-    """Everything for programs; of single queries what the first protocol says."""
-    from search.pages.crop_page import operating_points
-
-    task, metrics = evaluation.task, evaluation.results[0].metrics
-    return {
-        "counts": {
-            "queries": len(task.query_ids),
-            "gallery": len(task.gallery_ids),
-            "people": len(set(task.query_ids.tolist())),
-            "cameras": len({*task.query_cameras, *task.gallery_cameras} - {None}),
-            "pairs_same": int(evaluation.pairs.same.sum()),
-            "pairs_different": int(evaluation.pairs.different.sum()),
-        },
-        "rows": [_record(one) for one in [*evaluation.results, *further]],
-        "random_ranking": [_record(one) for one in evaluation.chance],
-        "thresholds": operating_points(evaluation),
-        "per_query": {
-            "name": [sample.name for sample in asked.samples],
-            "average_precision": metrics.average_precisions,
-            "first_rank": metrics.first_ranks,
-        },
-    }
-
-
-def _record(result: "ProtocolResult") -> dict[str, Any]:
-    metrics = result.metrics
-    return {
-        "protocol": result.name,
-        "queries": result.queries,
-        "mean_ap": metrics.mean_ap,
-        "mean_inp": metrics.mean_inp,
-        "cmc": metrics.cmc,
-    }
-
-
-def _facts(
-    model: Path,
-    network: "SphereReID",
-    root: Path,
-    *,
-    format: str,  # noqa: A002
-    data: CropOptions,
-    mirrored: bool,
-    seed: int,
-) -> dict[str, dict[str, str]]:
-    """What was measured and how, for the page and the JSON; paths in full stand in the command."""
-    config = network.config
-    versions = {"Python": platform.python_version()}
-    for name in ("personsearch", "torch", "torchvision", "numpy"):
-        with suppress(PackageNotFoundError):
-            versions[name] = version(name)
-    structure = {
-        "file": "/".join(model.parts[-2:]),
-        "fingerprint": network.fingerprint(),
-        "network": f"{config.network}, {config.backbone}, last stride {config.last_stride}",
-        "dimension": str(network.embedding_dim),
-        "input": f"{config.resize_height} x {config.resize_width}, {config.test_view}",
-        "embedding": "mean of crop and mirror image" if mirrored else "of the crop alone",
-    }
-    work = {"layout": format, "folder": root.name, **{name: str(value) for name, value in data.of(format).items()}}
-    work |= {"seed of chance": str(seed), "device": str(network.device)}
-    return {"model": structure, "data": work, "versions": versions}
-
-
-def _command(model: Path, root: Path, format: str, data: CropOptions, **options: Any) -> str:  # noqa: A002
-    """The command that gives these figures again; options at their defaults are left out."""
-    defaults = signature(crop).parameters
-    given = {f"data.{item.name}": (getattr(data, item.name), item.default) for item in fields(data)}
-    given |= {name: (value, defaults[name].default) for name, value in options.items()}
-    words = ["personsearch", "evaluate", "crop", str(model), str(root), "--format", format]
-    for name, (value, default) in given.items():
-        if value != default:
-            words += [f"--{name.replace('_', '-')}", str(value).lower()]
-    return shlex.join(words)
 
 
 def _run_name(model: Path) -> str:

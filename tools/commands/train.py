@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from datasets.catalog.table import FrameFormat
 from datasets.samples import FrameSample
 from reid.losses.settings import LOSSES, LossConfig
 from reid.runs.interruption import TrainingInterrupted
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 RESUME = "the same command with --resume goes on from there"
-FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from datasets.catalog.table import CropFormat
 from datasets.samples import CropSample
 from tools.commands.train import RESUME, told_how_to_go_on, training_text
-from tools.options import CropFormat, CropOptions
+from tools.options import CropOptions
 from tools.outcome import Outcome, is_first_process
 from tools.progress import Progress
 from tools.recipe_files import CropModelOptions

@@ -151,6 +151,30 @@ def test_stored_embeddings_give_the_same_figures(model: Path, market: Path, tmp_
     assert figures[1]["seconds"]["embedding"] < figures[0]["seconds"]["embedding"]
 
 
+def test_embeddings_are_kept_beside_the_run_by_fingerprint(
+    model: Path, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copy(model, run)
+    words = ["evaluate", "crop", str(run), str(market)]
+    assert main([*words, "--keep", "false"]) == 0
+    assert [file.name for file in run.iterdir()] == ["model.safetensors"]
+    assert main(words) == 0
+    (kept,) = (run / "embeddings").iterdir()
+    assert f"embeddings: {kept}" in capsys.readouterr().out
+    monkeypatch.setattr("reid.crops.sphere_reid.SphereReID.embed", None)  # nothing is embedded a second time
+    assert main(words) == 0
+
+
+def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
+    model: Path, market: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert main(["evaluate", "crop", str(model), str(market)]) == 0
+    assert f"not kept: {model.parent} cannot be written" in capsys.readouterr().out
+
+
 def test_a_broken_crop_is_named_and_the_rest_counts(
     model: Path, market: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
