@@ -5,6 +5,7 @@ import difflib
 import inspect
 import itertools
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -172,17 +173,45 @@ def _as_jsonargparse_reads(words: Sequence[str], hints: Mapping[str, Any]) -> tu
         elif name in hints and value is None and remaining and not remaining[0].startswith("--"):
             value = "=" + remaining.pop(0)
         typed[name] = (value or "=")[1:]
-        if value is not None and is_list(hint) and value[1:2] != "[" and value != "=null":
+        if value is not None and is_list(hint) and value != "=null" and not _is_bracketed(value[1:], hint):
             value = "=" + _bracketed(value[1:], hint)
         (first if name == "config" else others).append(f"--{name}{value or ''}")
     return first + others, typed
 
 
+def _is_bracketed(value: str, hint: Any) -> bool:
+    """Whether a list was typed as JSON; a file or a camera may be called "[1] gate" too."""
+    if not value.startswith("[") or _element(hint) not in (str, Path):
+        return value.startswith("[")
+    try:
+        return isinstance(json.loads(value), list) and not (_element(hint) is Path and os.path.lexists(value))
+    except json.JSONDecodeError:
+        return False
+
+
 def _bracketed(value: str, hint: Any) -> str:
-    """A list that was typed with commas, as JSON."""
-    element = next(get_args(member)[0] for member in members(hint) if get_args(member))
+    """A list that was typed with commas, as JSON; a file whose name holds a comma stays whole."""
     items = value.split(",")
-    return json.dumps(items if element in (str, Path) else [_number_or_text(item) for item in items])
+    if _element(hint) is Path:
+        return json.dumps(_existing_files(items))
+    return json.dumps(items if _element(hint) is str else [_number_or_text(item) for item in items])
+
+
+def _element(hint: Any) -> Any:
+    """The type of the items of a list."""
+    return next(get_args(member)[0] for member in members(hint) if get_args(member))
+
+
+def _existing_files(parts: Sequence[str]) -> list[str]:
+    """Parts between commas, joined again where the longest run of them is the name of a file that exists."""
+    files: list[str] = []
+    at = 0
+    while at < len(parts):
+        ends = (end for end in range(len(parts), at + 1, -1) if os.path.lexists(",".join(parts[at:end])))
+        end = next(ends, at + 1)
+        files.append(",".join(parts[at:end]))
+        at = end
+    return files
 
 
 def _number_or_text(item: str) -> float | str:

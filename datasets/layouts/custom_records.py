@@ -3,13 +3,13 @@
 import json
 import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from datasets.layouts.scan import BrokenFileError, Problem, Scan
+from datasets.moments import seconds_of
 from datasets.samples import UNLABELLED, Camera, FrameSample
 
 
@@ -218,17 +218,22 @@ def parse_camera(value: Any) -> Camera | None:
 
 
 def parse_timestamp(value: Any) -> float | None:
-    """Seconds as they are, ISO 8601 text as seconds since the epoch (UTC where it names no zone); else a ValueError."""
+    """Read the time of a frame, see `seconds_of`.
+
+    Args:
+        value: Seconds, ISO 8601 text (UTC where it names no zone), or a date in digits; None where there is no time.
+
+    Returns:
+        Seconds since the epoch or since the start of a recording; None where there is no time.
+
+    Raises:
+        ValueError: The value is no time, counts in milliseconds, or lies beyond the year 2200.
+    """
     if value is None:
         return None
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(
-                f"timestamp is {value!r}, expected seconds or ISO 8601 like 2024-05-01T08:30:00Z"
-            ) from None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"timestamp is {value!r}, expected seconds or ISO 8601 text")
-    return float(value)
+    try:
+        return seconds_of(value)
+    except ValueError as error:
+        raise ValueError(f"timestamp {error}") from None

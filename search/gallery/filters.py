@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any, Self
 
 import pyarrow.compute as pc
 
-from datasets.samples import Camera
+from datasets.moments import LATEST
+from datasets.samples import Camera, camera_name
 from search.gallery.sightings import display_time, is_clock_time
 from search.models.embedded_by import known_fields
 
@@ -118,21 +120,44 @@ class Filters:
         return cls(**known_fields(cls, content))
 
 
-def require_cameras(gallery: Path, names: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse a camera that no sighting has: a typing error more often than an empty answer.
+def matching_cameras(gallery: Path, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The cameras that are asked for, as the gallery writes them.
+
+    Names that differ in how letters are composed or in blanks around them are one camera. A camera whose name holds a
+    comma may have been typed as two names.
+
+    >>> matching_cameras(Path("people"), ["Hall", " north", "4"], ["4", "Hall, north"])
+    ('Hall, north', '4')
 
     Args:
-        gallery: for the error.
-        names: asked for.
-        known: the gallery's; where it has none, anything may be asked.
+        gallery: The gallery's folder, for the error.
+        names: The cameras that are asked for.
+        known: The cameras of the gallery; where it has none, anything may be asked.
 
     Raises:
-        ValueError: a name is not among the known ones.
+        ValueError: A name is not among the known ones: a typing error more often than an empty answer.
     """
-    missing = sorted(set(names) - set(known))
-    if known and missing:
-        listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-        raise ValueError(f"camera {missing[0]!r} is not in gallery {gallery}; it has: {listed}")
+    if not known:
+        return tuple(names)
+    found: list[str] = []
+    at = 0
+    while at < len(names):
+        # The longest run of names that is one camera: a camera that exists wins over a list.
+        ends = range(len(names), at, -1)
+        end = next((one for one in ends if _spellings(",".join(names[at:one]), known)), None)
+        if end is None:
+            listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+            raise ValueError(f"camera {names[at].strip()!r} is not in gallery {gallery}; it has: {listed}")
+        found += [one for one in _spellings(",".join(names[at:end]), known) if one not in found]
+        at = end
+    return tuple(found)
+
+
+def _spellings(name: str, known: Sequence[str]) -> list[str]:
+    """How a gallery writes a camera: as it is asked for, or else with other blanks around it."""
+    composed = unicodedata.normalize("NFC", name)
+    exact = [one for one in known if unicodedata.normalize("NFC", one) == composed]
+    return exact or [one for one in known if camera_name(one) == camera_name(name)]
 
 
 def filter_sql(filters: Filters) -> str | None:
@@ -154,33 +179,69 @@ def require_times(gallery: Path, span: tuple[float, float] | None, asked: Sequen
     """Refuse times that no sighting of a gallery could have: a misunderstanding, not an empty answer.
 
     Args:
-        gallery: for the error.
-        span: first and last timestamp of its frames, None where none has one.
-        asked: the filter's times, seconds; at least one.
+        gallery: The gallery's folder, for the error.
+        span: The first and the last timestamp of its frames, None where none has one.
+        asked: The times that are asked for, in seconds; at least one.
 
     Raises:
-        ValueError: there are no times, or a clock time is asked for and all count from the start of a recording.
+        ValueError: There are no times; the gallery has dates and seconds are asked for, or the other way round; or its
+            times lie beyond the year 2200, which no footage has.
     """
     remedy = "index into a new gallery with --start-time, when the recording began (a JSON's images want 'timestamp')"
     if span is None:
         raise ValueError(f"gallery {gallery} has no times to choose by; {remedy}")
+    if span[1] > LATEST:
+        raise ValueError(
+            f"gallery {gallery} has times up to {span[1]:.0f} s, beyond the year 2200: they were given in milliseconds "
+            f"or as digits of a date; {remedy}"
+        )
+    first, last = map(display_time, span)
     if is_clock_time(max(asked)) and not is_clock_time(span[1]):
-        first, last = map(display_time, span)
         raise ValueError(
             f"gallery {gallery} has times from {first} to {last} since the start of a recording, asked for is "
             f"{display_time(max(asked))}; {remedy}, or ask for seconds since the start"
         )
+    if is_clock_time(span[0]) and not is_clock_time(min(asked)):
+        raise ValueError(
+            f"gallery {gallery} has dates, from {first} to {last}, asked for is {min(asked):g} seconds since the start "
+            "of a recording; ask for a date such as " + first
+        )
+
+
+def contents_line(frames: int, sightings: int, cameras: Sequence[str], span: tuple[float, float] | None) -> str:
+    """What a gallery holds, in one line, for who found nothing in it.
+
+    >>> contents_line(9, 40, ["1", "gate"], (0.0, 8.0))
+    'the gallery holds 40 sightings of cameras 1, gate, from 00:00:00 to 00:00:08'
+    >>> contents_line(0, 0, [], None)
+    'the gallery is empty: no frame was indexed'
+
+    Args:
+        frames: How many frames were indexed.
+        sightings: How many people were found in them.
+        cameras: The cameras of the frames, without those that are unknown.
+        span: The first and the last timestamp of the frames; None where none has one.
+    """
+    if not frames:
+        return "the gallery is empty: no frame was indexed"
+    if not sightings:
+        return f"the gallery holds nobody: no person was found in its frames ({frames})"
+    listed = ", ".join(cameras[:12]) + (", ..." if len(cameras) > 12 else "")
+    whose = f"of camera{'s' if len(cameras) > 1 else ''} {listed}" if cameras else "of unknown cameras"
+    when = "without times" if span is None else f"from {display_time(span[0])} to {display_time(span[1])}"
+    return f"the gallery holds {sightings} sighting{'s' if sightings > 1 else ''} {whose}, {when}"
 
 
 def without_file(frames: Any, path: str | Path, where: str | None) -> str | None:
-    """A condition, and that a row is of no frame that was read from this image file, through whatever source or link.
+    """Extend a condition: the row is of no frame that was read from this image file, through whatever source or link.
 
-    A link of another name in the indexed folder is not recognised: names are compared before the disk is asked.
+    In galleries of earlier versions a link of another name in the indexed folder is not recognized: names are compared
+    before the disk is asked.
 
     Args:
-        frames: the table of frames.
-        path: the image file.
-        where: the condition so far.
+        frames: The table of frames.
+        path: The image file.
+        where: The condition so far, None for no condition.
     """
     file = Path(path).resolve()
     rows = frames.search().select(["source", "frame", "location"]).to_arrow()

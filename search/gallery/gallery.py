@@ -7,6 +7,7 @@ Order of writing, so that an abrupt end loses nothing acknowledged: pictures, th
 A frame whose sightings arrived but which is not yet marked done is indexed again and its sightings are replaced.
 """
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -34,9 +35,10 @@ from search.gallery.description import (
 from search.gallery.done import DoneFrames
 from search.gallery.filters import (
     Filters,
+    contents_line,
     filter_sql,
+    matching_cameras,
     quoted,
-    require_cameras,
     require_times,
     without_file,
 )
@@ -333,11 +335,16 @@ class Gallery:
         """
         self.flush()
         if filters.camera_names is not None:
-            require_cameras(self.path, filters.camera_names, self.cameras())
+            cameras = matching_cameras(self.path, filters.camera_names, self.cameras())
+            filters = dataclasses.replace(filters, cameras=cameras)
         if filters.times and self._frames.count_rows():
             require_times(self.path, self.time_span(), filters.times)
         where = filter_sql(filters)
         return where if filters.exclude_file is None else without_file(self._frames, filters.exclude_file, where)
+
+    def contents(self) -> str:
+        """What the gallery holds, in one line."""
+        return contents_line(int(self._frames.count_rows()), len(self), self.cameras(), self.time_span())
 
     def detections(self, *, source: str | None = None) -> dict[str, Detections]:
         """Everything in the gallery in the form that evaluation takes; it is read into memory.

@@ -79,7 +79,7 @@ def rank_sightings(
             raise ValueError(f"second_embeddings given, but gallery {gallery.path} has no second stage")
         second = combined(probe.second_embeddings, gallery.second_stage.embedding_dim, probe.combine)
     where = gallery.condition(filters)
-    return ranked(
+    answer = ranked(
         gallery.table,
         probes,
         second,
@@ -89,6 +89,7 @@ def rank_sightings(
         minimum_similarity=filters.minimum_similarity,
         company=probe.company,
     )
+    return answer if answer.searched else replace(answer, contents=gallery.contents())
 
 
 def combined(embeddings: ArrayLike | Tensor, width: int, combine: str) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ class RankedSightings(Sequence[Sighting]):
         best_similarity: of all that were compared, whatever the limit and the least score; None without any.
         verdict: whether the person is there, by a calibration; None without one.
         no_verdict: one line why there is none; empty where nobody asked.
+        contents: What the gallery holds, in one line, where no sighting passed the filters; empty otherwise.
     """
 
     sightings: tuple[Sighting, ...]
@@ -25,6 +26,7 @@ class RankedSightings(Sequence[Sighting]):
     best_similarity: float | None = None
     verdict: Verdict | None = None
     no_verdict: str = ""
+    contents: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sightings", tuple(self.sightings))
@@ -75,7 +77,9 @@ class RankedSightings(Sequence[Sighting]):
             for rank, sighting in enumerate(self.sightings, start=1)
         ]
         if not rows:
-            return f"no sighting found ({self.searched} compared)"
+            if self.searched:
+                return f"no sighting found ({self.searched} compared)"
+            return f"no sighting found, nothing was compared: {self.contents or 'no sighting passes the filters'}"
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         right = [name in ("rank", "score", "similarity") for name in header]
         lines = [

@@ -123,8 +123,8 @@ def test_records_that_cannot_be_understood_are_refused_in_one_line(tmp_path: Pat
         ({"id": 2}, "file_name is None"),
         (image(2, "b.jpg") | {"id": 1.5}, "id is 1.5"),
         (image(2, "b.jpg", camera_id=[1]), "camera_id is [1]"),
-        (image(2, "b.jpg", timestamp="noon"), "timestamp is 'noon'"),
-        (image(2, "b.jpg", timestamp=float("nan")), "timestamp is nan"),
+        (image(2, "b.jpg", timestamp="noon"), "timestamp 'noon' is no time"),
+        (image(2, "b.jpg", timestamp=float("nan")), "timestamp 'nan' is no time"),
         ("b.jpg", "is str, expected an object"),
     ],
 )
