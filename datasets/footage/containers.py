@@ -70,11 +70,16 @@ def _contents(container: InputContainer) -> Contents:
                 broken = broken or (packet.is_corrupt and not joined_late)
     except (av.error.FFmpegError, OSError):
         broken = True
-    missing = max(0, (video.frames or 0) - stored) if _states_every_packet(container) else 0
     length = Fraction(container.duration or 0, 1_000_000)
     reaches = last - min(first or Fraction(0), Fraction(0))
-    ends_early = length > 0 and first is not None and reaches < length - Fraction(_SLACK_SECONDS)
-    return Contents(shown, cut_off=broken or missing > 0 or ends_early)
+    slack = Fraction(_SLACK_SECONDS)
+    if _states_every_packet(container) and video.frames:
+        # What an edit list cuts away is listed too, so the time must be short as well.
+        if stored >= video.frames:
+            return Contents(shown, cut_off=broken)
+        slack = min(slack, Fraction(5, 2) / (video.average_rate or 25))
+    ends_early = length > 0 and first is not None and reaches < length - slack
+    return Contents(shown, cut_off=broken or ends_early)
 
 
 def _states_every_packet(container: InputContainer) -> bool:

@@ -61,7 +61,7 @@ class PassedOver:
     def others(self) -> str:
         """The files of other kinds, by suffix."""
         total = sum(self.suffixes.values())
-        common = self.suffixes.most_common(_MOST_SUFFIXES)
+        common = sorted(self.suffixes.items(), key=lambda one: (-one[1], one[0]))[:_MOST_SUFFIXES]
         listed = ", ".join(_counted(written(suffix) or "no suffix", count) for suffix, count in common)
         more = ", ..." if len(self.suffixes) > _MOST_SUFFIXES else ""
         return f"{_many(total, 'file')} of other kinds ({listed}{more})"
