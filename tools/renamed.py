@@ -5,7 +5,7 @@ from typing import Any
 
 from tools.errors import UsageError
 
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {"train crop --losses.metric-on pooled": "--losses.metric-on features"}
 """Command and old word -> new word, both as they are typed: {"find --minimum-score": "--minimum-similarity"}. An old
 word may hold the option's value: {"data plaza --recordings videos": "--recordings files"}."""
 

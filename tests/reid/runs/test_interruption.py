@@ -1,0 +1,100 @@
+"""Ctrl-C and SIGTERM in real processes: the step is finished and kept, and the training goes on from there."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from toy_task import LONG, ToyTask
+
+from reid.runs.interruption import StopRequest
+from reid.runs.run import TrainingRun
+
+PROGRAM = Path(__file__).with_name("toy_task.py")
+
+
+def start(*words: object) -> subprocess.Popen[str]:
+    # A process that is started in the background of a script inherits that interrupts are ignored.
+    restored = (
+        f"import signal, runpy, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"sys.argv = {[str(PROGRAM), *map(str, words)]!r}; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", restored], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_training_after_its_step_and_resume_goes_on_from_there(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Long before the first resume point that the recipe asks for."""
+    process = start(tmp_path / "cut", "--pause", 0.2)
+    assert process.stdout is not None
+    while process.stdout.readline() != "3\n":
+        assert process.poll() is None
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=200)
+    assert process.returncode == 130, errors
+    assert "this step" in errors
+    kept = torch.load(tmp_path / "cut" / "resume.pt", weights_only=True)["step"]
+    assert 3 <= kept < 8
+    assert f"interrupted after step {kept} of 80, which {tmp_path / 'cut'} keeps" in output
+    whole, again = (TrainingRun(ToyTask(LONG), tmp_path / name) for name in ("whole", "cut"))
+    whole.run()
+    again.resume()
+    assert again.step == kept
+    again.run()
+    ends = [torch.load(tmp_path / name / "resume.pt", weights_only=True) for name in ("whole", "cut")]
+    for part in ("model", "averaged", "criterion"):
+        for name, value in ends[0][part].items():
+            assert torch.equal(value, ends[1][part][name]), f"{part}.{name}"
+
+
+def test_the_first_signal_is_noted_and_the_second_is_as_without() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with StopRequest() as stop:
+        assert not stop.asked
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_work_that_may_be_given_up_ends_at_once() -> None:
+    with StopRequest() as stop:
+        stop.at_once = True
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.asked
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with StopRequest() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert not stop.asked
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_thread_catches_nothing_and_trains_all_the_same() -> None:
+    asked: list[bool] = []
+
+    def work() -> None:
+        with StopRequest() as stop:
+            asked.append(stop.asked)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert asked == [False]
