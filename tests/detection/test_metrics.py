@@ -193,6 +193,26 @@ def test_crowded_frames_can_raise_the_number_of_detections_that_count() -> None:
     assert (metrics.ar, metrics.ap) == pytest.approx((1, 1))
 
 
+def test_thresholds_are_reached_by_what_equals_them() -> None:
+    half = np.array([[0, 0, 10, 10]], dtype=np.float32), np.array([[0, 0, 10, 20]], dtype=np.float32)  # overlap 1/2
+    found = [Detections(half[0], np.array([0.9], dtype=np.float32))]  # in float32 a little less than 0.9
+    assert recall_and_ap(found, [half[1]], iou_threshold=0.5, score_threshold=0.9) == (1, 1)
+    assert recall_and_ap(found, [half[1]], iou_threshold=0.51, score_threshold=0.9) == (0, 0)
+    assert recall_and_ap(found, [half[1]], score_threshold=0.91) == (0, 0)
+    assert recall_and_ap([Detections(half[0], np.array([0.5]))], [half[1]]) == (1, 1)  # both thresholds are 0.5
+    assert recall_and_ap([Detections(half[0], np.array([0.49]))], [half[1]]) == (0, 0)
+
+
+def test_coco_counts_sizes_by_the_area_of_true_boxes() -> None:
+    sizes = {"small": 20, "medium": 60, "large": 200}
+    for name, size in sizes.items():
+        box = np.array([[5, 5, 5 + size, 5 + size]], dtype=np.float32)
+        metrics = vars(coco_average_precision([Detections(box, np.ones(1))], [box], max_detections=11))
+        for other in sizes:
+            for figure in (f"ap_{other}", f"ar_{other}"):
+                assert metrics[figure] == pytest.approx(1) if other == name else math.isnan(metrics[figure])
+
+
 def test_average_precision_shares_thresholds_among_ties() -> None:
     hits = np.array([True, False, True, False])
     assert average_precision(hits, np.array([0.9, 0.8, 0.7, 0.6])) == pytest.approx((1 + 2 / 3) / 2)
