@@ -52,17 +52,27 @@ class Equivalent(NamedTuple):
 AREAS: tuple[Area, ...] = (
     Area("reid/runs/optimizer.py", ("tests/reid/crops/test_crop_training.py", "tests/detection/test_training.py")),
     Area("datasets/samplers.py", ("tests/datasets/test_samplers.py",)),
-    Area("reid/losses/oim.py", ("tests/reid/losses/test_oim_loss.py",)),
-    Area("reid/losses/toim.py", ("tests/reid/losses/test_toim_loss.py",)),
-    Area("reid/losses/memory.py", ("tests/reid/losses/test_memory.py", "tests/reid/losses/test_oim_loss.py")),
+    Area("reid/losses/oim.py", ("tests/reid/losses/test_paper_settings.py", "tests/reid/losses/test_oim_loss.py")),
+    Area("reid/losses/toim.py", ("tests/reid/losses/test_paper_settings.py", "tests/reid/losses/test_toim_loss.py")),
+    Area("reid/losses/memory.py", ("tests/reid/losses/test_paper_settings.py", "tests/reid/losses/test_memory.py")),
     Area(
         "reid/losses/classifiers.py",
-        ("tests/reid/losses/test_sphere_loss.py", "tests/reid/losses/test_classifiers_and_metric.py"),
+        (
+            "tests/reid/losses/test_paper_settings.py",
+            "tests/reid/losses/test_sphere_loss.py",
+            "tests/reid/losses/test_classifiers_and_metric.py",
+        ),
     ),
-    Area("reid/losses/metric.py", ("tests/reid/losses/test_classifiers_and_metric.py",)),
+    Area(
+        "reid/losses/metric.py",
+        ("tests/reid/losses/test_paper_settings.py", "tests/reid/losses/test_classifiers_and_metric.py"),
+    ),
     Area("reid/losses/rows.py", ("tests/reid/losses/test_rows.py", "tests/reid/losses/test_criterion.py")),
     Area("reid/losses/criterion.py", ("tests/reid/losses/test_criterion.py",)),
     Area("reid/ranking/metrics.py", ("tests/reid/ranking/test_rank_metrics.py",)),
+    Area("reid/ranking/sides.py", ("tests/reid/ranking/test_sides.py",)),
+    Area("reid/ranking/rerank.py", ("tests/reid/ranking/test_rerank.py",)),
+    Area("reid/ranking/open_set.py", ("tests/reid/ranking/test_open_set.py",)),
     Area("detection/metrics.py", ("tests/detection/test_metrics.py",)),
     Area("search/evaluation/protocols.py", ("tests/search/evaluation/test_protocols.py",)),
     Area("search/query/rank.py", ("tests/search/gallery/test_gallery.py", "tests/search/query/test_class_weighted.py")),
@@ -72,4 +82,10 @@ AREAS: tuple[Area, ...] = (
 
 PLANTED: tuple[PlantedFault, ...] = ()
 
-EQUIVALENT: tuple[Equivalent, ...] = ()
+_AUTOCAST = "with torch.autocast(device_type=rows.device.type, enabled=False):"
+_IN_FLOAT32_ANYWAY = "autocast computes norms and distances in float32 by itself"
+
+EQUIVALENT: tuple[Equivalent, ...] = (
+    Equivalent("reid/losses/toim.py", _AUTOCAST, ", enabled=False -> nothing", _IN_FLOAT32_ANYWAY),
+    Equivalent("reid/losses/metric.py", _AUTOCAST, ", enabled=False -> nothing", _IN_FLOAT32_ANYWAY),
+)
