@@ -63,7 +63,13 @@ COMMANDS = {
     "data statistics": Command(
         "tools.commands.data_statistics", "statistics", "boxes per camera and period, heights, a page"
     ),
-    "data plaza": Command("tools.commands.data", "plaza", "render the synthetic square with five cameras"),
+    "data plaza": Command(
+        "tools.commands.data",
+        "plaza",
+        "render the synthetic square with five cameras",
+        ("world",),
+        ("make", "seed", "persons", "minutes", "frame_width", "test_fraction", "workers"),
+    ),
     "train joint": Command(
         "tools.commands.train",
         "joint",

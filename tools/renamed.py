@@ -5,9 +5,15 @@ from typing import Any
 
 from tools.errors import UsageError
 
-RENAMED: dict[str, str] = {"train crop --losses.metric-on pooled": "--losses.metric-on features"}
-"""Command and old word -> new word, both as they are typed: {"find --minimum-score": "--minimum-similarity"}. An old
-word may hold the option's value: {"data plaza --recordings videos": "--recordings files"}."""
+RENAMED: dict[str, str] = {
+    "data plaza --recordings": "--make",
+    "data plaza --recordings none": "--make dataset",
+    "train crop --losses.metric-on pooled": "--losses.metric-on features",
+    "train joint --losses.metric-on pooled": "--losses.metric-on features",
+    "bench joint --losses.metric-on pooled": "--losses.metric-on features",
+    "bench training --losses.metric-on pooled": "--losses.metric-on features",
+}
+"""Command and old word -> new word, both as they are typed. An old word may hold the option's value."""
 
 
 def refuse_renamed(command: str, words: Sequence[str]) -> None:
@@ -53,8 +59,9 @@ def with_new_names(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spellings(name: str, value: Any) -> tuple[str, str]:
+    """An option with its value, then the option alone: what is said of a value counts more."""
     option = f"--{name.removeprefix('--').replace('_', '-')}"
-    return option, f"{option} {value}"
+    return f"{option} {value}", option
 
 
 def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from datasets.files import whole_file, write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MODEL_FILE = "model.safetensors"
 RESUME_FILE = "resume.pt"
@@ -91,6 +92,8 @@ def write_resume_point(run_directory: Path, state: Mapping[str, object]) -> None
     Raises:
         OSError: the file could not be written.
     """
+    import torch
+
     randomness = {
         "random_state": torch.get_rng_state(),
         "gpu_random_states": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -122,6 +125,8 @@ def read_resume_point(run_directory: Path, recipe: Mapping[str, object]) -> dict
         FileNotFoundError: nothing to resume from.
         ValueError: the resume point is damaged, or belongs to other data, another model or another recipe.
     """
+    import torch
+
     path = require_resume_point(run_directory)
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -141,14 +146,16 @@ def read_resume_point(run_directory: Path, recipe: Mapping[str, object]) -> dict
     return state
 
 
-def read_criterion(run_directory: Path) -> dict[str, torch.Tensor]:
+def read_criterion(run_directory: Path) -> dict[str, "Tensor"]:
     """The criterion's state at the end of a finished run: classifiers and tables.
 
     Raises:
         FileNotFoundError: the run has no resume point.
     """
+    import torch
+
     state = torch.load(run_directory / RESUME_FILE, map_location="cpu", weights_only=True)
-    criterion: dict[str, torch.Tensor] = state["criterion"]
+    criterion: dict[str, Tensor] = state["criterion"]
     return criterion
 
 

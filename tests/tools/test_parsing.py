@@ -1,5 +1,6 @@
 """Options that belong together are dataclasses: how their fields are typed, read from files, and renamed."""
 
+import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from tools import renamed
 from tools.main import COMMANDS, Command, main
 from tools.outcome import Outcome
+from tools.signature import options_of
 
 
 @dataclass(frozen=True)
@@ -151,3 +153,24 @@ def test_old_words_in_a_file_keep_working(command: list[str], tmp_path: Path) ->
     file.write_text("rounds: 6\nrerank: false\n")
     read = figures([*command, "--config", str(file)], tmp_path)
     assert (read["training"], read["ranking"]["rerank"]) == ({"epochs": 6}, False)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("words", "new"),
+    [(["--recordings", "videos"], "--make"), (["--recordings=none"], "--make dataset"), (["--recordings"], "--make")],
+)
+def test_the_old_words_of_plaza_are_refused_with_the_new_ones(
+    words: list[str], new: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "plaza", str(tmp_path / "raw"), *words]) == 2
+    assert capsys.readouterr().err.endswith(f"is an old spelling, expected {new}\n")
+
+
+def test_every_renamed_word_leads_to_an_option_of_its_command() -> None:
+    for old, new in renamed.RENAMED.items():
+        name, option = old.split(" --")
+        command = COMMANDS[name]
+        function = getattr(importlib.import_module(command.module), command.function)
+        known = {one.typed for one in options_of(function, command.flat)}
+        assert new.split()[0] in known, old
+        assert " " in option or f"--{option}" not in known, f"{old} is an option today"

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from datasets.transforms import CropAugmentation
-from reid.crops.backbones import Backbone
-from reid.crops.settings import CropTrainingConfig
-from reid.crops.sphere_reid import SphereReIDConfig
-from reid.losses.criterion import LossConfig
+from datasets.augmentation import CropAugmentation
+from reid.crops.settings import Backbone, CropTrainingConfig, SphereReIDConfig
+from reid.losses.settings import LossConfig
 from reid.runs.files import RENAMED_VALUES, departures
 
 PAPER_EPOCHS = 140

@@ -2,9 +2,8 @@
 
 from typing import Literal
 
-from reid.crops.settings import CropTrainingConfig
-from reid.crops.sphere_reid import SphereReIDConfig
-from reid.losses.criterion import LossConfig
+from reid.crops.settings import CropTrainingConfig, SphereReIDConfig
+from reid.losses.settings import LossConfig
 from tools.bench.recipes import PAPER_EPOCHS, CropRecipe, CropRow, Figure, PaperTable, Scale, SplitSize
 
 SOURCE = "SphereReID"

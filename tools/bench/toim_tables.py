@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Callable
 from functools import partial
 
-from datasets.transforms import CropAugmentation
-from reid.crops.settings import CropTrainingConfig
-from reid.crops.sphere_reid import SphereReIDConfig
-from reid.losses.criterion import LossConfig
+from datasets.augmentation import CropAugmentation
+from reid.crops.settings import CropTrainingConfig, SphereReIDConfig
+from reid.losses.settings import LossConfig
 from tools.bench.recipes import CropRecipe, CropRow, Figure, PaperTable, Scale, SplitSize
 from tools.bench.sphere_tables import sphere_recipe
 

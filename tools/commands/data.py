@@ -1,8 +1,9 @@
 """personsearch data: check a data set, convert one to the custom layout, render the synthetic square."""
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,64 +87,57 @@ def convert(
     return _described(out, written, queries, failures)
 
 
+@dataclass(frozen=True)
+class PlazaWorld:
+    """What walks on the square and how it is recorded.
+
+    Args:
+        seed: The number that decides which world it is, 0 or more.
+        persons: How many people with an identity walk there.
+        minutes: How long each camera watches in each of three lights, at one frame a second.
+        frame_width: The width of the four large cameras' frames in pixels, at least 160.
+        unlabelled_fraction: How many people have an identity that the files do not tell, as a share of persons.
+    """
+
+    seed: int = 1
+    persons: int = 60
+    minutes: float = 3.0
+    frame_width: int = 640
+    unlabelled_fraction: float = 0.1
+
+
 def plaza(
     root: Path,
     *,
-    seed: int = 1,
-    persons: int = 60,
-    minutes: float = 3.0,
-    frame_width: int = 640,
+    make: Literal["dataset", "videos", "pictures"] = "dataset",
+    world: PlazaWorld = PlazaWorld(),
     test_fraction: float = 0.5,
-    unlabelled_fraction: float = 0.1,
     workers: int | None = None,
-    recordings: Literal["none", "videos", "pictures"] = "none",
 ) -> Outcome:
     """Render the synthetic square: five cameras, three lights, exact boxes, identities and times.
 
     The same seed and sizes give the same bytes.
 
     Args:
-        root: a new or empty folder to write to, in the custom layout.
-        seed: which world.
-        persons: how many people with an identity walk there.
-        minutes: how long each camera watches in each of three lights, at one frame a second.
-        frame_width: width of the four large cameras' frames in pixels, at least 160.
-        test_fraction: the share of the people and of the time that goes to test.json instead of train.json.
-        unlabelled_fraction: people whose identity the files do not tell, as a share of persons.
-        workers: processes that render; none takes one per core.
-        recordings: instead of a data set, write what `data build` makes one of: fifteen videos or folders of pictures,
-            box files and identities; everybody crosses the square about once, and test_fraction means nothing.
+        root: The folder to write to, new or empty.
+        make: What is written: a data set in the custom layout, or what `data build` makes one of: fifteen "videos" or
+            fifteen folders of "pictures", with box files and identities. Everybody then crosses the square about once.
+        world: What walks on the square and how it is recorded.
+        test_fraction: The share of the people and of the time that goes to test.json instead of train.json. It means
+            nothing for videos and pictures.
+        workers: How many processes render. Without this option there is one for each processor.
     """
     cores = len(os.sched_getaffinity(0)) if workers is None else workers
-    if recordings != "none":
+    values = dataclasses.asdict(world)
+    if make != "dataset":
         with Progress("Rendering") as progress:
-            raw = write_recordings(
-                root,
-                seed=seed,
-                persons=persons,
-                minutes=minutes,
-                frame_width=frame_width,
-                unlabelled_fraction=unlabelled_fraction,
-                videos=recordings == "videos",
-                on_progress=progress,
-                workers=cores,
-            )
+            raw = write_recordings(root, **values, videos=make == "videos", on_progress=progress, workers=cores)
         counts = {name: getattr(raw, name) for name in ("recordings", "frames", "boxes", "tracks", "persons")}
         text = table(["recordings", str(root)], [[name, count] for name, count in counts.items()])
         command = f"personsearch data build {root} {root}_set --format uestc-pr"
         return Outcome(f"{text}\n`{command}` makes a data set of them", {"root": root, **counts})
     with Progress("Rendering") as progress:
-        write_plaza(
-            root,
-            seed=seed,
-            persons=persons,
-            minutes=minutes,
-            frame_width=frame_width,
-            test_fraction=test_fraction,
-            unlabelled_fraction=unlabelled_fraction,
-            on_progress=progress,
-            workers=cores,
-        )
+        write_plaza(root, **values, test_fraction=test_fraction, on_progress=progress, workers=cores)
     written = {split: datasets.load_frames("custom", root, split) for split in SPLITS}
     return _described(root, written, len(datasets.load_queries("custom", root)), [])
 

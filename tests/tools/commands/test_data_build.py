@@ -168,7 +168,7 @@ def test_statistics_of_a_root_that_is_no_data_set(tmp_path: Path, capsys: pytest
 
 def test_plaza_s_recordings_become_a_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--persons", "4", "--minutes", "0.03", "--frame-width", "160", "--workers", "1"]
-    assert main(["data", "plaza", str(tmp_path / "raw"), "--recordings", "pictures", *options]) == 0
+    assert main(["data", "plaza", str(tmp_path / "raw"), "--make", "pictures", *options]) == 0
     assert "personsearch data build" in capsys.readouterr().out
     assert build(tmp_path / "raw", tmp_path / "set", "--format", "uestc-pr") == 0
     assert main(["data", "check", str(tmp_path / "set"), "--format", "uestc-pr"]) == 0
