@@ -15,6 +15,7 @@ from datasets.building.recorded_boxes import BoxTable, RecordingError, TrackId, 
 from datasets.building.recordings import Recording, pictures_of
 from datasets.files import write_whole
 from datasets.footage.videos import Failures, Picking, count_video_frames, video_items
+from datasets.frame_numbers import frame_numbers, own_numbers
 from datasets.images import ImageError, encode_jpeg, read_image
 from datasets.layouts.custom import write_split
 from datasets.layouts.custom_records import clipped_box, read_split
@@ -130,7 +131,7 @@ def _extract(
     failures: list[str] = []
     lost: Failures = []
     used, last = 0, 0
-    for taken in _one_a_second(_frames(recording, lost), _preferred(recording, table)):
+    for taken in _one_a_second(_frames(recording, table, lost), _preferred(recording, table)):
         second = math.floor(taken.time + 1e-6)
         path = out / FRAMES / f"{recording.name}_{second:06d}.jpg"
         truth = table.at(taken.number, second, taken.name)
@@ -152,7 +153,7 @@ def _extract(
     return Extracted(samples, failures, table.boxes)
 
 
-def _frames(recording: Recording, lost: Failures) -> Iterator[_Taken]:
+def _frames(recording: Recording, table: BoxTable, lost: Failures) -> Iterator[_Taken]:
     """Every frame, in time order, not decoded; what a video lost is appended."""
     if recording.video:
         items = video_items(recording.source, lost, Picking(recording.name, every_seconds=0))
@@ -160,12 +161,15 @@ def _frames(recording: Recording, lost: Failures) -> Iterator[_Taken]:
             yield _Taken(number, item.timestamp or 0.0, item.name, item.decode)
         return
     pictures, rate = _pictures(recording)
-    numbers = [int(path.stem) if path.stem.isdecimal() else 0 for path in pictures]
-    if len(set(numbers)) < len(numbers):  # names that are no numbers are counted
-        numbers = list(range(1, len(pictures) + 1))
-    first = min(1, *numbers) if numbers else 1
-    for number, path in zip(numbers, pictures, strict=True):
-        yield _Taken(number, (number - first) / rate, path.name, partial(read_image, path), path)
+    rows = {key for key in table.truths if isinstance(key, int)} if table.by == "frame" else set()
+    try:
+        own = own_numbers(pictures) or list(range(1, len(pictures) + 1))
+        numbers = frame_numbers(pictures, rows)
+    except ValueError as error:
+        raise RecordingError(f"{recording.source} and {recording.boxes}: {error}") from error
+    first = min(1, *own) if own else 1
+    for number, time, path in zip(numbers, own, pictures, strict=True):
+        yield _Taken(number, (time - first) / rate, path.name, partial(read_image, path), path)
 
 
 def _pictures(recording: Recording) -> tuple[list[Path], float]:

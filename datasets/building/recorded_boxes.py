@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from datasets.layouts.custom_records import parse_person_id, read_split
+from datasets.label_values import person_number
+from datasets.layouts.custom_records import read_split
 from datasets.layouts.mot import Truth, read_truth
 from datasets.layouts.scan import BrokenFileError, Problem
 from datasets.samples import UNLABELLED
@@ -109,7 +110,7 @@ def read_identities(path: Path) -> dict[TrackId, int]:
     found: dict[TrackId, int] = {}
     for where, row in _csv_rows(path, ("recording", "track", "person_id")):
         try:
-            key, person = (row["recording"].strip(), _whole(row["track"])), parse_person_id(_whole(row["person_id"]))
+            key, person = (row["recording"].strip(), _whole(row["track"])), person_number(_whole(row["person_id"]))
         except ValueError as error:
             raise ValueError(f"{where}: {error}; correct the row or remove it") from error
         if found.setdefault(key, person) != person:

@@ -17,7 +17,9 @@ from typing import Literal
 
 from datasets.building.recorded_boxes import BOX_SUFFIXES, RecordingError
 from datasets.footage.videos import VIDEO_SUFFIXES
+from datasets.frame_numbers import in_order
 from datasets.images import IMAGE_SUFFIXES
+from datasets.label_values import camera_value
 from datasets.layouts.custom_records import parse_timestamp
 from datasets.layouts.uestc_pr import CAMERAS, PERIOD_STARTS
 from datasets.samples import Camera
@@ -132,7 +134,7 @@ def _recording(root: Path, name: str, row: dict[str, str], layout: RecordingForm
         start = float(PERIOD_STARTS[int(parsed[2])])
     given = row.get("camera", "").strip()
     if given:
-        camera = int(given) if given.isascii() and given.isdecimal() else given
+        camera = camera_value(given) or name
     when = row.get("start", "").strip()
     if when:
         start = parse_timestamp(_seconds(when))
@@ -170,9 +172,12 @@ def _boxes(root: Path, name: str, source: Path, given: str) -> Path:
 
 
 def pictures_of(folder: Path) -> list[Path]:
-    """The pictures of a recording's folder, not of its sub-folders, in the order of their numbers or names."""
-    found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
-    return sorted(found, key=lambda path: (int(path.stem), "") if path.stem.isdecimal() else (-1, path.name))
+    """The pictures of a recording's folder, not of its sub-folders, in the order of the numbers in their names.
+
+    Args:
+        folder: The recording's folder.
+    """
+    return in_order([one for one in folder.iterdir() if one.suffix.lower() in IMAGE_SUFFIXES and one.name[0] != "."])
 
 
 def _seconds(text: str) -> float | str:

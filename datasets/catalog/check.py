@@ -26,7 +26,12 @@ _LOOKAHEAD = 64
 
 
 def check_dataset(
-    name: str, root: Path | str, *, on_progress: Progress | None = None, threads: int | None = None
+    name: str,
+    root: Path | str,
+    *,
+    on_progress: Progress | None = None,
+    threads: int | None = None,
+    notes: list[str] | None = None,
 ) -> list[Problem]:
     """Read a data set completely and list what is broken.
 
@@ -41,7 +46,9 @@ def check_dataset(
             "msmt17" or "csv".
         root: as for `datasets.load_frames`.
         on_progress: called after each image with (done, total).
-        threads: decoding threads; None takes the number of cores, at most 8.
+        threads: The number of threads that decode pictures, 1 or more; None takes the number of cores, at most 8.
+        notes: A line is appended for each thing that is no fault but that a user should know, such as boxes of other
+            categories, which are not read.
 
     Returns:
         The problems: those of the annotations first, then of the queries, then of the images in file order.
@@ -60,6 +67,8 @@ def check_dataset(
         scans, problems = _scan_splits(name, root)
         queries, query_problems = _scan_queries(name, root)
         problems.extend(query_problems)
+        if notes is not None:
+            notes.extend(dict.fromkeys(note for _, scan in scans for note in scan.notes))
         checks = [partial(_check_picture, picture) for picture in _pictures(scans, queries)]
         if name != "mot":  # a MOTChallenge sequence serves both splits
             problems.extend(_shared_images(scans))

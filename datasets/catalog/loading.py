@@ -1,5 +1,6 @@
 """Data sets by name: their frames, their crops and their queries."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from datasets.layouts.scan import Problem, Scan, accepted, contiguous_ids, probl
 from datasets.samples import CropSample, FrameSample, Query
 
 Read = TypeVar("Read")
+_log = logging.getLogger(__name__)
 
 
 def load_frames(name: str, root: Path | str, split: str) -> Sequence[FrameSample]:
@@ -147,6 +149,8 @@ def _scan_frames(name: str, root: Path, split: str) -> Scan:
     if split not in FRAME_SPLITS:
         raise ValueError(f"split is {split!r}, expected one of {', '.join(FRAME_SPLITS)}")
     scan: Scan = LAYOUTS[name].function("scan_frames")(root, split)
+    for note in scan.notes:
+        _log.info("%s", note)
     return scan
 
 

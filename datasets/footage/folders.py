@@ -9,6 +9,7 @@ from pathlib import Path
 
 from datasets.footage.names import written
 from datasets.footage.videos import VIDEO_SUFFIXES, Failures
+from datasets.frame_numbers import natural_key
 from datasets.images import IMAGE_SUFFIXES
 
 _SYSTEM_FOLDERS = frozenset(
@@ -105,7 +106,7 @@ def files_below(folder: Path, failures: Failures, passed_over: PassedOver) -> li
     if not found and not failures:
         met = passed_over.others() if passed_over.suffixes else "nothing"
         raise SourceError(f"{written(str(folder))} holds {met}, expected {KINDS}")
-    return sorted(found, key=lambda path: [_natural(part) for part in path.relative_to(folder).parts])
+    return sorted(found, key=lambda path: [natural_key(part) for part in path.relative_to(folder).parts])
 
 
 def _worth_reading(folders: Sequence[str], passed_over: PassedOver) -> list[str]:
@@ -147,12 +148,6 @@ def _new_links(links: Sequence[Path], found: Sequence[Path], passed_over: Passed
             known.add(real)
             kept.append(path)
     return kept
-
-
-def _natural(text: str) -> tuple[list[int | str], str]:
-    """A sort key in which numbers count as numbers; texts and numbers alternate, so that keys compare."""
-    parts = re.split(r"(\d+)", text)
-    return [int(part) if index % 2 else part.lower() for index, part in enumerate(parts)], text
 
 
 def _counted(name: str, count: int) -> str:

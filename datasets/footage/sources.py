@@ -174,7 +174,8 @@ def _json_items(path: Path, failures: Failures, reading: Reading) -> Iterator[It
     scan = read_images(path)
     failures.extend((written(problem.where), problem.what) for problem in scan.problems if problem.fatal)
     if not scan.samples:
-        raise SourceError(f"{path} lists no readable image; expected records in 'images'")
+        first = next((f": {problem}" for problem in scan.problems if problem.fatal), "")
+        raise SourceError(f"{path} lists no readable image; expected records in 'images'{first}")
     return (
         Item(
             written(sample.name),

@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datasets.catalog.joined import join_training_frames
     from datasets.layouts.crop_folders import CropScan
     from datasets.layouts.custom import write_queries, write_split
     from datasets.layouts.custom_records import parse_timestamp, read_split
-    from datasets.layouts.joined import join_training_frames
     from datasets.layouts.market1501 import load_query_groups
     from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, Scan
 else:
@@ -38,7 +38,7 @@ _HOMES = {
     "DatasetNotFoundError": "datasets.layouts.scan",
     "Problem": "datasets.layouts.scan",
     "Scan": "datasets.layouts.scan",
-    "join_training_frames": "datasets.layouts.joined",
+    "join_training_frames": "datasets.catalog.joined",
     "load_query_groups": "datasets.layouts.market1501",
     "parse_timestamp": "datasets.layouts.custom_records",
     "read_split": "datasets.layouts.custom_records",

@@ -12,11 +12,13 @@ in two lines. A line that cannot be understood refuses the file; a picture twice
 """
 
 import csv
+import io
 from pathlib import Path
 
+from datasets.label_values import camera_value, name_key, person_number, written_name
 from datasets.layouts.crop_folders import CropScan
 from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem
-from datasets.samples import UNLABELLED, Camera, CropSample
+from datasets.samples import UNLABELLED, CropSample
 
 SPLITS = ("train", "gallery", "query")
 FILE_NAME = "crops.csv"
@@ -54,11 +56,11 @@ def scan_crops(root: Path, split: str) -> CropScan:
             continue
         if crop_split != split:
             continue
-        if crop.name in seen:
+        if name_key(crop.name) in seen:
             what = f"{crop.name} is listed twice in the split {split}, the first line counts"
             problems.append(Problem(f"{path.name} line {number}", what, "remove one of the lines", fatal=False))
             continue
-        seen.add(crop.name)
+        seen.add(name_key(crop.name))
         samples.append(crop)
     return CropScan(sorted(samples, key=lambda crop: crop.name), problems)
 
@@ -67,16 +69,16 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """(line number, column -> value) of every line that is not blank."""
     try:
         # Spreadsheets begin a UTF-8 file with a byte order mark, which belongs to no column's name.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey="", restval="", skipinitialspace=True)
-            columns = [(column or "").strip() for column in reader.fieldnames or ()]
-            reader.fieldnames = columns
-            missing = [name for name in _NEEDED if name not in columns]
-            if missing:
-                what = f"has the columns {', '.join(columns) or 'none'} and lacks {', '.join(missing)}"
-                remedy = f"write {_EXAMPLE} with commas into the first line"
-                raise BrokenFileError(Problem(str(path), what, remedy))
-            return [(reader.line_num, {k: v for k, v in row.items() if k}) for row in reader]
+        text = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(text, restkey="", restval="", skipinitialspace=True)
+        columns = [(column or "").strip() for column in reader.fieldnames or ()]
+        reader.fieldnames = columns
+        missing = [name for name in _NEEDED if name not in columns]
+        if missing:
+            what = f"has the columns {', '.join(columns) or 'none'} and lacks {', '.join(missing)}"
+            remedy = f"write {_EXAMPLE} with commas into the first line"
+            raise BrokenFileError(Problem(str(path), what, remedy))
+        return [(reader.line_num, {k: v for k, v in row.items() if k}) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         what = f"is no CSV file in UTF-8 ({error})"
         raise BrokenFileError(Problem(str(path), what, "save it as CSV, UTF-8")) from error
@@ -85,23 +87,12 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
 def _crop(row: dict[str, str], folder: Path) -> tuple[CropSample, str]:
     """One line and its split; raises ValueError with what is wrong."""
     values = {column: value.strip() for column, value in row.items()}
-    name, split = values["path"].replace("\\", "/"), values["split"]
+    name, split = written_name(folder, values["path"]), values["split"]
     if not name:
         raise ValueError("path is empty, expected a picture's path")
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
-    try:
-        person_id = int(values["person_id"])
-    except ValueError:
-        person_id = UNLABELLED - 1
-    if not UNLABELLED <= person_id < 2**62:
-        raise ValueError(f"person_id is {values['person_id']!r}, expected a whole number >= 0, or -1 where unknown")
+    person_id = person_number(values["person_id"])
     if person_id == UNLABELLED and split == "query":
         raise ValueError("person_id is -1; a query needs an identity")
-    return CropSample(folder / name, person_id, _camera(values.get("camera", "")), name=name), split
-
-
-def _camera(value: str) -> Camera | None:
-    if not value:
-        return None
-    return int(value) if value.isascii() and value.isdigit() else value
+    return CropSample(folder / name, person_id, camera_value(values.get("camera")), name=name), split

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.boxes import FloatBoxes
+from datasets.label_values import whole_number
 from datasets.layouts import frame_crops
 from datasets.layouts.crop_folders import CropScan
 from datasets.layouts.scan import (
@@ -236,7 +237,7 @@ def _box_xywh(value: NDArray[Any]) -> _BoxXywh | None:
         return None
     if len(numbers) != 4:
         raise ValueError(f"a box of {len(numbers)} numbers, expected x, y, width, height")
-    x, y, width, height = (int(number) for number in numbers)
+    x, y, width, height = (whole_number(number) for number in numbers)
     return x, y, width, height
 
 

@@ -26,13 +26,12 @@ import numpy as np
 
 from datasets.boxes import FloatBoxes
 from datasets.files import write_whole
+from datasets.label_values import camera_value, name_key, person_number, written_name
 from datasets.layouts import frame_crops
 from datasets.layouts.crop_folders import CropScan
 from datasets.layouts.custom_records import (
     clipped_box,
     parse_bbox,
-    parse_camera,
-    parse_person_id,
     read_json,
     read_split,
 )
@@ -42,7 +41,6 @@ from datasets.samples import UNLABELLED, FrameSample, Query, QueryGallery
 
 SPLIT_FILES = {"train": ("train.json",), "gallery": ("test.json", "gallery.json")}
 QUERY_FILE = "queries.json"
-Sizes = Mapping[str, tuple[int, int] | None]
 _LAYOUT = "a folder with train.json, test.json and queries.json (COCO JSON with person_id), or one such JSON file"
 
 
@@ -116,12 +114,12 @@ def scan_queries(
         what = f"is {type(records).__name__}, expected a list of queries"
         raise BrokenFileError(Problem(str(path), what, "write a JSON list"))
     builder = GalleryBuilder(scan.samples)
-    sizes = {sample.name: sample.size for sample in scan.samples}
+    frames_by_key = {name_key(sample.name): sample for sample in scan.samples}
     found: list[Query] = []
     for index, record in enumerate(records):
         where = f"{path.name}[{index}]"
         try:
-            query = _query(record, path.parent, builder, sizes, same_camera)
+            query = _query(record, path.parent, builder, frames_by_key, same_camera)
         except ValueError as error:
             problems.append(Problem(where, str(error), "correct the query or remove it"))
             continue
@@ -142,14 +140,16 @@ def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera:
     )
 
 
-def _query(record: Any, folder: Path, builder: GalleryBuilder, sizes: Sizes, same_camera: bool) -> Query:
+def _query(
+    record: Any, folder: Path, builder: GalleryBuilder, frames: Mapping[str, FrameSample], same_camera: bool
+) -> Query:
     """One record of the query file; raises ValueError with what is wrong."""
     if not isinstance(record, dict):
         raise ValueError(f"is {type(record).__name__}, expected an object")
-    person_id = parse_person_id(record.get("person_id"))
+    person_id = person_number(record.get("person_id"))
     if person_id == UNLABELLED:
-        raise ValueError("person_id is -1; a query needs an identity")
-    camera = parse_camera(record.get("camera_id"))
+        raise ValueError(f"person_id is {record.get('person_id')}; a query needs an identity")
+    camera = camera_value(record.get("camera_id"))
     crop, frame = record.get("crop"), record.get("file_name")
     if (crop is None) == (frame is None):
         raise ValueError("needs either 'crop', or 'file_name' and 'bbox'")
@@ -157,16 +157,17 @@ def _query(record: Any, folder: Path, builder: GalleryBuilder, sizes: Sizes, sam
         if not isinstance(crop, str) or not crop:
             raise ValueError(f"crop is {crop!r}, expected a path")
         gallery = builder.gallery(person_id, None, None if same_camera else camera)
-        return Query(person_id, gallery, crop=folder / crop, camera=camera)
-    if not isinstance(frame, str) or frame not in builder.rows:
+        return Query(person_id, gallery, crop=folder / written_name(folder, crop), camera=camera)
+    sample = frames.get(name_key(written_name(folder, frame))) if isinstance(frame, str) else None
+    if sample is None:
         raise ValueError(f"file_name {frame!r} is not a frame of the gallery file")
     x, y, width, height = parse_bbox(record.get("bbox"))
-    box = clipped_box([x, y, x + width, y + height], sizes.get(frame)) if width > 0 and height > 0 else None
+    box = clipped_box([x, y, x + width, y + height], sample.size) if width > 0 and height > 0 else None
     if box is None:
-        raise ValueError(f"its box [{x:g}, {y:g}, {width:g}, {height:g}] has no area inside {frame}")
-    camera = builder.cameras[builder.rows[frame]] if camera is None else camera
-    gallery = builder.gallery(person_id, frame, None if same_camera else camera)
-    return Query(person_id, gallery, frame=frame, box=np.asarray(box, dtype=np.float32), camera=camera)
+        raise ValueError(f"its box [{x:g}, {y:g}, {width:g}, {height:g}] has no area inside {sample.name}")
+    camera = sample.camera if camera is None else camera
+    gallery = builder.gallery(person_id, sample.name, None if same_camera else camera)
+    return Query(person_id, gallery, frame=sample.name, box=np.asarray(box, dtype=np.float32), camera=camera)
 
 
 def write_split(

@@ -2,12 +2,23 @@
 
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from datasets.label_values import (
+    camera_value,
+    decoded_text,
+    name_key,
+    person_number,
+    whole_number,
+    written_name,
+    yes_or_no,
+)
+from datasets.layouts.categories import Categories
 from datasets.layouts.scan import BrokenFileError, Problem, Scan
 from datasets.moments import seconds_of
 from datasets.samples import UNLABELLED, Camera, FrameSample
@@ -16,8 +27,11 @@ from datasets.samples import UNLABELLED, Camera, FrameSample
 def read_split(path: Path) -> Scan:
     """The frames of one JSON file, in the file's own identities, with every broken record.
 
+    Args:
+        path: The JSON file; the names of its pictures are relative to its folder.
+
     Raises:
-        BrokenFileError: the file as a whole is not of the layout.
+        BrokenFileError: The file as a whole is not of the layout.
     """
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
@@ -29,7 +43,7 @@ def read_split(path: Path) -> Scan:
         raise BrokenFileError(Problem(str(path), what, "write COCO detection JSON"))
     problems: list[Problem] = []
     images = _image_records(path, content["images"], problems)
-    categories = _person_categories(content.get("categories"))
+    categories = Categories(path.name, content.get("categories"))
     seen: set[Any] = set()
     for index, record in enumerate(annotations):
         where = f"{path.name} annotations[{index}]"
@@ -37,16 +51,23 @@ def read_split(path: Path) -> Scan:
             problems.append(Problem(where, f"is {type(record).__name__}, expected an object", "remove it"))
             continue
         where += f" (id {record.get('id')})"
-        if str(record.get("category_id", 1)) in categories:
-            _annotation_record(where, record, images, problems)
+        try:
+            person = categories.is_person(record)
+        except ValueError as error:
+            problems.append(Problem(where, str(error), "correct the record or remove it"))
+        else:
+            if person:
+                _annotation_record(where, record, images, problems)
         annotation_id = record.get("id")
         if annotation_id is not None and str(annotation_id) in seen:
             problems.append(
                 Problem(where, "its id occurs twice", "number annotations without repeats", False, kept=True)
             )
         seen.add(str(annotation_id))
-    samples = [image.sample() for image in images.values()]
-    return Scan(samples, problems)
+    problems += categories.problems()
+    problems += _swapped_sizes(path, images.values())
+    notes = [*categories.notes(), *_identity_notes(path, images.values(), annotations)]
+    return Scan([image.sample() for image in images.values()], problems, tuple(notes))
 
 
 def read_images(path: Path) -> Scan:
@@ -68,7 +89,7 @@ def read_json(path: Path) -> Any:
         BrokenFileError: it is not JSON; one line with the place.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(decoded_text(path.read_bytes()))
     except json.JSONDecodeError as error:
         what = f"is not JSON at line {error.lineno} column {error.colno} ({error.msg})"
     except UnicodeDecodeError as error:
@@ -92,6 +113,8 @@ class _Image:
     boxes: list[list[float]] = field(default_factory=list)
     person_ids: list[int] = field(default_factory=list)
     ignore: list[list[float]] = field(default_factory=list)
+    reach: tuple[float, float] = (0.0, 0.0)
+    """How far to the right and down the centers of its boxes lie, before they are cut at the border."""
 
     def sample(self) -> FrameSample:
         """The finished frame, with the file's own identities."""
@@ -115,14 +138,15 @@ def _image_records(path: Path, records: list[Any], problems: list[Problem]) -> d
             image_id, name = record.get("id"), record.get("file_name")
             if not isinstance(name, str) or not name:
                 raise ValueError(f"file_name is {name!r}, expected a text")
+            name = written_name(path.parent, name)
             where += f" ({name})"
             if isinstance(image_id, bool) or not isinstance(image_id, int | str):
                 raise ValueError(f"id is {image_id!r}, expected a whole number")
             if image_id in images:
                 raise ValueError(f"id {image_id} occurs twice")
-            if name in names:
+            if name_key(name) in names:
                 raise ValueError("file_name occurs twice")
-            camera, time = parse_camera(record.get("camera_id")), parse_timestamp(record.get("timestamp"))
+            camera, time = camera_value(record.get("camera_id")), parse_timestamp(record.get("timestamp"))
         except ValueError as error:
             problems.append(Problem(where, str(error), "correct the record or remove it"))
             continue
@@ -131,7 +155,7 @@ def _image_records(path: Path, records: list[Any], problems: list[Problem]) -> d
         if size is None:
             what = f"width and height are {width!r} and {height!r}, expected pixels; its boxes are not clipped"
             problems.append(Problem(where, what, "write the image's width and height", False, kept=True))
-        names.add(name)
+        names.add(name_key(name))
         images[image_id] = _Image(name, path.parent / name, size, camera, time)
     return images
 
@@ -141,13 +165,15 @@ def _annotation_record(
 ) -> None:
     """Add one box to its image, or a problem to the list."""
     image_id = record.get("image_id")
-    image = None if isinstance(image_id, list | dict) else images.get(image_id)  # type: ignore[arg-type]
+    known = isinstance(image_id, int | float | str) and not isinstance(image_id, bool)
+    image = images.get(image_id) if known else None  # type: ignore[arg-type]
     try:
         if image is None:
             raise ValueError(f"image_id {image_id!r} is not in images")
         where += f" in {image.name}"
         x, y, width, height = parse_bbox(record.get("bbox"))
-        person_id = parse_person_id(record.get("person_id", UNLABELLED))
+        person_id = person_number(record.get("person_id"))
+        ignored = _flag(record, "iscrowd")
     except ValueError as error:
         problems.append(Problem(where, str(error), "correct the record or remove it"))
         return
@@ -155,6 +181,7 @@ def _annotation_record(
         what = f"its box [{x:g}, {y:g}, {width:g}, {height:g}] has no area and is left out"
         problems.append(Problem(where, what, "write a width and height > 0, or remove the record", fatal=False))
         return
+    image.reach = max(image.reach[0], x + width / 2), max(image.reach[1], y + height / 2)
     box = clipped_box([x, y, x + width, y + height], image.size)
     if box is None:
         what = f"its box [{x:g}, {y:g}, {width:g}, {height:g}] lies outside its frame and is left out"
@@ -162,7 +189,7 @@ def _annotation_record(
             Problem(where, what, f"correct the box; the frame's (width, height) is {image.size}", fatal=False)
         )
         return
-    if record.get("iscrowd"):
+    if ignored:
         image.ignore.append(box)
         return
     if person_id != UNLABELLED and person_id in image.person_ids:
@@ -181,16 +208,50 @@ def clipped_box(box: list[float], size: tuple[int, int] | None) -> list[float] |
     return [x1, y1, x2, y2] if np.float32(x2) > np.float32(x1) and np.float32(y2) > np.float32(y1) else None
 
 
-def _person_categories(records: Any) -> set[str]:
-    """The category ids that mean a person, as text; 1 where the file does not say."""
-    named = [record for record in records if isinstance(record, dict)] if isinstance(records, list) else []
-    people = [record for record in named if str(record.get("name")).lower() in ("person", "pedestrian")]
-    return {str(record.get("id")) for record in people} or {"1"}
+def _flag(record: Mapping[str, Any], name: str) -> bool:
+    try:
+        return yes_or_no(record.get(name))
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
 
 
-def _size(width: Any, height: Any) -> tuple[int, int] | None:
-    plain = all(isinstance(value, int) and not isinstance(value, bool) and value > 0 for value in (width, height))
-    return (width, height) if plain else None
+def _swapped_sizes(path: Path, images: Iterable[_Image]) -> list[Problem]:
+    """Pictures whose boxes lie beyond the stated size, and would all fit were width and height exchanged."""
+    found = [
+        image
+        for image in images
+        if image.size is not None
+        and (image.reach[0] > image.size[0] or image.reach[1] > image.size[1])
+        and image.reach[0] <= image.size[1]
+        and image.reach[1] <= image.size[0]
+    ]
+    if not found:
+        return []
+    first = found[0]
+    what = (
+        f"the boxes of {len(found)} images lie beyond their stated size and would fit with width and height "
+        f"exchanged, the first is {first.name} of (width, height) {first.size}"
+    )
+    return [Problem(path.name, what, "exchange width and height where they were swapped", False, kept=True)]
+
+
+def _identity_notes(path: Path, images: Iterable[_Image], annotations: Sequence[Any]) -> list[str]:
+    """A line where there are people and none has an identity, with the keys that may hold one under another name."""
+    people = [person for image in images for person in image.person_ids]
+    if not people or max(people) >= 0:
+        return []
+    keys = {key for record in annotations if isinstance(record, dict) for key in record}
+    alike = sorted(key for key in keys - {"id", "image_id", "category_id", "person_id"} if "id" in key.lower())
+    hint = f"; is it called {' or '.join(alike)}?" if alike else ""
+    return [f"{path.name}: none of {len(people)} people has a person_id, so nobody can be searched for{hint}"]
+
+
+def _size(width: object, height: object) -> tuple[int, int] | None:
+    try:
+        size = whole_number(width), whole_number(height)
+    except ValueError:
+        return None
+    return size if min(size) > 0 else None
 
 
 def parse_bbox(value: Any) -> list[float]:
@@ -202,32 +263,14 @@ def parse_bbox(value: Any) -> list[float]:
     return [float(number) for number in plain]
 
 
-def parse_person_id(value: Any) -> int:
-    """An identity >= 0 or UNLABELLED; anything else is a ValueError."""
-    number = int(value) if isinstance(value, float) and value.is_integer() else value
-    if isinstance(number, bool) or not isinstance(number, int) or not UNLABELLED <= number < 2**62:
-        raise ValueError(f"person_id is {value!r}, expected a whole number >= 0, or -1 for an unknown identity")
-    return number
-
-
-def parse_camera(value: Any) -> Camera | None:
-    """A camera, a whole number or a text, or None; anything else is a ValueError."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | str)):
-        raise ValueError(f"camera_id is {value!r}, expected a whole number or a text")
-    return value
-
-
-def parse_timestamp(value: Any) -> float | None:
-    """Read the time of a frame, see `seconds_of`.
+def parse_timestamp(value: object) -> float | None:
+    """A time in seconds; nothing (null) is an unknown time.
 
     Args:
-        value: Seconds, ISO 8601 text (UTC where it names no zone), or a date in digits; None where there is no time.
-
-    Returns:
-        Seconds since the epoch or since the start of a recording; None where there is no time.
+        value: Seconds since the epoch or since the start of the recording, or a text as `seconds_of` reads it.
 
     Raises:
-        ValueError: The value is no time, counts in milliseconds, or lies beyond the year 2200.
+        ValueError: The value is no time, or counts in another unit than seconds.
     """
     if value is None:
         return None

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.boxes import FloatBoxes
-from datasets.samples import Camera, FrameSample, QueryGallery
+from datasets.samples import Camera, FrameSample, QueryGallery, camera_name
 
 
 class GalleryBuilder:
@@ -20,8 +20,7 @@ class GalleryBuilder:
         self.frames = tuple(sample.name for sample in samples)
         self.rows = {name: row for row, name in enumerate(self.frames)}
         self.cameras = [sample.camera for sample in samples]
-        # A camera may be 6 in one file and "6" in another: they are compared as text.
-        self._camera_names = np.asarray(["" if camera is None else f"={camera}" for camera in self.cameras], dtype=str)
+        self._camera_names = np.asarray([camera_name(camera) or "" for camera in self.cameras], dtype=str)
         self._sightings: dict[int, list[tuple[int, FloatBoxes]]] = {}
         for row, sample in enumerate(samples):
             people, first = np.unique(sample.person_ids, return_index=True)
@@ -41,7 +40,7 @@ class GalleryBuilder:
             skipped_camera: leave the frames of this camera out; None keeps all. Frames without a camera stay.
         """
         own_row = -1 if own_frame is None else self.rows.get(own_frame, -1)
-        members = self._rows_without(own_row, "" if skipped_camera is None else f"={skipped_camera}")
+        members = self._rows_without(own_row, camera_name(skipped_camera) or "")
         true_boxes: dict[int, FloatBoxes] = {}
         for row, box in self._sightings.get(person_id, ()):
             position = int(np.searchsorted(members, row))

@@ -8,8 +8,9 @@ lines such as "0000/0000_045_12_0303morning_0006_2.jpg 0": picture and person, t
 import re
 from pathlib import Path
 
+from datasets.label_values import decoded_text
 from datasets.layouts.crop_folders import CropScan
-from datasets.layouts.scan import DatasetNotFoundError, Problem, find_root
+from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, find_root
 from datasets.samples import CropSample
 
 _LISTS = {"train": "list_train.txt", "gallery": "list_gallery.txt", "query": "list_query.txt"}
@@ -60,7 +61,8 @@ def _scan_list(root: Path, split: str, list_name: str) -> CropScan:
     folder = folders[0]
     samples: list[CropSample] = []
     problems: list[Problem] = []
-    for number, line in enumerate((root / list_name).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, written in enumerate(_lines(root / list_name), 1):
+        line = written.replace("\\", "/")
         if not line.strip() or line.startswith("__MACOSX") or "/._" in line:
             continue
         found = _LINE.fullmatch(line.strip())
@@ -71,6 +73,14 @@ def _scan_list(root: Path, split: str, list_name: str) -> CropScan:
         path = root / folder / found["path"]
         samples.append(CropSample(path, int(found["person"]), int(found["camera"]), name=f"{folder}/{found['path']}"))
     return CropScan(sorted(samples, key=lambda crop: crop.name), problems)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return decoded_text(path.read_bytes()).splitlines()
+    except UnicodeDecodeError as error:
+        what = f"is not plain text (byte {error.start})"
+        raise BrokenFileError(Problem(str(path), what, "copy it again from the data set's archive")) from error
 
 
 def _shifted(crop: CropSample, offset: int) -> CropSample:

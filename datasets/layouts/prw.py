@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.boxes import FloatBoxes
+from datasets.label_values import decoded_text, person_number
 from datasets.layouts import frame_crops
 from datasets.layouts.crop_folders import CropScan
 from datasets.layouts.galleries import GalleryBuilder
@@ -92,8 +93,8 @@ def scan_queries(root: Path, same_camera: bool = True) -> tuple[list[Query], lis
     builder = GalleryBuilder(scan.samples)
     queries: list[Query] = []
     problems = list(scan.problems)
-    # The release has CRLF line ends, copies of it LF: universal newlines read both.
-    lines = (root / _QUERIES).read_text(encoding="ascii", errors="replace").splitlines()
+    # The release has CRLF line ends, copies of it LF.
+    lines = _query_lines(root / _QUERIES)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -118,7 +119,7 @@ def _query(line: str, builder: GalleryBuilder, same_camera: bool) -> Query:
     name = fields[5] if fields[5].endswith(".jpg") else f"{fields[5]}.jpg"
     if name not in builder.rows:
         raise ValueError(f"frame {name} is not in frame_test.mat")
-    person_id = int(float(fields[0]))
+    person_id = person_number(float(fields[0]))
     x, y, width, height = (float(number) for number in fields[1:5])
     corners = np.asarray([x, y, x + width, y + height])
     if not np.isfinite(corners).all():
@@ -127,6 +128,13 @@ def _query(line: str, builder: GalleryBuilder, same_camera: bool) -> Query:
     gallery = builder.gallery(person_id, own_frame=name, skipped_camera=None if same_camera else camera)
     box = np.maximum(np.trunc(corners), 0).astype(np.float32)
     return Query(person_id, gallery, frame=name, box=box, camera=camera)
+
+
+def _query_lines(path: Path) -> list[str]:
+    try:
+        return decoded_text(path.read_bytes()).splitlines()
+    except UnicodeDecodeError as error:
+        raise BrokenFileError(Problem(str(path), f"is not plain text (byte {error.start})", _AGAIN)) from error
 
 
 def _annotation(path: Path) -> NDArray[np.float64]:
@@ -139,6 +147,9 @@ def _annotation(path: Path) -> NDArray[np.float64]:
         raise BrokenFileError(Problem(str(path), what, _AGAIN))
     if not np.isfinite(rows).all():
         raise BrokenFileError(Problem(str(path), "holds a number that is not finite", _AGAIN))
+    broken = rows[rows[:, 0] != np.trunc(rows[:, 0]), 0]
+    if len(broken):
+        raise BrokenFileError(Problem(str(path), f"holds the identity {broken[0]:g}, expected whole numbers", _AGAIN))
     return rows
 
 

@@ -59,10 +59,13 @@ class Scan:
     Args:
         samples: the frames that could be read.
         problems: the records that could not, or that are suspicious.
+        notes: A line for each thing that is no fault but that a reader should know, such as boxes of other categories,
+            which are not read.
     """
 
     samples: list[FrameSample]
     problems: list[Problem]
+    notes: tuple[str, ...] = ()
 
 
 MOST_LINES = 20

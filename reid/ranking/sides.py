@@ -2,13 +2,13 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from datasets.samples import UNLABELLED
+from datasets.samples import UNLABELLED, camera_name
 
 Protocol = Literal["market1501", "cuhk03", "allshots"]
 Cameras = Sequence[Hashable] | NDArray[np.generic] | Tensor | None
@@ -187,9 +187,12 @@ def _camera_numbers(query: Cameras, gallery: Cameras) -> tuple[NDArray[np.int64]
     """Cameras of any kind as integers, equal where the cameras are; unknown ones equal none of the other side."""
     if query is None or gallery is None:
         return None
-    numbers: dict[object, int] = {}
+    numbers: dict[str | None, int] = {}
+    names: dict[object, str | None] = {}  # a camera has many images, and its name takes a while to make
     sides = []
     for cameras, unknown in ((query, -1), (gallery, -2)):
-        values = cameras.tolist() if isinstance(cameras, Tensor | np.ndarray) else cameras
-        sides.append([unknown if value is None else numbers.setdefault(value, len(numbers)) for value in values])
+        values: Sequence[Any] = cameras.tolist() if isinstance(cameras, Tensor | np.ndarray) else cameras
+        names.update((value, camera_name(value)) for value in values if value not in names)
+        known = [names[value] for value in values]
+        sides.append([unknown if name is None else numbers.setdefault(name, len(numbers)) for name in known])
     return np.array(sides[0], dtype=np.int64), np.array(sides[1], dtype=np.int64)

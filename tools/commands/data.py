@@ -33,12 +33,14 @@ def check(root: Path, *, format: CheckFormat = "custom") -> Outcome:  # noqa: A0
         format: its layout.
     """
     with Progress("Checking", unit="record") as progress:
-        problems = check_dataset(format, root, on_progress=progress)
+        notes: list[str] = []
+        problems = check_dataset(format, root, on_progress=progress, notes=notes)
     count = len(problems)
     lines = [f"{problem.where}: {problem.what}; {problem.remedy}" for problem in problems]
+    lines += [f"note: {note}" for note in notes]
     lines.append(f"{root} ({format}): {count or 'no'} broken record{'' if count == 1 else 's'}")
     records = [{"where": problem.where, "what": problem.what, "remedy": problem.remedy} for problem in problems]
-    figures = {"root": root, "format": format, "broken_records": count, "problems": records}
+    figures = {"root": root, "format": format, "broken_records": count, "problems": records, "notes": notes}
     return Outcome("\n".join(lines), figures, failed=count > 0)
 
 

@@ -80,7 +80,7 @@ def joint(
         given: The names of the options that were given, see `detection.start.start_model`.
     """
     from datasets import read_frames
-    from datasets.layouts.joined import join_training_frames
+    from datasets.catalog.joined import join_training_frames
     from reid.runs.processes import join_processes
     from reid.runs.run import TrainingRun
 

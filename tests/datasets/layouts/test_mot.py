@@ -111,3 +111,89 @@ def test_boxes_are_float32_even_when_there_are_none(tmp_path: Path) -> None:
     write_sequence(tmp_path / "A", 1, None)
     (sample,) = datasets.load_frames("mot", tmp_path, "train")
     assert (sample.boxes.shape, sample.boxes.dtype, sample.ignore.shape) == ((0, 4), np.float32, (0, 4))
+
+
+def test_labels_beside_the_rows_name_the_classes(tmp_path: Path) -> None:
+    rows = "1,1,11,11,5,5,1,2,1\n1,500,5,5,60,30,1,1,1\n2,1,11,11,5,5,1,2,1\n1,7,1,1,5,5,1,3,1\n"
+    folder = write_sequence(tmp_path / "A", 2, rows)
+    (folder / "gt" / "labels.txt").write_bytes(b"\xef\xbb\xbfcar\r\nPerson\r\nstatic_person\r\n")
+    scan = mot.scan_frames(tmp_path, "train")
+    assert [sample.original_ids.tolist() for sample in scan.samples if sample.original_ids is not None] == [[1], [1]]
+    assert [len(sample.ignore) for sample in scan.samples] == [1, 0]
+    assert scan.problems == []
+    assert len(scan.notes) == 1
+    assert scan.notes[0].endswith("gt.txt: 1 rows of class 1 (car) are no people and are not read")
+    (folder / "gt" / "labels.txt").write_text("car\nbus\n")
+    with pytest.raises(ValueError, match=r"labels\.txt: names no class person: it has car, bus"):
+        datasets.load_frames("mot", tmp_path, "train")
+    (folder / "gt" / "labels.txt").write_text("person\n")
+    with pytest.raises(ValueError, match="class is 2, expected one of 1 to 1"):
+        datasets.load_frames("mot", tmp_path, "train")
+
+
+def test_rows_of_other_classes_are_counted(tmp_path: Path) -> None:
+    write_sequence(tmp_path / "A", 1, "1,1,1,1,5,5,1,1,1\n1,2,1,1,5,5,1,3,1\n1,3,1,1,5,5,1,3,1\n1,4,1,1,5,5,1,9,1\n")
+    (note,) = mot.scan_frames(tmp_path, "train").notes
+    assert "2 rows of class 3 (car), 1 rows of class 9 (occluder) are no people" in note
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+def test_a_byte_order_mark_before_the_rows_is_no_part_of_them(tmp_path: Path, mark: bytes) -> None:
+    folder = write_sequence(tmp_path / "A", 1, "")
+    (folder / "gt" / "gt.txt").write_bytes(mark + b"1,1,1,1,5,5,1,1,1\r\n")
+    assert len(datasets.load_frames("mot", tmp_path, "train")[0].boxes) == 1
+
+
+@pytest.mark.parametrize("row", ["1.5,1,1,1,5,5,1,1,1", "1,1.5,1,1,5,5,1,1,1", "1,1,1,1,5,5,1,1.5", "-1,1,1,1,5,5,1,1"])
+def test_numbers_of_a_row_are_not_rounded(tmp_path: Path, row: str) -> None:
+    write_sequence(tmp_path / "A", 1, row)
+    with pytest.raises(ValueError, match=r"line 1: (frame|track|class) is"):
+        datasets.load_frames("mot", tmp_path, "train")
+
+
+def test_the_place_in_the_world_that_mot15_writes_is_no_class(tmp_path: Path) -> None:
+    write_sequence(tmp_path / "A", 1, "1,1,11,11,5,5,1,-10.6,4.25,0\n")
+    assert datasets.load_frames("mot", tmp_path, "train")[0].person_ids.tolist() == [0]
+
+
+def test_a_track_below_0_is_nobody_in_particular(tmp_path: Path) -> None:
+    write_sequence(tmp_path / "A", 2, "1,-1,1,1,5,5,1,1,1\n1,-1,9,9,5,5,1,1,1\n2,4,1,1,5,5,1,1,1\n")
+    scan = mot.scan_frames(tmp_path, "train")
+    assert [sample.person_ids.tolist() for sample in scan.samples] == [[-1, -1], [0]]
+    assert scan.problems == []
+
+
+def renumber(folder: Path, pattern: str) -> None:
+    for picture in sorted((folder / "img1").iterdir(), reverse=True):
+        picture.rename(picture.with_name(pattern.format(int(picture.stem))))
+
+
+@pytest.mark.parametrize("pattern", ["{}.jpg", "frame_{}.jpg", "frame_{:06d}.PNG", "{:06d}.tiff"])
+def test_rows_keep_their_pictures_in_any_spelling_of_the_names(tmp_path: Path, pattern: str) -> None:
+    rows = "".join(f"{number},{number},1,1,5,5,1,1,1\n" for number in range(1, 13))
+    folder = write_sequence(tmp_path / "A", 12, rows)
+    renumber(folder, pattern)
+    samples = datasets.load_frames("mot", tmp_path, "train")
+    assert [(sample.path.name, sample.person_ids.tolist()) for sample in samples] == [
+        (pattern.format(number), [number - 1]) for number in range(1, 13)
+    ]
+
+
+def test_pictures_from_0_are_matched_by_their_place_or_refused(tmp_path: Path) -> None:
+    folder = write_sequence(tmp_path / "A", 10, "1,7,1,1,5,5,1,1,1\n10,8,1,1,5,5,1,1,1\n")
+    for number in range(1, 11):
+        (folder / "img1" / f"{number:06d}.jpg").rename(folder / "img1" / f"{number - 1:06d}.jpg")
+    samples = datasets.load_frames("mot", tmp_path, "train")
+    assert [len(sample.boxes) for sample in samples] == [1, *[0] * 8, 1]
+    (folder / "gt" / "gt.txt").write_text("1,7,1,1,5,5,1,1,1\n9,8,1,1,5,5,1,1,1\n")
+    with pytest.raises(ValueError, match="nobody can say which row belongs to which picture"):
+        datasets.load_frames("mot", tmp_path, "train")
+    (folder / "gt" / "gt.txt").write_text("0,7,1,1,5,5,1,1,1\n9,8,1,1,5,5,1,1,1\n")
+    assert [len(sample.boxes) for sample in datasets.load_frames("mot", tmp_path, "train")] == [1, *[0] * 8, 1]
+
+
+def test_two_sequences_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        write_sequence(tmp_path / name, 1, None, "[Sequence]\nname=Square\nimDir=img1\nframeRate=2\n")
+    with pytest.raises(ValueError, match="two sequences have the name Square"):
+        datasets.load_frames("mot", tmp_path, "train")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.layouts.joined import join_training_frames
+from datasets.catalog.joined import join_training_frames
 from datasets.samples import UNLABELLED, FrameSample
 
 
