@@ -15,7 +15,7 @@ from asking import ask
 from datasets.samples import Frame
 from detection.detections import Detections
 from search.gallery.gallery import Gallery
-from search.gallery.sightings import Sighting
+from search.gallery.sightings import Sighting, display_time
 from search.pages.drawing import TRACK_END, TRACK_START, plot, timeline
 from search.pages.page import (
     Answer,
@@ -120,6 +120,8 @@ def test_find_page(gallery: Gallery, tmp_path: Path) -> None:
     links = {value for tag, name, value in page.attributes if tag == "a" and name == "href"}
     assert {f"#{anchor}" for anchor in anchors} == links
     assert f"{results[0].score:.3f}" in page.text
+    times = sorted(one.timestamp for one in results if one.timestamp is not None)
+    assert f"first seen {display_time(times[0])} last seen {display_time(times[-1])}" in page.text
 
 
 def test_find_page_limits_frames_in_context(gallery: Gallery, tmp_path: Path) -> None:

@@ -86,6 +86,21 @@ def test_looks_and_reach_gate_what_overlap_does_not() -> None:
     assert second(99, red, maximum_speed=0.0) == 1
 
 
+@pytest.mark.parametrize(
+    ("momentum", "angle", "same"),
+    [(0.0, 80, True), (0.5, 80, False), (0.5, 60, True), (0.9, 60, False), (1.0, 60, False)],
+)
+def test_a_track_remembers_its_looks_by_its_momentum(momentum: float, angle: float, same: bool) -> None:
+    """Looks turn by 40 degrees, then to `angle`; up to 50 from what the track remembers of the first two are one."""
+    tracker = Tracker(TrackerSettings(momentum=momentum, minimum_similarity=float(np.cos(np.radians(50)))))
+    ids = []
+    for second, degrees in enumerate((0, 40, angle)):
+        looks = np.array([[np.cos(np.radians(degrees)), np.sin(np.radians(degrees))]], dtype=np.float32)
+        ids.append(int(tracker.update(second, people(100, looks=looks))[0]))
+    assert ids[:2] == [0, 0]
+    assert (ids[2] == 0) is same
+
+
 def test_the_order_of_detections_does_not_matter() -> None:
     found, _ = walk(12, seed=3)
     random = np.random.default_rng(0)

@@ -126,6 +126,30 @@ def test_a_probe_is_found_by_box_and_by_crop(
     assert scores == sorted(scores, reverse=True)
 
 
+def test_several_crops_count_together_or_each_alone(square: Path, run: Path, gallery: Path, tmp_path: Path) -> None:
+    import cv2
+
+    image = cv2.imread(str(next((square / "frames").iterdir())))
+    crops = [tmp_path / "left.png", tmp_path / "right.png"]
+    cv2.imwrite(str(crops[0]), image[:80, :40])
+    cv2.imwrite(str(crops[1]), 255 - image[:80, -40:])
+
+    def scores(*words: str) -> dict[str, float]:
+        answer = tmp_path / "answer.json"
+        assert (
+            main(["find", str(gallery), "--model", str(run), "--limit", "100000", "--json", str(answer), *words]) == 0
+        )
+        found = json.loads(answer.read_text())["sightings"]
+        return {f"{one['frame']} {one['box']}": one["score"] for one in found}
+
+    left, right = (scores("--crop", str(crop)) for crop in crops)
+    both = ["--crop", ",".join(map(str, crops))]
+    best, together = scores(*both, "--combine", "max"), scores(*both)
+    assert best == pytest.approx({row: max(left[row], right[row]) for row in left}, abs=1e-5)
+    assert together != pytest.approx(best, abs=1e-5)
+    assert together == scores(*both, "--combine", "mean")
+
+
 def test_the_probes_own_frame_is_left_out_unless_asked_for(
     square: Path, run: Path, gallery: Path, tmp_path: Path
 ) -> None:
