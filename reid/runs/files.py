@@ -28,9 +28,9 @@ class MetricLog:
     """Figures of each step as a CSV file and as TensorBoard events, both cut back to the step a run resumes from.
 
     Args:
-        directory: the run's folder.
-        columns: names of the figures; the first two, step and epoch, are integers.
-        resume_step: rows of later steps are dropped.
+        directory: The folder of the run.
+        columns: The names of the figures. The first two, step and epoch, are whole numbers.
+        resume_step: The step that the run goes on from; rows of later steps are dropped.
     """
 
     def __init__(self, directory: Path, columns: Sequence[str], *, resume_step: int) -> None:
@@ -51,30 +51,38 @@ class MetricLog:
         self._events = SummaryWriter(str(directory / "tensorboard"), purge_step=resume_step + 1)
 
     def add(self, figures: Mapping[str, float]) -> None:
-        """One row; every name of the columns must be there."""
+        """Write the figures of a step.
+
+        Args:
+            figures: A value for each of the columns.
+        """
         row = [figures[name] for name in self._columns]
         self._writer.writerow([*(str(int(value)) for value in row[:2]), *(f"{value:.6g}" for value in row[2:])])
         for name, value in zip(self._columns[2:], row[2:], strict=True):
             self._events.add_scalar(name, value, int(figures["step"]))
 
     def flush(self) -> None:
-        """Everything so far is on disk, before the resume point that refers to it."""
+        """Put everything so far on the disk, before the resume point that refers to it."""
         self._file.flush()
         self._events.flush()
 
     def close(self) -> None:
-        """End both files."""
+        """Close both files."""
         self._file.close()
         self._events.close()
 
 
 def write_config(run_directory: Path, config: Mapping[str, object]) -> None:
-    """Keep what a run was started with; a directory that holds another run is refused.
+    """Keep what a run was started with in config.json; a folder that holds another run is refused.
 
     A run that ended before its first resume point has nothing to keep and is started over.
 
+    Args:
+        run_directory: The folder of the run, which is made where it is missing.
+        config: What is kept, as JSON takes it.
+
     Raises:
-        FileExistsError: there is a run in the directory.
+        FileExistsError: There is a run in the folder.
     """
     if any((run_directory / name).exists() for name in (RESUME_FILE, MODEL_FILE)):
         raise FileExistsError(f"{run_directory} holds a run already; choose another --output, or continue it: --resume")
@@ -86,11 +94,11 @@ def write_resume_point(run_directory: Path, state: Mapping[str, object]) -> None
     """Write resume.pt whole or not at all, with the state of the random generators.
 
     Args:
-        run_directory: of the run.
-        state: tensors and plain values; `recipe` in it is what a resumed run must share.
+        run_directory: The folder of the run.
+        state: Tensors and plain values. Its entry "recipe" holds what must be the same when the run goes on.
 
     Raises:
-        OSError: the file could not be written.
+        OSError: The file could not be written.
     """
     import torch
 
@@ -107,7 +115,14 @@ def write_resume_point(run_directory: Path, state: Mapping[str, object]) -> None
 
 
 def require_resume_point(run_directory: Path) -> Path:
-    """The file of the last resume point; raises FileNotFoundError where there is none."""
+    """The file of the last resume point.
+
+    Args:
+        run_directory: The folder of the run.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
     path = run_directory / RESUME_FILE
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist, nothing to resume; start without --resume")
@@ -118,12 +133,13 @@ def read_resume_point(run_directory: Path, recipe: Mapping[str, object]) -> dict
     """The state of the last resume point, after its random generators were put back.
 
     Args:
-        run_directory: of the run.
-        recipe: what the run that goes on is made of.
+        run_directory: The folder of the run.
+        recipe: What the run that goes on is made of, by the names of the settings. Everything that the resume point
+            names must be the same.
 
     Raises:
-        FileNotFoundError: nothing to resume from.
-        ValueError: the resume point is damaged, or belongs to other data, another model or another recipe.
+        FileNotFoundError: There is nothing to resume from.
+        ValueError: The resume point is damaged, or belongs to other data, another model or another recipe.
     """
     import torch
 
@@ -149,8 +165,11 @@ def read_resume_point(run_directory: Path, recipe: Mapping[str, object]) -> dict
 def read_criterion(run_directory: Path) -> dict[str, "Tensor"]:
     """The criterion's state at the end of a finished run: classifiers and tables.
 
+    Args:
+        run_directory: The folder of the run.
+
     Raises:
-        FileNotFoundError: the run has no resume point.
+        FileNotFoundError: The run has no resume point.
     """
     import torch
 
@@ -160,7 +179,15 @@ def read_criterion(run_directory: Path) -> dict[str, "Tensor"]:
 
 
 def digest_of(descriptions: Sequence[bytes]) -> str:
-    """Tells data sets apart that have as many pictures and people."""
+    """16 hexadecimal digits that tell data sets apart, also those of as many pictures and people.
+
+    Args:
+        descriptions: What describes each picture and its labels.
+
+    Example:
+        >>> digest_of([b"first", b"second"]) == digest_of([b"second", b"first"])
+        False
+    """
     digest = hashlib.sha256()
     for description in descriptions:
         digest.update(description)
@@ -168,7 +195,13 @@ def digest_of(descriptions: Sequence[bytes]) -> str:
 
 
 def mean_of_end(run_directory: Path, column: str, share: float = 0.1) -> float:
-    """The mean of a column of metrics.csv over the last share of the steps."""
+    """The mean of a column of metrics.csv over the end of a run.
+
+    Args:
+        run_directory: The folder of the run.
+        column: The name of the column.
+        share: The share of the steps that counts as the end, more than 0 and at most 1; at least one step is taken.
+    """
     with (run_directory / METRICS_FILE).open(newline="", encoding="utf-8") as file:
         values = [float(row[column]) for row in csv.DictReader(file)]
     last = values[-max(1, round(share * len(values))) :]
@@ -180,6 +213,9 @@ def departures(settings: object) -> object:
 
     Trainings and the structures of models are named by them, so that a setting that is added later leaves the names of
     those made before as they are.
+
+    Args:
+        settings: A dataclass; any other value is given back as it is.
 
     Example:
         >>> from reid.losses.criterion import LossConfig

@@ -45,15 +45,24 @@ def this_process() -> "Fabric":
 def require_one_process(command: str) -> None:
     """Refuse to be started by torchrun.
 
+    Args:
+        command: The name of the command, for the error.
+
     Raises:
-        ValueError: it was.
+        ValueError: The process was started by it.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ValueError(f"{command} was started by torchrun; start it as separate processes, which share the output")
 
 
 def synchronized_norms(model: nn.Module) -> nn.Module:
-    """BatchNorm over the batches of all processes. PyTorch has it for GPUs alone: elsewhere each keeps its own."""
+    """The model with BatchNorm over the batches of all processes.
+
+    PyTorch has that for GPUs alone: elsewhere each process normalizes its own pictures, and a warning says so.
+
+    Args:
+        model: The model in training; its BatchNorms are replaced.
+    """
     if not distributed.is_initialized() or distributed.get_world_size() == 1:
         return model
     if next(model.parameters()).device.type == "cpu":
@@ -70,7 +79,11 @@ def synchronized_norms(model: nn.Module) -> nn.Module:
 
 
 def gather_failures(failures: dict[str, str]) -> dict[str, str]:
-    """What could not be read by any process; every process must call it."""
+    """The pictures that any of the processes could not read; every process must call it.
+
+    Args:
+        failures: The names of the pictures that this process could not read, and why.
+    """
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
         return failures
     everywhere: list[dict[str, str]] = [{} for _ in range(distributed.get_world_size())]
@@ -80,7 +93,11 @@ def gather_failures(failures: dict[str, str]) -> dict[str, str]:
 
 @torch.no_grad()
 def average(values: Tensor) -> Tensor:
-    """The mean of a tensor over all processes; every process must call it."""
+    """The mean of a tensor over all processes; every process must call it.
+
+    Args:
+        values: The values of this process; their shape is the same everywhere.
+    """
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
         return values
     values = values.clone()

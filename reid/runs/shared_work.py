@@ -29,7 +29,11 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def claimed(directory: Path) -> Iterator[bool]:
-    """Whether no other process works on a folder; within, none else can claim it. A killed process lets go."""
+    """Whether no other process works on a folder; until the block ends no other can claim it.
+
+    Args:
+        directory: The folder, which is made where it is missing. A process that is killed lets go of it.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / LOCK_FILE).open("w") as file:
         try:
@@ -50,13 +54,15 @@ def work_through(
     """Do every item, each while its folder is claimed; what another process works on is waited for.
 
     Args:
-        work: key -> item, in the order to do them.
-        directory: the folder of an item.
-        do: called with key and item; must return at once where the item's folder says that it is done.
-        first: key of an item that has to be done before this one.
+        work: The items by their keys, in the order to do them.
+        directory: Gives the folder of an item.
+        do: Does an item; called with its key and itself. It must return at once where the folder says that the item is
+            done.
+        first: Gives the key of the item that has to be done before this one, or None.
 
     Returns:
-        Key -> why, of the items whose training did not converge and of those that begin on one; all others are done.
+        Why an item was not done, by its key: its training did not converge, or it begins on one that did not. All
+        others are done.
     """
     pending = dict(work)
     diverged: dict[str, str] = {}
@@ -86,11 +92,11 @@ def require_same_data(output: Path, digests: Mapping[str, str]) -> None:
     """Refuse a folder of trainings and figures of other data, and note the data of this one.
 
     Args:
-        output: the folder.
-        digests: name of a data set or split -> what tells it apart; names may be added later.
+        output: The folder.
+        digests: What tells each data set or split apart, by its name; names may be added later.
 
     Raises:
-        ValueError: the folder has a name with another digest.
+        ValueError: The folder knows a name with another digest.
     """
     path = output / DATA_FILE
     with _alone_in(output):
@@ -102,5 +108,10 @@ def require_same_data(output: Path, digests: Mapping[str, str]) -> None:
 
 
 def write_figures(path: Path, content: Any) -> None:
-    """Write JSON whole or not at all, so that another process never reads half a file."""
+    """Write JSON whole or not at all, so that another process never reads half a file.
+
+    Args:
+        path: The file.
+        content: What it shall hold, as JSON takes it.
+    """
     write_whole(path, json.dumps(content) + "\n")

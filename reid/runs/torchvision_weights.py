@@ -13,13 +13,13 @@ def download_weights(known: Mapping[str, WeightsEnum], weights: str, backbone: s
     """The state dict of torchvision's weights, from torch's cache or over the network.
 
     Args:
-        known: backbone -> its weights.
-        weights: what they are called, for the errors.
-        backbone: which.
+        known: The weights of each backbone that has some.
+        weights: The name of the weights, for the errors.
+        backbone: The backbone whose weights are wanted.
 
     Raises:
-        ConnectionError: they are not in the cache and cannot be downloaded.
-        ValueError: there are none of this backbone.
+        ConnectionError: The weights are not in the cache and cannot be downloaded.
+        ValueError: There are none of this backbone.
     """
     if backbone not in known:
         raise ValueError(f"torchvision has no {weights} weights of {backbone}, expected one of {', '.join(known)}")
@@ -35,9 +35,12 @@ def download_weights(known: Mapping[str, WeightsEnum], weights: str, backbone: s
 def read_weight_file(weights: str) -> dict[str, Tensor]:
     """The state dict of a .pth or .safetensors file.
 
+    Args:
+        weights: The file.
+
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or holds something else.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged or holds something else.
     """
     path = Path(weights)
     if not path.is_file():

@@ -17,10 +17,13 @@ def write_weights(path: Path, model: nn.Module, header: Mapping[str, str], *, ha
     """Write a model's state, whole or not at all: an interrupted write leaves the file that was there before.
 
     Args:
-        path: the file to write, usually *.safetensors.
-        model: whose parameters and buffers are written.
-        header: kept as the file's metadata; `format` names what the file holds.
-        half: store float16, half the size, with a rounding of about 1e-3 in each weight.
+        path: The file to write, usually *.safetensors.
+        model: The model, whose parameters and buffers are written.
+        header: What the file keeps beside the weights; its entry "format" names what the file holds.
+        half: Whether float16 is stored, which halves the size and rounds each weight by about a thousandth.
+
+    Raises:
+        OSError: The file could not be written.
     """
     state = {}
     for name, value in model.state_dict().items():
@@ -44,13 +47,13 @@ def read_weight_header(path: Path | str, format_name: str, *, made_by: str) -> d
     """The header of a model file; a folder stands for the model.safetensors in it.
 
     Args:
-        path: a file or a run directory.
-        format_name: what the header must say.
-        made_by: the command that writes such files, for the error.
+        path: A file or the folder of a run.
+        format_name: The format that the header must name.
+        made_by: The command that writes such files, for the error.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file holds something else.
+        FileNotFoundError: There is no such file.
+        ValueError: The file holds something else.
     """
     path = model_file(path)
     if not path.is_file():
@@ -68,7 +71,12 @@ def read_weight_header(path: Path | str, format_name: str, *, made_by: str) -> d
 
 
 def state_fingerprint(structure: str, model: nn.Module) -> str:
-    """16 hexadecimal digits that two models share only if their weights and structure are equal."""
+    """16 hexadecimal digits that two models share only if their weights and structure are equal.
+
+    Args:
+        structure: The structure in words, as JSON for example.
+        model: The model, whose parameters and buffers count.
+    """
     digest = hashlib.sha256(structure.encode())
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
@@ -77,13 +85,22 @@ def state_fingerprint(structure: str, model: nn.Module) -> str:
 
 
 def model_file(path: Path | str) -> Path:
-    """The file itself, or the model.safetensors of a run directory."""
+    """The file itself, or the model.safetensors in the folder of a run.
+
+    Args:
+        path: A file or the folder of a run.
+    """
     path = Path(path)
     return path / MODEL_FILE if path.is_dir() else path
 
 
 def is_model_file(path: Path | str, format_name: str) -> bool:
-    """Whether this is a run directory, or a file whose header says `format_name`."""
+    """Whether this is a folder, or a file whose header names a format.
+
+    Args:
+        path: A file or the folder of a run.
+        format_name: The format.
+    """
     path = Path(path)
     if path.is_dir():
         return True

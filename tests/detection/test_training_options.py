@@ -208,3 +208,47 @@ def test_a_step_in_bf16_has_finite_losses_and_tables_in_float32(
     # Of unit length to the precision of float32: a row that was rounded to bf16 is off by a thousandth.
     torch.testing.assert_close(known.norm(dim=1), torch.ones(2), atol=1e-6, rtol=0)
     assert (pooled != pooled.bfloat16().float()).float().mean() > 0.3
+
+
+def test_the_learning_rate_warms_up_over_a_tenth_of_the_steps_at_most_and_falls_to_the_end(trainer: Trainer) -> None:
+    """Forty steps of four frames: four of warm-up, then half a cosine, in the file of figures as in the task."""
+    run = trainer(epochs=40, warmup_steps=200)
+    shares = [run.task.rate_share(step) for step in range(41)]
+    assert run.total_steps == 40
+    np.testing.assert_allclose(shares[:5], [0.25, 0.5, 0.75, 1.0, 1.0])
+    np.testing.assert_allclose([shares[22], shares[40]], [0.505, 0.01])
+    assert trainer(epochs=40, warmup_steps=2).task.rate_share(0) == 0.5, "a shorter warm-up is kept"
+    used: list[float] = []
+    run.total_steps = 3  # the rates of the first steps are enough
+
+    def look(step: int, total: int, figures: dict[str, float]) -> None:
+        used.append(figures["learning_rate"])
+        if step == 3:
+            raise StopIteration
+
+    with pytest.raises(StopIteration):
+        run.run(look)
+    np.testing.assert_allclose(used, [1e-3 * share for share in shares[:3]])
+
+
+def test_each_step_has_a_size_of_its_own_by_seed_and_step(
+    tmp_path: Path, frames: list[FrameSample], tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
+) -> None:
+    """The shorter side of the network's input, a multiple of 32, over twelve steps of the same batch."""
+
+    def sizes(seed: int) -> list[int]:
+        torch.manual_seed(0)
+        detector = dataclasses.replace(tiny_detector, train_sizes=(64, 128))
+        model = PersonSearchRCNN(detector, tiny_embedding, precision="float32").train()
+        task = JointTrainingTask(model, frames[:4], config=dataclasses.replace(ONE_STEP, seed=seed), losses=TABLES)
+        seen: list[int] = []
+        model.detector.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(min(inputs[0].shape[2:])))
+        (batch,) = task.load(0, task.batches(0))
+        for step in range(12):
+            task.losses(model, batch, step)
+        return seen
+
+    first = sizes(0)
+    assert set(first) == {64, 96, 128}
+    assert first == sizes(0)
+    assert first != sizes(1)

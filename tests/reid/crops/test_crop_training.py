@@ -281,3 +281,23 @@ def test_the_last_evaluation_is_of_the_weights_that_are_kept(tmp_path: Path, sam
         assert torch.equal(value, kept.state_dict()[name]), name
     again = PeriodicEvaluation(model, tmp_path / "run", samples[::3], samples)(3)
     assert again == figures[-1]
+
+
+def test_each_epoch_augments_a_crop_anew_and_always_alike(samples: list[CropSample]) -> None:
+    transform = CropTransform(CropAugmentation(color=0.2, pad=2), resize=(36, 18), window=(32, 16))
+
+    def first(seed: int, epoch: int) -> torch.Tensor:
+        crops = TrainingCrops(samples, transform, seed=seed, cameras={0: 0, 1: 1}, cache_megabytes=1)
+        return crops.batch(epoch, placed(np.array([4]))).images
+
+    epochs = [first(4, epoch) for epoch in range(5)]
+    assert all(not torch.equal(epochs[0], later) for later in epochs[1:])
+    assert torch.equal(epochs[3], first(4, 3))
+    assert not torch.equal(epochs[0], first(5, 0))
+
+
+def test_the_learning_rate_of_each_step_is_the_schedules(tmp_path: Path, samples: list[CropSample]) -> None:
+    """Two steps an epoch: half an epoch of the warm-up, its end, and a tenth after the milestone."""
+    trainer(tmp_path / "run", samples).run()
+    rates = [float(row["learning_rate"]) for row in rows(tmp_path / "run")]
+    np.testing.assert_allclose(rates, [5e-5, 5.25e-4, 1e-3, 1e-3, 1e-4, 1e-4], rtol=1e-5)

@@ -125,3 +125,9 @@ def test_trainings_run_once_and_go_on(tmp_path: Path, crops: list[CropSample]) -
 def test_no_seed_is_an_error(tmp_path: Path, crops: list[CropSample]) -> None:
     with pytest.raises(ValueError, match="seed"):
         TableRun(CropTables(crops, [TestSet("mine", crops, crops)]), tmp_path, seeds=[])
+
+
+def test_names_of_finished_trainings_are_those_of_earlier_versions() -> None:
+    """As folders were named before a value of `metric_on` was called "features"; a folder keeps its training."""
+    keys = [recipe.key() for recipe in (sphere_recipe(TINY), toim_recipe(TINY), tricks_recipe(TINY))]
+    assert keys == ["8b2d7973fa4a", "41cc76bcf9b3", "23d54033031f"]
