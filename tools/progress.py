@@ -1,6 +1,7 @@
 """Progress for `on_progress(done, total)` callbacks, on stderr: a bar on a terminal, else a line every half minute."""
 
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import ClassVar, Literal, Self
@@ -66,47 +67,56 @@ class _Bar:
 
 
 class _Lines:
-    """A line every half minute, for a file that somebody may look into; work that is done before prints none."""
+    """A line every half minute, for a file that somebody may look into; work that is done before prints none.
+
+    A thread prints them, so that a step of many minutes, which calls nobody meanwhile, does not look like a standstill.
+    """
 
     def __init__(self, label: str, unit: str) -> None:
         self._label, self._unit = label, unit
-        self._started = self._last = time.monotonic()
+        self._started = time.monotonic()
         self._first: int | None = None
         self._done = 0
         self._total: int | None = None
+        self._figures: dict[str, str] = {}
         self._printed = False
+        self._closed = threading.Event()
+        threading.Thread(target=self._speak, name="progress", daemon=True).start()
 
     def update(self, done: int, total: int | None, figures: dict[str, str]) -> None:
-        """Print a line if the last one is half a minute ago."""
+        """Note how far the work is."""
         if self._first is None or done < self._done:  # a resumed training begins in the middle, a new phase at nothing
             self._first, self._started = done, time.monotonic()
-        self._done, self._total = done, total
-        now = time.monotonic()
-        if now - self._last >= SECONDS_BETWEEN_LINES:
-            self._last, self._printed = now, True
-            print(self._line(now, figures), file=sys.stderr, flush=True)
+        self._done, self._total, self._figures = done, total, figures
 
     def close(self) -> None:
         """Say what was done in the end, where lines have said what was being done."""
+        self._closed.set()
         if self._printed:
-            seconds = time.monotonic() - self._started
-            print(
-                f"{self._label}: {_counted(self._done, self._unit)} in {_duration(seconds)}",
-                file=sys.stderr,
-                flush=True,
-            )
+            self._print(f"{_counted(self._done, self._unit)} in {_duration(time.monotonic() - self._started)}")
 
-    def _line(self, now: float, figures: dict[str, str]) -> str:
-        rate = (self._done - (self._first or 0)) / max(now - self._started, 1e-9)
+    def speak(self) -> None:
+        """Print how far the work is."""
+        self._printed = True
+        seconds = time.monotonic() - self._started
+        if self._first is None:
+            self._print(f"begun {_duration(seconds)} ago")
+            return
+        rate = (self._done - self._first) / max(seconds, 1e-9)
         of = "" if self._total is None else f" of {self._total:,}"
-        parts = [
-            f"{self._done:,}{of} {self._unit}s",
-            f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute",
-        ]
+        parts = [f"{self._done:,}{of} {self._unit}s"]
+        if rate > 0:
+            parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute")
         if self._total is not None and rate > 0:
             parts.append(f"{_duration(max(0, self._total - self._done) / rate)} left")
-        parts += [f"{name} {value}" for name, value in figures.items()]
-        return f"{self._label}: {', '.join(parts)}"
+        self._print(", ".join(parts + [f"{name} {value}" for name, value in self._figures.items()]))
+
+    def _speak(self) -> None:
+        while not self._closed.wait(SECONDS_BETWEEN_LINES):
+            self.speak()
+
+    def _print(self, text: str) -> None:
+        print(f"{self._label}: {text}", file=sys.stderr, flush=True)
 
 
 def _counted(number: int, unit: str) -> str:

@@ -1,80 +1,82 @@
 """Progress: a bar where somebody watches, a line every half minute in a file, nothing where nobody wants it."""
 
+import time
+
 import pytest
 
 from tools import progress as module
 from tools.progress import Progress
 
 
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
-    return clock
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines come a hundred times as often."""
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.3)
 
 
-def work(progress: Progress, clock: Clock, steps: range, seconds: float, total: int | None) -> None:
-    for done in steps:
-        clock.now += seconds
-        progress(done, total)
+def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().err.splitlines()
 
 
-def test_a_file_gets_a_line_every_half_minute_with_count_rate_and_time_left(
-    clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_gets_lines_though_the_work_reports_nothing(quick: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("Calibrating") as progress:
+        time.sleep(0.8)
+        progress(3, 12)
+    lines = lines_of(capsys)
+    assert len(lines) >= 2, "one or more while it works, and one at the end"
+    assert lines[0].startswith("Calibrating: begun ")
+    assert lines[-1].startswith("Calibrating: 3 frames in ")
+
+
+def test_work_that_ends_before_the_first_line_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress("Indexing") as progress:
-        progress(0, 1200)
-        work(progress, clock, range(1, 101), 1.0, 1200)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines == [
-        "Indexing: 30 of 1,200 frames, 1.0 a second, 20 min left",
-        "Indexing: 60 of 1,200 frames, 1.0 a second, 19 min left",
-        "Indexing: 90 of 1,200 frames, 1.0 a second, 18 min left",
-        "Indexing: 100 frames in 2 min",
-    ]
+        for done in range(29):
+            progress(done, 28)
+    assert lines_of(capsys) == []
 
 
-def test_work_that_ends_within_half_a_minute_prints_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("Indexing") as progress:
-        work(progress, clock, range(1, 29), 1.0, 28)
-    assert capsys.readouterr().err == ""
-
-
-def test_the_rate_of_a_resumed_training_leaves_out_what_was_done_before(
-    clock: Clock, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        ([(0, 0, 1200), (60, 60, 1200)], "60 of 1,200 frames, 1.0 a second, 19 min left"),
+        ([(0, 5000, 5060), (40, 5010, 5060)], "5,010 of 5,060 frames, 15.0 a minute, 3 min left"),
+        ([(0, 0, None), (30, 60, None)], "60 frames, 2.0 a second"),
+        ([(0, 0, 10), (50, 10, 10), (50, 0, 20), (60, 5, 20)], "5 of 20 frames, 30.0 a minute, 30 s left"),
+        ([(0, 7, 10)], "7 of 10 frames"),
+    ],
+    ids=["from nothing", "resumed", "without a total", "a second phase", "no step yet"],
+)
+def test_a_line_has_count_rate_and_time_left(
+    calls: list[tuple[float, int, int | None]],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with Progress("Training", unit="step") as progress:
-        progress(5000, 5060, loss=0.5)
-        clock.now += 40
-        progress(5010, 5060, loss=0.25)
-    line = capsys.readouterr().err.splitlines()[0]
-    assert line == "Training: 5,010 of 5,060 steps, 15.0 a minute, 3 min left, loss 0.25"
+    now = 1000.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    lines = module._Lines("Indexing", "frame")
+    for after, done, total in calls:
+        now = 1000.0 + after
+        lines.update(done, total, {})
+    lines.speak()
+    assert lines_of(capsys) == [f"Indexing: {said}"]
 
 
-def test_without_a_total_no_time_is_promised(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("Watching") as progress:
-        progress(0)
-        work(progress, clock, range(1, 41), 1.0, None)
-    assert capsys.readouterr().err.splitlines()[0] == "Watching: 30 frames, 1.0 a second"
+def test_figures_stand_at_the_end_of_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = module._Lines("Training", "step")
+    lines.update(3, 9, {"loss": "0.25"})
+    lines.speak()
+    assert lines_of(capsys)[0].endswith(", loss 0.25")
 
 
 def test_never_says_nothing_and_always_draws_a_bar(
-    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    quick: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Progress, "when", "never")
     with Progress("Indexing") as progress:
-        work(progress, clock, range(1, 100), 1.0, 100)
-    assert capsys.readouterr().err == ""
+        time.sleep(0.5)
+        progress(1, 2)
+    assert lines_of(capsys) == []
     monkeypatch.setattr(Progress, "when", "always")
     with Progress("Indexing") as progress:
         progress(1, 2, loss=0.25)
@@ -86,12 +88,12 @@ def test_never_says_nothing_and_always_draws_a_bar(
 
 
 def test_only_the_first_of_several_processes_speaks(
-    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    quick: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK", "1")
-    with Progress("Training") as progress:
-        work(progress, clock, range(1, 100), 1.0, 100)
-    assert capsys.readouterr().err == ""
+    with Progress("Training"):
+        time.sleep(0.5)
+    assert lines_of(capsys) == []
 
 
 @pytest.mark.parametrize(
