@@ -9,8 +9,8 @@ from datasets.transforms import FrameAugmentation
 from detection.checkpoints import load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig
+from tools.configurations import PRESETS
 from tools.main import main
-from tools.parsing import PRESETS
 
 TINY = """
 detector: {backbone: resnet18, pyramid_levels: [1, 2], pyramid_channels: 16, anchor_sizes: [[24], [48], [96]],
