@@ -50,7 +50,7 @@ class Equivalent(NamedTuple):
 
 
 AREAS: tuple[Area, ...] = (
-    Area("reid/runs/optimizer.py", ("tests/reid/crops/test_crop_training.py", "tests/detection/test_training.py")),
+    Area("reid/runs/optimizer.py", ("tests/reid/runs/test_optimizer.py",)),
     Area("datasets/samplers.py", ("tests/datasets/test_samplers.py",)),
     Area("reid/losses/oim.py", ("tests/reid/losses/test_paper_settings.py", "tests/reid/losses/test_oim_loss.py")),
     Area("reid/losses/toim.py", ("tests/reid/losses/test_paper_settings.py", "tests/reid/losses/test_toim_loss.py")),
@@ -80,7 +80,110 @@ AREAS: tuple[Area, ...] = (
     Area("search/gallery/filters.py", ("tests/search/gallery/test_gallery.py",)),
 )
 
-PLANTED: tuple[PlantedFault, ...] = ()
+_STEPS = "tests/detection/test_training_steps.py"
+_COMMANDS = "tests/tools/commands/test_search_commands.py"
+_DRAWING = "tests/search/pages/test_drawing.py"
+
+PLANTED: tuple[PlantedFault, ...] = (
+    PlantedFault(
+        "the joint learning rate never falls",
+        "reid/runs/optimizer.py",
+        "    return _cosine((step - warmup_steps) / max(1, total_steps - warmup_steps))",
+        "    return 1.0",
+        (_STEPS,),
+    ),
+    PlantedFault(
+        "no warm-up",
+        "reid/runs/optimizer.py",
+        "        return (step + 1) / warmup_steps",
+        "        return 1.0",
+        (_STEPS,),
+    ),
+    PlantedFault(
+        "the rate of the first step stays",
+        "reid/runs/run.py",
+        "self.schedule.step()",
+        "None",
+        ("tests/reid/runs/test_run.py",),
+    ),
+    PlantedFault(
+        "the seed of the size is fixed",
+        "detection/training.py",
+        "size_seed = [self.config.seed, step]",
+        "size_seed = [self.config.seed, 0]",
+        (_STEPS,),
+    ),
+    PlantedFault(
+        "regions to ignore are not grey in training",
+        "detection/loader.py",
+        "        picture = without_regions(picture, sample.ignore, sample.boxes)\n",
+        "",
+        (_STEPS,),
+    ),
+    PlantedFault(
+        "every stage of the sampler draws alike",
+        "detection/faster_rcnn.py",
+        "torch.manual_seed(seed + self.stage)",
+        "torch.manual_seed(seed)",
+        ("tests/detection/test_sampling.py",),
+    ),
+    PlantedFault(
+        "the tracker's momentum counts for the new looks",
+        "search/tracks/tracker.py",
+        "_normalised(momentum * self._embeddings[tracks] + (1 - momentum) * rows)",
+        "_normalised((1 - momentum) * self._embeddings[tracks] + momentum * rows)",
+        ("tests/search/tracks/test_tracking.py",),
+    ),
+    PlantedFault(
+        "find --combine is dropped",
+        "tools/commands/find.py",
+        "combine=combine, ",
+        "",
+        (f"{_COMMANDS}::test_several_crops_count_together_or_each_alone",),
+    ),
+    PlantedFault(
+        "the heat maps of two pictures are exchanged",
+        "search/pages/heat_maps.py",
+        "overlay(model.view(crop), first, warmest), overlay(model.view(other), second, warmest)",
+        "overlay(model.view(crop), second, warmest), overlay(model.view(other), first, warmest)",
+        ("tests/search/pages/test_heat_maps.py",),
+    ),
+    PlantedFault(
+        "the page's last sighting shows the first",
+        "search/pages/page.py",
+        '("last seen", display_time(max(times)))',
+        '("last seen", display_time(min(times)))',
+        ("tests/search/pages/test_page.py",),
+    ),
+    PlantedFault(
+        "the labels of a plot's vertical axis are turned round",
+        "search/pages/drawing.py",
+        'tuple(Tick(float(down(value)), f"{value:g}") for value in y_values)',
+        'tuple(Tick(float(down(value)), f"{other:g}") for value, other in zip(y_values, y_values[::-1]))',
+        (_DRAWING,),
+    ),
+    PlantedFault(
+        "the labels of a plot's horizontal axis are shifted",
+        "search/pages/drawing.py",
+        'tuple(Tick(float(across(value)), f"{value:g}") for value in x_values)',
+        'tuple(Tick(float(across(value)), f"{value + 1:g}") for value in x_values)',
+        (_DRAWING,),
+    ),
+    PlantedFault(
+        "times on a page are those of the next label",
+        "search/pages/drawing.py",
+        "_short_time(time, span, clock)) for time in _time_ticks(first, last))",
+        "_short_time(time + 60, span, clock)) for time in _time_ticks(first, last))",
+        (_DRAWING,),
+    ),
+    PlantedFault(
+        "a crop takes another share of its canvas",
+        "detection/canvas.py",
+        "CROP_SHARE = 1 / 4",
+        "CROP_SHARE = 1 / 3",
+        ("tests/detection/test_canvas.py",),
+    ),
+)
 
 _AUTOCAST = "with torch.autocast(device_type=rows.device.type, enabled=False):"
 _IN_FLOAT32_ANYWAY = "autocast computes norms and distances in float32 by itself"
