@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datasets.catalog.check import check_dataset
+    from datasets.catalog.joined import join_training_frames
     from datasets.catalog.loading import load_crops, load_frames, load_queries, read_crops, read_frames
     from datasets.catalog.statistics import FrameStatistics, height_histogram, measure_frames
     from datasets.catalog.table import (
@@ -45,6 +46,7 @@ __all__ = [
     "SearchFormat",
     "check_dataset",
     "height_histogram",
+    "join_training_frames",
     "load_crops",
     "load_frames",
     "load_queries",
@@ -69,6 +71,7 @@ _HOMES = {
     "SearchFormat": "datasets.catalog.table",
     "check_dataset": "datasets.catalog.check",
     "height_histogram": "datasets.catalog.statistics",
+    "join_training_frames": "datasets.catalog.joined",
     "load_crops": "datasets.catalog.loading",
     "load_frames": "datasets.catalog.loading",
     "load_queries": "datasets.catalog.loading",

@@ -4,7 +4,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datasets.catalog.joined import join_training_frames
     from datasets.layouts.crop_folders import CropScan
     from datasets.layouts.custom import write_queries, write_split
     from datasets.layouts.custom_records import parse_timestamp, read_split
@@ -24,7 +23,6 @@ __all__ = [
     "DatasetNotFoundError",
     "Problem",
     "Scan",
-    "join_training_frames",
     "load_query_groups",
     "parse_timestamp",
     "read_split",
@@ -38,7 +36,6 @@ _HOMES = {
     "DatasetNotFoundError": "datasets.layouts.scan",
     "Problem": "datasets.layouts.scan",
     "Scan": "datasets.layouts.scan",
-    "join_training_frames": "datasets.catalog.joined",
     "load_query_groups": "datasets.layouts.market1501",
     "parse_timestamp": "datasets.layouts.custom_records",
     "read_split": "datasets.layouts.custom_records",
