@@ -16,7 +16,7 @@ def check_package_names() -> None:
     """Refuse to work where another distribution has taken the name of one of our packages.
 
     Raises:
-        UsageError: a package is found elsewhere than beside this one, or another distribution wrote into its folder.
+        UsageError: A package is found elsewhere than beside this one, or another distribution wrote into its folder.
     """
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)

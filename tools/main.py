@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: the words after `personsearch`; those of this process by default.
+        arguments: The words after `personsearch`. Without them those of this process are taken.
 
     Returns:
         The exit status: 0 done, 1 the work failed or failed in part, 2 wrong usage or bad input, 130 interrupted.

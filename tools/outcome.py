@@ -19,12 +19,12 @@ class Outcome:
     """The result of a command.
 
     Args:
-        text: what a person reads, printed on stdout; empty prints nothing.
-        figures: the same for programs, written by `--json`. NumPy values, paths and dataclasses are converted; a number
-            that is not finite becomes null.
-        failures: one line per item that could not be done while the rest was, printed on stderr; any of them makes the
-            exit status 1.
-        failed: exit status 1 although `failures` is empty, for a command whose answer itself is bad news.
+        text: What a person reads. It is printed on stdout; an empty text prints nothing.
+        figures: The same for programs, which `--json` writes. NumPy values, paths and dataclasses are converted, and a
+            number that is not finite becomes null.
+        failures: One line for each item that could not be done while the rest was. The lines are printed on stderr, and
+            any of them makes the exit status 1.
+        failed: Whether the exit status is 1 although `failures` is empty: the answer itself is bad news.
     """
 
     text: str = ""
