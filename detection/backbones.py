@@ -1,8 +1,8 @@
 """Trunks of torchvision under a feature pyramid: ResNet, MobileNet, ConvNeXt and Swin, their parameter names kept.
 
-A trunk gives a map at each of its stages, and the pyramid brings the chosen ones to one width. ResNet and MobileNet
+A trunk gives a map at each of its levels, and the pyramid brings the chosen ones to one width. ResNet and MobileNet
 normalize with BatchNorm. ConvNeXt and Swin normalize with LayerNorm at the beginning of each block, so what leaves a
-stage is the sum of its blocks, of any size: each map that feeds the pyramid has a LayerNorm of its own, as the
+level is the sum of its blocks, of any size: each map that feeds the pyramid has a LayerNorm of its own, as the
 detectors of their papers do (Liu et al., "Swin Transformer", ICCV 2021; "A ConvNet for the 2020s", CVPR 2022).
 """
 
@@ -25,7 +25,7 @@ def has_layer_norm(name: BackboneName) -> bool:
 
 
 def early_parameters(name: BackboneName) -> tuple[str, ...]:
-    """Says how the names of the stem's and the first stage's parameters begin, whose filters are general."""
+    """Says how the names of the stem's and the first level's parameters begin, whose filters are general."""
     if has_layer_norm(name):
         return ("0.", "1.")
     return tuple(f"{block}." for block in range(7)) if name.startswith("mobilenet") else ("conv1.", "layer1.")
@@ -45,11 +45,11 @@ def build_pyramid(
     frozen_norm: bool,
     norm_epsilon: float,
 ) -> BackboneWithFPN:
-    """Builds a trunk, without its later stages, and its feature pyramid; weights are random.
+    """Builds a trunk, without its later levels, and its feature pyramid; weights are random.
 
     Args:
         name: Which trunk.
-        levels: The stages that feed the pyramid, increasing; `stage_range` says which there are.
+        levels: The levels that feed the pyramid, increasing; `level_range` says which there are.
         channels: The width of the pyramid.
         pyramid_norm: Whether the pyramid has BatchNorm.
         frozen_norm: Whether the trunk's BatchNorm is frozen.
@@ -62,21 +62,21 @@ def build_pyramid(
     batch_norm = partial(FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d, eps=norm_epsilon)
     if has_layer_norm(name):
         body = getattr(models, name)(weights=None).features
-        # Stem, stage 1, downsampling, stage 2, downsampling, ...; every downsampling doubles the width.
-        stages = [str(2 * level - 1) for level in levels]
+        # Stem, level 1, downsampling, level 2, downsampling, ...; every downsampling doubles the width.
+        names = [str(2 * level - 1) for level in levels]
         widths = [body[0][0].out_channels * 2 ** (level - 1) for level in levels]
     elif name.startswith("resnet"):
         # Detection fine-tunes the last block's BatchNorm like the others: no zero-initialized residual here.
         body = getattr(models, name)(weights=None, norm_layer=batch_norm)
-        stages = [f"layer{level}" for level in levels]
+        names = [f"layer{level}" for level in levels]
         widths = [body.fc.in_features // 2 ** (4 - level) for level in levels]
     else:
         body = models.mobilenet_v3_large(weights=None, norm_layer=batch_norm).features
         blocks = list(body.children())
         rows = [0, *(row for row, block in enumerate(blocks) if getattr(block, "_is_cn", False)), len(blocks) - 1]
-        stages = [str(rows[level]) for level in levels]
+        names = [str(rows[level]) for level in levels]
         widths = [cast(int, blocks[rows[level]].out_channels) for level in levels]
-    return_layers = {stage: str(row) for row, stage in enumerate(stages)}
+    return_layers = {child: str(row) for row, child in enumerate(names)}
     norm_layer = nn.BatchNorm2d if pyramid_norm else None
     if has_layer_norm(name):
         channels_last = name.startswith("swin")

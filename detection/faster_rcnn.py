@@ -1,7 +1,7 @@
 """Building torchvision's Faster R-CNN for one class: person.
 
 The parts are torchvision's own and keep its parameter names, so that its published weights load; only what people
-need differently is an argument: which stages feed the pyramid, how wide it is, anchors, input size. Two parts are put
+need differently is an argument: which levels feed the pyramid, how wide it is, anchors, input size. Two parts are put
 in torchvision's places: samplers that draw the boxes of a training frame by the frame's own seed, and a resizing that
 draws one size for a batch.
 """
@@ -116,15 +116,15 @@ class FrameSampler(BalancedPositiveNegativeSampler):
     Args:
         batch_size_per_image: How many rows are drawn of each frame.
         positive_fraction: The largest share of people among them.
-        stage: A number that tells the draws of one frame apart: proposals, boxes, refined boxes.
+        part: A number that tells the draws of one frame apart: proposals, boxes, refined boxes.
 
     Attributes:
         seeds: One integer for each frame of the batch that comes next. Without them torch's own generator draws.
     """
 
-    def __init__(self, batch_size_per_image: int, positive_fraction: float, stage: int) -> None:
+    def __init__(self, batch_size_per_image: int, positive_fraction: float, part: int) -> None:
         super().__init__(batch_size_per_image, positive_fraction)
-        self.stage = stage
+        self.part = part
         self.seeds: list[int] = []
 
     def __call__(self, matched_idxs: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -144,26 +144,26 @@ class FrameSampler(BalancedPositiveNegativeSampler):
             # torchvision draws with the global generator of the labels' device.
             devices = [labels.device] if labels.is_cuda else []
             with torch.random.fork_rng(devices=devices):
-                torch.manual_seed(seed + self.stage)
+                torch.manual_seed(seed + self.part)
                 one, other = super().__call__([labels])
             people += one
             others += other
         return people, others
 
 
-def frame_sampler(part: RegionProposalNetwork | RoIHeads, stage: int) -> FrameSampler:
+def frame_sampler(heads: RegionProposalNetwork | RoIHeads, part: int) -> FrameSampler:
     """Puts a `FrameSampler` with the same settings in place of the sampler of a part of torchvision's detector.
 
     Args:
-        part: The part, which is changed.
-        stage: The number that tells its draws from those of other parts.
+        heads: The part of the detector, which is changed.
+        part: The number that tells its draws from those of other parts.
 
     Returns:
         The new sampler.
     """
-    given = part.fg_bg_sampler
-    sampler = FrameSampler(given.batch_size_per_image, given.positive_fraction, stage)
-    part.fg_bg_sampler = sampler
+    given = heads.fg_bg_sampler
+    sampler = FrameSampler(given.batch_size_per_image, given.positive_fraction, part)
+    heads.fg_bg_sampler = sampler
     return sampler
 
 

@@ -97,8 +97,8 @@ class PersonSearchRCNN(nn.Module):
         self.embedding_head = EmbeddingHead(self.embedding_config, names, self.detector_config.pyramid_channels)
         self.refinement = build_box_heads(self.detector_config) if self.embedding_config.refined else None
         self.norm_score = NormScore() if self.embedding_config.norm_aware else None
-        parts = [self.detector.rpn, *(heads for _, heads in self._stages())]
-        self._samplers = [frame_sampler(part, stage) for stage, part in enumerate(parts)]
+        parts = [self.detector.rpn, *(heads for _, heads in self._box_heads())]
+        self._samplers = [frame_sampler(part, number) for number, part in enumerate(parts)]
 
     @property
     def embedding_dim(self) -> int:
@@ -113,7 +113,7 @@ class PersonSearchRCNN(nn.Module):
     @property
     def box_loss_names(self) -> tuple[str, ...]:
         """The names of the box heads' losses in `JointLosses.detection`, and of the norm's."""
-        names = [f"loss_{name}{part}" for name, _ in self._stages() for part in ("classifier", "box_reg")]
+        names = [f"loss_{name}{part}" for name, _ in self._box_heads() for part in ("classifier", "box_reg")]
         return (*names, *(() if self.norm_score is None else ("loss_norm",)))
 
     @property
@@ -172,7 +172,7 @@ class PersonSearchRCNN(nn.Module):
             sizes = image_list.image_sizes
             features = self._features(image_list)
             boxes, losses = self.detector.rpn(image_list, features, scaled)
-            for name, heads in self._stages():
+            for name, heads in self._box_heads():
                 boxes, matched, labels, regression_targets = heads.select_training_samples(boxes, scaled)
                 logits, regression = self._look(heads, features, boxes, sizes)
                 losses[f"loss_{name}classifier"], losses[f"loss_{name}box_reg"] = fastrcnn_loss(
@@ -230,11 +230,11 @@ class PersonSearchRCNN(nn.Module):
             features = self._features(image_list)
             sizes = image_list.image_sizes
             boxes, _ = self.detector.rpn(image_list, features)
-            stages = self._stages()
-            for _, heads in stages[:-1]:
+            all_heads = self._box_heads()
+            for _, heads in all_heads[:-1]:
                 _, regression = self._look(heads, features, boxes, sizes)
                 boxes = _moved(heads, boxes, regression, sizes)
-            heads = stages[-1][1]
+            heads = all_heads[-1][1]
             logits, regression = self._look(heads, features, boxes, sizes)
             if self.norm_score is not None and self.embedding_config.score_by == "norm":
                 person = self.norm_score(self.embedding_head(features, boxes, sizes))
@@ -280,7 +280,7 @@ class PersonSearchRCNN(nn.Module):
             embeddings = functional.normalize(found, dim=1)
         return list(embeddings.split([len(box) for box in boxes]))
 
-    def _stages(self) -> list[tuple[str, RoIHeads]]:
+    def _box_heads(self) -> list[tuple[str, RoIHeads]]:
         """The box heads, one after another, and what their losses are called."""
         first = [("", self.detector.roi_heads)]
         return first if self.refinement is None else [*first, ("refined_", self.refinement)]

@@ -65,7 +65,7 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
     """Fills a model, built with `pretrained_structure`, from published weights or from a file.
 
     Args:
-        model: The model. Its early stages (stem and first stage) are frozen afterwards, as torchvision does.
+        model: The model. Its early layers (stem and first level) are frozen afterwards, as torchvision does.
         weights: "none"; "imagenet", the backbone alone; "coco", the whole detector, of whose 91 classes the rows of
             background and person are kept; or a file, .pth or .safetensors, with either of both structures.
 
@@ -97,12 +97,12 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
             f"weights {weights}: {len(absent)} parameters of a {model.detector_config.backbone} are missing, "
             f"{absent[0]} among them; expected torchvision's names"
         )
-    freeze_early_stages(model)
+    freeze_early_layers(model)
     return missing
 
 
-def freeze_early_stages(model: PersonSearchRCNN) -> None:
-    """Stops training of the stem and the first stage, whose filters are general; torchvision's `trainable_layers=3`.
+def freeze_early_layers(model: PersonSearchRCNN) -> None:
+    """Stops training of the stem and the first level, whose filters are general; torchvision's `trainable_layers=3`.
 
     Args:
         model: The model, which is changed.

@@ -18,10 +18,12 @@ SMALLEST_INPUT = 32
 """Pixels: the last map of a trunk has one place for so many."""
 
 
-def stage_range(name: BackboneName) -> tuple[int, int]:
-    """Says which stages of a backbone may feed a pyramid: the first and the last.
+def level_range(name: BackboneName) -> tuple[int, int]:
+    """Says which levels of a backbone may feed a pyramid: the first and the last.
 
-    All but MobileNetV3 have stages 1 to 4 with strides 4, 8, 16, 32. MobileNetV3's are torchvision's 0 to 5 with
+    A level is a group of layers whose maps have one size; the next one's are half as fine.
+
+    All but MobileNetV3 have levels 1 to 4 with strides 4, 8, 16, 32. MobileNetV3's are torchvision's 0 to 5 with
     strides 2, 4, 8, 16, 32, 32.
 
     Args:
@@ -38,12 +40,12 @@ class DetectorConfig:
         backbone: The network under the pyramid. "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large"
             are for small machines; "convnext_*" and "swin_*" (t, s, b; also "swin_v2_*") know more from ImageNet and
             cost more.
-        pyramid_levels: The backbone's stages that feed the pyramid; stages after the last one are dropped. They are
+        pyramid_levels: The backbone's levels that feed the pyramid; levels after the last one are dropped. They are
             1..4 with strides 4, 8, 16, 32, for MobileNetV3 0..5 with strides 2, 4, 8, 16, 32, 32.
         pyramid_channels: The width of the pyramid. The cost grows with its square.
         pyramid_norm: Whether the pyramid has BatchNorm. It helps training from nothing; torchvision's weights have
             none.
-        frozen_norm: Whether the backbone began from published weights. Its stem and first stage then do not train, and
+        frozen_norm: Whether the backbone began from published weights. Its stem and first level then do not train, and
             its BatchNorm is frozen at its pretrained statistics (ConvNeXt and Swin have LayerNorm, without statistics,
             which trains). From nothing it must be false.
         norm_epsilon: What is added to the variance in the backbone's BatchNorm. torchvision's COCO weights of ResNet-50
@@ -97,11 +99,11 @@ class DetectorConfig:
         object.__setattr__(self, "train_sizes", tuple(self.train_sizes))
         if self.backbone not in BACKBONES:
             raise ValueError(f"backbone {self.backbone!r}, expected one of {', '.join(BACKBONES)}")
-        lowest, highest = stage_range(self.backbone)
+        lowest, highest = level_range(self.backbone)
         levels = self.pyramid_levels
         if not levels or list(levels) != sorted(set(levels)) or levels[0] < lowest or levels[-1] > highest:
             raise ValueError(
-                f"pyramid_levels {levels}, expected increasing stages of {lowest} to {highest} for {self.backbone}"
+                f"pyramid_levels {levels}, expected increasing levels of {lowest} to {highest} for {self.backbone}"
             )
         if len(self.anchor_sizes) != len(levels) + 1:
             raise ValueError(

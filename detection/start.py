@@ -11,7 +11,7 @@ import torch
 from detection.checkpoints import FORMAT, load_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
-from detection.pretrained import KNOWN, freeze_early_stages, load_pretrained, pretrained_structure
+from detection.pretrained import KNOWN, freeze_early_layers, load_pretrained, pretrained_structure
 from reid.devices import default_device
 from reid.runs.weight_files import is_model_file
 
@@ -83,7 +83,7 @@ def _continued(weights: str, detector: Settings, embedding: Settings, seed: int)
     if result.missing_keys:
         _log.info("weights %s: %d parameters are not in them and start at random", weights, len(result.missing_keys))
     if model.detector_config.frozen_norm:
-        freeze_early_stages(model)
+        freeze_early_layers(model)
     return model
 
 
@@ -116,7 +116,7 @@ def _with_detector_of(
         )
     model.detector.load_state_dict(taken)
     if detector.frozen_norm:
-        freeze_early_stages(model)
+        freeze_early_layers(model)
     return model
 
 
@@ -158,7 +158,7 @@ def resumed_model(
                     "resume with the arguments of the first call"
                 )
     if model.detector_config.frozen_norm:
-        freeze_early_stages(model)
+        freeze_early_layers(model)
     return _ready(model)
 
 

@@ -19,9 +19,9 @@ def build_backbone(name: Backbone, *, last_stride: int = 2, stride: int = 2) -> 
 
     Args:
         name: Which ResNet of torchvision: "resnet18", "resnet34" or "resnet50".
-        last_stride: The stride of the last stage. 1 keeps a map twice as fine, for four times the work of that stage;
-            the bag of tricks has 1, SphereReID 2.
-        stride: The stride of the two stages before. TOIM's Table 1 prints hardly any striding; with 1 here and in
+        last_stride: The stride of the last group of layers. 1 keeps a map twice as fine, for four times the work of
+            that group; the bag of tricks has 1, SphereReID 2.
+        stride: The stride of the two groups before. TOIM's Table 1 prints hardly any striding; with 1 here and in
             `last_stride` the map is 64 x 32 for an input of 256 x 128, at sixteen times the work.
 
     Returns:
@@ -37,8 +37,8 @@ def build_backbone(name: Backbone, *, last_stride: int = 2, stride: int = 2) -> 
             raise ValueError(f"stride {value}, expected 1 or 2")
     network = getattr(models, name)(weights=None)
     channels = int(network.fc.in_features)
-    for stage, wanted in ((network.layer2, stride), (network.layer3, stride), (network.layer4, last_stride)):
-        for module in stage[0].modules():
+    for layers, wanted in ((network.layer2, stride), (network.layer3, stride), (network.layer4, last_stride)):
+        for module in layers[0].modules():
             if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
                 module.stride = (wanted, wanted)
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")

@@ -17,9 +17,9 @@ class SphereReIDConfig:
         dimension: The width D of the embedding for B, C and D; A and bnneck keep the backbone's (2048 or 512).
         dropout: The share of the features before the FC that D drops in training, 0 or more and less than 1.
         bias: Whether the FC has one.
-        last_stride: The stride of the backbone's last stage. 1 doubles its map for four times its work; the paper has
-            2.
-        stride: The stride of the two stages before the last; 1 for TOIM's Table 1.
+        last_stride: The stride of the backbone's last group of layers. 1 doubles its map for four times its work; the
+            paper has 2.
+        stride: The stride of the two groups before the last; 1 for TOIM's Table 1.
         height: The rows of the network's input in training, in pixels.
         width: The columns of the network's input in training, in pixels.
         resize_height: The rows that crops are resized to, before a window of height x width is taken.

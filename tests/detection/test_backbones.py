@@ -173,7 +173,7 @@ def test_without_a_network_the_remedy_is_named_and_a_cached_file_works(
 
 @pytest.mark.parametrize("backbone", ["convnext_tiny", "swin_t"])
 def test_levels_and_norms_that_cannot_be_are_named(backbone: str) -> None:
-    with pytest.raises(ValueError, match="expected increasing stages of 1 to 4"):
+    with pytest.raises(ValueError, match="expected increasing levels of 1 to 4"):
         structure(backbone, pyramid_levels=(4, 5))
     with pytest.raises(ValueError, match="set frozen_norm to false"):
         pretrained_structure(structure(backbone, frozen_norm=True), "none")

@@ -160,8 +160,8 @@ def test_what_a_search_asks_of_a_model(tiny_model: PersonSearchRCNN) -> None:
     ("change", "message"),
     [
         ({"backbone": "vgg"}, "backbone 'vgg'"),
-        ({"pyramid_levels": (0, 1)}, "expected increasing stages of 1 to 4"),
-        ({"pyramid_levels": (2, 1)}, "expected increasing stages"),
+        ({"pyramid_levels": (0, 1)}, "expected increasing levels of 1 to 4"),
+        ({"pyramid_levels": (2, 1)}, "expected increasing levels"),
         ({"anchor_sizes": ((32,),)}, "1 anchor_sizes, expected 5"),
         ({"anchor_sizes": ((32,), (64,), (128,), (256,), (256, 512))}, "the same number on each level"),
         ({"min_size": 2000}, "min_size 2000"),

@@ -146,7 +146,7 @@ def test_the_best_box_of_each_person_and_frame() -> None:
 
 def test_what_is_drawn_of_a_frame_depends_on_its_seed_alone() -> None:
     labels = [torch.tensor([1, 0] * 20), torch.tensor([0] * 30 + [1] * 10), torch.tensor([1, 0, 0, 0] * 10)]
-    sampler = FrameSampler(8, 0.5, stage=1)
+    sampler = FrameSampler(8, 0.5, part=1)
     sampler.seeds = [7, 8, 9]
     state = torch.get_rng_state()
     people, others = sampler(labels)

@@ -34,11 +34,11 @@ def test_a_part_keeps_the_settings_of_the_sampler_that_it_had(tiny_model: Person
     after = frame_sampler(heads, 4)
     assert heads.fg_bg_sampler is after is not before
     assert (after.batch_size_per_image, after.positive_fraction) == (before.batch_size_per_image, 0.5)
-    assert after.stage == 4
+    assert after.part == 4
 
 
 def test_drawn_people_and_others_are_such_and_as_many_as_asked_for() -> None:
-    sampler = FrameSampler(12, 0.25, stage=0)
+    sampler = FrameSampler(12, 0.25, part=0)
     sampler.seeds = [1, 2]
     people, others = sampler(LABELS)
     for labels, person, other in zip(LABELS, people, others):
@@ -48,7 +48,7 @@ def test_drawn_people_and_others_are_such_and_as_many_as_asked_for() -> None:
 
 
 def test_without_a_seed_for_each_frame_torch_draws_as_ever() -> None:
-    sampler = FrameSampler(12, 0.25, stage=3)
+    sampler = FrameSampler(12, 0.25, part=3)
     for seeds in ([], [1], [1, 2, 3]):
         sampler.seeds = seeds
         drawn = []
@@ -90,9 +90,9 @@ def test_without_a_seed_sizes_change_and_detection_has_the_last_one() -> None:
     assert {shorter_side(transform.eval()) for _ in range(3)} == {64}
 
 
-@pytest.mark.parametrize("stage", [0, 1, 2])
-def test_neighboring_frames_do_not_draw_alike(stage: int) -> None:
-    sampler = FrameSampler(12, 0.25, stage=stage)
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_neighboring_frames_do_not_draw_alike(part: int) -> None:
+    sampler = FrameSampler(12, 0.25, part=part)
     sampler.seeds = [1000, 2000]
     _, (first, second) = sampler([LABELS[0], LABELS[0]])
     assert not torch.equal(first, second)

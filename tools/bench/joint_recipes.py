@@ -14,7 +14,7 @@ from detection.settings import (
     DetectorConfig,
     EmbeddingConfig,
     JointTrainingConfig,
-    stage_range,
+    level_range,
 )
 from reid.losses.settings import LOSSES, LossConfig
 from search.evaluation.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED
@@ -163,7 +163,7 @@ def backbone_table(base: JointRecipe) -> JointTable:
     """Other trunks with the base's stages; one that begins on a detector has one of its own, which learnt as long."""
     names: dict[BackboneName, None] = dict.fromkeys((base.detector.backbone, "resnet50", "convnext_tiny", "swin_t"))
     needed = {*base.detector.pyramid_levels}
-    fitting = [name for name in names if needed <= {*range(stage_range(name)[0], stage_range(name)[1] + 1)}]
+    fitting = [name for name in names if needed <= {*range(level_range(name)[0], level_range(name)[1] + 1)}]
     rows = tuple(JointRow(name, _with_backbone(base, name)) for name in fitting)
     return JointTable("backbones", "Trunks of the detector", rows)
 
