@@ -123,7 +123,7 @@ PLANTED: tuple[PlantedFault, ...] = (
     PlantedFault(
         "every stage of the sampler draws alike",
         "detection/faster_rcnn.py",
-        "torch.manual_seed(seed + self.stage)",
+        "torch.manual_seed(seed + self.part)",
         "torch.manual_seed(seed)",
         ("tests/detection/test_sampling.py",),
     ),
