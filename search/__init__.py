@@ -4,13 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from search.evaluation.protocols import SearchMetrics, evaluate_search, random_ranking
+    from search.evaluation.protocols import SearchMetrics, evaluate_search, random_search
     from search.gallery.filters import Filters
     from search.gallery.gallery import Gallery
     from search.gallery.sightings import Sighting
     from search.indexing import IndexSummary
+    from search.models.embedded_by import EmbeddedBy
     from search.pipeline import PersonSearch
-    from search.query.fusion import Ranking
+    from search.query.ranking import Ranking
     from search.query.results import RankedSightings
 else:
 
@@ -21,6 +22,7 @@ else:
 
 
 __all__ = [
+    "EmbeddedBy",
     "Filters",
     "Gallery",
     "IndexSummary",
@@ -30,18 +32,19 @@ __all__ = [
     "SearchMetrics",
     "Sighting",
     "evaluate_search",
-    "random_ranking",
+    "random_search",
 ]
 
 _HOMES = {
+    "EmbeddedBy": "search.models.embedded_by",
     "Filters": "search.gallery.filters",
     "Gallery": "search.gallery.gallery",
     "IndexSummary": "search.indexing",
     "PersonSearch": "search.pipeline",
     "RankedSightings": "search.query.results",
-    "Ranking": "search.query.fusion",
+    "Ranking": "search.query.ranking",
     "SearchMetrics": "search.evaluation.protocols",
     "Sighting": "search.gallery.sightings",
     "evaluate_search": "search.evaluation.protocols",
-    "random_ranking": "search.evaluation.protocols",
+    "random_search": "search.evaluation.protocols",
 }

@@ -15,7 +15,8 @@ from datasets.footage.sources import frames_from_source
 from detection.detections import Detections
 from search.gallery.gallery import Gallery
 from search.gallery.originals import VIDEO_MARK, SourcePlace, file_state, source_place, split_location
-from search.tracks.averaging import TrackletAverager, TrackletAveraging
+from search.tracks.averaging import TrackletAverager
+from search.tracks.settings import TrackletAveraging
 
 Look = Callable[[Sequence[NDArray[np.uint8]]], Sequence[tuple[Detections, Tensor | None]]]
 """A function that finds the people of each image (H, W, 3) with embeddings, and gives (N, E) of the second stage, None

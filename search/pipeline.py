@@ -9,7 +9,7 @@ for sighting in search.find(gallery, crop=picture):
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -20,55 +20,51 @@ from datasets.ahead import batches
 from datasets.footage.reading import Reading
 from datasets.images import as_tensor
 from datasets.samples import Camera
-from detection.checkpoints import load_model
 from detection.detections import Detections
 from detection.model import PersonModel
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
-from search.gallery.description import (
-    MIRROR_MARK,
-    SecondStage,
-    require_model,
-    require_second_stage,
-    require_tracklets,
-    unmirrored,
-)
+from search.gallery.description import GalleryDescription, read_description, require_same_models
 from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
+from search.gallery.noted_models import files_for
 from search.indexing import IndexSummary, index_source
+from search.models.embedded_by import EmbeddedBy
 from search.models.mirrored import MirroredModel
+from search.models.model_files import ModelFiles
+from search.models.opening import SearchModels, open_models
 from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
 from search.query.calibration_files import StoredCalibrations, stored_calibrations
 from search.query.context import ContextSize, company_of
-from search.query.fusion import Ranking
 from search.query.rank import EmbeddedProbe, rank_sightings
+from search.query.ranking import Ranking
 from search.query.results import RankedSightings
-from search.query.verdict import RankedBy
-from search.tracks.averaging import TrackletAveraging
+from search.tracks.settings import TrackletAveraging
 
 Image = NDArray[np.uint8]
 
 
 class PersonSearch:
-    """Model, second stage, device, batch size and whether it looks twice; no other state.
+    """Models, device, batch size and what verdicts follow from; no other state.
 
     Args:
-        model: detects and embeds; it is put into evaluation mode and onto the device.
-        second_stage: a crop model that embeds the same boxes again; its embeddings are stored beside, and `find` ranks
-            the best candidates anew by both (`search.models.second_look.Ranking`).
-        batch_size: frames that go through the network together; more is faster on a GPU and takes memory.
-        device: "auto" is the GPU when there is one.
-        model_fingerprint: names the weights in galleries; None is the model's own `fingerprint()`.
-        mirrored: average every embedding, of sightings and of probes, with that of the mirrored frame
-            (`second_look`): it then matters less which way a person walks, and takes about half as long again.
-            Galleries made so are marked, as their embeddings are not comparable with others.
-        tracklets: how `index` averages the embeddings of one person's sightings by one camera before they are stored;
+        model: It detects and embeds; it is put into evaluation mode and onto the device.
+        second_stage: A crop model that embeds the same boxes again; its embeddings are stored beside, and `find` ranks
+            the best candidates anew by both.
+        batch_size: The number of frames that go through the network together, 1 or more; more is faster on a GPU and
+            takes memory.
+        device: Where the networks run; "auto" is the GPU when there is one.
+        mirrored: Whether every embedding of the model, of sightings and of probes, is averaged with that of the
+            mirrored frame (`search.models.mirrored`). It then matters less which way a person walks, and takes about
+            half as long again. Such embeddings are not comparable with others, and galleries say so.
+        tracklets: How `index` averages the embeddings of one person's sightings by one camera before they are stored;
             None stores each as it is. Probes are never averaged so. Galleries say it.
-        calibrations: what `find` judges by (`search.query.calibration_files`); None gives no verdicts.
+        calibrations: What `find` judges by (`search.query.calibration_files`); None gives no verdicts.
+        files: Where the models were loaded from, which new galleries note down.
 
     Raises:
-        ValueError: the batch size is not positive.
+        ValueError: The batch size is not positive, or a crop model alone is to be mirrored.
     """
 
     def __init__(
@@ -78,10 +74,10 @@ class PersonSearch:
         second_stage: SphereReID | None = None,
         batch_size: int = 4,
         device: str | torch.device = "auto",
-        model_fingerprint: str | None = None,
         mirrored: bool = False,
         tracklets: TrackletAveraging | None = None,
         calibrations: StoredCalibrations | None = None,
+        files: ModelFiles | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch size {batch_size}, expected at least 1")
@@ -94,40 +90,83 @@ class PersonSearch:
         self.model = model
         self.second_stage = second_stage
         self.batch_size = batch_size
-        self.mirrored = mirrored
         self.tracklets = tracklets
         self.seen_by: PersonModel = MirroredModel(model) if mirrored else model
         self.calibrations = calibrations
-        self.model_fingerprint = unmirrored(model_fingerprint or model.fingerprint()) + (
-            MIRROR_MARK if mirrored else ""
-        )
-        self._second: SecondStage | None = None
-        if second_stage is not None:
-            self._second = SecondStage(second_stage.embedding_dim, second_stage.fingerprint())
+        self.files = files or ModelFiles()
+        second = None if second_stage is None else second_stage.fingerprint()
+        blend = None if tracklets is None else tracklets.blend
+        self.embedded_by = EmbeddedBy(model.fingerprint(), second, mirrored, blend)
 
     @classmethod
-    def from_checkpoint(
-        cls,
-        path: str | Path,
-        *,
-        second_stage: str | Path | None = None,
-        batch_size: int = 4,
-        device: str | torch.device = "auto",
-        mirrored: bool = False,
-    ) -> Self:
+    def from_checkpoint(cls, path: str | Path, *, second_stage: str | Path | None = None, **options: Any) -> Self:
         """The predictor of a model file, of a crop model's file, and of the calibrations beside the model.
 
+        Args:
+            path: model.safetensors of a run of `train joint`, or its folder.
+            second_stage: model.safetensors of a run of `train crop`, or its folder; None without a second stage.
+            **options: batch_size, device, mirrored and tracklets as for `PersonSearch`.
+
         Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: the file is not a joint model of this project, or the second stage no crop model.
+            FileNotFoundError: There is no such file.
+            ValueError: The file is not a joint model of this project, or the second stage no crop model.
         """
-        where = None if device == "auto" else device
-        crops = None if second_stage is None else SphereReID.from_checkpoint(second_stage, device=where)
-        model = load_model(path, device=where)
-        near = stored_calibrations(path)
-        return cls(
-            model, second_stage=crops, batch_size=batch_size, device=device, mirrored=mirrored, calibrations=near
-        )
+        return cls.from_files(ModelFiles(Path(path), None if second_stage is None else Path(second_stage)), **options)
+
+    @classmethod
+    def from_files(
+        cls, files: ModelFiles, *, score_threshold: float = 0.0, finds_people: bool = True, **options: Any
+    ) -> Self:
+        """The predictor of some model files, and of the calibrations beside them.
+
+        Args:
+            files: Where the models are.
+            score_threshold: People found with less confidence are left out, see `search.models.opening.open_models`.
+            finds_people: Whether people must be found in frames; without, a crop model needs no detector.
+            **options: batch_size, device, mirrored and tracklets as for `PersonSearch`.
+
+        Raises:
+            ValueError: The files make no search, or a file holds another kind of model.
+            ConnectionError, FileNotFoundError: A file is missing or cannot be downloaded.
+        """
+        device = options.get("device", "auto")
+        models = open_models(files, score_threshold=score_threshold, finds_people=finds_people, device=device)
+        assert files.owner is not None  # else nothing could be loaded
+        near = stored_calibrations(files.owner)
+        return cls(models.first, second_stage=models.second, calibrations=near, files=files.absolute(), **options)
+
+    @classmethod
+    def from_gallery(cls, path: str | Path, files: ModelFiles | None = None, **options: Any) -> Self:
+        """The predictor that searches a gallery: the models that it was made with, used as they were used then.
+
+        Args:
+            path: The gallery's folder.
+            files: Where the models are today; where nothing is named the gallery's own note is followed. A joint model
+                alone searches by the first stage alone.
+            **options: batch_size and device as for `PersonSearch`.
+
+        Raises:
+            FileNotFoundError: There is no gallery, or a model is not where it was.
+            ValueError: The gallery does not say where its models are, or the models are others.
+        """
+        path = Path(path)
+        described = read_description(path)
+        chosen = files_for(path, described, files or ModelFiles())
+        mirrored = described.embedded_by.mirrored
+        search = cls.from_files(chosen, finds_people=chosen.model is not None, mirrored=mirrored, **options)
+        require_same_models(path, described, search.description, reading=True)
+        return search
+
+    @property
+    def models(self) -> SearchModels:
+        """The models as they embed sightings and probes, the first mirrored where it is."""
+        return SearchModels(self.seen_by, self.second_stage)
+
+    @property
+    def description(self) -> GalleryDescription:
+        """What a gallery of these models holds."""
+        second = None if self.second_stage is None else self.second_stage.embedding_dim
+        return GalleryDescription(self.model.embedding_dim, self.embedded_by, second, self.files)
 
     def open_gallery(self, path: str | Path, *, create: bool = False) -> Gallery:
         """The gallery at a path, checked to be of these models; with `create` it is made where there is none.
@@ -135,18 +174,10 @@ class PersonSearch:
         With `create`, for indexing, second stage and averaging must be the gallery's; without they may be left out.
 
         Raises:
-            FileNotFoundError: no gallery there, and `create` is off.
-            ValueError: a gallery of another model or second stage.
+            FileNotFoundError: No gallery is there, and `create` is off.
+            ValueError: The gallery is of another model or second stage.
         """
-        dim, made_by = self.model.embedding_dim, self.model_fingerprint
-        if create:
-            blend = self._tracklet_blend
-            return Gallery.open_or_create(
-                path, embedding_dim=dim, model_fingerprint=made_by, second_stage=self._second, tracklet_blend=blend
-            )
-        gallery = Gallery.open(path, embedding_dim=dim, model_fingerprint=made_by)
-        self._require_own(gallery, reading=True)
-        return gallery
+        return Gallery.open_or_create(path, self.description) if create else Gallery.open(path, self.description)
 
     @torch.no_grad()
     def detect(self, images: Sequence[Image]) -> list[Detections]:
@@ -199,7 +230,7 @@ class PersonSearch:
         """
         if not 0 <= detection_threshold <= 1:
             raise ValueError(f"detection threshold {detection_threshold}, expected a confidence from 0 to 1")
-        self._require_own(gallery, reading=False)
+        require_same_models(gallery.path, gallery.description, self.description, reading=False)
 
         def look(images: Sequence[Image]) -> list[tuple[Detections, Tensor | None]]:
             seen = [found[found.scores >= detection_threshold] for found in self.detect(images)]
@@ -214,10 +245,6 @@ class PersonSearch:
             reading=reading or Reading(every_seconds, camera, start_time),
             on_progress=on_progress,
         )
-
-    @property
-    def _tracklet_blend(self) -> float | None:
-        return None if self.tracklets is None else self.tracklets.blend
 
     def _look_again(self, images: Sequence[Image], found: Sequence[Detections]) -> Sequence[Tensor | None]:
         """(N_i, E) embeddings of the second stage for each image; None without one."""
@@ -302,7 +329,7 @@ class PersonSearch:
                 the frame, or the gallery is of another model or second stage.
         """
         ranking = ranking or Ranking()
-        self._require_own(gallery, reading=True)
+        require_same_models(gallery.path, gallery.description, self.description, reading=True)
         if (crop is None) == (frame is None) or (frame is None) != (box is None):
             raise ValueError("a probe is either a crop, or a frame and a box in it; give exactly one of the two")
         if ranking.context and frame is None:
@@ -323,41 +350,7 @@ class PersonSearch:
         answer = rank_sightings(gallery, EmbeddedProbe(probe, second, combine, company), filters, ranking)
         if self.calibrations is None:
             return answer
-        blend = gallery.description.tracklet_blend
-        by = self.ranked_by(
-            ranking.second_weight,
-            gallery.model_fingerprint,
-            tracklet_blend=blend,
-            class_weighted=ranking.class_weighted,
-        )
+        by = gallery.embedded_by if self.second_stage is not None else gallery.embedded_by.first_stage
         # A crop model sees a box in a frame and its crop alike.
         kind = None if not self.model.sees_surroundings else "box" if crop is None else "crop"
-        return self.calibrations.judged(answer, by, probe_kind=kind, pictures=len(probe), combine=combine)
-
-    def ranked_by(
-        self,
-        second_weight: float | None = None,
-        gallery_fingerprint: str | None = None,
-        *,
-        tracklet_blend: float | None = None,
-        class_weighted: bool = False,
-    ) -> RankedBy:
-        """Whose similarity `find` ranks by: what a calibration must be of.
-
-        Args:
-            second_weight: share of the second stage, which takes part where there is one.
-            gallery_fingerprint: of the gallery's embeddings; None for those of this model.
-            tracklet_blend: of the gallery's embeddings, see `GalleryDescription`.
-            class_weighted: whether similarities are multiplied by the detections' confidence.
-        """
-        made_by = gallery_fingerprint or self.model_fingerprint
-        if self._second is None:
-            return RankedBy(made_by, tracklet_blend=tracklet_blend, class_weighted=class_weighted)
-        return RankedBy(made_by, self._second.fingerprint, second_weight, tracklet_blend, class_weighted)
-
-    def _require_own(self, gallery: Gallery, *, reading: bool) -> None:
-        """Refuse a gallery of other models; the second stage may be left out where a gallery is only read."""
-        require_model(gallery.path, gallery.description, self.model.embedding_dim, self.model_fingerprint)
-        require_second_stage(gallery.path, gallery.description, self._second, optional=reading)
-        if not reading:
-            require_tracklets(gallery.path, gallery.description, self._tracklet_blend)
+        return self.calibrations.judged(answer, by, ranking, probe_kind=kind, pictures=len(probe), combine=combine)

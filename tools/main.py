@@ -85,7 +85,12 @@ COMMANDS = {
         ("output", "format", "weights", "resume", "training.epochs", "training.workers"),
     ),
     "evaluate detection": Command("tools.commands.evaluate", "detection", "recall and average precision of the boxes"),
-    "evaluate search": Command("tools.commands.evaluate", "search", "the published search protocols, mAP and top-k"),
+    "evaluate search": Command(
+        "tools.commands.evaluate",
+        "search",
+        "the published search protocols, mAP and top-k",
+        flat=("models", "protocol", "ranking", "averaging"),
+    ),
     "evaluate crop": Command(
         "tools.commands.evaluate_crop",
         "crop",
@@ -94,7 +99,10 @@ COMMANDS = {
         ("format", "rerank", "expand", "multi_query", "batch_size", "report"),
     ),
     "evaluate tracking": Command(
-        "tools.commands.evaluate_tracking", "tracking", "MOTA, IDF1, HOTA within and across cameras"
+        "tools.commands.evaluate_tracking",
+        "tracking",
+        "MOTA, IDF1, HOTA within and across cameras",
+        flat=("models", "given", "truth", "linking"),
     ),
     "bench evaluation": Command(
         "tools.bench.evaluation", "evaluation", "seconds and memory of evaluating and re-ranking crops", ("problem",)
@@ -110,12 +118,22 @@ COMMANDS = {
         ("output", "root", "format", "tables", "seeds", "weights", "detector_epochs", "training.epochs"),
     ),
     "bench tables": Command("tools.bench.tables", "tables", "train and measure the papers' tables again"),
-    "index": Command("tools.commands.index", "index", "put the people of frames or a video into a gallery"),
+    "index": Command(
+        "tools.commands.index",
+        "index",
+        "put the people of frames or a video into a gallery",
+        flat=("models", "footage", "averaging"),
+    ),
     "calibrate": Command(
-        "tools.commands.calibrate", "calibrate", "from which similarity on a person is there, for find"
+        "tools.commands.calibrate",
+        "calibrate",
+        "from which similarity on a person is there, for find",
+        flat=("models", "whom", "rates", "similarity", "averaging", "work"),
     ),
     "export": Command("tools.commands.export", "export", "a trained model as one file to pass on"),
-    "find": Command("tools.commands.find", "find", "rank the gallery's sightings of one person"),
+    "find": Command(
+        "tools.commands.find", "find", "rank the gallery's sightings of one person", flat=("probe", "choice", "ranking")
+    ),
 }
 
 INTERRUPTED = 130

@@ -6,6 +6,7 @@ from typing import Any
 from tools.errors import UsageError
 
 RENAMED: dict[str, str] = {
+    "find --minimum-score": "--minimum-similarity",
     "data plaza --recordings": "--make",
     "data plaza --recordings none": "--make dataset",
     "train crop --losses.metric-on pooled": "--losses.metric-on features",

@@ -167,7 +167,7 @@ def evaluate_reranked(
     return _evaluate(stack, queries, similarities, None)
 
 
-def random_ranking(
+def random_search(
     detections: Mapping[str, Detections],
     queries: Sequence[Query],
     *,
@@ -184,7 +184,7 @@ def random_ranking(
         score_threshold: as in evaluate_search.
         ignore: as in evaluate_search.
         draws: how many random rankings are averaged; more brings the mean nearer to the expectation.
-        seed: of the random similarities.
+        seed: The seed of the random similarities, 0 or more.
 
     Returns:
         The means over the draws, also of each query's average precision.

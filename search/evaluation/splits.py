@@ -30,12 +30,17 @@ class SplitDetections:
     Args:
         by_frame: frame name -> Detections on the processor, for every frame that could be read.
         failures: (frame name, reason) of those that could not.
-        second: the same detections with the embeddings of the second stage; empty without one.
+        second: The same detections with the embeddings of the second stage; None without one.
     """
 
     by_frame: Mapping[str, Detections]
     failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
-    second: Mapping[str, Detections] = field(default_factory=dict)
+    second: Mapping[str, Detections] | None = None
+
+    @property
+    def looks(self) -> list[Mapping[str, Detections]]:
+        """The detections as each stage embeds them: one mapping, or two with a second stage."""
+        return [self.by_frame] if self.second is None else [self.by_frame, self.second]
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,21 @@ class QueryEmbeddings:
 
     queries: list[Query]
     embeddings: Tensor
+    failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class StageQueries:
+    """What each stage of a search makes of the queries of a split.
+
+    Args:
+        queries: Those that could be seen, K of them, in the order given.
+        embeddings: For each stage (K, D) float32 of unit length, on the processor.
+        failures: (query and its picture, reason) of those that could not be seen.
+    """
+
+    queries: list[Query]
+    embeddings: list[Tensor]
     failures: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
 
@@ -93,7 +113,7 @@ def detect_split(
         done += len(batch)
         if on_progress is not None:
             on_progress(done, len(samples))
-    return SplitDetections(found, failures, second)
+    return SplitDetections(found, failures, None if second_stage is None else second)
 
 
 def embed_queries(
@@ -142,6 +162,45 @@ def embed_queries(
             on_progress(done, len(queries))
     kept = [row for row in range(len(queries)) if row not in failed]
     return QueryEmbeddings([queries[row] for row in kept], embeddings[kept], [failed[row] for row in sorted(failed)])
+
+
+def embed_by_stages(
+    stages: Sequence[PersonModel],
+    queries: Sequence[Query],
+    samples: Sequence[FrameSample],
+    *,
+    batch_size: int = 4,
+    on_progress: OnProgress | None = None,
+) -> StageQueries:
+    """Embeddings of the queries by each stage of a search, see `embed_queries`.
+
+    Args:
+        stages: The models, in evaluation mode (`search.models.opening.SearchModels.stages`).
+        queries: Boxes in frames of `samples`, or crops.
+        samples: The split "gallery".
+        batch_size: The number of images of a forward pass.
+        on_progress: It is called with (embeddings done, embeddings in all), over all stages.
+
+    Raises:
+        ValueError: The batch size is not positive, or a query's frame is not in the split.
+    """
+    kept = list(queries)
+    embeddings: list[Tensor] = []
+    failures: list[tuple[str, str]] = []
+    total = len(stages) * len(kept)
+    for number, model in enumerate(stages):
+        begun = number * len(queries)
+
+        def report(done: int, _: int, begun: int = begun) -> None:
+            if on_progress is not None:
+                on_progress(begun + done, total)
+
+        seen = embed_queries(model, kept, samples, batch_size=batch_size, on_progress=report)
+        # What one stage cannot see, no other can: the picture is broken, or the box lies outside it.
+        kept = seen.queries
+        failures += seen.failures
+        embeddings.append(seen.embeddings)
+    return StageQueries(kept, embeddings, failures)
 
 
 def query_context(

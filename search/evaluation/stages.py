@@ -13,9 +13,10 @@ from detection.detections import Detections
 from search.evaluation.protocols import SearchMetrics, evaluate_reranked, evaluate_search
 from search.evaluation.splits import query_context
 from search.query.context import ContextSize
-from search.query.fusion import SECOND_WEIGHT, Ranking, fused
-from search.tracks.settings import TrackerSettings
-from search.tracks.tracker import TrackIds
+from search.query.fusion import fused
+from search.query.ranking import Ranking
+from search.tracks.settings import TrackletAveraging
+from search.tracks.tracker import UNTRACKED, TrackIds
 from search.tracks.tracklets import averaged, track_frames
 
 PLAIN = "joint alone"
@@ -35,47 +36,64 @@ class TrackletMeans:
     """Which sightings of the detections are one person's way, and how far they share their embeddings.
 
     Args:
-        tracks: frame name -> (N,) track numbers, of `search.tracks.tracklets.track_frames`.
-        blend: share of a tracklet's mean in the embedding of each of its sightings, see `averaged`.
+        tracks: frame name -> (N,) track numbers, as `search.tracks.tracklets.track_frames` gives them.
+        blend: The share of a tracklet's mean in the embedding of each of its sightings, from 0 to 1.
     """
 
     tracks: Mapping[str, TrackIds]
-    blend: float = 0.5
+    blend: float
+
+    @property
+    def count(self) -> int:
+        """How many tracklets there are."""
+        return len(np.unique(self._numbers))
+
+    @property
+    def mean_length(self) -> float:
+        """How many sightings a tracklet has in the mean; 0 without any."""
+        return len(self._numbers) / max(self.count, 1)
+
+    @property
+    def _numbers(self) -> TrackIds:
+        numbers = np.concatenate([np.zeros(0, dtype=np.int64), *self.tracks.values()])
+        return numbers[numbers != UNTRACKED]
 
 
 def link_sightings(
     samples: Sequence[FrameSample],
     looks: Sequence[Mapping[str, Detections]],
-    settings: TrackerSettings,
+    averaging: TrackletAveraging,
+    ranking: Ranking,
     *,
-    blend: float = 0.5,
-    second_weight: float = SECOND_WEIGHT,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> TrackletMeans:
     """The tracklets of detections, linked by what a search ranks by.
 
     Args:
-        samples: the frames, with cameras and times.
-        looks: frame name -> Detections of the joint model, and of the crop model where there is one.
-        settings: of the tracker.
-        blend: see `TrackletMeans`.
-        second_weight: share of the crop model.
-        on_progress: called with (frames done, all frames).
+        samples: The frames, with cameras and times.
+        looks: frame name -> Detections of the first stage, and of the second where there is one.
+        averaging: How sightings are linked, and how far they share their tracklet's mean.
+        ranking: The share of the second stage.
+        on_progress: It is called with (frames done, all frames).
     """
-    found = looks[0] if len(looks) == 1 else fused_detections(looks[0], looks[1], second_weight)
-    return TrackletMeans(track_frames(samples, found, settings, on_progress=on_progress), blend)
+    found = searched_by(looks, ranking)
+    return TrackletMeans(track_frames(samples, found, averaging.tracker, on_progress=on_progress), averaging.blend)
+
+
+def searched_by(looks: Sequence[Mapping[str, Detections]], ranking: Ranking) -> Mapping[str, Detections]:
+    """The detections with the embeddings that a search ranks by: of one stage, or of both at the ranking's share."""
+    return looks[0] if len(looks) == 1 else fused_detections(looks[0], looks[1], ranking.second_weight)
 
 
 def compare_stages(
     looks: Sequence[Look],
     queries: Sequence[Query],
-    cascade: Ranking,
+    ranking: Ranking,
     *,
     score_threshold: float = 0.5,
     ignore: Mapping[str, NDArray[np.float32]] | None = None,
     context: ContextSize | None = None,
     tracklets: TrackletMeans | None = None,
-    weighted: bool = False,
 ) -> dict[str, SearchMetrics]:
     """The figures of every stage by its name, in the order in which a search goes through them.
 
@@ -85,18 +103,17 @@ def compare_stages(
     neighbourhoods, and the people matched would stand among others by another measure.
 
     Args:
-        looks: of the first stage, and of the second where there is one: frame name -> Detections with its embeddings,
+        looks: The first stage, and the second where there is one: frame name -> Detections with its embeddings,
             boxes and scores the same in both, and the (Q, D) embeddings of the queries.
         queries: the protocol as data.
-        cascade: the weight of the second stage; whether and how many candidates to re-rank; with `class_weighted` as
-            `weighted`.
+        ranking: The share of the second stage; whether and how many candidates to re-rank; whether similarities are
+            also multiplied by the detections' confidence (`class_weighted`): those of the first stage, and those of all
+            that comes before re-ranking.
         score_threshold: as in evaluate_search.
         ignore: as in evaluate_search.
         context: also match the people beside each query (`search.query.context`): over the first stage, and over all
             that comes before re-ranking; None does not.
         tracklets: also average the sightings over their tracklets; None does not.
-        weighted: also multiply similarities by the detections' confidence, see `class_weighted`: those of the first
-            stage, and those of all that comes before re-ranking.
 
     Returns:
         PLAIN; WEIGHTED; with context CONTEXT; with two stages SECOND and CASCADE; then rows whose names say what they
@@ -122,7 +139,7 @@ def compare_stages(
             context_people=context.people,
         )
 
-    weighted = weighted or cascade.class_weighted
+    weighted = ranking.class_weighted
     searched, probes = beside, _ = looks[0]
     stages = {PLAIN: evaluate(searched, queries, probes)}
     if weighted:
@@ -132,14 +149,14 @@ def compare_stages(
     included: list[str] = []
     if len(looks) > 1:
         stages[SECOND] = evaluate(looks[1][0], queries, looks[1][1])
-        searched = beside = fused_detections(searched, looks[1][0], cascade.second_weight)
-        probes = fused(probes, looks[1][1], cascade.second_weight)
+        searched = beside = fused_detections(searched, looks[1][0], ranking.second_weight)
+        probes = fused(probes, looks[1][1], ranking.second_weight)
         included.append(CASCADE)
         stages[CASCADE] = evaluate(searched, queries, probes)
     if tracklets is not None:
         # Each look on its own, as a gallery stores them, and weighted afterwards.
         steady = [averaged(found, tracklets.tracks, blend=tracklets.blend) for found, _ in looks]
-        searched = steady[0] if len(looks) == 1 else fused_detections(steady[0], steady[1], cascade.second_weight)
+        searched = steady[0] if len(looks) == 1 else fused_detections(steady[0], steady[1], ranking.second_weight)
         included.append(TRACKLETS)
         stages[" + ".join(included)] = evaluate(searched, queries, probes)
     if weighted and included:
@@ -153,11 +170,11 @@ def compare_stages(
         probes,
         score_threshold=score_threshold,
         ignore=ignore,
-        candidates=cascade.candidates,
+        candidates=ranking.candidates,
     )
-    if cascade.rerank:
+    if ranking.rerank:
         stages[" + ".join([*included, RERANKED])] = reranked()
-    if weighted and cascade.rerank:
+    if weighted and ranking.rerank:
         stages[" + ".join([*included, WEIGHTED, RERANKED])] = reranked(weighted=True)
     elif weighted and context is not None:
         stages[" + ".join([*included, WEIGHTED, CONTEXT])] = in_context(class_weighted(searched), probes, beside)

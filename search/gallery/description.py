@@ -1,57 +1,69 @@
-"""gallery.json: what a gallery holds and which models made it."""
+"""gallery.json: what a gallery holds, what made its vectors, and where those models are."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from datasets.files import write_whole
+from search.models.embedded_by import EmbeddedBy
+from search.models.model_files import ModelFiles
 
-FORMAT_VERSION = 1
-SECOND_STAGE_VERSION = 2
-"""Of galleries with a second stage, which versions of the project that know none must not open."""
+FORMAT_VERSION = 3
+OLD_VERSIONS = (1, 2)
+"""Formats of earlier versions, which are read: 1 without a second stage, 2 with one."""
 
 DESCRIPTION_FILE = "gallery.json"
-MIRROR_MARK = "+mirror"
-"""Ends the fingerprint where each embedding is averaged with that of the mirrored frame: such embeddings are not
-comparable with plain ones of the same weights."""
-
-
-@dataclass(frozen=True)
-class SecondStage:
-    """The second stage's column of a gallery.
-
-    Args:
-        embedding_dim: width of its embeddings.
-        fingerprint: names the crop model that made them.
-    """
-
-    embedding_dim: int
-    fingerprint: str
 
 
 @dataclass(frozen=True)
 class GalleryDescription:
     """What gallery.json says.
 
+    >>> GalleryDescription(256, EmbeddedBy("0123456789abcdef")).second_dim is None
+    True
+
     Args:
-        embedding_dim: width D of the embeddings.
-        model_fingerprint: names the weights they come from.
-        second_stage: None where there is none.
-        tracklet_blend: share of its tracklet's mean in each sighting's embedding (`search.tracks.averaging`), None
-            where each is its own.
+        embedding_dim: The width D of the first stage's embeddings, more than 0.
+        embedded_by: What made the vectors; only vectors made alike can be compared.
+        second_dim: The width E of the second stage's embeddings, None without a second stage.
+        files: Where the models were when the gallery was made; empty where nobody knows.
+
+    Raises:
+        ValueError: A width is not positive, or only one of width and fingerprint of the second stage is there.
     """
 
     embedding_dim: int
-    model_fingerprint: str
-    second_stage: SecondStage | None = None
-    tracklet_blend: float | None = None
+    embedded_by: EmbeddedBy
+    second_dim: int | None = None
+    files: ModelFiles = field(default_factory=ModelFiles)
+
+    def __post_init__(self) -> None:
+        for width in (self.embedding_dim, 1 if self.second_dim is None else self.second_dim):
+            if width <= 0:
+                raise ValueError(f"embedding width {width}, expected a positive number")
+        if (self.second_dim is None) != (self.embedded_by.second_stage is None):
+            raise ValueError("a second stage has a width and a fingerprint, expected both or none of them")
+
+    def first_stage(self) -> "GalleryDescription":
+        """The same without the second stage."""
+        return GalleryDescription(self.embedding_dim, self.embedded_by.first_stage, None, self.files)
 
 
 @dataclass(frozen=True)
 class GallerySummary:
-    """What a gallery holds, of flushed frames."""
+    """What a gallery holds, counted over the frames that are on disk.
+
+    Args:
+        sightings: How many people were seen in them.
+        frames: How many frames there are.
+        cameras: The names of their cameras, sorted; frames of unknown camera add none.
+        first: The earliest time of a frame in seconds, None where no frame has a time.
+        last: The latest time of a frame in seconds, None where no frame has a time.
+        embedding_dim: The width of the first stage's embeddings.
+        embedded_by: What made the vectors.
+    """
 
     sightings: int
     frames: int
@@ -59,112 +71,69 @@ class GallerySummary:
     first: float | None
     last: float | None
     embedding_dim: int
-    model_fingerprint: str
-    second_stage: SecondStage | None = None
-    tracklet_blend: float | None = None
+    embedded_by: EmbeddedBy
 
 
-def is_mirrored(model_fingerprint: str) -> bool:
-    """Whether a fingerprint is one of embeddings averaged with those of the mirrored frame."""
-    return model_fingerprint.endswith(MIRROR_MARK)
-
-
-def unmirrored(model_fingerprint: str) -> str:
-    """The fingerprint of the weights alone."""
-    return model_fingerprint.removesuffix(MIRROR_MARK)
-
-
-def require_model(
-    path: Path, described: GalleryDescription, embedding_dim: int | None, model_fingerprint: str | None
-) -> None:
-    """Refuse a model whose embeddings are not comparable with those of a gallery; None is not checked.
-
-    Raises:
-        ValueError: another width or another fingerprint.
-    """
-    remedy = "use the model it was indexed with, or index into a new folder"
-    if model_fingerprint is not None and unmirrored(model_fingerprint) == unmirrored(described.model_fingerprint):
-        did = "with" if is_mirrored(described.model_fingerprint) else "without"
-        remedy = f"it was indexed {did} --mirrored: do so again, or index into a new folder"
-    if embedding_dim is not None and embedding_dim != described.embedding_dim:
-        raise ValueError(
-            f"gallery {path} holds embeddings of width {described.embedding_dim}, "
-            f"the model makes width {embedding_dim}; {remedy}"
-        )
-    if model_fingerprint is not None and model_fingerprint != described.model_fingerprint:
-        raise ValueError(
-            f"gallery {path} was indexed with model {described.model_fingerprint}, "
-            f"this is model {model_fingerprint}; {remedy}"
-        )
-
-
-def require_second_stage(
-    path: Path, described: GalleryDescription, second_stage: SecondStage | None, *, optional: bool = False
-) -> None:
-    """Refuse a second stage that is not the gallery's own.
+def require_same_models(path: Path, own: GalleryDescription, given: GalleryDescription, *, reading: bool) -> None:
+    """Refuse models whose embeddings are not comparable with those of a gallery.
 
     Args:
-        path: of the gallery, for the error.
-        described: what the gallery has.
-        second_stage: what is at hand.
-        optional: True lets a gallery that has one be used without it, for reading.
+        path: The gallery's folder, for the message.
+        own: What the gallery says.
+        given: What the models at hand make.
+        reading: Whether the gallery is only searched: the second stage may then be left out, and how sightings are
+            averaged over tracklets does not matter, for a probe never is.
 
     Raises:
-        ValueError: only one of the two has a second stage, or they are of different models.
+        ValueError: A model is another one, or was used otherwise.
     """
-    own = described.second_stage
-    if second_stage == own or (second_stage is None and optional):
-        return
-    if own is None:
+    mine, theirs = own.embedded_by, given.embedded_by
+    anew = "or index into a new folder"
+    if mine.model != theirs.model or own.embedding_dim != given.embedding_dim:
+        where = f", {own.files.owner}" if own.files.owner is not None else ""
         raise ValueError(
-            f"gallery {path} has no second stage; leave --second-stage out, or index into a new folder with it"
+            f"gallery {path} was indexed with another model than the one given: their weights differ; "
+            f"use the model it was indexed with{where}, {anew}"
         )
-    if second_stage is None:
-        raise ValueError(
-            f"gallery {path} was indexed with second stage {own.fingerprint}; give --second-stage with that model, "
-            "or index into a new folder"
-        )
-    raise ValueError(
-        f"gallery {path} was indexed with second stage {own.fingerprint}, this is {second_stage.fingerprint}; "
-        "use the one it was indexed with, or index into a new folder"
-    )
-
-
-def require_tracklets(path: Path, described: GalleryDescription, tracklet_blend: float | None) -> None:
-    """Refuse to add sightings that are averaged otherwise than those of a gallery: its description would be wrong.
-
-    Raises:
-        ValueError: only one of both is averaged over tracklets, or by another share.
-    """
-    own = described.tracklet_blend
-    if own == tracklet_blend:
-        return
-    did = "without --tracklets" if own is None else f"with --tracklets and --tracklet-blend {own:g}"
-    raise ValueError(f"gallery {path} was indexed {did}: do so again, or index into a new folder")
+    if mine.mirrored != theirs.mirrored:
+        did = "with" if mine.mirrored else "without"
+        raise ValueError(f"gallery {path} was indexed {did} --mirrored: do so again, {anew}")
+    if (mine.second_stage, own.second_dim) != (theirs.second_stage, given.second_dim):
+        if mine.second_stage is None:
+            raise ValueError(f"gallery {path} has no second stage; leave --second-stage out, {anew} with it")
+        if theirs.second_stage is not None:
+            where = f", {own.files.second_stage}" if own.files.second_stage is not None else ""
+            raise ValueError(
+                f"gallery {path} was indexed with another second stage than the one given: their weights differ; "
+                f"use the one it was indexed with{where}, {anew}"
+            )
+        if not reading:
+            raise ValueError(f"gallery {path} was indexed with a second stage; give --second-stage too, {anew}")
+    if mine.tracklet_blend != theirs.tracklet_blend and not reading:
+        share = mine.tracklet_blend
+        did = "without --tracklets" if share is None else f"with --tracklets and --tracklet-blend {share:g}"
+        raise ValueError(f"gallery {path} was indexed {did}: do so again, {anew}")
 
 
 def write_description(path: Path, description: GalleryDescription) -> None:
     """Make a folder with tables a gallery; a reader sees the whole file or none."""
-    second = description.second_stage
-    content: dict[str, Any] = {
-        "format": FORMAT_VERSION if second is None else SECOND_STAGE_VERSION,
+    content = {
+        "format": FORMAT_VERSION,
         "embedding_dim": description.embedding_dim,
-        "model_fingerprint": description.model_fingerprint,
+        "second_dim": description.second_dim,
+        "embedded_by": description.embedded_by.to_dict(),
+        "files": description.files.to_dict(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    if second is not None:
-        content["second_stage"] = {"embedding_dim": second.embedding_dim, "fingerprint": second.fingerprint}
-    if description.tracklet_blend is not None:
-        content["tracklet_blend"] = float(description.tracklet_blend)
-    content["created"] = datetime.now(UTC).isoformat(timespec="seconds")
     write_whole(path / DESCRIPTION_FILE, json.dumps(content, indent=2) + "\n")
 
 
 def read_description(path: Path) -> GalleryDescription:
-    """The contents of a gallery's gallery.json, checked.
+    """The contents of a gallery's gallery.json, checked; those of earlier versions are converted.
 
     Raises:
-        FileNotFoundError: no gallery there.
-        ValueError: damaged, or of another format.
+        FileNotFoundError: No gallery is there.
+        ValueError: The file is damaged, or of another format.
     """
     file = path / DESCRIPTION_FILE
     try:
@@ -175,21 +144,34 @@ def read_description(path: Path) -> GalleryDescription:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{file} is damaged ({error}); restore it, or index into a new folder") from None
-    _require_keys(file, content, {"format": int, "embedding_dim": int, "model_fingerprint": str})
-    if content["format"] not in (FORMAT_VERSION, SECOND_STAGE_VERSION):
+    _require_keys(file, content, {"format": int, "embedding_dim": int})
+    if content["format"] not in (*OLD_VERSIONS, FORMAT_VERSION):
         raise ValueError(
-            f"gallery {path} has format {content['format']}, this version reads {FORMAT_VERSION} and "
-            f"{SECOND_STAGE_VERSION}; index anew"
+            f"gallery {path} has format {content['format']}, this version reads formats up to {FORMAT_VERSION}; "
+            "use the version that made it, or index anew"
         )
-    second = None
-    if content["format"] == SECOND_STAGE_VERSION:
-        stored = content.get("second_stage")
+    if content["format"] in OLD_VERSIONS:
+        return _converted(file, content)
+    _require_keys(file, content, {"embedded_by": dict, "files": dict})
+    try:
+        embedded_by, files = EmbeddedBy.from_dict(content["embedded_by"]), ModelFiles.from_dict(content["files"])
+        return GalleryDescription(content["embedding_dim"], embedded_by, content.get("second_dim"), files)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file} is damaged ({error}); restore it, or index into a new folder") from None
+
+
+def _converted(file: Path, content: dict[str, Any]) -> GalleryDescription:
+    """A description of formats 1 and 2, which knew no places of models."""
+    _require_keys(file, content, {"model_fingerprint": str})
+    second_dim = second = None
+    if content["format"] == 2:
+        stored: Any = content.get("second_stage")
         _require_keys(file, stored, {"embedding_dim": int, "fingerprint": str})
-        second = SecondStage(stored["embedding_dim"], stored["fingerprint"])
+        second_dim, second = stored["embedding_dim"], stored["fingerprint"]
     if "tracklet_blend" in content:
         _require_keys(file, content, {"tracklet_blend": float})
-    blend = content.get("tracklet_blend")
-    return GalleryDescription(content["embedding_dim"], content["model_fingerprint"], second, blend)
+    embedded_by = EmbeddedBy.from_marked(content["model_fingerprint"], second, content.get("tracklet_blend"))
+    return GalleryDescription(content["embedding_dim"], embedded_by, second_dim)
 
 
 def _require_keys(file: Path, content: Any, expected: dict[str, type]) -> None:

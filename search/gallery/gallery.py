@@ -25,11 +25,8 @@ from search.gallery.description import (
     DESCRIPTION_FILE,
     GalleryDescription,
     GallerySummary,
-    SecondStage,
     read_description,
-    require_model,
-    require_second_stage,
-    require_tracklets,
+    require_same_models,
     write_description,
 )
 from search.gallery.done import DoneFrames
@@ -59,6 +56,7 @@ from search.gallery.tables import (
     sightings_table,
     upsert,
 )
+from search.models.embedded_by import EmbeddedBy
 
 FLUSH_ROWS = 1000
 FLUSH_SECONDS = 60.0
@@ -75,12 +73,8 @@ class Gallery:
     def __init__(self, path: Path, description: GalleryDescription, *, create: bool) -> None:
         self.path = path
         self.description = description
-        self.embedding_dim = description.embedding_dim
-        self.model_fingerprint = description.model_fingerprint
-        self.second_stage = description.second_stage
         self._cutouts = CutoutStore(path / "cutouts")
-        second_dim = None if self.second_stage is None else self.second_stage.embedding_dim
-        self._schema = sightings_schema(self.embedding_dim, second_dim)
+        self._schema = sightings_schema(description.embedding_dim, description.second_dim)
         self._sightings, self._frames = open_tables(path, self._schema, create=create)
         self._pending: dict[FrameKey, FrameRows] = {}
         self._pending_rows = 0
@@ -88,86 +82,66 @@ class Gallery:
         self._written = False
         self._last_flush = time.monotonic()
 
+    @property
+    def embedded_by(self) -> EmbeddedBy:
+        """What made the vectors."""
+        return self.description.embedded_by
+
     @classmethod
-    def create(
-        cls,
-        path: str | Path,
-        *,
-        embedding_dim: int,
-        model_fingerprint: str,
-        second_stage: SecondStage | None = None,
-        tracklet_blend: float | None = None,
-    ) -> Self:
+    def create(cls, path: str | Path, description: GalleryDescription) -> Self:
         """Make an empty gallery.
 
         Args:
-            path: a folder that is not yet a gallery; made with its parents.
-            embedding_dim: width D of the embeddings, > 0.
-            model_fingerprint: names the weights the embeddings come from; embeddings of other weights are not
-                comparable, so `open` refuses them.
-            second_stage: width and fingerprint of the second stage, whose embeddings are then stored beside; None for
-                a gallery without.
-            tracklet_blend: of the sightings that will be added, see `GalleryDescription`.
+            path: A folder that is not yet a gallery; it is made with its parents.
+            description: What the gallery will hold, and what makes its vectors.
 
         Raises:
-            ValueError: the width is not positive.
-            FileExistsError: there is a gallery already.
-            OSError: the folder cannot be made or written.
+            FileExistsError: There is a gallery already, or a file.
+            OSError: The folder cannot be made or written.
         """
         path = Path(path)
-        if embedding_dim <= 0:
-            raise ValueError(f"embedding width {embedding_dim}, expected a positive number")
         if (path / DESCRIPTION_FILE).exists():
             raise FileExistsError(f"{path} is a gallery already; open it to add to it, or choose another folder")
         if path.exists() and not path.is_dir():
             raise FileExistsError(f"{path} is a file, expected a folder for the gallery; choose another path")
         path.mkdir(parents=True, exist_ok=True)
-        description = GalleryDescription(embedding_dim, model_fingerprint, second_stage, tracklet_blend)
         gallery = cls(path, description, create=True)
         # Last: a folder without its description is not a gallery yet.
         write_description(path, description)
         return gallery
 
     @classmethod
-    def open(cls, path: str | Path, *, embedding_dim: int | None = None, model_fingerprint: str | None = None) -> Self:
-        """Open a gallery for reading and writing.
+    def open(cls, path: str | Path, expected: GalleryDescription | None = None) -> Self:
+        """Open a gallery, for searching it and for adding to it.
 
         Args:
-            path: a folder made by `create`.
-            embedding_dim: refuse the gallery if its width differs; None takes any.
-            model_fingerprint: refuse the gallery if it was made with another model; None takes any.
+            path: A folder made by `create`.
+            expected: What the models at hand make: a gallery of other models is refused, but one with a second stage
+                may be searched without it. None takes any gallery.
 
         Raises:
-            FileNotFoundError: no gallery there.
-            ValueError: not readable by this version, or of another width or model.
+            FileNotFoundError: No gallery is there.
+            OSError: A file of its tables is missing or damaged.
+            ValueError: The gallery is not readable by this version, or was made by other models.
         """
         path = Path(path)
         gallery = cls(path, read_description(path), create=False)
-        require_model(path, gallery.description, embedding_dim, model_fingerprint)
+        if expected is not None:
+            require_same_models(path, gallery.description, expected, reading=True)
         return gallery
 
     @classmethod
-    def open_or_create(
-        cls,
-        path: str | Path,
-        *,
-        embedding_dim: int,
-        model_fingerprint: str,
-        second_stage: SecondStage | None = None,
-        tracklet_blend: float | None = None,
-    ) -> Self:
-        """`open` with the checks of who adds to a gallery where there is one, `create` where there is none."""
+    def open_or_create(cls, path: str | Path, description: GalleryDescription) -> Self:
+        """Open a gallery for adding to it, or make it where there is none.
+
+        Raises:
+            OSError: As `create` and `open`.
+            ValueError: The gallery was made by other models, or with another second stage or averaging.
+        """
         if not (Path(path) / DESCRIPTION_FILE).exists():
-            return cls.create(
-                path,
-                embedding_dim=embedding_dim,
-                model_fingerprint=model_fingerprint,
-                second_stage=second_stage,
-                tracklet_blend=tracklet_blend,
-            )
-        gallery = cls.open(path, embedding_dim=embedding_dim, model_fingerprint=model_fingerprint)
-        require_second_stage(gallery.path, gallery.description, second_stage)
-        require_tracklets(gallery.path, gallery.description, tracklet_blend)
+            return cls.create(path, description)
+        gallery = cls.open(path)
+        require_same_models(gallery.path, gallery.description, description, reading=False)
         return gallery
 
     def add(self, frame: Frame, detections: Detections, **options: Any) -> None:
@@ -199,13 +173,16 @@ class Gallery:
             ValueError: embeddings are missing, of another width or number, not finite, or of length zero; or the
                 gallery has no second stage.
         """
-        if self.second_stage is None and second_embeddings is not None:
+        described = self.description
+        if described.second_dim is None and second_embeddings is not None:
             raise ValueError(f"frame {frame.name}: second_embeddings given, gallery {self.path} has no second stage")
-        embeddings = box_embeddings(f"frame {frame.name}", len(detections), detections.embeddings, self.embedding_dim)
+        embeddings = box_embeddings(
+            f"frame {frame.name}", len(detections), detections.embeddings, described.embedding_dim
+        )
         second = None
-        if self.second_stage is not None:
+        if described.second_dim is not None:
             owner = f"frame {frame.name}, second stage"
-            second = box_embeddings(owner, len(detections), second_embeddings, self.second_stage.embedding_dim)
+            second = box_embeddings(owner, len(detections), second_embeddings, described.second_dim)
         return frame_rows(
             frame, detections, embeddings, second, source=source, location=location, file_state=file_state
         )
@@ -388,5 +365,6 @@ class Gallery:
         """Counts, cameras and times of what is on disk."""
         first, last = self.time_span() or (None, None)
         frames = int(self._frames.count_rows())
-        made_by = (self.embedding_dim, self.model_fingerprint, self.second_stage, self.description.tracklet_blend)
-        return GallerySummary(len(self), frames, self.cameras(), first, last, *made_by)
+        described = self.description
+        made = (described.embedding_dim, described.embedded_by)
+        return GallerySummary(len(self), frames, self.cameras(), first, last, *made)

@@ -16,10 +16,9 @@ from detection.detections import Detections
 from detection.pretrained import COCO, COCO_PERSON
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
+from search.models.model_files import COCO_DETECTOR
 from search.models.probes import whole_picture
 from search.models.second_look import embed_boxes
-
-COCO_DETECTOR = "coco"
 
 
 class Detector(Protocol):

@@ -1,54 +1,68 @@
-"""The models that a search command was given: a joint one with or without a second stage, or a detector and crops."""
+"""The models of a search, loaded and checked."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from detection.joint import PersonSearchRCNN
-    from detection.model import PersonModel
-    from reid.crops.sphere_reid import SphereReID
+from detection.checkpoints import load_model
+from detection.model import PersonModel
+from reid.crops.sphere_reid import SphereReID
+from search.models.detector_and_crops import CropPersonSearch, load_detector
+from search.models.model_files import ModelFiles
 
 
-def load_search_models(
-    model: Path | None, detector: str | None, second_stage: Path | None, *, score_threshold: float = 0.0
-) -> "tuple[PersonModel, SphereReID | None]":
-    """The model that finds and embeds people, and the second stage or None.
+@dataclass(frozen=True, eq=False)
+class SearchModels:
+    """The models of a search, loaded.
 
     Args:
-        model: `--model`, a joint model; or None.
-        detector: `--detector`, "coco" or a joint model whose boxes are used; or None.
-        second_stage: `--second-stage`, a crop model. With a detector it is the only stage.
-        score_threshold: people found with less confidence are left out; by a detector they are not embedded.
+        first: Finds people and embeds them.
+        second: Embeds the same people again, None without a second stage.
+    """
+
+    first: PersonModel
+    second: SphereReID | None = None
+
+    @property
+    def stages(self) -> list[PersonModel]:
+        """What embeds people: the first stage, and the second where there is one."""
+        return [self.first] if self.second is None else [self.first, CropPersonSearch(None, self.second)]
+
+
+def open_models(
+    files: ModelFiles, *, score_threshold: float = 0.0, finds_people: bool = True, device: str = "auto"
+) -> SearchModels:
+    """Load the models of a search.
+
+    Args:
+        files: Where they are.
+        score_threshold: People found with less confidence are left out; by a detector they are not embedded. 0 takes
+            everybody that the model returns.
+        finds_people: Whether people must be found in frames; without, a crop model needs no detector.
+        device: Where the networks run; "auto" is the GPU when there is one.
 
     Raises:
-        ValueError: not exactly one of model and detector, a detector without a crop model, or a threshold that the
-            model cannot serve.
-        ConnectionError, FileNotFoundError: a file is missing or cannot be downloaded.
+        ValueError: The files make no search, a file holds another kind of model, or the threshold is below the one at
+            which the model itself stops.
+        ConnectionError, FileNotFoundError: A file is missing or cannot be downloaded.
     """
-    from detection.checkpoints import load_model
-    from reid.crops.sphere_reid import SphereReID
-    from search.models.detector_and_crops import CropPersonSearch, load_detector
-
-    if model is not None and detector is not None:
-        raise ValueError(f"--model {model} finds people by itself; leave --detector {detector} out")
-    if model is not None:
-        joint = load_model(model)
+    files.require_usable(finds_people=finds_people)
+    where = None if device == "auto" else device
+    crops = None if files.second_stage is None else SphereReID.from_checkpoint(files.second_stage, device=where)
+    if files.model is not None:
+        joint = load_model(files.model, device=where)
         require_threshold(score_threshold, joint)
-        return joint, None if second_stage is None else SphereReID.from_checkpoint(second_stage)
-    if detector is None:
-        raise ValueError("no model is given, expected --model JOINT, or --detector coco --second-stage CROP_MODEL")
-    if second_stage is None:
-        raise ValueError(f"--detector {detector} finds people but cannot tell them apart; give --second-stage too")
-    crops = SphereReID.from_checkpoint(second_stage)
-    return CropPersonSearch(load_detector(detector), crops, score_threshold=score_threshold), None
+        return SearchModels(joint, crops)
+    assert crops is not None
+    detector = None if files.detector is None else load_detector(files.detector, device=where)
+    return SearchModels(CropPersonSearch(detector, crops, score_threshold=score_threshold))
 
 
-def require_threshold(threshold: float, model: "PersonSearchRCNN") -> None:
+def require_threshold(threshold: float, model: PersonModel) -> None:
     """Refuse a score threshold that is no confidence, or below the one at which the model itself stops.
 
-    0 takes everybody that the model returns.
+    Raises:
+        ValueError: It is not in the model's range; 0 is, it takes everybody that the model returns.
     """
-    least = model.detector_config.score_threshold
+    least = model.least_confidence
     if threshold != 0 and not least <= threshold <= 1:
         raise ValueError(
             f"score threshold {threshold:g}, expected {least:g} to 1: below {least:g} the model returns nobody"

@@ -1,37 +1,31 @@
 """The page of a calibration: who is mistaken for whom at which similarity, and what the verdicts do."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from reid.ranking.open_set import Identifications
 from reid.ranking.pair_counts import THRESHOLDS, PairCounts, binned
-from search.evaluation.calibrate import FittedCalibration
-from search.pages.page import Curve, Headline, Section, Table, write_demo_page
+from search.evaluation.calibration import FittedCalibration
+from search.pages.page import Curve, Headline, Section, Table, report_page
 from search.query.verdict import Calibration, percent
 
 Points = list[tuple[float, float]]
 
 
-def write_calibration_page(path: Path, fitted: Sequence[tuple[str, FittedCalibration]], *, title: str) -> None:
-    """Write the page.
+def calibration_page(fitted: Sequence[tuple[str, FittedCalibration]], *, title: str) -> str:
+    """The page of a calibration, as HTML.
 
     Args:
-        path: the HTML file; its folder is made.
-        fitted: each similarity's name and calibration, the one that decides last.
-        title: shown on top.
-
-    Raises:
-        OSError: the file cannot be written.
+        fitted: Each similarity's name and calibration, the one that decides last.
+        title: It is shown on top.
     """
     name, last = fitted[-1]
     data = last.calibration.data
     absent, growth = "absent", "rises with the gallery"
     if last.calibration.rate_of == "pairs":
         absent, growth = "pairs of two people", "is the same for every gallery, and mistakes grow with it"
-    write_demo_page(
-        path,
+    return report_page(
         title=title,
         introduction=(
             f"{data.probes:,} probes of {data.people:,} people were compared with {data.sightings:,} sightings: with "

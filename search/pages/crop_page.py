@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from search.pages.page import (
     Section,
     Table,
     best_median_worst,
-    write_demo_page,
+    report_page,
 )
 
 COLUMNS = ("mAP", "mINP", "rank-1", "rank-5", "rank-10", "rank-20")
@@ -44,8 +43,8 @@ class CropReport:
         title: shown on top.
         evaluation: the figures.
         further: rows of the table beside the protocols: re-ranking, query expansion, several crops a query.
-        query: embeddings of the split "query", rows as the evaluation's task has them.
-        gallery: likewise.
+        query: The embeddings of the split "query", in the order of the evaluation's task.
+        gallery: The embeddings of the split "gallery", in the order of the evaluation's task.
         model: whose they are.
         facts: what was measured and how: panel -> label -> value.
         commands: that make this page again.
@@ -96,16 +95,8 @@ def operating_points(evaluation: CropEvaluation) -> dict[str, OperatingPoint]:
     return points
 
 
-def write_crop_report(path: Path, report: CropReport) -> None:
-    """Write the page.
-
-    Args:
-        path: the HTML file; its folder is made.
-        report: what it shows.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+def crop_page(report: CropReport) -> str:
+    """The page of a crop evaluation, as HTML."""
     evaluation = report.evaluation
     best, chance = evaluation.results[0].metrics, evaluation.chance[0].metrics
     points = operating_points(evaluation)
@@ -119,8 +110,7 @@ def write_crop_report(path: Path, report: CropReport) -> None:
         headlines.append(Headline(f"{point.error_rate:.3f}", "equal error", f"at similarity {point.threshold:.3f}"))
     rows = [row for row in best_median_worst(best.average_precisions)]
     names = ("best", "median", "worst")[: len(rows)]
-    write_demo_page(
-        path,
+    return report_page(
         title=report.title,
         introduction=_introduction(report),
         headlines=headlines,

@@ -14,10 +14,15 @@ from typing import Any
 from datasets.files import write_whole
 from reid.ranking.open_set import VerdictThresholds
 from reid.runs.weight_files import model_file
+from search.models.embedded_by import EmbeddedBy
+from search.query.ranking import Ranking
 from search.query.results import RankedSightings
-from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy
+from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize
 
-FORMAT = "personsearch-calibration-1"
+FORMAT = "personsearch-calibration-2"
+OLD_FORMAT = "personsearch-calibration-1"
+"""How earlier versions wrote them; such files are read."""
+
 _COUNTED = ("false_positive", "found", "found_first")
 
 
@@ -35,23 +40,27 @@ class StoredCalibrations:
     calibrations: tuple[Calibration, ...] = ()
     damage: str = ""
 
-    def of(self, ranked_by: RankedBy) -> Calibration | None:
+    def of(self, embedded_by: EmbeddedBy, ranking: Ranking) -> Calibration | None:
         """The calibration of exactly this similarity, None where there is none."""
-        return next((one for one in self.calibrations if one.ranked_by == ranked_by), None)
+        asked = (embedded_by, ranking.for_similarity(second_stage=embedded_by.second_stage is not None))
+        return next((one for one in self.calibrations if (one.embedded_by, one.ranking) == asked), None)
 
-    def missing(self, ranked_by: RankedBy) -> str:
+    def missing(self, embedded_by: EmbeddedBy, ranking: Ranking) -> str:
         """One line: why there is no calibration of this similarity."""
         if self.damage:
             return self.damage
         if not self.calibrations:
-            return f"{ranked_by} has no calibration ({self.file.name} is not there)"
-        there = "; ".join(str(one.ranked_by) for one in self.calibrations)
-        return f"{self.file} is of {there}; this search is by {ranked_by}"
+            return f"this model has not been calibrated ({self.file.name} is not there)"
+        asked = ranking.for_similarity(second_stage=embedded_by.second_stage is not None)
+        others = [_differences(one, embedded_by, asked) for one in self.calibrations]
+        nearest = min(others, key=len)
+        return f"{self.file.name} was made for other searches than this one: {', '.join(nearest)}"
 
     def judged(
         self,
         answer: RankedSightings,
-        ranked_by: RankedBy,
+        embedded_by: EmbeddedBy,
+        ranking: Ranking,
         *,
         probe_kind: str | None = None,
         pictures: int = 1,
@@ -60,21 +69,32 @@ class StoredCalibrations:
         """An answer with its verdict, or with the reason why there is none; as it is where nobody was compared.
 
         Args:
-            answer: of a search.
-            ranked_by: whose similarity it has.
+            answer: The answer of a search.
+            embedded_by: What made the vectors that were compared, without a second stage where it took no part.
+            ranking: How their similarities were made.
             probe_kind: "box" in a frame, "crop", or None where it makes no difference.
-            pictures: how many pictures of the person made the probe.
-            combine: "mean" or "max", see `Gallery.search`.
+            pictures: How many pictures of the person made the probe.
+            combine: "mean" or "max", see `search.query.rank.EmbeddedProbe`.
         """
         if answer.best_similarity is None:
             return answer
-        calibration = self.of(ranked_by)
+        calibration = self.of(embedded_by, ranking)
         if calibration is None:
-            return dataclasses.replace(answer, no_verdict=self.missing(ranked_by))
+            return dataclasses.replace(answer, no_verdict=self.missing(embedded_by, ranking))
         # Where the best of several pictures counts, each of them is compared with everybody.
         size = answer.searched * (pictures if combine == "max" else 1)
         verdict = calibration.judge(answer.best_similarity, size, probe_kind=probe_kind, pictures=pictures)
         return dataclasses.replace(answer, verdict=verdict)
+
+
+def _differences(calibration: Calibration, embedded_by: EmbeddedBy, ranking: Ranking) -> list[str]:
+    """How a calibration was made where a search is made otherwise, in words."""
+    found = calibration.embedded_by.differences(embedded_by)
+    if calibration.ranking.second_weight != ranking.second_weight and calibration.embedded_by.second_stage is not None:
+        found.append(f"with --second-weight {calibration.ranking.second_weight:g} instead of {ranking.second_weight:g}")
+    if calibration.ranking.class_weighted != ranking.class_weighted:
+        found.append(f"{'with' if calibration.ranking.class_weighted else 'without'} --class-weighted")
+    return found
 
 
 def calibration_file(model: Path | str) -> Path:
@@ -102,7 +122,7 @@ def read_calibrations(file: Path) -> tuple[Calibration, ...]:
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
+        if content["format"] not in (FORMAT, OLD_FORMAT):
             raise ValueError(f"format {content['format']!r}, expected {FORMAT!r}")
         return tuple(_calibration(one) for one in content["calibrations"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -122,11 +142,12 @@ def store_calibrations(model: Path | str, calibrations: list[Calibration]) -> Pa
     """
     file = calibration_file(model)
     kept: tuple[Calibration, ...] = read_calibrations(file) if file.exists() else ()
-    new = {one.ranked_by for one in calibrations}
+    new = {(one.embedded_by, one.ranking) for one in calibrations}
+    others = [one for one in kept if (one.embedded_by, one.ranking) not in new]
     content = {
         "format": FORMAT,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "calibrations": [_plain(one) for one in [*(one for one in kept if one.ranked_by not in new), *calibrations]],
+        "calibrations": [_plain(one) for one in [*others, *calibrations]],
     }
     write_whole(file, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return file
@@ -154,7 +175,7 @@ def _calibration(content: dict[str, Any]) -> Calibration:
     known, held_out = (tuple(_measured(one) for one in content[name]) for name in ("rates", "held_out"))
     counts = {name: int(content["data"][name]) for name in ("probes", "people", "sightings")}
     return Calibration(
-        RankedBy(**content["ranked_by"]),
+        *(_converted(content["ranked_by"]) if "ranked_by" in content else _similarity(content)),
         thresholds,
         *rates,
         LabelledData(**(content["data"] | counts)),
@@ -162,6 +183,19 @@ def _calibration(content: dict[str, Any]) -> Calibration:
         held_out,
         content.get("rate_of", "probes"),  # files of before do not say it
     )
+
+
+def _similarity(content: dict[str, Any]) -> tuple[EmbeddedBy, Ranking]:
+    return EmbeddedBy.from_dict(content["embedded_by"]), Ranking.from_dict(content["ranking"])
+
+
+def _converted(content: dict[str, Any]) -> tuple[EmbeddedBy, Ranking]:
+    """What earlier versions called `ranked_by`: fingerprints with a mark, and the share only with a second stage."""
+    embedded_by = EmbeddedBy.from_marked(content["model"], content.get("second_stage"), content.get("tracklet_blend"))
+    share = content.get("second_weight")
+    made = Ranking(Ranking().second_weight if share is None else float(share))
+    # Files of before class weighting do not say it.
+    return embedded_by, dataclasses.replace(made, class_weighted=bool(content.get("class_weighted", False)))
 
 
 def _measured(content: dict[str, Any]) -> MeasuredSize:

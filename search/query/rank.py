@@ -19,7 +19,8 @@ from search.gallery.filters import Filters, frames_sql
 from search.gallery.gallery import Gallery
 from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, sighting_of, unit_rows
 from search.query.context import Company, match_context
-from search.query.fusion import Ranking, fused, reranked
+from search.query.fusion import fused, reranked
+from search.query.ranking import Ranking
 from search.query.results import RankedSightings
 
 SPARE_CANDIDATES = 32
@@ -72,12 +73,12 @@ def rank_sightings(
             is asked for that the gallery cannot answer, or context is asked for with re-ranking or several probes.
     """
     filters, ranking = filters or Filters(), ranking or Ranking()
-    probes = combined(probe.embeddings, gallery.embedding_dim, probe.combine)
+    probes = combined(probe.embeddings, gallery.description.embedding_dim, probe.combine)
     second = None
     if probe.second_embeddings is not None:
-        if gallery.second_stage is None:
+        if gallery.description.second_dim is None:
             raise ValueError(f"second_embeddings given, but gallery {gallery.path} has no second stage")
-        second = combined(probe.second_embeddings, gallery.second_stage.embedding_dim, probe.combine)
+        second = combined(probe.second_embeddings, gallery.description.second_dim, probe.combine)
     where = gallery.condition(filters)
     answer = ranked(
         gallery.table,

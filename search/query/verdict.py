@@ -5,42 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reid.ranking.open_set import LevelThresholds, VerdictThresholds
+from search.models.embedded_by import EmbeddedBy
+from search.query.ranking import Ranking
+from search.query.rates import RATES_OF, RateOf
 
 Level = Literal["match", "possible", "not present"]
 LEVELS: tuple[Level, ...] = ("match", "possible", "not present")
-RateOf = Literal["probes", "pairs"]
-RATES_OF: tuple[RateOf, ...] = ("probes", "pairs")
-
-
-@dataclass(frozen=True)
-class RankedBy:
-    """Whose similarity it is; thresholds of another one say nothing about it.
-
-    Args:
-        model: fingerprint of the model that made the gallery's embeddings.
-        second_stage: fingerprint of the crop model, None where it takes no part.
-        second_weight: its share in the similarity, None without one.
-        tracklet_blend: share of their tracklet's mean in the gallery's embeddings, None where they are as they were
-            seen: means are nearer to one another, so the same similarity says less.
-        class_weighted: whether similarities are multiplied by the detections' confidence, see `Ranking`.
-    """
-
-    model: str
-    second_stage: str | None = None
-    second_weight: float | None = None
-    tracklet_blend: float | None = None
-    class_weighted: bool = False
-
-    def __str__(self) -> str:
-        second = "" if self.second_stage is None else f" with second stage {self.second_stage} at {self.share}"
-        averaged = "" if self.tracklet_blend is None else f" over --tracklets at {self.tracklet_blend:g}"
-        weighted = " with --class-weighted" if self.class_weighted else ""
-        return f"model {self.model}{second}{averaged}{weighted}"
-
-    @property
-    def share(self) -> str:
-        """The second stage's share for people."""
-        return "-" if self.second_weight is None else f"{self.second_weight:g}"
 
 
 @dataclass(frozen=True)
@@ -100,17 +70,19 @@ class Calibration:
         ValueError: the rates are of neither probes nor pairs.
 
     Args:
-        ranked_by: whose similarity it is.
+        embedded_by: What made the vectors that are compared, without a second stage where it takes no part.
+        ranking: How the similarity is made, see `Ranking.for_similarity`.
         thresholds: for galleries of any size.
         match_rate: share of absent probes, or of pairs of two persons, that may be called a match.
         possible_rate: share of them that may be called a match or possible.
         data: what it was made of.
         rates: on the same data, for the sizes of the thresholds.
         held_out: on people who took no part in choosing the thresholds; empty where there were too few.
-        rate_of: whether both rates are shares of "probes" or of "pairs", see `search.evaluation.calibrate.calibrate`.
+        rate_of: whether both rates are shares of "probes" or of "pairs", see `search.evaluation.calibration.calibrate`.
     """
 
-    ranked_by: RankedBy
+    embedded_by: EmbeddedBy
+    ranking: Ranking
     thresholds: VerdictThresholds
     match_rate: float
     possible_rate: float
@@ -172,37 +144,44 @@ class Verdict:
         return "possible" if similarity >= self.thresholds.possible else "not present"
 
     def headline(self) -> str:
-        """One line: the level, the similarity and the thresholds."""
+        """One line: the level, the similarity, and from where on the levels begin."""
         return (
-            f"{self.level}: best similarity {self.similarity:.3f}; match from {self.thresholds.match:.3f}, possible "
-            f"from {self.thresholds.possible:.3f} in {self.size:,} sightings"
+            f"{self.level}: the most similar sighting has a similarity of {self.similarity:.3f}; from "
+            f"{self.thresholds.match:.3f} on a sighting is called a match, from {self.thresholds.possible:.3f} on "
+            f"possible ({self.size:,} sightings were compared)"
         )
 
     def meaning(self) -> str:
-        """One line: how often each level is reached by people who are not there, and by people who are."""
+        """One line, for a reader who knows nothing of statistics: how often such an answer is wrong.
+
+        The rates of people who are not there are those that the thresholds were set for, and beside them those that
+        were measured on people who took no part in choosing the thresholds.
+        """
         calibration, by_pairs = self.calibration, self.calibration.rate_of == "pairs"
-        text = (
-            f"set so that of {'pairs of two people' if by_pairs else 'people who are not there'} "
-            f"{percent(calibration.match_rate)} are called a match and {percent(calibration.possible_rate)} possible "
-            "or more"
-        )
+        match, possible = percent(calibration.match_rate), percent(calibration.possible_rate)
+        if by_pairs:
+            text = f"Of two sightings of two different people, {match} are called a match, {possible} at least possible"
+        else:
+            text = (
+                f"When a person is not in the footage, {match} of searches say match and {possible} at least possible"
+            )
         if calibration.held_out:
             whole = calibration.held_out[-1]
-            absent = f"{percent(whole.match.false_positive)} and {percent(whole.possible.false_positive)}"
-            many = f"of people who are not there {absent} were, in {whole.size:,} sightings"
-            text += f" ({many if by_pairs else f'{absent} were, of people left out'})"
+            seen = f"{percent(whole.match.false_positive)} and {percent(whole.possible.false_positive)}"
+            searches = " of searches for people who were not there" if by_pairs else ""
+            text += f" (in a test with other people: {seen}{searches}, among {whole.size:,} sightings)"
         known = calibration.rates_near(self.size)
         if known is not None:
             # Thresholds by probes go on rising beyond the known sizes, those by pairs are the same everywhere.
             fewer = "fewer than " if self.thresholds.extrapolated and not by_pairs else ""
-            reached = f"{percent(known.match.found)} and {percent(known.possible.found)}"
-            text += f"; of those who are, {fewer}{reached} reach them"
-        return f"{text} (calibrated on {self.data_text()})"
+            found = f"{percent(known.match.found)} of searches say match and {fewer}{percent(known.possible.found)}"
+            text += f". When the person is in the footage, {fewer}{found} at least possible"
+        return f"{text}. Measured on {self.data_text()}."
 
     def data_text(self) -> str:
         """What the thresholds were made of."""
         data = self.calibration.data
-        return f"{data.name}: {data.probes:,} probes of {data.people:,} people, {data.sightings:,} sightings"
+        return f"{data.name}: {data.probes:,} searches for {data.people:,} people among {data.sightings:,} sightings"
 
     def doubts(self) -> list[str]:
         """A line for each way in which this search differs from those that were calibrated."""
@@ -210,13 +189,14 @@ class Verdict:
         doubts = []
         if self.thresholds.extrapolated:
             by_pairs = self.calibration.rate_of == "pairs"
-            what = "mistakes grow with the gallery" if by_pairs else "thresholds are extrapolated"
-            doubts.append(f"{what}: the calibration compared at most {largest:,} sightings")
+            what = "wrong answers become more frequent" if by_pairs else "the thresholds are only estimated"
+            doubts.append(f"{what} in a gallery as large as this: at most {largest:,} sightings were measured")
         if self.probe_kind is not None and self.probe_kind != data.probe_kind:
-            theirs = "boxes in frames" if data.probe_kind == "box" else "crops"
-            doubts.append(f"the probe is a {self.probe_kind}, the calibration's were {theirs}")
+            theirs = "boxes in whole frames" if data.probe_kind == "box" else "pictures of one person alone"
+            this = "a box in a whole frame" if self.probe_kind == "box" else "a picture of the person alone"
+            doubts.append(f"you search by {this}, the verdict was measured with {theirs}")
         if self.pictures > 1:
-            doubts.append(f"the probe is {self.pictures} pictures, the calibration's were single ones")
+            doubts.append(f"you search by {self.pictures} pictures, the verdict was measured with single ones")
         return doubts
 
     def to_dict(self) -> dict[str, object]:

@@ -12,7 +12,6 @@ tracker bridges) costs likeness only, never a sighting.
 
 import dataclasses
 from collections import deque
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,34 +20,11 @@ from torch import Tensor
 
 from detection.detections import Detections
 from search.gallery.tables import FrameRows
-from search.query.fusion import SECOND_WEIGHT, fused
-from search.tracks.settings import TrackerSettings
+from search.query.fusion import fused
+from search.query.ranking import Ranking
+from search.tracks.settings import TrackerSettings, TrackletAveraging
 from search.tracks.tracker import UNTRACKED, Tracker, TrackIds
-from search.tracks.tracklets import blended, require_blend
-
-
-@dataclass(frozen=True)
-class TrackletAveraging:
-    """How sightings share the mean embedding of their tracklet.
-
-    Args:
-        blend: share of the mean in each sighting's embedding, 0 to 1, see `search.tracks.tracklets.averaged`.
-        lookahead: so many later frames of its camera a frame waits for; raising it averages longer tracklets as a
-            whole, and stores what was found that much later.
-        tracker: how sightings are linked.
-
-    Raises:
-        ValueError: a value is out of its range.
-    """
-
-    blend: float = 0.5
-    lookahead: int = 60
-    tracker: TrackerSettings = field(default_factory=TrackerSettings)
-
-    def __post_init__(self) -> None:
-        require_blend(self.blend)
-        if self.lookahead < 0:
-            raise ValueError(f"lookahead of {self.lookahead} frames, expected 0 or more")
+from search.tracks.tracklets import blended
 
 
 class TrackletAverager:
@@ -160,4 +136,4 @@ def _looks(rows: FrameRows) -> list[NDArray[np.float32]]:
 def _together(looks: list[NDArray[np.float32]]) -> Tensor:
     """What a search ranks by, of both stages at its usual share."""
     first = torch.from_numpy(looks[0])
-    return first if len(looks) == 1 else fused(first, torch.from_numpy(looks[1]), SECOND_WEIGHT)
+    return first if len(looks) == 1 else fused(first, torch.from_numpy(looks[1]), Ranking().second_weight)

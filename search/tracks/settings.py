@@ -1,6 +1,6 @@
-"""When sightings are linked into one track: settings alone, which cost nothing to import."""
+"""How sightings are linked and averaged: values that travel whole. Nothing heavy is imported here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -46,3 +46,37 @@ class TrackerSettings:
         for name in ("maximum_speed", "maximum_gap"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} of the tracker is {getattr(self, name)}, expected at least 0")
+
+
+@dataclass(frozen=True)
+class TrackletAveraging:
+    """How sightings share the mean embedding of their tracklet.
+
+    Args:
+        blend: share of the mean in each sighting's embedding, 0 to 1, see `search.tracks.tracklets.averaged`.
+        lookahead: so many later frames of its camera a frame waits for; raising it averages longer tracklets as a
+            whole, and stores what was found that much later.
+        tracker: how sightings are linked.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    blend: float = 0.5
+    lookahead: int = 60
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
+
+    def __post_init__(self) -> None:
+        require_blend(self.blend)
+        if self.lookahead < 0:
+            raise ValueError(f"lookahead of {self.lookahead} frames, expected 0 or more")
+
+
+def require_blend(blend: float) -> None:
+    """Refuse what is no share of a tracklet's mean.
+
+    Raises:
+        ValueError: it is not in [0, 1].
+    """
+    if not 0 <= blend <= 1:
+        raise ValueError(f"blend {blend}, expected a share from 0 (each sighting's own) to 1 (the tracklet's mean)")

@@ -21,7 +21,7 @@ from torch.nn import functional
 from datasets.boxes import FloatBoxes
 from datasets.samples import Camera
 from detection.detections import Detections
-from search.tracks.settings import TrackerSettings
+from search.tracks.settings import TrackerSettings, require_blend
 from search.tracks.tracker import UNTRACKED, Tracker, TrackIds
 
 
@@ -225,16 +225,6 @@ def blended(embeddings: Tensor, means: Tensor, blend: float) -> Tensor:
     mixed = (1 - blend) * functional.normalize(embeddings, dim=1) + blend * means
     nowhere = mixed.norm(dim=1) < 1e-6
     return torch.where(nowhere[:, None], embeddings, functional.normalize(mixed, dim=1))
-
-
-def require_blend(blend: float) -> None:
-    """Refuse what is no share of a tracklet's mean.
-
-    Raises:
-        ValueError: it is not in [0, 1].
-    """
-    if not 0 <= blend <= 1:
-        raise ValueError(f"blend {blend}, expected a share from 0 (each sighting's own) to 1 (the tracklet's mean)")
 
 
 def _stacked(

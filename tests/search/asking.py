@@ -4,9 +4,10 @@ from typing import Any
 
 from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
+from search.models.embedded_by import EmbeddedBy
 from search.pipeline import PersonSearch
-from search.query.fusion import Ranking
 from search.query.rank import EmbeddedProbe, rank_sightings
+from search.query.ranking import Ranking
 from search.query.results import RankedSightings
 
 
@@ -41,3 +42,11 @@ def look_for(
     """`PersonSearch.find`, at most 50 sightings where nothing else is said."""
     chosen = Filters(limit=limit, **filters)
     return search.find(gallery, crop=crop, frame=frame, box=box, combine=combine, filters=chosen, ranking=ranking)
+
+
+def similarity(
+    model: str, second_stage: str | None = None, share: float = 0.8, *, weighted: bool = False, **made: Any
+) -> dict[str, Any]:
+    """What a calibration is of, as keyword arguments of one."""
+    ranking = Ranking(share, class_weighted=weighted)
+    return {"embedded_by": EmbeddedBy(model, second_stage, **made), "ranking": ranking}

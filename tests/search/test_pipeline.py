@@ -1,5 +1,7 @@
 """The predictor: index what a camera saw, find a person by crop or by box; a small world of coloured people."""
 
+import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original, source_place
+from search.models.embedded_by import EmbeddedBy
 from search.models.mirrored import mirrored_embeddings
 from search.models.probes import box_probe
 from search.pipeline import IndexSummary, PersonSearch
@@ -30,7 +33,7 @@ def person_of(search: PersonSearch, gallery: Gallery, person: int, **options: ob
 
 @pytest.fixture
 def search() -> PersonSearch:
-    return PersonSearch(BlobModel(), batch_size=3, device="cpu", model_fingerprint="blobs")
+    return PersonSearch(BlobModel(), batch_size=3, device="cpu")
 
 
 @pytest.fixture
@@ -201,7 +204,7 @@ def test_the_detection_threshold_is_a_confidence(search: PersonSearch, gallery: 
 def test_batch_size_changes_nothing(footage: Path, tmp_path: Path) -> None:
     tables = []
     for size in (1, 5):
-        search = PersonSearch(BlobModel(), batch_size=size, device="cpu", model_fingerprint="blobs")
+        search = PersonSearch(BlobModel(), batch_size=size, device="cpu")
         gallery = search.open_gallery(tmp_path / str(size), create=True)
         search.index(footage, gallery)
         tables.append(look_for(search, gallery, crop=scene([1])[30:70, 8:26]).to_table())
@@ -254,8 +257,8 @@ def test_streams_are_named_without_their_secrets() -> None:
 
 def test_bad_predictors() -> None:
     with pytest.raises(ValueError, match="batch size 0"):
-        PersonSearch(BlobModel(), batch_size=0, model_fingerprint="x")
-    assert PersonSearch(BlobModel()).model_fingerprint == "blobs"
+        PersonSearch(BlobModel(), batch_size=0)
+    assert PersonSearch(BlobModel()).embedded_by == EmbeddedBy("blobs")
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +295,7 @@ def test_what_is_mirrored_is_so_everywhere_and_is_not_mixed_with_what_is_not(
 ) -> None:
     plain = PersonSearch(joint_model, device="cpu")
     search = PersonSearch(joint_model, device="cpu", mirrored=True)
-    assert search.model_fingerprint == plain.model_fingerprint + "+mirror"
+    assert search.embedded_by == dataclasses.replace(plain.embedded_by, mirrored=True)
     gallery = search.open_gallery(tmp_path / "people", create=True)
     search.index(footage, gallery, detection_threshold=0.0)
     image = scene([1, 0], 0)
@@ -313,23 +316,26 @@ def test_what_is_mirrored_is_so_everywhere_and_is_not_mixed_with_what_is_not(
     crop = np.random.default_rng(0).integers(0, 256, (60, 24, 3), dtype=np.uint8)
     both = search.embed_crops([crop, np.ascontiguousarray(crop[:, ::-1])])
     assert float((both[0] * both[1]).sum()) > 0.999
-    with pytest.raises(ValueError, match=r"it was indexed with --mirrored"):
+    with pytest.raises(ValueError, match=r"was indexed with --mirrored: do so again"):
         plain.open_gallery(tmp_path / "people")
     plain.open_gallery(tmp_path / "plain", create=True)
-    with pytest.raises(ValueError, match=r"it was indexed without --mirrored"):
+    with pytest.raises(ValueError, match=r"was indexed without --mirrored: do so again"):
         search.open_gallery(tmp_path / "plain")
 
 
 def test_a_gallery_of_other_weights_is_refused(joint_model: PersonSearchRCNN, tmp_path: Path) -> None:
     search = PersonSearch(joint_model, device="cpu")
     gallery = search.open_gallery(tmp_path / "people", create=True)
-    other = PersonSearch(joint_model, device="cpu", model_fingerprint="0123456789abcdef")
+    retrained = copy.deepcopy(joint_model)
+    with torch.no_grad():
+        retrained.embedding_head.project.weight += 0.5
+    other = PersonSearch(retrained, device="cpu")
     for use in (
         lambda: other.open_gallery(tmp_path / "people"),
         lambda: other.index(tmp_path, gallery),
         lambda: look_for(other, gallery, crop=scene([0])),
     ):
-        with pytest.raises(ValueError, match=r"was indexed with model .*, this is model 0123456789abcdef"):
+        with pytest.raises(ValueError, match="was indexed with another model than the one given: their weights differ"):
             use()
     with pytest.raises(FileNotFoundError, match="no gallery at"):
         search.open_gallery(tmp_path / "elsewhere")

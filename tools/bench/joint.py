@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datasets.files import write_whole
 from tools.bench.claims import mean_and_spread, no_claim_because
 from tools.commands.train import told_how_to_go_on
 from tools.outcome import Outcome, table
@@ -233,7 +234,7 @@ def _write_page(
     seeds: Sequence[int],
 ) -> None:
     from reid.runs.files import departures
-    from search.pages.page import Table, write_demo_page
+    from search.pages.page import Table, report_page
     from tools.bench.page import how_it_was_made, still_running
 
     sections = [_section(one, rows, len(seeds)) for one, rows in zip(chosen, results)]
@@ -248,14 +249,14 @@ def _write_page(
     ]
     sections.append(how_it_was_made(Table("Recipe, where it is not the default", ["", ""], recipe), seeds, facts))
     done = sum(len(row.by_seed) for rows in results for row in rows)
-    write_demo_page(
-        page,
+    text = report_page(
         title="Joint models compared",
         introduction=still_running(done, len(seeds) * sum(map(len, results)))
         + "Each line was trained with the same budget and measured on people and minutes that no training saw. A "
         "difference within the seeds' spread says nothing.",
         sections=sections,
     )
+    write_whole(Path(page), text)
 
 
 def _section(one: "JointTable", rows: "Sequence[JointResult]", wanted_seeds: int) -> "Section":

@@ -18,7 +18,7 @@ from reid.runs.shared_work import write_figures
 from search.evaluation.splits import detect_split, embed_queries
 from search.evaluation.stages import CONTEXT, PLAIN, RERANKED, WEIGHTED, compare_stages
 from search.query.context import ContextSize
-from search.query.fusion import Ranking
+from search.query.ranking import Ranking
 from tools.bench.joint_recipes import JointRecipe, JointRow
 from tools.bench.runs import RowResult
 
@@ -85,8 +85,7 @@ class JointTables:
         searches = compare_stages(
             [(found, seen.embeddings)],
             seen.queries,
-            Ranking(rerank=RERANKED in missing),
-            weighted=WEIGHTED in missing,
+            Ranking(rerank=RERANKED in missing, class_weighted=WEIGHTED in missing),
             context=ContextSize() if CONTEXT in missing else None,
         )
         for stage in missing:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets.catalog.table import CropFormat
+from datasets.files import write_whole
 from tools.bench.claims import ClaimAnswer, answer_claim, mean_and_spread
 from tools.bench.recipes import FIGURES, Figure, PaperTable, Scale, SplitSize
 from tools.commands.train import told_how_to_go_on
@@ -209,7 +210,7 @@ def _write_page(
     scale: Scale,
     seeds: Sequence[int],
 ) -> None:
-    from search.pages.page import Headline, Table, write_demo_page
+    from search.pages.page import Headline, Table, report_page
     from tools.bench.page import how_it_was_made, still_running
 
     found = [answers(one, rows, tests[0], len(seeds)) for one, rows in zip(chosen, results)]
@@ -224,8 +225,7 @@ def _write_page(
     }
     counted = {answer: sum(one.answer == answer for part in found for one in part) for answer in labels}
     done = sum(len(row.by_seed) for rows in results for row in rows)
-    write_demo_page(
-        page,
+    text = report_page(
         title="The papers' tables, trained again",
         introduction=still_running(done, len(seeds) * sum(map(len, results)))
         + "Our figures beside those printed in the papers. All rows of a table have the same budget at the scale "
@@ -233,6 +233,7 @@ def _write_page(
         headlines=[Headline(str(counted[answer]), label) for answer, label in labels.items()],
         sections=sections,
     )
+    write_whole(Path(page), text)
 
 
 def _section(

@@ -9,10 +9,11 @@ import numpy as np
 
 from datasets.boxes import cut
 from datasets.building.splitting import sightings
-from datasets.catalog.statistics import FrameStatistics, height_histogram
+from datasets.files import write_whole
 from datasets.images import ImageError, read_image
 from datasets.samples import FrameSample
-from search.pages.page import Curve, Headline, Image, MarkedBox, Picture, Section, Table, write_demo_page
+from datasets.statistics import FrameStatistics, height_histogram
+from search.pages.page import Curve, Headline, Image, MarkedBox, Picture, Section, Table, report_page
 from tools.commands.data_statistics import camera_tables, seen_rows, summary_rows
 
 PEOPLE = 4
@@ -37,42 +38,44 @@ def write_statistics_page(
         OSError: the file cannot be written.
     """
     boxes_table, heights_table = camera_tables(found)
-    write_demo_page(
-        path,
-        title=f"What {root.resolve().name} holds",
-        introduction=_introduction(root, layout, found),
-        headlines=_headlines(found, layout),
-        sections=[
-            Section(
-                "In figures",
-                tables=[_table("The whole", summary_rows(found, layout), _paper_note(layout)), _splits(found)],
-            ),
-            Section(
-                "Camera by camera",
-                tables=[
-                    _table("Boxes by camera and period", boxes_table),
-                    _table("Height in pixels: so many per cent of the boxes are lower", heights_table),
-                ],
-            ),
-            Section(
-                "How tall people are",
-                "The paper shows the heights of its crops as Fig. 5." if layout == "uestc-pr" else "",
-                curves=_height_curves(found),
-            ),
-            Section(
-                "Who is seen how often",
-                "Only somebody whom two cameras see can be searched for across cameras.",
-                tables=[_table("People with an identity", seen_rows(found))],
-                curves=[_cameras_of_people(found), _views(found), _people_per_frame(found)],
-            ),
-            Section("The same people under every camera", pictures=_people(frames)),
-            Section(
-                "The busiest frame of each camera",
-                "Green: somebody with an identity, and its number. Yellow: somebody unknown.",
-                pictures=_busiest(frames),
-            ),
-            Section("The same by hand", commands=[shlex.join(_command(root, layout, path))]),
-        ],
+    write_whole(
+        Path(path),
+        report_page(
+            title=f"What {root.resolve().name} holds",
+            introduction=_introduction(root, layout, found),
+            headlines=_headlines(found, layout),
+            sections=[
+                Section(
+                    "In figures",
+                    tables=[_table("The whole", summary_rows(found, layout), _paper_note(layout)), _splits(found)],
+                ),
+                Section(
+                    "Camera by camera",
+                    tables=[
+                        _table("Boxes by camera and period", boxes_table),
+                        _table("Height in pixels: so many per cent of the boxes are lower", heights_table),
+                    ],
+                ),
+                Section(
+                    "How tall people are",
+                    "The paper shows the heights of its crops as Fig. 5." if layout == "uestc-pr" else "",
+                    curves=_height_curves(found),
+                ),
+                Section(
+                    "Who is seen how often",
+                    "Only somebody whom two cameras see can be searched for across cameras.",
+                    tables=[_table("People with an identity", seen_rows(found))],
+                    curves=[_cameras_of_people(found), _views(found), _people_per_frame(found)],
+                ),
+                Section("The same people under every camera", pictures=_people(frames)),
+                Section(
+                    "The busiest frame of each camera",
+                    "Green: somebody with an identity, and its number. Yellow: somebody unknown.",
+                    pictures=_busiest(frames),
+                ),
+                Section("The same by hand", commands=[shlex.join(_command(root, layout, path))]),
+            ],
+        ),
     )
 
 

@@ -6,11 +6,15 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tools.commands.demo_report import DemoResult, write_report
 from tools.outcome import Outcome, table
 from tools.progress import Progress
+
+if TYPE_CHECKING:
+    from search.pages.demo_page import DemoResult
+    from search.pipeline import PersonSearch
+    from search.query.verdict import Calibration
 
 SHIPPED = Path(__file__).resolve().parents[2] / "detection" / "weights" / "plaza.safetensors"
 SHIPPED_SEEDS = range(100)
@@ -69,9 +73,13 @@ def demo(
         )
     with _timed(seconds, "train"):
         model_file = _train(output, seed=seed, epochs=epochs, from_scratch=from_scratch)
-    result = _search(output, model_file, seconds)
+    result, search = _search(output, model_file, seconds)
+    from datasets.files import write_whole
+    from search.pages.demo_page import demo_page
+
     report = output / "report.html"
-    write_report(report, output, result, world=world, seconds=seconds, from_scratch=from_scratch)
+    write_whole(report, demo_page(output, result, world=world, seconds=seconds, from_scratch=from_scratch))
+    _write_find_page(output, result, search)
     text = _text(result, seed, seconds) + f"\nreport: {report.resolve()}"
     figures = {
         "seed": seed,
@@ -87,7 +95,33 @@ def demo(
     return Outcome(text, figures, [f"{name}: {reason}" for name, reason in result.failures])
 
 
-def _text(result: DemoResult, seed: int, seconds: dict[str, float]) -> str:
+def _write_find_page(output: Path, result: "DemoResult", search: "PersonSearch") -> None:
+    """The page of `personsearch find` for the query that is found neither best nor worst."""
+    from datasets.boxes import cut
+    from datasets.files import write_whole
+    from datasets.images import read_image
+    from search.gallery.filters import Filters
+    from search.pages.find_page import find_page
+    from search.pages.page import MarkedBox, Picture, best_median_worst
+
+    order = best_median_worst(result.search.average_precisions)
+    query = result.queries[order[len(order) // 2]]
+    assert query.box is not None
+    frame = read_image({sample.name: sample.path for sample in result.samples}[str(query.frame)])
+    filters = Filters(limit=24, exclude_frame=str(query.frame))
+    with search.open_gallery(output / "gallery") as gallery:
+        answer = search.find(gallery, frame=frame, box=query.box, filters=filters)
+        page = find_page(
+            answer,
+            gallery,
+            cut(frame, query.box),
+            title=f"Where was person {query.person_id}?",
+            probe_frame=Picture(frame, str(query.frame), [MarkedBox(query.box, "probe")]),
+        )
+    write_whole(output / "find.html", page)
+
+
+def _text(result: "DemoResult", seed: int, seconds: dict[str, float]) -> str:
     rows: list[list[object]] = [
         ["detection AP@0.5", result.ap, None],
         ["detection recall", result.recall, None],
@@ -131,19 +165,18 @@ def _train(output: Path, *, seed: int, epochs: int, from_scratch: bool) -> Path:
     return summary.model_file
 
 
-def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> DemoResult:
+def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> "tuple[DemoResult, PersonSearch]":
     """Index the unseen half, then evaluate detection and search on it."""
     from datasets import load_frames, load_queries
-    from detection.checkpoints import load_model
     from detection.metrics import recall_and_ap
-    from search.evaluation.protocols import evaluate_search, random_ranking
+    from search.evaluation.protocols import evaluate_search, random_search
     from search.evaluation.splits import embed_queries
+    from search.pages.demo_page import DemoResult
     from search.pipeline import PersonSearch
 
     samples = load_frames("custom", output / "plaza", "gallery")
     queries = load_queries("custom", output / "plaza")
-    model = load_model(model_file)
-    search = PersonSearch(model)
+    search = PersonSearch.from_checkpoint(model_file)
     with (
         _timed(seconds, "index"),
         search.open_gallery(output / "gallery", create=True) as gallery,
@@ -156,22 +189,25 @@ def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> DemoRe
         found = gallery.detections()
     with _timed(seconds, "evaluate"):
         with Progress("4/5 embedding the probes", unit="probe") as progress:
-            seen = embed_queries(model, queries, samples, on_progress=progress)
+            seen = embed_queries(search.model, queries, samples, on_progress=progress)
             queries, probes = seen.queries, seen.embeddings
         readable = [sample for sample in samples if sample.name in found]
         recall, ap = recall_and_ap([found[sample.name] for sample in readable], [sample.boxes for sample in readable])
         metrics = evaluate_search(found, queries, probes)
-        chance = random_ranking(found, queries)
+        chance = random_search(found, queries)
         verdicts = _calibrate(search, model_file, (samples, found), (queries, probes))
     failures = [*summary.failures, *seen.failures]
-    return DemoResult(samples, queries, found, probes, ap, recall, metrics, chance, search, verdicts, failures)
+    return DemoResult(samples, queries, found, probes, ap, recall, metrics, chance, verdicts, failures), search
 
 
-def _calibrate(search: Any, model_file: Path, sightings: tuple[Any, Any], probes: tuple[Any, Any]) -> Any:
+def _calibrate(
+    search: "PersonSearch", model_file: Path, sightings: tuple[Any, Any], probes: tuple[Any, Any]
+) -> "Calibration | None":
     """Store from which similarity on a person is there, for `find`; None where there are too few people for it."""
-    from search.evaluation.calibrate import Searches, calibrate
+    from search.evaluation.calibration import Searches, fit_calibration
     from search.evaluation.labelled_people import label_detections, people_of_queries, stacked_embeddings
     from search.query.calibration_files import store_calibrations, stored_calibrations
+    from search.query.ranking import Ranking
     from search.query.verdict import LabelledData
 
     queries, embeddings = probes
@@ -179,7 +215,7 @@ def _calibrate(search: Any, model_file: Path, sightings: tuple[Any, Any], probes
         people_of_queries(queries), embeddings, label_detections(*sightings), stacked_embeddings(*sightings)
     )
     try:
-        made = calibrate(searches, search.ranked_by(), LabelledData("the demo's square")).calibration
+        made = fit_calibration(searches, search.embedded_by, Ranking(), LabelledData("the demo's square")).calibration
     except ValueError:
         return None
     store_calibrations(model_file, [made])

@@ -88,6 +88,7 @@ def crop(
         report: The folder for report.html, a page with curves, rankings, thresholds and similarity maps.
     """
     from datasets import read_crops
+    from datasets.files import write_whole
     from reid.crops.sphere_reid import SphereReID
     from reid.ranking.protocols import CropTask, evaluate_crops
 
@@ -122,7 +123,7 @@ def crop(
     elif embedding.keep:
         text += f"\nthe embeddings are not kept: {_folder_of(model)} cannot be written; --embeddings FILE names a place"
     if report is not None:
-        from search.pages.crop_page import CropReport, write_crop_report
+        from search.pages.crop_page import CropReport, crop_page
 
         times = {f"{step}, seconds": f"{value:.1f}" for step, value in seconds.items()}
         page = CropReport(
@@ -130,7 +131,7 @@ def crop(
             {"Model": settings["model"], "Data": settings["data"], "Time": times, "Versions": settings["versions"]},
             [f"{words} --report {shlex.quote(str(report))}"], len(found.failures),
         )  # fmt: skip
-        write_crop_report(report / REPORT_FILE, page)
+        write_whole(report / REPORT_FILE, crop_page(page))
         text += f"\nreport: {report / REPORT_FILE}"
     figures = figures_of(evaluation, results, asked) | {"seconds": seconds, "settings": settings, "command_line": words}
     return Outcome(text, figures, [*left_out, *more_left_out, *(": ".join(failure) for failure in found.failures)])

@@ -18,7 +18,6 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
         half: store float16: half the size, each weight rounded by about one part in two thousand.
     """
     from detection.checkpoints import load_model, read_header, save_model
-    from search.gallery.description import unmirrored
     from search.query.calibration_files import calibration_file, store_calibrations, stored_calibrations
 
     if file.suffix != ".safetensors":
@@ -35,7 +34,7 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
     weights = sum(value.numel() for value in written.state_dict().values())
     text = f"{file}: {weights:,} numbers, {size / 1e6:.2f} MB, fingerprint {written.fingerprint()}"
     beside = stored_calibrations(model)
-    own = [one for one in beside.calibrations if unmirrored(one.ranked_by.model) == written.fingerprint()]
+    own = [one for one in beside.calibrations if one.embedded_by.model == written.fingerprint()]
     failures = [beside.damage] if beside.damage else []
     if own:
         text += f"\ncalibration: {store_calibrations(file, own)}"

@@ -1,16 +1,80 @@
 """personsearch find: rank the gallery's sightings of one person."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from search.models.model_files import ModelFiles
+from search.query.ranking import Ranking
 from tools.outcome import Outcome
 from tools.times import parse_time
 
 if TYPE_CHECKING:
-    from search.gallery.description import GalleryDescription
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from search.gallery.filters import Filters
+    from search.gallery.gallery import Gallery
+    from search.pages.page import Picture
     from search.pipeline import PersonSearch
-    from search.query.fusion import Ranking
     from search.query.results import RankedSightings
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The person looked for.
+
+    Args:
+        crop: A picture that shows the person alone; several of the same person may be given: a.jpg,b.jpg.
+        frame: A whole frame that shows the person.
+        box: Where the person is in that frame: x1,y1,x2,y2 in pixels.
+        combine: How several pictures count: mean compares with their average, max compares each sighting with the
+            picture most like it.
+        include_own_frame: Rank the sightings of --frame itself too, where it was indexed; its person comes first then.
+    """
+
+    crop: list[Path] | None = None
+    frame: Path | None = None
+    box: tuple[float, float, float, float] | None = None
+    combine: Literal["mean", "max"] = "mean"
+    include_own_frame: bool = False
+
+    def require_one(self) -> None:
+        """Refuse what is neither a picture of a person nor a box in a frame."""
+        if (self.crop is None) == (self.frame is None) or (self.frame is None) != (self.box is None):
+            raise ValueError(
+                "the probe is unclear, expected either --crop PICTURE or --frame PICTURE --box x1,y1,x2,y2"
+            )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which sightings may answer, and how many.
+
+    Args:
+        limit: Show at most this many sightings, 1 or more.
+        camera: Only sightings of these cameras: 1,4.
+        after: Only sightings from this time on: a date and time such as 2024-05-01T08:30 (UTC where no zone is given),
+            or seconds from the start of the recording.
+        before: Only sightings earlier than this time.
+        minimum_similarity: Only sightings at least this similar, up to 1; raising it gives fewer and surer answers.
+    """
+
+    limit: int = 20
+    camera: list[str] | None = None
+    after: str | None = None
+    before: str | None = None
+    minimum_similarity: float | None = None
+
+    def filters(self, own_frame: Path | None) -> "Filters":
+        """The same as the library takes it; `own_frame` is left out of the answer."""
+        from search.gallery.filters import Filters
+
+        after, before = (
+            None if text is None else parse_time(text, option)
+            for text, option in ((self.after, "--after"), (self.before, "--before"))
+        )
+        return Filters(self.camera, after, before, self.minimum_similarity, self.limit, exclude_file=own_frame)
 
 
 def find(
@@ -18,115 +82,99 @@ def find(
     *,
     model: Path | None = None,
     second_stage: Path | None = None,
-    crop: list[Path] | None = None,
-    frame: Path | None = None,
-    box: tuple[float, float, float, float] | None = None,
-    limit: int = 20,
-    camera: list[str] | None = None,
-    after: str | None = None,
-    before: str | None = None,
-    minimum_score: float | None = None,
-    combine: Literal["mean", "max"] = "mean",
-    second_weight: float = 0.8,
-    candidates: int = 1000,
-    rerank: bool = False,
-    context: bool = False,
-    class_weighted: bool = False,
-    include_own_frame: bool = False,
+    probe: Probe = Probe(),
+    choice: Choice = Choice(),
+    ranking: Ranking = Ranking(),  # noqa: B008 - frozen
     html: Path | None = None,
 ) -> Outcome:
-    """Rank the sightings of a gallery by similarity to a person: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
+    """Show where a person was seen: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
 
-    The score is the cosine similarity of the embeddings, from -1 to 1; with --second-stage the weighted sum of both
-    stages' similarities, with --rerank one minus a distance, from 0 to 1, with --context, for some, the similarity of
-    their company. It orders sightings; no value of it says alone that two people are the same. What does is
-    `personsearch calibrate`: the answer then begins with a verdict, match, possible or not present, and so does every
-    sighting. It follows the similarity, also with --rerank and --context.
+    The sightings of the gallery come in the order of their similarity to the person, up to 1. The similarity only
+    orders them: no value of it says alone that two people are the same. What does is `personsearch calibrate`: the
+    answer then begins with a verdict, match, possible or not present, and so does every sighting.
+
+    The gallery knows its models. They are looked for where they were when it was made; --model and --second-stage name
+    another place.
 
     Args:
-        gallery: the gallery's folder, made by `personsearch index`.
-        model: the joint model that made the gallery; whether with --mirrored, the gallery tells. Left out where the
-            gallery was made with --detector.
-        second_stage: the crop model that made the gallery's second embeddings: the candidates are ranked by both.
-        crop: a picture that shows the person alone; several of the same person may be given: a.jpg,b.jpg.
-        frame: a whole frame that shows the person.
-        box: where in that frame, in pixels.
-        limit: at most this many sightings.
-        camera: only these cameras: 1,4.
-        after: only from this time on: ISO 8601 (UTC where no zone is given), or seconds.
-        before: only earlier than this time.
-        minimum_score: only sightings at least this similar.
-        combine: how several crops count: their mean, or each sighting by the crop most like it.
-        second_weight: share of the second stage in the score, from 0 to 1.
-        candidates: so many best sightings are looked at again by --second-stage and --rerank.
-        rerank: rank the candidates by the neighbours that they share with the probe (k-reciprocal re-ranking).
-        context: with --frame also match the people beside the box with those of the best sightings' frames (CBGM): who
-            walks with the same company is ranked by the most similar of the company. Not with --rerank.
-        class_weighted: multiply every similarity by the detection's confidence, as `evaluate search` does: doubtful
-            boxes rank lower. Verdicts then want a `calibrate --class-weighted`.
-        include_own_frame: rank the sightings of --frame itself too, where it was indexed; its person comes first then.
-        html: also write a page with the cut-outs to this file.
+        gallery: The gallery's folder, made by `personsearch index`.
+        model: The joint model that made the gallery, where it is somewhere else today. Given alone, it searches a
+            gallery of two stages by the first.
+        second_stage: The crop model that made the gallery's second embeddings, where it is somewhere else today.
+        probe: The person looked for.
+        choice: Which sightings may answer.
+        ranking: How similarities are made and sightings ordered. With --rerank the score that orders is one minus a
+            distance, with --context that of the most similar of the company; verdicts follow the similarity all the
+            same.
+        html: Also write a page with pictures to this file.
     """
-    from datasets.boxes import cut
-    from datasets.images import read_image
-    from search.gallery.filters import Filters
-    from search.pages.page import MarkedBox, Picture, write_find_page
-    from search.query.fusion import Ranking
+    from search.pages.find_page import find_page
+    from search.pipeline import PersonSearch
 
-    if (crop is None) == (frame is None) or (frame is None) != (box is None):
-        raise ValueError("the probe is unclear, expected either --crop PICTURE or --frame PICTURE --box x1,y1,x2,y2")
-    if context and (rerank or crop is not None):
-        other = "--rerank" if rerank else "--crop, which shows nobody else"
+    probe.require_one()
+    if ranking.context and (ranking.rerank or probe.crop is not None):
+        other = "--rerank" if ranking.rerank else "--crop, which shows nobody else"
         raise ValueError(f"--context does not go with {other}; leave one of the two out")
-    if context and model is None:
-        raise ValueError("--context needs the people beside the box, and a crop model finds nobody; leave it out")
     if html is not None and html.is_dir():
         raise ValueError(f"--html {html} is a folder, expected a file; give a file name in it")
-    filters = Filters(
-        camera,
-        None if after is None else parse_time(after, "--after"),
-        None if before is None else parse_time(before, "--before"),
-        minimum_score,
-        limit,
-        exclude_file=None if include_own_frame else frame,
-    )
-    ranking = Ranking(second_weight, candidates, rerank, class_weighted, context)
-    search = _search(gallery, model, second_stage)
+    filters = choice.filters(None if probe.include_own_frame else probe.frame)
+    search = PersonSearch.from_gallery(gallery, ModelFiles(model, second_stage))
     with search.open_gallery(gallery) as store:
-        if frame is not None and box is not None:
-            picture = read_image(frame)
-            answer = search.find(store, frame=picture, box=box, filters=filters, ranking=ranking)
-            pictures = [cut(picture, box)]
-            origin = Picture(picture, frame.name, [MarkedBox(box, "probe")])
-        else:
-            pictures = [read_image(path) for path in crop or []]
-            answer = search.find(store, crop=pictures, combine=combine, filters=filters, ranking=ranking)
-            origin = None
-        verdict = _verdict(answer, store.description, model, second_stage, ranking)
-        text = "\n".join([*verdict, answer.to_table()])
-        if class_weighted:
-            text += "\nsimilarities are multiplied by the detections' confidence (--class-weighted)"
+        answer, pictures, origin = _answer(search, store, probe, filters, ranking)
+        used_second = search.second_stage is not None
+        files = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
+        lines = [*_verdict(answer, store, files, ranking, used_second), answer.to_table()]
+        if ranking.class_weighted:
+            lines.append("similarities are multiplied by the detector's confidence (--class-weighted)")
         if html is not None:
-            used = filters.words()
-            used += ["similarities class-weighted"] if class_weighted else []
-            used += ["re-ranked by shared neighbours: a score is one minus a distance"] if rerank else []
-            used += ["matched with their company: a score is that of the most similar of it"] if context else []
-            write_find_page(html, answer, store, pictures, note="; ".join(used), probe_frame=origin)
-            text += f"\npage: {html}"
-        if store.second_stage is not None and second_stage is None:
-            text += "\nby the joint model alone; the gallery has a second stage too: --second-stage CROP_MODEL"
-    probe = {"crop": [str(path) for path in crop or []], "frame": frame, "box": box}
-    stages = {"second_stage": second_stage, **ranking.to_dict()}
-    figures = {"gallery": gallery, "probe": probe, "filters": filters.to_dict(), "cascade": stages, **answer.to_dict()}
-    return Outcome(text, figures)
+            from datasets.files import write_whole
+
+            note = "; ".join([*filters.words(), *_how(ranking)])
+            write_whole(html, find_page(answer, store, pictures, note=note, probe_frame=origin))
+            lines.append(f"page: {html}")
+        if store.embedded_by.second_stage is not None and not used_second:
+            lines.append("by the joint model alone; the gallery has a second stage too: --second-stage CROP_MODEL")
+        embedded_by = store.embedded_by if used_second else store.embedded_by.first_stage
+    figures = {
+        "gallery": gallery,
+        "probe": {"crop": [str(path) for path in probe.crop or []], "frame": probe.frame, "box": probe.box},
+        "embedded_by": embedded_by.to_dict(),
+        "filters": filters.to_dict(),
+        "ranking": ranking.to_dict(),
+        **answer.to_dict(),
+    }
+    return Outcome("\n".join(lines), figures)
+
+
+def _answer(
+    search: "PersonSearch", store: "Gallery", probe: Probe, filters: "Filters", ranking: Ranking
+) -> "tuple[RankedSightings, list[NDArray[np.uint8]], Picture | None]":
+    """The answer, the pictures of the person, and the frame that they are from."""
+    from datasets.boxes import cut
+    from datasets.images import read_image
+    from search.pages.page import MarkedBox, Picture
+
+    if probe.frame is None or probe.box is None:
+        pictures = [read_image(path) for path in probe.crop or []]
+        answer = search.find(store, crop=pictures, combine=probe.combine, filters=filters, ranking=ranking)
+        return answer, pictures, None
+    frame = read_image(probe.frame)
+    answer = search.find(store, frame=frame, box=probe.box, filters=filters, ranking=ranking)
+    return answer, [cut(frame, probe.box)], Picture(frame, probe.frame.name, [MarkedBox(probe.box, "probe")])
+
+
+def _how(ranking: Ranking) -> list[str]:
+    """What a page says of the ranking, where it is not the usual one."""
+    said = {
+        "similarities multiplied by the detector's confidence": ranking.class_weighted,
+        "re-ranked by shared neighbors: a score is one minus a distance": ranking.rerank,
+        "matched with their company: a score is that of the most similar of it": ranking.context,
+    }
+    return [text for text, holds in said.items() if holds]
 
 
 def _verdict(
-    answer: "RankedSightings",
-    gallery: "GalleryDescription",
-    model: Path | None,
-    second_stage: Path | None,
-    ranking: "Ranking",
+    answer: "RankedSightings", store: "Gallery", files: ModelFiles, ranking: Ranking, used_second: bool
 ) -> list[str]:
     """Whether the person is there, or how to get to know it."""
     if answer.verdict is not None:
@@ -134,42 +182,19 @@ def _verdict(
         return [verdict.headline(), verdict.meaning(), *(f"but {doubt}" for doubt in verdict.doubts()), ""]
     if not answer.no_verdict:
         return []
-    from search.evaluation.stages import TrackletMeans
-    from search.gallery.description import is_mirrored
-    from search.query.fusion import SECOND_WEIGHT
-
-    given = {"--model": model, "--second-stage": second_stage}
-    options = [f"{name} {path}" for name, path in given.items() if path is not None]
-    options += ["--detector DETECTOR"] if model is None else []
-    options += ["--mirrored"] if is_mirrored(gallery.model_fingerprint) else []
-    if model is not None and second_stage is not None and ranking.second_weight != SECOND_WEIGHT:
+    by = store.embedded_by
+    second = files.second_stage if used_second or files.model is None else None
+    options = [f"--model {files.model}"] if files.model is not None else []
+    options += [f"--second-stage {second}"] if second is not None else []
+    options += [f"--detector {files.detector or 'DETECTOR'}"] if files.model is None else []
+    options += ["--mirrored"] if by.mirrored else []
+    if used_second and ranking.second_weight != Ranking.second_weight:
         options.append(f"--second-weight {ranking.second_weight:g}")
-    if gallery.tracklet_blend is not None:
-        usual = gallery.tracklet_blend == TrackletMeans.blend
-        options += ["--tracklets", *([] if usual else [f"--tracklet-blend {gallery.tracklet_blend:g}"])]
+    if by.tracklet_blend is not None:
+        from search.tracks.settings import TrackletAveraging
+
+        usual = by.tracklet_blend == TrackletAveraging.blend
+        options += ["--tracklets", *([] if usual else [f"--tracklet-blend {by.tracklet_blend:g}"])]
     options += ["--class-weighted"] if ranking.class_weighted else []
     remedy = f"`personsearch calibrate LABELLED_DATA {' '.join(options)}`"
-    return [f"no verdict, scores only order the sightings: {answer.no_verdict}; {remedy} makes one", ""]
-
-
-def _search(gallery: Path, model: Path | None, second_stage: Path | None) -> "PersonSearch":
-    """The models that the gallery was made with, as they were used then."""
-    from reid.crops.sphere_reid import SphereReID
-    from search.gallery.description import is_mirrored, read_description
-    from search.models.detector_and_crops import CropPersonSearch
-    from search.pipeline import PersonSearch
-    from search.query.calibration_files import stored_calibrations
-
-    described = read_description(gallery)
-    if model is not None:
-        mirrored = is_mirrored(described.model_fingerprint)
-        return PersonSearch.from_checkpoint(model, second_stage=second_stage, mirrored=mirrored)
-    if second_stage is None:
-        raise ValueError(
-            "no model is given, expected the gallery's --model JOINT, or --second-stage CROP_MODEL where it was made "
-            "with --detector"
-        )
-    if described.second_stage is not None:
-        raise ValueError(f"gallery {gallery} was made with a joint model too; give --model beside --second-stage")
-    crops = CropPersonSearch(None, SphereReID.from_checkpoint(second_stage))
-    return PersonSearch(crops, calibrations=stored_calibrations(second_stage))
+    return [f"no verdict, the similarity only orders the sightings: {answer.no_verdict}; {remedy} makes one", ""]

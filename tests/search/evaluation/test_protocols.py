@@ -14,7 +14,7 @@ import datasets
 import search.evaluation.protocols
 from datasets.samples import Query, QueryGallery
 from detection.detections import Detections
-from search.evaluation.protocols import SearchMetrics, evaluate_search, random_ranking
+from search.evaluation.protocols import SearchMetrics, evaluate_search, random_search
 
 FORMATS = {"cuhk-sysu": (10, 3), "prw": (30, 4)}
 """Context matching as published: people looked at in the gallery, people of the query's frame."""
@@ -340,19 +340,19 @@ def test_ignored_detections_leave_the_ranking_unless_they_are_the_person() -> No
 def test_random_ranking_is_the_expectation_and_repeats() -> None:
     found = {f"{number}": people(0.9, 0.1) for number in range(4)}
     query = Query(0, [("0", BOX), ("1", None), ("2", None), ("3", None)], crop=Path("crop.jpg"))
-    metrics = random_ranking(found, [query] * 200, draws=20)
+    metrics = random_search(found, [query] * 200, draws=20)
     assert metrics.mean_ap == pytest.approx(sum(1 / rank for rank in range(1, 9)) / 8, abs=0.02)
     assert metrics.top1 == pytest.approx(1 / 8, abs=0.02)
     assert metrics.top5 == pytest.approx(5 / 8, abs=0.03)
-    assert figures(random_ranking(found, [query] * 200, draws=20)) == figures(metrics)
-    assert figures(random_ranking(found, [query] * 200, draws=20, seed=1)) != figures(metrics)
+    assert figures(random_search(found, [query] * 200, draws=20)) == figures(metrics)
+    assert figures(random_search(found, [query] * 200, draws=20, seed=1)) != figures(metrics)
 
 
 def test_random_ranking_needs_no_embeddings_and_knows_the_ignore_boxes() -> None:
     found = {"a": Detections(np.stack([BOX, ELSEWHERE]), np.ones(2))}
     queries = [Query(0, [("a", BOX)], crop=Path("crop.jpg"))] * 50
-    assert random_ranking(found, queries).mean_ap < 1
-    assert random_ranking(found, queries, ignore={"a": ELSEWHERE[None]}).mean_ap == 1
+    assert random_search(found, queries).mean_ap < 1
+    assert random_search(found, queries, ignore={"a": ELSEWHERE[None]}).mean_ap == 1
 
 
 @pytest.mark.parametrize(
@@ -386,6 +386,6 @@ def test_bad_input_is_named_in_one_line(arguments: dict[str, Any], complaint: st
 
 def test_random_ranking_refuses_no_query_and_no_draw() -> None:
     with pytest.raises(ValueError, match="no query"):
-        random_ranking({"a": people(0.9)}, [])
+        random_search({"a": people(0.9)}, [])
     with pytest.raises(ValueError, match="draws is 0"):
-        random_ranking({"a": people(0.9)}, [Query(0, [("a", BOX)], crop=Path("crop.jpg"))], draws=0)
+        random_search({"a": people(0.9)}, [Query(0, [("a", BOX)], crop=Path("crop.jpg"))], draws=0)

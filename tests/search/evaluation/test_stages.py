@@ -27,7 +27,7 @@ from search.evaluation.stages import (
     fused_detections,
 )
 from search.query.context import ContextSize
-from search.query.fusion import Ranking
+from search.query.ranking import Ranking
 from search.tracks.tracklets import averaged
 
 PEOPLE, FRAMES, SIZES = 6, 24, (10, 7)
@@ -187,7 +187,7 @@ def test_the_last_row_has_everything_that_goes_together(world: tuple) -> None:
     last = {}
     for weighted in (False, True):
         for rerank in (False, True):
-            stages = compare_stages(looks, queries, Ranking(0.4, 30, rerank), weighted=weighted, **everything)
+            stages = compare_stages(looks, queries, Ranking(0.4, 30, rerank, weighted), **everything)
             last[weighted, rerank] = list(stages)[-1]
             same = compare_stages(looks, queries, Ranking(0.4, 30, rerank, weighted), **everything)
             assert {name: one.mean_ap for name, one in same.items()} == {
@@ -199,10 +199,10 @@ def test_the_last_row_has_everything_that_goes_together(world: tuple) -> None:
         (True, False): f"{over}{WEIGHTED} + {CONTEXT}",
         (True, True): f"{over}{WEIGHTED} + {RERANKED}",
     }
-    alone = compare_stages(looks[:1], queries, Ranking(rerank=True), weighted=True, context=size)
+    alone = compare_stages(looks[:1], queries, Ranking(rerank=True, class_weighted=True), context=size)
     assert list(alone) == [PLAIN, WEIGHTED, CONTEXT, RERANKED, f"{WEIGHTED} + {RERANKED}"]
-    assert list(compare_stages(looks[:1], queries, Ranking(), weighted=True)) == [PLAIN, WEIGHTED]
-    both = compare_stages(looks[:1], queries, Ranking(), weighted=True, context=size, ignore=ignore)
+    assert list(compare_stages(looks[:1], queries, Ranking(class_weighted=True))) == [PLAIN, WEIGHTED]
+    both = compare_stages(looks[:1], queries, Ranking(class_weighted=True), context=size, ignore=ignore)
     assert list(both) == [PLAIN, WEIGHTED, CONTEXT, f"{WEIGHTED} + {CONTEXT}"]
     found, probes = looks[0]
     expected = evaluate_search(
@@ -216,7 +216,7 @@ def test_the_last_row_has_everything_that_goes_together(world: tuple) -> None:
     )
     np.testing.assert_allclose(both[f"{WEIGHTED} + {CONTEXT}"].average_precisions, expected.average_precisions)
     sure = {name: replace(one, scores=torch.ones(3)) for name, one in found.items()}
-    same = compare_stages([(sure, probes)], queries, Ranking(rerank=True), weighted=True)
+    same = compare_stages([(sure, probes)], queries, Ranking(rerank=True, class_weighted=True))
     np.testing.assert_allclose(same[f"{WEIGHTED} + {RERANKED}"].average_precisions, same[RERANKED].average_precisions)
 
 

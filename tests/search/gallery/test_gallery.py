@@ -15,10 +15,12 @@ from datasets.samples import Frame
 from detection.detections import Detections
 from search.gallery import gallery as gallery_module
 from search.gallery import upkeep as gallery_upkeep
+from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
+from search.models.embedded_by import EmbeddedBy
 
 DIM = 16
-MODEL = {"embedding_dim": DIM, "model_fingerprint": "weights-1"}
+MODEL = GalleryDescription(DIM, EmbeddedBy("weights-1"))
 IMAGE = np.full((90, 160, 3), 120, dtype=np.uint8)
 
 
@@ -44,7 +46,7 @@ def fill(gallery: Gallery, embeddings: NDArray[np.float32], people: int = 4, sou
 
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
-    return Gallery.create(tmp_path / "people", **MODEL)
+    return Gallery.create(tmp_path / "people", MODEL)
 
 
 def test_round_trip_of_every_field(gallery: Gallery, tmp_path: Path) -> None:
@@ -54,7 +56,7 @@ def test_round_trip_of_every_field(gallery: Gallery, tmp_path: Path) -> None:
     detections = Detections([[20, 10, 70, 110], [150.5, 60, 260, 100]], [0.75, 0.5], embeddings)
     with gallery:
         gallery.add(Frame("a/1.jpg", image, 7, 1.7e9), detections, source="square", location="/footage/a/1.jpg")
-    best, other = ask(Gallery.open(tmp_path / "people", **MODEL), embeddings[0])
+    best, other = ask(Gallery.open(tmp_path / "people", MODEL), embeddings[0])
     assert (best.frame, best.index, best.source, best.id) == ("a/1.jpg", 0, "square", "a/1.jpg#0")
     assert (best.camera, best.timestamp, best.location) == ("7", 1.7e9, "/footage/a/1.jpg")
     assert best.box == (20, 10, 70, 110)
@@ -110,7 +112,7 @@ def test_a_time_that_the_gallery_cannot_know_is_refused(gallery: Gallery, tmp_pa
     assert len(ask(gallery, probe, after=5.0)) == 4
     gallery.add(Frame("clock.jpg", IMAGE, "c0", 1.7e9), found(unit(1)))
     assert len(ask(gallery, probe, after=1.6e9)) == 1
-    timeless = Gallery.create(tmp_path / "timeless", **MODEL)
+    timeless = Gallery.create(tmp_path / "timeless", MODEL)
     timeless.add(Frame("a.jpg", IMAGE), found(unit(1)))
     for after in (5.0, 1.7e9):
         with pytest.raises(ValueError, match=r"has no times to choose by; .*--start-time"):
@@ -122,7 +124,7 @@ def test_ties_are_ordered_and_cut_alike_every_time(tmp_path: Path) -> None:
     same = np.repeat(unit(1), 300, axis=0)
     answers = []
     for attempt, order in enumerate((range(300), reversed(range(300)))):
-        gallery = Gallery.create(tmp_path / str(attempt), **MODEL)
+        gallery = Gallery.create(tmp_path / str(attempt), MODEL)
         for number in order:
             gallery.add(Frame(f"{number:04d}.jpg", IMAGE), found(same[number : number + 1]))
         answers.append([one.frame for one in ask(gallery, same[0], limit=20)])
@@ -305,13 +307,13 @@ def test_a_passing_write_error_is_retried_and_a_lasting_one_keeps_the_rows(
 
 def test_a_gallery_of_another_model_or_width_is_refused(gallery: Gallery, tmp_path: Path) -> None:
     path = tmp_path / "people"
-    with pytest.raises(ValueError, match="holds embeddings of width 16, the model makes width 8; use the model"):
-        Gallery.open(path, embedding_dim=8)
-    with pytest.raises(ValueError, match="indexed with model weights-1, this is model weights-2; use the model"):
-        Gallery.open_or_create(path, embedding_dim=DIM, model_fingerprint="weights-2")
+    for other in (GalleryDescription(8, EmbeddedBy("weights-1")), GalleryDescription(DIM, EmbeddedBy("weights-2"))):
+        for opened in (Gallery.open, Gallery.open_or_create):
+            with pytest.raises(ValueError, match="indexed with another model than the one given: their weights differ"):
+                opened(path, other)
     with pytest.raises(FileExistsError, match="is a gallery already"):
-        Gallery.create(path, **MODEL)
-    assert Gallery.open_or_create(path, **MODEL).embedding_dim == DIM
+        Gallery.create(path, MODEL)
+    assert Gallery.open_or_create(path, MODEL).description == MODEL
 
 
 def test_paths_that_are_no_gallery(tmp_path: Path) -> None:
@@ -322,9 +324,9 @@ def test_paths_that_are_no_gallery(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no gallery at"):
         Gallery.open(file)
     with pytest.raises(FileExistsError, match="is a file"):
-        Gallery.create(file, **MODEL)
+        Gallery.create(file, MODEL)
     with pytest.raises(ValueError, match="embedding width 0"):
-        Gallery.create(tmp_path / "zero", embedding_dim=0, model_fingerprint="x")
+        Gallery.create(tmp_path / "zero", GalleryDescription(0, EmbeddedBy("x")))
 
 
 @pytest.mark.parametrize(
@@ -343,7 +345,7 @@ def test_a_folder_that_lost_its_description_is_not_overwritten(gallery: Gallery,
     gallery.flush()
     (tmp_path / "people" / "gallery.json").unlink()
     with pytest.raises(FileExistsError, match=r"holds tables but no gallery\.json"):
-        Gallery.create(tmp_path / "people", **MODEL)
+        Gallery.create(tmp_path / "people", MODEL)
 
 
 def test_bad_detections(gallery: Gallery) -> None:

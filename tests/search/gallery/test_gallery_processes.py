@@ -13,7 +13,9 @@ from asking import ask
 
 from datasets.samples import Frame
 from detection.detections import Detections
+from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
+from search.models.embedded_by import EmbeddedBy
 
 DIM = 16
 IMAGE = np.full((90, 160, 3), 120, dtype=np.uint8)
@@ -48,7 +50,7 @@ def start_writer(path: Path, number: int, *more: str) -> subprocess.Popen[str]:
 
 def test_a_killed_writer_loses_nothing_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / "people"
-    Gallery.create(path, embedding_dim=DIM, model_fingerprint="weights-1")
+    Gallery.create(path, GalleryDescription(DIM, EmbeddedBy("weights-1")))
     writer = start_writer(path, 1, "forever")
     assert writer.stdout is not None
     acknowledged = [int(writer.stdout.readline()) for _ in range(5)][-1]
@@ -75,7 +77,7 @@ def test_a_killed_writer_loses_nothing_acknowledged(tmp_path: Path) -> None:
 
 def test_two_writers_and_a_reader(tmp_path: Path) -> None:
     path = tmp_path / "people"
-    Gallery.create(path, embedding_dim=DIM, model_fingerprint="weights-1")
+    Gallery.create(path, GalleryDescription(DIM, EmbeddedBy("weights-1")))
     other = start_writer(path, 1)
     own, reader = Gallery.open(path), Gallery.open(path)
     one = Detections(torch.tensor([[1.0, 1, 9, 9]]), torch.ones(1), torch.eye(1, DIM))

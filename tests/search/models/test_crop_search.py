@@ -22,9 +22,10 @@ from search.evaluation.splits import detect_split, embed_queries
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
 from search.models.detector_and_crops import CropPersonSearch, TorchvisionDetector, load_detector
+from search.models.embedded_by import EmbeddedBy
 from search.models.second_look import embed_boxes
 from search.pipeline import IndexSummary, PersonSearch
-from search.query.fusion import Ranking
+from search.query.ranking import Ranking
 
 
 def crop_model(seed: int, dimension: int = 12) -> SphereReID:
@@ -42,7 +43,7 @@ def crops() -> SphereReID:
 
 
 def predictor(second_stage: SphereReID | None) -> PersonSearch:
-    return PersonSearch(BlobModel(), second_stage=second_stage, batch_size=3, device="cpu", model_fingerprint="blobs")
+    return PersonSearch(BlobModel(), second_stage=second_stage, batch_size=3, device="cpu")
 
 
 @pytest.fixture
@@ -127,12 +128,15 @@ def test_other_second_stages_are_refused_and_none_is_enough_to_look(
     plain = without.open_gallery(tmp_path / "plain", create=True)
     picture = np.full((40, 20, 3), PEOPLE[1], dtype=np.uint8)
     for refused, message in (
-        (lambda: other.open_gallery(tmp_path / "people"), r"was indexed with second stage .*, this is"),
-        (lambda: other.open_gallery(tmp_path / "people", create=True), r"was indexed with second stage .*, this is"),
-        (lambda: other.index(footage, gallery), r"was indexed with second stage .*, this is"),
-        (lambda: look_for(other, gallery, crop=picture), r"was indexed with second stage .*, this is"),
-        (lambda: without.open_gallery(tmp_path / "people", create=True), "give --second-stage with that model"),
-        (lambda: without.index(footage, gallery), "give --second-stage with that model"),
+        (lambda: other.open_gallery(tmp_path / "people"), r"was indexed with another second stage than the one given"),
+        (
+            lambda: other.open_gallery(tmp_path / "people", create=True),
+            r"was indexed with another second stage than the one given",
+        ),
+        (lambda: other.index(footage, gallery), r"was indexed with another second stage than the one given"),
+        (lambda: look_for(other, gallery, crop=picture), r"was indexed with another second stage than the one given"),
+        (lambda: without.open_gallery(tmp_path / "people", create=True), "give --second-stage too"),
+        (lambda: without.index(footage, gallery), "give --second-stage too"),
         (lambda: search.open_gallery(tmp_path / "plain"), "has no second stage; leave --second-stage out"),
         (lambda: search.index(footage, plain), "has no second stage; leave --second-stage out"),
         (lambda: look_for(search, plain, crop=picture), "has no second stage; leave --second-stage out"),
@@ -155,7 +159,7 @@ def test_a_detector_and_a_crop_model_search_without_a_joint_model(
     assert len(found) == 3
     torch.testing.assert_close(found.embeddings, embed_boxes(crops, [image], [found.boxes])[0])
     search = PersonSearch(model, device="cpu", batch_size=2)
-    assert search.model_fingerprint == crops.fingerprint()
+    assert search.embedded_by == EmbeddedBy(crops.fingerprint())
     with search.open_gallery(tmp_path / "people", create=True) as gallery:
         assert search.index(footage, gallery) == IndexSummary(frames=6, sightings=15)
         assert search.index(footage, gallery) == IndexSummary(skipped=6)
@@ -177,7 +181,7 @@ def test_a_detector_and_a_crop_model_search_without_a_joint_model(
     with pytest.raises(ValueError, match="averages mirrored views by itself"):
         PersonSearch(model, mirrored=True)
     other = PersonSearch(CropPersonSearch(None, crop_model(1)), device="cpu")
-    with pytest.raises(ValueError, match="was indexed with model"):
+    with pytest.raises(ValueError, match="was indexed with another model than the one given"):
         other.open_gallery(tmp_path / "people")
 
 
@@ -195,7 +199,7 @@ def test_a_split_is_detected_and_its_queries_embedded_by_both_stages(crops: Sphe
         torch.testing.assert_close(
             found.second[name].embeddings, embed_boxes(crops, [image], [one.boxes])[0], atol=1e-5, rtol=0
         )
-    assert detect_split(BlobModel(), samples).second == {}
+    assert detect_split(BlobModel(), samples).second is None
     box = found.by_frame["1.png"].boxes[0].numpy()
     queries = [Query(0, [], frame="1.png", box=box), Query(1, [], crop=paths[2])]
     seen = embed_queries(CropPersonSearch(None, crops), queries, samples)

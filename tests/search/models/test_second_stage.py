@@ -1,6 +1,5 @@
 """The second stage: crop embeddings beside the joint ones in a gallery, and the ranking that ranks by both."""
 
-import json
 from pathlib import Path
 
 import cv2
@@ -16,14 +15,16 @@ from datasets.samples import CropSample, Frame
 from detection.detections import Detections
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.ranking.rerank import k_reciprocal
-from search.gallery.description import SecondStage, read_description
+from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
+from search.models.embedded_by import EmbeddedBy
 from search.models.second_look import embed_boxes, look_again_at
-from search.query.fusion import Ranking, fused, reranked
+from search.query.fusion import fused, reranked
+from search.query.ranking import Ranking
 
 DIM, SECOND_DIM, PEOPLE = 16, 12, 300
-SECOND = SecondStage(SECOND_DIM, "crops-1")
-MODEL = {"embedding_dim": DIM, "model_fingerprint": "weights-1"}
+MODEL = GalleryDescription(DIM, EmbeddedBy("weights-1"))
+BOTH = GalleryDescription(DIM, EmbeddedBy("weights-1", "crops-1"), SECOND_DIM)
 IMAGE = np.full((90, 160, 3), 120, dtype=np.uint8)
 
 
@@ -60,7 +61,7 @@ def vectors() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 def gallery(
     tmp_path_factory: pytest.TempPathFactory, vectors: tuple[NDArray[np.float32], NDArray[np.float32]]
 ) -> Gallery:
-    made = Gallery.create(tmp_path_factory.mktemp("second") / "people", **MODEL, second_stage=SECOND)
+    made = Gallery.create(tmp_path_factory.mktemp("second") / "people", BOTH)
     with made:
         fill(made, *vectors)
     return made
@@ -182,62 +183,35 @@ def test_reranking_orders_the_candidates_by_their_distance(
 def test_without_a_second_look_the_gallery_answers_as_one_without_a_second_stage(
     gallery: Gallery, vectors: tuple[NDArray[np.float32], NDArray[np.float32]], tmp_path: Path
 ) -> None:
-    plain = Gallery.create(tmp_path / "plain", **MODEL)
+    plain = Gallery.create(tmp_path / "plain", MODEL)
     fill(plain, vectors[0], None)
     probe = unit(1, DIM, 5)
     assert rows_of(ask(gallery, probe)) == rows_of(ask(plain, probe))
-    assert plain.summary().second_stage is None
-    assert gallery.summary().second_stage == SECOND
+    assert plain.summary().embedded_by.second_stage is None
+    assert gallery.summary().embedded_by == BOTH.embedded_by
     with pytest.raises(ValueError, match="has no second stage"):
         ask(plain, probe, second_embeddings=unit(1, SECOND_DIM, 1))
     with pytest.raises(ValueError, match=r"frame 0000: second_embeddings given, gallery .* has no second stage"):
         fill(plain, vectors[0], vectors[1])
 
 
-def test_a_gallery_written_before_there_were_second_stages_opens_as_before(tmp_path: Path) -> None:
-    plain = Gallery.create(tmp_path / "plain", **MODEL)
-    fill(plain, unit(6, DIM, 1), None)
-    plain.close()
-    file = tmp_path / "plain" / "gallery.json"
-    described = json.loads(file.read_text())
-    assert set(described) == {"format", "embedding_dim", "model_fingerprint", "created"}
-    assert described["format"] == 1
-    again = Gallery.open_or_create(tmp_path / "plain", **MODEL)
-    fill(again, unit(9, DIM, 1), None)
-    assert len(ask(again, unit(1, DIM, 5))) == 9
-    assert read_description(tmp_path / "plain").second_stage is None
-
-
-def test_a_gallery_with_a_second_stage_is_of_a_format_that_older_versions_refuse(gallery: Gallery) -> None:
-    described = json.loads((gallery.path / "gallery.json").read_text())
-    assert described["format"] == 2
-    assert described["second_stage"] == {"embedding_dim": SECOND_DIM, "fingerprint": "crops-1"}
-
-
-@pytest.mark.parametrize("stored", [None, {}, {"embedding_dim": "12", "fingerprint": "x"}, []])
-def test_a_damaged_second_stage_is_one_line(tmp_path: Path, stored: object) -> None:
-    Gallery.create(tmp_path / "people", **MODEL, second_stage=SECOND)
-    file = tmp_path / "people" / "gallery.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "second_stage": stored}))
-    with pytest.raises(ValueError, match=r"gallery\.json lacks one of embedding_dim, fingerprint"):
-        Gallery.open(tmp_path / "people")
-
-
 def test_indexing_again_with_another_second_stage_is_refused(tmp_path: Path) -> None:
-    Gallery.create(tmp_path / "both", **MODEL, second_stage=SECOND)
-    Gallery.create(tmp_path / "plain", **MODEL)
-    assert Gallery.open_or_create(tmp_path / "both", **MODEL, second_stage=SECOND).second_stage == SECOND
-    for path, second, message in (
-        ("plain", SECOND, "has no second stage; leave --second-stage out, or index into a new folder"),
-        ("both", None, "was indexed with second stage crops-1; give --second-stage"),
-        ("both", SecondStage(SECOND_DIM, "crops-2"), "second stage crops-1, this is crops-2; use the one"),
+    Gallery.create(tmp_path / "both", BOTH)
+    Gallery.create(tmp_path / "plain", MODEL)
+    assert Gallery.open_or_create(tmp_path / "both", BOTH).description == BOTH
+    assert Gallery.open(tmp_path / "both", MODEL).description == BOTH  # for searching by the first stage alone
+    others = GalleryDescription(DIM, EmbeddedBy("weights-1", "crops-2"), SECOND_DIM)
+    for path, given, message in (
+        ("plain", BOTH, "has no second stage; leave --second-stage out, or index into a new folder"),
+        ("both", MODEL, "was indexed with a second stage; give --second-stage too"),
+        ("both", others, "was indexed with another second stage than the one given: their weights differ"),
     ):
         with pytest.raises(ValueError, match=message):
-            Gallery.open_or_create(tmp_path / path, **MODEL, second_stage=second)
+            Gallery.open_or_create(tmp_path / path, given)
 
 
 def test_bad_second_embeddings(tmp_path: Path) -> None:
-    both = Gallery.create(tmp_path / "both", **MODEL, second_stage=SECOND)
+    both = Gallery.create(tmp_path / "both", BOTH)
     found = Detections([[0, 0, 9, 9]] * 2, [1, 1], unit(2, DIM, 1))
     for second, message in (
         (None, "detections without embeddings"),
@@ -255,7 +229,7 @@ def test_bad_second_embeddings(tmp_path: Path) -> None:
 
 
 def test_a_frame_added_again_replaces_both_embeddings(tmp_path: Path) -> None:
-    both = Gallery.create(tmp_path / "both", **MODEL, second_stage=SECOND)
+    both = Gallery.create(tmp_path / "both", BOTH)
     first, second = unit(6, DIM, 1), unit(6, SECOND_DIM, 2)
     fill(both, first, second)
     both.flush()

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.files import write_whole
 from datasets.samples import CropSample
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.crops.splits import CropEmbeddings, embed_crops
 from reid.ranking.protocols import CropTask, evaluate_crops
-from search.pages.crop_page import CropReport, figures_row, operating_points, write_crop_report
+from search.pages.crop_page import CropReport, crop_page, figures_row, operating_points
 
 NASTY = "<script>alert('x')</script>"
 
@@ -46,7 +47,7 @@ def test_the_page_shows_what_was_measured(model: SphereReID, tmp_path: Path) -> 
     query = embed_crops(model, crops(tmp_path, [1, 2, 3, 9], ["a", "a", NASTY, "a"]))
     gallery = embed_crops(model, crops(tmp_path, [1, 2, 3, 1, 2, 4, 1], ["b", "b", "b", "a", "c", "c", "b"]))
     shown = report(model, query, gallery)
-    write_crop_report(tmp_path / "new" / "page.html", shown)
+    write_whole(tmp_path / "new" / "page.html", crop_page(shown))
     text = (tmp_path / "new" / "page.html").read_text(encoding="utf-8")
     assert NASTY not in text
     assert "&lt;script&gt;" in text
@@ -70,7 +71,7 @@ def test_one_query_and_one_person(model: SphereReID, tmp_path: Path) -> None:
     shown = report(model, query, gallery)
     assert operating_points(shown.evaluation) == {}
     gallery.samples[0].path.unlink()
-    write_crop_report(tmp_path / "page.html", shown)
+    write_whole(tmp_path / "page.html", crop_page(shown))
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Best of 1" in text
     assert "Median of" not in text

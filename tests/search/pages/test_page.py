@@ -12,11 +12,15 @@ import pytest
 import torch
 from asking import ask
 
+from datasets.files import write_whole
 from datasets.samples import Frame
 from detection.detections import Detections
+from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
 from search.gallery.sightings import Sighting, display_time
+from search.models.embedded_by import EmbeddedBy
 from search.pages.drawing import TRACK_END, TRACK_START, plot, timeline
+from search.pages.find_page import find_page
 from search.pages.page import (
     Answer,
     Curve,
@@ -27,8 +31,7 @@ from search.pages.page import (
     Section,
     Table,
     best_median_worst,
-    write_demo_page,
-    write_find_page,
+    report_page,
 )
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -88,7 +91,7 @@ def picture(colour: tuple[int, int, int] = (90, 120, 160)) -> np.ndarray:
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
     """Three cameras, 12 frames of two people; image files for camera c0 only."""
-    gallery = Gallery.create(tmp_path / "people", embedding_dim=4, model_fingerprint="x")
+    gallery = Gallery.create(tmp_path / "people", GalleryDescription(4, EmbeddedBy("x")))
     embeddings = np.random.default_rng(0).standard_normal((24, 4)).astype(np.float32)
     for number in range(12):
         frame = Frame(f"{number}.jpg", picture(), ["c0", "c1", NASTY][number % 3], 1.7142e9 + 600 * number)
@@ -106,7 +109,7 @@ def gallery(tmp_path: Path) -> Gallery:
 def test_find_page(gallery: Gallery, tmp_path: Path) -> None:
     results = ask(gallery, np.ones(4), limit=20)
     path = tmp_path / "new" / "find.html"
-    write_find_page(path, results, gallery, picture()[:60, :30], title=NASTY, note="camera " + NASTY)
+    write_whole(path, find_page(results, gallery, picture()[:60, :30], title=NASTY, note="camera " + NASTY))
     text, page = read(path)
     assert page.tags["article"] == 20
     assert page.tags["img"] == 21  # the probe, and a cut-out for each sighting
@@ -134,15 +137,17 @@ def test_find_page_limits_frames_in_context(gallery: Gallery, tmp_path: Path) ->
         return picture()
 
     probe = Picture(picture(), "the probe's frame", [MarkedBox([10, 10, 30, 60])])
-    write_find_page(path, results, gallery, [picture()] * 2, probe_frame=probe, frames_in_context=6, read_frame=frame)
+    write_whole(
+        path, find_page(results, gallery, [picture()] * 2, probe_frame=probe, frames_in_context=6, read_frame=frame)
+    )
     _, page = read(path)
     assert page.tags["image"] == 7
     assert len(reads) == len(set(reads)) <= 6
 
 
 def test_find_page_of_nobody(tmp_path: Path) -> None:
-    gallery = Gallery.create(tmp_path / "empty", embedding_dim=4, model_fingerprint="x")
-    write_find_page(tmp_path / "find.html", ask(gallery, np.ones(4)), gallery, picture())
+    gallery = Gallery.create(tmp_path / "empty", GalleryDescription(4, EmbeddedBy("x")))
+    write_whole(tmp_path / "find.html", find_page(ask(gallery, np.ones(4)), gallery, picture()))
     _, page = read(tmp_path / "find.html")
     assert page.tags["article"] == page.tags["circle"] == 0
     assert "0 of 0 compared" in page.text
@@ -152,11 +157,13 @@ def test_a_page_replaces_the_old_one_whole(gallery: Gallery, tmp_path: Path) -> 
     path = tmp_path / "find.html"
     path.write_text("old")
     with pytest.raises(ValueError, match="at least one pixel"):
-        write_demo_page(
+        write_whole(
             path,
-            title="t",
-            introduction="",
-            sections=[Section("s", pictures=[Picture(np.zeros((0, 4, 3), np.uint8), "")])],
+            report_page(
+                title="t",
+                introduction="",
+                sections=[Section("s", pictures=[Picture(np.zeros((0, 4, 3), np.uint8), "")])],
+            ),
         )
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir() if "find" in file.name] == ["find.html"]
@@ -182,8 +189,11 @@ def test_demo_page(tmp_path: Path) -> None:
         ),
     ]
     path = tmp_path / "report.html"
-    write_demo_page(
-        path, title="Demo", introduction=NASTY, headlines=[Headline("0.93", "AP", "recall 0.95")], sections=sections
+    write_whole(
+        path,
+        report_page(
+            title="Demo", introduction=NASTY, headlines=[Headline("0.93", "AP", "recall 0.95")], sections=sections
+        ),
     )
     text, page = read(path)
     assert NASTY not in text

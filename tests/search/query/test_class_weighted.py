@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from asking import ask, look_for
+from asking import ask, look_for, similarity
 from blob_scenes import PEOPLE, BlobModel, scene, write
 from numpy.typing import NDArray
 
@@ -18,15 +19,17 @@ from search.evaluation.labelled_people import stacked_scores
 from search.evaluation.protocols import evaluate_search
 from search.evaluation.splits import query_context
 from search.evaluation.stages import CASCADE, CONTEXT, RERANKED, WEIGHTED, compare_stages
-from search.gallery.description import SecondStage
+from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
+from search.models.embedded_by import EmbeddedBy
 from search.pipeline import PersonSearch
 from search.query import rank as rank_module
 from search.query.calibration_files import StoredCalibrations, read_calibrations, store_calibrations
 from search.query.context import Company, ContextSize
-from search.query.fusion import Ranking, class_weighted_probes, class_weighted_rows, fused, reranked
+from search.query.fusion import class_weighted_probes, class_weighted_rows, fused, reranked
+from search.query.ranking import Ranking
 from search.query.results import RankedSightings
-from search.query.verdict import Calibration, LabelledData, RankedBy
+from search.query.verdict import Calibration, LabelledData
 
 WHO, FRAMES, SIZES = 6, 24, (10, 7)
 BOXES = np.array([[10, 10, 50, 90], [60, 10, 100, 90], [110, 10, 150, 90]], dtype=np.float32)
@@ -62,8 +65,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Gallery, Looks, lis
         }
         looks.append((found, unit(people + 1.2 * random.standard_normal((WHO, size)))))
     path = tmp_path_factory.mktemp("weighted") / "people"
-    second = SecondStage(SIZES[1], "crops")
-    gallery = Gallery.create(path, embedding_dim=SIZES[0], model_fingerprint="x", second_stage=second)
+    gallery = Gallery.create(path, GalleryDescription(SIZES[0], EmbeddedBy("x", "crops"), SIZES[1]))
     with gallery:
         for row, name in enumerate(names):
             frame = Frame(name, IMAGE, f"c{row % 2}")
@@ -141,7 +143,7 @@ def test_the_weighted_best_are_those_of_a_naive_loop(
     similarity = (rows.numpy().astype(np.float64) @ probes.T.astype(np.float64)).max(axis=1)
     scores = torch.from_numpy(np.where(similarity > 0.5, 0.1, random.uniform(0.3, 1, 120))).float()
     scores[::3] = scores[1::3]
-    with Gallery.create(tmp_path / "g", embedding_dim=5, model_fingerprint="x") as gallery:
+    with Gallery.create(tmp_path / "g", GalleryDescription(5, EmbeddedBy("x"))) as gallery:
         for row in range(0, 120, 2):
             found = Detections(BOXES[:2], scores[row : row + 2], rows[row : row + 2])
             gallery.add(Frame(f"{row:03d}", IMAGE, f"c{row % 4}"), found)
@@ -163,7 +165,7 @@ def test_the_weighted_best_are_those_of_a_naive_loop(
         plain = ask(gallery, probes, combine="max", limit=1)
         assert plain[0].score == pytest.approx(max(similarity.max(), 0), abs=1e-6)
         assert ask(gallery, probes, ranking=Ranking(class_weighted=True), exclude_frame="more", after=None, limit=1)
-    empty = Gallery.create(tmp_path / "empty", embedding_dim=5, model_fingerprint="x")
+    empty = Gallery.create(tmp_path / "empty", GalleryDescription(5, EmbeddedBy("x")))
     for how in (Ranking(class_weighted=True), Ranking(rerank=True, class_weighted=True)):
         assert len(ask(empty, probes, ranking=how)) == 0
 
@@ -188,32 +190,32 @@ def test_neighbours_are_found_without_the_confidence() -> None:
     np.testing.assert_allclose(reranked(query, rows, confidence), reranked(query, rows) * confidence)
 
 
-def calibration(by: RankedBy) -> Calibration:
-    return Calibration(by, VerdictThresholds((1,), (0.99,), (0.5,)), 0.01, 0.1, LabelledData("square"))
+def calibration(by: dict[str, Any]) -> Calibration:
+    return Calibration(*by.values(), VerdictThresholds((1,), (0.99,), (0.5,)), 0.01, 0.1, LabelledData("square"))
 
 
 def test_a_file_of_before_is_of_similarities_without_weights(tmp_path: Path) -> None:
-    by = RankedBy("weights", class_weighted=True)
-    file = store_calibrations(tmp_path, [calibration(RankedBy("weights")), calibration(by)])
+    by = similarity("weights", weighted=True)
+    file = store_calibrations(tmp_path, [calibration(similarity("weights")), calibration(by)])
     both = StoredCalibrations(file, read_calibrations(file))
-    assert [both.of(one).ranked_by for one in (RankedBy("weights"), by)] == [RankedBy("weights"), by]
+    assert [both.of(**one).ranking.class_weighted for one in (similarity("weights"), by)] == [False, True]
     content = json.loads(file.read_text())
     content["calibrations"] = content["calibrations"][:1]
-    assert content["calibrations"][0]["ranked_by"].pop("class_weighted") is False
+    assert content["calibrations"][0]["ranking"].pop("class_weighted") is False
     assert content["calibrations"][0].pop("rate_of") == "probes"
     file.write_text(json.dumps(content))
     old = StoredCalibrations(file, read_calibrations(file))
-    assert old.of(RankedBy("weights")) == calibration(RankedBy("weights"))
-    assert old.of(by) is None
-    assert old.missing(by).endswith("is of model weights; this search is by model weights with --class-weighted")
+    assert old.of(**similarity("weights")) == calibration(similarity("weights"))
+    assert old.of(**by) is None
+    assert old.missing(**by).endswith("was made for other searches than this one: without --class-weighted")
 
 
 def test_a_verdict_is_of_the_way_that_was_calibrated(tmp_path: Path) -> None:
     for number in range(4):
         write(tmp_path / "footage" / f"{number}.png", scene([0, 1], number))
     crop = np.full((50, 18, 3), PEOPLE[0], dtype=np.uint8)
-    plain, weighted = calibration(RankedBy("blobs")), calibration(RankedBy("blobs", class_weighted=True))
-    search = PersonSearch(BlobModel(), device="cpu", model_fingerprint="blobs")
+    plain, weighted = calibration(similarity("blobs")), calibration(similarity("blobs", weighted=True))
+    search = PersonSearch(BlobModel(), device="cpu")
     with search.open_gallery(tmp_path / "people", create=True) as gallery:
         search.index(tmp_path / "footage", gallery)
         for stored, ranking, judged in (

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from datasets.samples import Frame
 from detection.detections import Detections
-from search.gallery.description import SecondStage
+from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
+from search.models.embedded_by import EmbeddedBy
 from search.pipeline import PersonSearch
 from search.query.context import Company, match_by_context
-from search.query.fusion import Ranking
+from search.query.ranking import Ranking
 
 DIM, SECOND, WEIGHT = 8, 5, 0.6
 BOXES = torch.tensor([[40.0 * place, 5, 40 * place + 30, 80] for place in range(4)])
@@ -29,9 +30,8 @@ def unit(rows: NDArray[np.float64]) -> NDArray[np.float32]:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Gallery, NDArray[np.float32], NDArray[np.float32]]:
     """Twenty frames of two cameras with one to four people, their embeddings by both stages, frame by frame."""
     random = np.random.default_rng(4)
-    second = SecondStage(SECOND, "crops")
     path = tmp_path_factory.mktemp("context") / "people"
-    gallery = Gallery.create(path, embedding_dim=DIM, model_fingerprint="x", second_stage=second)
+    gallery = Gallery.create(path, GalleryDescription(DIM, EmbeddedBy("x", "crops"), SECOND))
     stacked: tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]] = ([], [])
     image = np.zeros((100, 200, 3), np.uint8)
     for number in range(20):
@@ -116,7 +116,7 @@ def test_the_predictor_finds_who_walks_in_the_same_company(tmp_path: Path) -> No
     """Two frames show the person's look alike; the one with the companion comes first."""
     for number, people in enumerate(([1, 4], [1, 2], [3, 0])):
         write(tmp_path / "footage" / f"{number}.png", scene(people))
-    search = PersonSearch(BlobModel(), device="cpu", model_fingerprint="blobs")
+    search = PersonSearch(BlobModel(), device="cpu")
     with search.open_gallery(tmp_path / "people", create=True) as gallery:
         search.index(tmp_path / "footage", gallery)
         grey = scene([1, 2])

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asking import ask, look_for
+from asking import ask, look_for, similarity
 from blob_scenes import PEOPLE, BlobModel, scene, write
 from test_results import sighting
 
 from datasets.samples import Frame
 from detection.detections import Detections
 from reid.ranking.open_set import VerdictThresholds
-from search.gallery.description import SecondStage
+from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
-from search.pages.page import write_find_page
+from search.models.embedded_by import EmbeddedBy
+from search.pages.find_page import find_page
 from search.pipeline import PersonSearch
 from search.query.calibration_files import (
     StoredCalibrations,
@@ -26,9 +27,9 @@ from search.query.calibration_files import (
     store_calibrations,
     stored_calibrations,
 )
-from search.query.fusion import Ranking
+from search.query.ranking import Ranking
 from search.query.results import RankedSightings
-from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy
+from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize
 
 RATES = MeasuredSize(1, LevelRates(0.01, 0.5, 0.4, 0.001), LevelRates(0.1, 0.8, 0.6, 0.02))
 DATA = LabelledData("square", 1480, 37, 2066)
@@ -37,22 +38,23 @@ DATA = LabelledData("square", 1480, 37, 2066)
 def calibration(**changes: object) -> Calibration:
     thresholds = VerdictThresholds((1, 10, 100), (0.5, 0.6, 0.75), (0.25, 0.375, 0.5))
     plain = Calibration(
-        RankedBy("weights"), thresholds, 0.01, 0.1, DATA,
+        *similarity("weights").values(), thresholds, 0.01, 0.1, DATA,
         (RATES, dataclasses.replace(RATES, size=100)), (dataclasses.replace(RATES, size=50),),
     )  # fmt: skip
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("similarity", "level"),
+    ("value", "level"),
     [(1.0, "match"), (0.75, "match"), (0.7499, "possible"), (0.5, "possible"), (0.4999, "not present")],
 )
-def test_a_threshold_belongs_to_its_level(similarity: float, level: str) -> None:
-    verdict = calibration().judge(similarity, 100)
+def test_a_threshold_belongs_to_its_level(value: float, level: str) -> None:
+    verdict = calibration().judge(value, 100)
     assert verdict.level == level
     assert verdict.level_of(0.6) == "possible"
     assert verdict.headline() == (
-        f"{level}: best similarity {similarity:.3f}; match from 0.750, possible from 0.500 in 100 sightings"
+        f"{level}: the most similar sighting has a similarity of {value:.3f}; from 0.750 on a sighting is called a "
+        "match, from 0.500 on possible (100 sightings were compared)"
     )
     assert json.loads(json.dumps(verdict.to_dict()))["level"] == level
 
@@ -65,19 +67,24 @@ def test_the_same_similarity_is_less_in_a_larger_gallery() -> None:
 def test_what_a_verdict_is_worth_is_said() -> None:
     verdict = calibration().judge(0.9, 100)
     assert verdict.meaning() == (
-        "set so that of people who are not there 1 % are called a match and 10 % possible or more (1 % and 10 % "
-        "were, of people left out); of those who are, 50 % and 80 % reach them (calibrated on square: 1,480 probes of "
-        "37 people, 2,066 sightings)"
+        "When a person is not in the footage, 1 % of searches say match and 10 % at least possible (in a test with "
+        "other people: 1 % and 10 %, among 50 sightings). When the person is in the footage, 50 % of searches say match "
+        "and 80 % at least possible. Measured on square: 1,480 searches for 37 people among 2,066 sightings."
     )
     assert verdict.doubts() == []
-    assert "of those who are" not in calibration(rates=()).judge(0.9, 100).meaning()
-    assert "who are, fewer than 50 % and 80 % reach them" in calibration().judge(0.9, 101).meaning()
-    assert "who are, 50 % and 80 % reach them" in calibration(rate_of="pairs").judge(0.9, 101).meaning()
+    assert "is in the footage" not in calibration(rates=()).judge(0.9, 100).meaning()
+    assert (
+        "fewer than 50 % of searches say match and fewer than 80 % at least possible"
+        in calibration().judge(0.9, 101).meaning()
+    )
+    by_pairs = calibration(rate_of="pairs").judge(0.9, 101).meaning()
+    assert by_pairs.startswith("Of two sightings of two different people, 1 % are called a match, 10 % at least")
+    assert "in the footage, 50 % of searches say match and 80 % at least possible" in by_pairs
     doubtful = calibration().judge(0.9, 101, probe_kind="crop", pictures=3)
     assert [line.split(",")[0] for line in doubtful.doubts()] == [
-        "thresholds are extrapolated: the calibration compared at most 100 sightings",
-        "the probe is a crop",
-        "the probe is 3 pictures",
+        "the thresholds are only estimated in a gallery as large as this: at most 100 sightings were measured",
+        "you search by a picture of the person alone",
+        "you search by 3 pictures",
     ]
 
 
@@ -91,9 +98,7 @@ def test_a_file_gives_back_what_was_stored(tmp_path: Path) -> None:
     model = tmp_path / "model.safetensors"
     model.write_bytes(b"weights")
     nowhere = LevelRates(0.0, math.nan, math.nan)
-    both = calibration(
-        ranked_by=RankedBy("weights", "crops", 0.8), held_out=(MeasuredSize(7, nowhere, RATES.possible),)
-    )
+    both = calibration(**similarity("weights", "crops", 0.7), held_out=(MeasuredSize(7, nowhere, RATES.possible),))
     file = store_calibrations(model, [calibration(), both])
     assert file == calibration_file(tmp_path) == calibration_file(model) == tmp_path / "model.calibration.json"
     first, second = read_calibrations(file)
@@ -107,18 +112,26 @@ def test_a_file_gives_back_what_was_stored(tmp_path: Path) -> None:
 
 def test_storing_again_replaces_only_the_same_similarity(tmp_path: Path) -> None:
     model = tmp_path / "model.safetensors"
-    others = [calibration(ranked_by=RankedBy("weights", "crops", share)) for share in (0.5, 0.8)]
+    others = [calibration(**similarity("weights", "crops", share)) for share in (0.5, 0.8)]
     store_calibrations(model, [calibration(), *others])
     store_calibrations(model, [calibration(match_rate=0.05)])
     stored = stored_calibrations(model)
     assert len(stored.calibrations) == 3
-    assert stored.of(RankedBy("weights")).match_rate == 0.05
-    assert stored.of(RankedBy("weights", "crops", 0.5)) == others[0]
-    for other in (RankedBy("others"), RankedBy("weights", "crops", 0.6), RankedBy("weights+mirror")):
-        assert stored.of(other) is None
-        line = stored.missing(other)
-        assert line.endswith(f"; this search is by {other}")
-        assert "\n" not in line
+    assert stored.of(**similarity("weights")).match_rate == 0.05
+    assert stored.of(**similarity("weights", "crops", 0.5)) == others[0]
+    for other, difference in (
+        (similarity("others"), "with another model"),
+        (similarity("weights", "crops", 0.6), "with --second-weight 0.5 instead of 0.6"),
+        (similarity("weights", mirrored=True), "without --mirrored"),
+        (similarity("weights", tracklet_blend=0.5), "without --tracklets"),
+        (similarity("weights", weighted=True), "without --class-weighted"),
+        (similarity("weights", "other crops", 0.5), "with another second stage"),
+    ):
+        assert stored.of(**other) is None
+        line = stored.missing(**other)
+        assert line == f"model.calibration.json was made for other searches than this one: {difference}"
+    # Without a second stage its share does not matter; with one it does.
+    assert stored.of(**similarity("weights", share=0.3)).match_rate == 0.05
 
 
 @pytest.mark.parametrize(
@@ -140,8 +153,8 @@ def test_a_damaged_file_is_one_line_and_stops_no_search(tmp_path: Path, text: st
         read_calibrations(file)
     assert "\n" not in str(caught.value)
     stored = stored_calibrations(tmp_path)
-    assert stored.of(RankedBy("weights")) is None
-    assert stored.missing(RankedBy("weights")) == str(caught.value)
+    assert stored.of(**similarity("weights")) is None
+    assert stored.missing(**similarity("weights")) == str(caught.value)
     with pytest.raises(ValueError, match="damaged"):
         store_calibrations(tmp_path, [calibration()])
     assert file.read_text() == text
@@ -185,12 +198,12 @@ def stored(*calibrations: Calibration) -> StoredCalibrations:
 def test_every_probe_of_several_is_compared_with_everybody() -> None:
     answer = RankedSightings((), searched=10, best_similarity=0.7)
     sizes = [
-        stored(calibration()).judged(answer, RankedBy("weights"), pictures=10, combine=combine).verdict.size
+        stored(calibration()).judged(answer, **similarity("weights"), pictures=10, combine=combine).verdict.size
         for combine in ("mean", "max")
     ]
     assert sizes == [10, 100]
     nobody = RankedSightings((), searched=0)
-    assert stored(calibration()).judged(nobody, RankedBy("weights")) == nobody
+    assert stored(calibration()).judged(nobody, **similarity("weights")) == nobody
 
 
 def test_the_table_and_the_json_say_it_for_every_sighting() -> None:
@@ -214,8 +227,8 @@ def test_the_table_and_the_json_say_it_for_every_sighting() -> None:
 def test_a_search_by_a_calibrated_model_has_a_verdict(tmp_path: Path) -> None:
     for number in range(4):
         write(tmp_path / "footage" / f"{number}.png", scene([0, 1], number))
-    made = calibration(ranked_by=RankedBy("blobs"), thresholds=VerdictThresholds((1,), (0.99,), (0.9,)))
-    search = PersonSearch(BlobModel(), device="cpu", model_fingerprint="blobs", calibrations=stored(made))
+    made = calibration(**similarity("blobs"), thresholds=VerdictThresholds((1,), (0.99,), (0.9,)))
+    search = PersonSearch(BlobModel(), device="cpu", calibrations=stored(made))
     with search.open_gallery(tmp_path / "people", create=True) as gallery:
         search.index(tmp_path / "footage", gallery)
         crops = [np.full((50, 18, 3), PEOPLE[person], dtype=np.uint8) for person in (0, 4)]
@@ -227,12 +240,14 @@ def test_a_search_by_a_calibrated_model_has_a_verdict(tmp_path: Path) -> None:
         assert len(absent) == 0
         assert absent.verdict.level == "not present"
         assert absent.verdict.similarity == absent.best_similarity
-        write_find_page(tmp_path / "there.html", there, gallery, crops[0])
+        (tmp_path / "there.html").write_text(find_page(there, gallery, crops[0]), encoding="utf-8")
         search.calibrations = stored(calibration())
         uncalibrated = look_for(search, gallery, crop=crops[0])
         assert uncalibrated.verdict is None
-        assert uncalibrated.no_verdict == ("model.calibration.json is of model weights; this search is by model blobs")
-        write_find_page(tmp_path / "none.html", uncalibrated, gallery, crops[0])
+        assert uncalibrated.no_verdict == (
+            "model.calibration.json was made for other searches than this one: with another model"
+        )
+        (tmp_path / "none.html").write_text(find_page(uncalibrated, gallery, crops[0]), encoding="utf-8")
         search.calibrations = None
         assert look_for(search, gallery, crop=crops[0]).no_verdict == ""
     page = (tmp_path / "there.html").read_text(encoding="utf-8")
@@ -247,7 +262,7 @@ def test_a_reranked_order_keeps_the_similarity_of_both_stages(tmp_path: Path) ->
     random = np.random.default_rng(0)
     first, second = (random.standard_normal((60, width)) for width in (6, 5))
     first, second = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first, second))
-    gallery = Gallery.create(tmp_path / "g", embedding_dim=6, model_fingerprint="a", second_stage=SecondStage(5, "b"))
+    gallery = Gallery.create(tmp_path / "g", GalleryDescription(6, EmbeddedBy("a", "b"), 5))
     image = np.zeros((20, 20, 3), np.uint8)
     for row in range(60):
         found = Detections([[0, 0, 9, 9]], [1], torch.from_numpy(first[row : row + 1]).float())

@@ -10,7 +10,8 @@ from datasets.samples import Query
 from detection.detections import Detections
 from search.evaluation.protocols import evaluate_search
 from search.tracks.linking import link_tracklets, renumbered
-from search.tracks.tracker import UNTRACKED, Tracker, TrackerSettings
+from search.tracks.settings import TrackerSettings
+from search.tracks.tracker import UNTRACKED, Tracker
 from search.tracks.tracklets import Tracklet, averaged, by_camera, track_frames, tracklets, without_short
 
 

@@ -18,10 +18,12 @@ from search.gallery.description import GalleryDescription, read_description
 from search.gallery.gallery import Gallery
 from search.gallery.tables import FrameRows
 from search.indexing import index_source
+from search.models.embedded_by import EmbeddedBy
 from search.pipeline import PersonSearch
-from search.query.fusion import SECOND_WEIGHT, fused
-from search.tracks.averaging import TrackletAverager, TrackletAveraging
-from search.tracks.tracker import TrackerSettings
+from search.query.fusion import fused
+from search.query.ranking import Ranking
+from search.tracks.averaging import TrackletAverager
+from search.tracks.settings import TrackerSettings, TrackletAveraging
 from search.tracks.tracklets import averaged, track_frames
 
 DIM, SECOND = 12, 6
@@ -81,7 +83,9 @@ def offline(
         return {name: (one.embeddings.numpy(), None) for name, one in averaged(first, tracks, blend=blend).items()}
     second = found(lambda rows: torch.from_numpy(rows.second_embeddings))
     both = found(
-        lambda rows: fused(torch.from_numpy(rows.embeddings), torch.from_numpy(rows.second_embeddings), SECOND_WEIGHT)
+        lambda rows: fused(
+            torch.from_numpy(rows.embeddings), torch.from_numpy(rows.second_embeddings), Ranking().second_weight
+        )
     )
     tracks = track_frames(shots, both, settings)
     mean, other = averaged(first, tracks, blend=blend), averaged(second, tracks, blend=blend)
@@ -201,7 +205,7 @@ class NoisyModel(BlobModel):
 
 
 def predictor(averaging: TrackletAveraging | None) -> PersonSearch:
-    return PersonSearch(NoisyModel(), batch_size=3, device="cpu", model_fingerprint="blobs", tracklets=averaging)
+    return PersonSearch(NoisyModel(), batch_size=3, device="cpu", tracklets=averaging)
 
 
 def test_a_gallery_says_that_it_is_averaged_and_holds_steadier_sightings(folder: Path, tmp_path: Path) -> None:
@@ -212,10 +216,10 @@ def test_a_gallery_says_that_it_is_averaged_and_holds_steadier_sightings(folder:
         summary = search.index(folder, gallery)
         assert (summary.frames, summary.sightings) == (10, 20)
         assert 0 < summary.tracklets < 20
-        assert gallery.summary().tracklet_blend == 0.5
-    assert read_description(tmp_path / "steady").tracklet_blend == 0.5
+        assert gallery.summary().embedded_by.tracklet_blend == 0.5
+    assert read_description(tmp_path / "steady").embedded_by.tracklet_blend == 0.5
     assert '"tracklet_blend": 0.5' in (tmp_path / "steady" / "gallery.json").read_text()
-    assert "tracklet" not in (tmp_path / "plain" / "gallery.json").read_text()
+    assert '"tracklet_blend": null' in (tmp_path / "plain" / "gallery.json").read_text()
     crop = np.full((50, 18, 3), PEOPLE[1], dtype=np.uint8)
     # The probe's own embedding is the same in both, and by whichever predictor.
     assert torch.equal(search.embed_crop(crop), predictor(None).embed_crop(crop))
@@ -254,7 +258,7 @@ def test_what_was_seen_before_an_interruption_is_stored_and_indexing_goes_on(
 
     averaging = TrackletAveraging(0.5, 50, LOOSE)
     gallery = Gallery.create(
-        tmp_path / "people", embedding_dim=model.embedding_dim, model_fingerprint="blobs", tracklet_blend=0.5
+        tmp_path / "people", GalleryDescription(model.embedding_dim, EmbeddedBy("blobs", tracklet_blend=0.5))
     )
     with pytest.raises(KeyboardInterrupt):
         index_source(folder, gallery, look, batch_size=1, averaging=averaging)
@@ -272,17 +276,17 @@ def test_what_was_seen_before_an_interruption_is_stored_and_indexing_goes_on(
 
 
 def test_a_damaged_share_in_the_description_is_named(tmp_path: Path) -> None:
-    Gallery.create(tmp_path / "people", embedding_dim=4, model_fingerprint="blobs", tracklet_blend=1)
-    assert read_description(tmp_path / "people") == GalleryDescription(4, "blobs", None, 1.0)
+    Gallery.create(tmp_path / "people", GalleryDescription(4, EmbeddedBy("blobs", tracklet_blend=1)))
+    assert read_description(tmp_path / "people") == GalleryDescription(4, EmbeddedBy("blobs", tracklet_blend=1))
     file = tmp_path / "people" / "gallery.json"
-    file.write_text(file.read_text().replace("1.0", '"half"'))
-    with pytest.raises(ValueError, match="lacks one of tracklet_blend"):
+    file.write_text(file.read_text().replace('"tracklet_blend": 1', '"tracklet_blend": "half"'))
+    with pytest.raises(ValueError, match=r"gallery\.json is damaged"):
         read_description(tmp_path / "people")
 
 
 def test_a_frame_is_prepared_without_its_picture(tmp_path: Path) -> None:
     """What waits is small: cut-outs and embeddings, not the frame."""
-    gallery = Gallery.create(tmp_path / "people", embedding_dim=DIM, model_fingerprint="x")
+    gallery = Gallery.create(tmp_path / "people", GalleryDescription(DIM, EmbeddedBy("x")))
     frame = Frame("a.png", np.zeros((1080, 1920, 3), np.uint8), "c", 1.0)
     rows = gallery.prepare(frame, Detections([[0, 0, 50, 100]], [0.9], unit(np.ones((1, DIM)))), source="clip")
     assert rows.key == ("clip", "a.png")

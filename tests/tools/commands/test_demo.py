@@ -64,7 +64,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path, capsys: pyt
 
 def test_the_training_curve_shows_what_the_losses_were(tmp_path: Path) -> None:
     """Also where the total weighs the identity loss by less than one."""
-    from tools.commands.demo_report import training_curve
+    from search.pages.demo_page import training_curve
 
     detection = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
     columns = ("step", "epoch", "learning_rate", "loss", *detection, "loss_identity", "people", "images_per_second")

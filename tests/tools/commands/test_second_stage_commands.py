@@ -14,7 +14,7 @@ from detection.checkpoints import save_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
-from search.query.fusion import Ranking
+from search.query.ranking import Ranking
 from tools.commands import evaluate, find
 from tools.main import main
 

@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from datasets.boxes import box_overlap
+from datasets.files import write_whole
 from datasets.samples import BACKGROUND, UNLABELLED, FrameSample, Query
 from detection.detections import Detections
-from search.evaluation.calibrate import Searches, calibrate
+from search.evaluation.calibration import Searches, fit_calibration
 from search.evaluation.labelled_people import (
     People,
     halves,
@@ -22,10 +23,13 @@ from search.evaluation.labelled_people import (
     stacked_embeddings,
 )
 from search.evaluation.stacking import overlap_threshold
-from search.pages.calibration_page import held_out_table, write_calibration_page
-from search.query.verdict import LabelledData, RankedBy
+from search.models.embedded_by import EmbeddedBy
+from search.pages.calibration_page import calibration_page, held_out_table
+from search.query.ranking import Ranking
+from search.query.rates import VerdictRates
+from search.query.verdict import LabelledData
 
-BY, DATA = RankedBy("weights"), LabelledData("square")
+BY, DATA = (EmbeddedBy("weights"), Ranking()), LabelledData("square")
 
 
 def random_boxes(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
@@ -140,7 +144,7 @@ def world(
 
 def test_thresholds_keep_their_rates_and_people_left_out_feel_them() -> None:
     searches = world(300, 0.6)
-    made = calibrate(searches, BY, DATA, match_rate=0.02, possible_rate=0.2).calibration
+    made = fit_calibration(searches, *BY, DATA, VerdictRates(0.02, 0.2)).calibration
     assert (made.data.probes, made.data.people, made.data.sightings) == (300, 300, 1500)
     for one in made.rates:
         assert one.match.false_positive <= 0.02 + 1e-9
@@ -154,14 +158,14 @@ def test_thresholds_keep_their_rates_and_people_left_out_feel_them() -> None:
     assert 0.005 < whole.match.false_positive < 0.05
     assert whole.possible.false_positive == pytest.approx(0.2, abs=0.06)
     assert whole.match.found > 0.3
-    again = calibrate(searches, BY, DATA, match_rate=0.02, possible_rate=0.2).calibration
+    again = fit_calibration(searches, *BY, DATA, VerdictRates(0.02, 0.2)).calibration
     assert again == made
 
 
 def test_rates_of_pairs_are_those_of_single_comparisons() -> None:
     """The lowest threshold that no larger share of all pairs of two persons reaches, whatever the gallery's size."""
     searches = world(40, 0.6)
-    fitted = calibrate(searches, BY, DATA, match_rate=0.01, possible_rate=0.1, rate_of="pairs")
+    fitted = fit_calibration(searches, *BY, DATA, VerdictRates(rate_of="pairs"))
     made = fitted.calibration
     similarities = (searches.probe_embeddings @ searches.embeddings.T).numpy()
     others = similarities[searches.probes.person_ids[:, None] != searches.sightings.person_ids]
@@ -176,13 +180,13 @@ def test_rates_of_pairs_are_those_of_single_comparisons() -> None:
     assert absent[-1] > 0.2
     assert made.held_out[-1].match.false_positive > made.held_out[0].match.false_positive
     verdict = made.judge(1.0, 10**6)
-    assert verdict.meaning().startswith("set so that of pairs of two people 1 % are called a match and 10 % possible")
-    assert " (of people who are not there " in verdict.meaning()
-    assert verdict.doubts()[0].startswith("mistakes grow with the gallery: the calibration compared at most ")
+    assert verdict.meaning().startswith("Of two sightings of two different people, 1 % are called a match, 10 %")
+    assert " of searches for people who were not there, among " in verdict.meaning()
+    assert verdict.doubts()[0].startswith("wrong answers become more frequent in a gallery as large as this: at most ")
     assert verdict.thresholds.match == made.thresholds.match[0]
     assert verdict.to_dict()["rate_of"] == "pairs"
     with pytest.raises(ValueError, match="rates of 'frames', expected one of probes, pairs"):
-        calibrate(searches, BY, DATA, rate_of="frames")  # type: ignore[arg-type]
+        fit_calibration(searches, *BY, DATA, VerdictRates(rate_of="frames"))  # type: ignore[arg-type]
 
 
 def test_the_order_of_sightings_is_of_no_matter() -> None:
@@ -195,29 +199,29 @@ def test_the_order_of_sightings_is_of_no_matter() -> None:
     cameras, frames = (tuple(each[row] for row in order) for each in (people.cameras, people.frames))
     moved = People(people.person_ids[order], cameras, frames, people.beside)
     moved = Searches(searches.probes, searches.probe_embeddings, moved, searches.embeddings[order])
-    plain, same, other = (calibrate(one, BY, DATA).calibration for one in (searches, shuffled, moved))
+    plain, same, other = (fit_calibration(one, *BY, DATA).calibration for one in (searches, shuffled, moved))
     assert plain == same
     assert plain.thresholds == other.thresholds
     assert plain.rates[-1].match.found == other.rates[-1].match.found
 
 
 def test_people_who_are_easily_told_apart_are_all_found() -> None:
-    made = calibrate(world(60, 0.02, width=64), BY, DATA).calibration
+    made = fit_calibration(world(60, 0.02, width=64), *BY, DATA).calibration
     assert made.rates[-1].match.found == 1
     assert made.rates[-1].match.found_first == 1
     assert made.held_out[-1].match.found > 0.95
 
 
 def test_without_cameras_and_in_the_same_camera() -> None:
-    unknown = calibrate(world(30, 0.5, cameras=False), BY, DATA).calibration
+    unknown = fit_calibration(world(30, 0.5, cameras=False), *BY, DATA).calibration
     assert unknown.rates[-1].match.found > 0
     searches = world(30, 0.5)
     searches.sightings.__dict__["cameras"] = (0,) * len(searches.sightings)
-    nobody = calibrate(searches, BY, DATA).calibration
+    nobody = fit_calibration(searches, *BY, DATA).calibration
     assert np.isnan(nobody.rates[-1].match.found)
     assert np.isnan(nobody.held_out[-1].match.found)
-    everybody = calibrate(
-        Searches(searches.probes, searches.probe_embeddings, searches.sightings, searches.embeddings, True), BY, DATA
+    everybody = fit_calibration(
+        Searches(searches.probes, searches.probe_embeddings, searches.sightings, searches.embeddings, True), *BY, DATA
     ).calibration
     assert everybody.rates[-1].match.found > 0
     assert everybody.data.same_camera
@@ -227,28 +231,28 @@ def test_without_cameras_and_in_the_same_camera() -> None:
 def test_too_few_people() -> None:
     none, one, two = (world(count, 0.5) for count in (0, 1, 2))
     with pytest.raises(ValueError, match="square has no labelled person to look for"):
-        calibrate(none, BY, DATA)
+        fit_calibration(none, *BY, DATA)
     alone = one.part(np.array([True]), one.sightings.person_ids >= 0)
     with pytest.raises(ValueError, match="a probe of person 0 has nobody else in the gallery"):
-        calibrate(alone, BY, DATA)
+        fit_calibration(alone, *BY, DATA)
     with pytest.raises(ValueError, match="nobody was found in the frames of square"):
-        calibrate(one.part(np.array([True]), np.zeros(5, dtype=bool)), BY, DATA)
+        fit_calibration(one.part(np.array([True]), np.zeros(5, dtype=bool)), *BY, DATA)
     people_alone = two.part(np.ones(2, dtype=bool), two.sightings.person_ids >= 0)
-    assert calibrate(people_alone, BY, DATA).calibration.held_out == ()
+    assert fit_calibration(people_alone, *BY, DATA).calibration.held_out == ()
 
 
 def test_the_page_shows_every_similarity(tmp_path: Path) -> None:
     fitted = [
-        ("joint model alone", calibrate(world(30, 0.8), BY, DATA)),
-        ("<both>", calibrate(world(30, 0.4), BY, DATA)),
+        ("joint model alone", fit_calibration(world(30, 0.8), *BY, DATA)),
+        ("<both>", fit_calibration(world(30, 0.4), *BY, DATA)),
     ]
-    write_calibration_page(tmp_path / "report.html", fitted, title="Verdicts")
+    write_whole(tmp_path / "report.html", calibration_page(fitted, title="Verdicts"))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for words in ("Joint model alone", "&lt;both&gt;", "Thresholds by gallery size", "Verdicts on people left out"):
         assert words in page
     assert page.count("Found against mistaken") == 4  # heading and label of each drawing
     few = world(2, 0.5)
-    few = calibrate(few.part(np.ones(2, dtype=bool), few.sightings.person_ids >= 0), BY, DATA)
-    write_calibration_page(tmp_path / "few.html", [("one stage", few)], title="Verdicts")
+    few = fit_calibration(few.part(np.ones(2, dtype=bool), few.sightings.person_ids >= 0), *BY, DATA)
+    write_whole(tmp_path / "few.html", calibration_page([("one stage", few)], title="Verdicts"))
     assert "people left out" not in (tmp_path / "few.html").read_text(encoding="utf-8")
     assert len(held_out_table(fitted[0][1].calibration).rows) == 2 * len(fitted[0][1].calibration.held_out)

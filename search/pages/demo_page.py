@@ -1,4 +1,4 @@
-"""The demo's report: figures, the training curve, detections, and who was found for whom."""
+"""The page of `personsearch demo`: figures, the training curve, detections, and who was found for whom."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,6 @@ from datasets.samples import FrameSample, Query
 from detection.detections import Detections
 from search.evaluation.protocols import SearchMetrics
 from search.evaluation.stacking import overlap_threshold
-from search.gallery.filters import Filters
 from search.pages.calibration_page import held_out_table
 from search.pages.page import (
     Answer,
@@ -27,10 +26,8 @@ from search.pages.page import (
     Section,
     Table,
     best_median_worst,
-    write_demo_page,
-    write_find_page,
+    report_page,
 )
-from search.pipeline import PersonSearch
 from search.query.verdict import Calibration
 
 ANSWERS = 10
@@ -49,7 +46,6 @@ class DemoResult:
         ap, recall: of detection, the field's way, scores of at least 0.5.
         search: figures of the search across cameras.
         chance: those of random ranking.
-        predictor: the model as `find` uses it.
         verdicts: from which similarity on a person is there; None where there were too few people.
         failures: (frame name, reason) of frames that could not be read.
     """
@@ -62,31 +58,30 @@ class DemoResult:
     recall: float
     search: SearchMetrics
     chance: SearchMetrics
-    predictor: PersonSearch
     verdicts: Calibration | None
     failures: Sequence[tuple[str, str]]
 
 
-def write_report(
-    path: Path,
-    output: Path,
-    result: DemoResult,
-    *,
-    world: PlazaSummary,
-    seconds: Mapping[str, float],
-    from_scratch: bool,
-) -> None:
-    """Write report.html, and find.html for the probe that was found best, beside it."""
+def demo_page(
+    output: Path, result: DemoResult, *, world: PlazaSummary, seconds: Mapping[str, float], from_scratch: bool
+) -> str:
+    """The report of `personsearch demo`, as HTML.
+
+    Args:
+        output: The demo's folder, with the training's figures and the commands' paths.
+        result: What was measured.
+        world: What was rendered.
+        seconds: How long each step took.
+        from_scratch: Whether the training began with random weights.
+    """
     frames = {sample.name: sample for sample in result.samples}
     order = best_median_worst(result.search.average_precisions)
     rankings = [
         _ranking(result, frames, row, name) for row, name in zip(order, ("best", "median", "worst"), strict=False)
     ]
-    _write_find_page(output, result, frames, order[len(order) // 2])
     start = "nothing" if from_scratch else "the checkpoint shipped with the project, which saw squares of other seeds"
     times = Table("Seconds", ["step", "s"], [[name, f"{value:.0f}"] for name, value in seconds.items()])
-    write_demo_page(
-        path,
+    return report_page(
         title="personsearch demo",
         introduction=f"A synthetic square with {world.persons} people, {world.cameras} cameras and three light "
         f"periods. The joint model started from {start}, and trained on one half of the people; everything below is "
@@ -212,25 +207,6 @@ def _examples(result: DemoResult, frames: Mapping[str, FrameSample]) -> list[Pic
         caption = f"camera {camera}: {len(found)} found, {len(sample.boxes)} there"
         pictures.append(Picture(read_image(sample.path), caption, boxes))
     return pictures
-
-
-def _write_find_page(output: Path, result: DemoResult, frames: Mapping[str, FrameSample], row: int) -> None:
-    """The page of `personsearch find` for one query."""
-    query = result.queries[row]
-    assert query.box is not None
-    picture = read_image(frames[str(query.frame)].path)
-    with result.predictor.open_gallery(output / "gallery") as gallery:
-        answer = result.predictor.find(
-            gallery, frame=picture, box=query.box, filters=Filters(limit=24, exclude_frame=str(query.frame))
-        )
-        write_find_page(
-            output / "find.html",
-            answer,
-            gallery,
-            cut(picture, query.box),
-            title=f"Where was person {query.person_id}?",
-            probe_frame=Picture(picture, str(query.frame), [MarkedBox(query.box, "probe")]),
-        )
 
 
 def _frame_path(query: Query, frames: Mapping[str, FrameSample]) -> Path:

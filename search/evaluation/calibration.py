@@ -12,7 +12,10 @@ from datasets.samples import UNLABELLED
 from reid.ranking.open_set import Identifications, VerdictThresholds, identify, verdict_thresholds
 from reid.ranking.pair_counts import THRESHOLDS, PairCounts, count_pairs
 from search.evaluation.labelled_people import People, halves, not_compared
-from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize, RankedBy, RateOf
+from search.models.embedded_by import EmbeddedBy
+from search.query.ranking import Ranking
+from search.query.rates import VerdictRates
+from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize
 
 SIZES_SHOWN = (1, 10, 100, 1000, 10_000, 100_000)
 """Gallery sizes of the measurement on people left out, beside the whole half."""
@@ -77,14 +80,13 @@ class FittedCalibration:
     pairs: PairCounts
 
 
-def calibrate(
+def fit_calibration(
     searches: Searches,
-    ranked_by: RankedBy,
+    embedded_by: EmbeddedBy,
+    ranking: Ranking,
     data: LabelledData,
+    rates: VerdictRates | None = None,
     *,
-    match_rate: float = 0.01,
-    possible_rate: float = 0.1,
-    rate_of: RateOf = "probes",
     seed: int = 0,
 ) -> FittedCalibration:
     """Thresholds from all searches, and their rates on people left out.
@@ -93,15 +95,12 @@ def calibrate(
     results of both halves and of several halvings are averaged. The thresholds handed back are those of all people.
 
     Args:
-        searches: in the embeddings of `ranked_by`.
-        ranked_by: which similarity it is.
-        data: what the searches were made of; its counts are taken from the searches.
-        match_rate: share of absent probes that may be called a match, in (0, 1).
-        possible_rate: share that may be called a match or possible, at least `match_rate`, below 1.
-        rate_of: what these are shares of, absent probes or pairs of a probe and a sighting of somebody else: the false
-            positive identification rate, whose thresholds rise with the gallery, or the false match rate of one
-            comparison, whose thresholds do not, so that mistakes grow with it.
-        seed: of the halvings.
+        searches: Probes and sightings in the embeddings that `embedded_by` and `ranking` describe.
+        embedded_by: What made those embeddings.
+        ranking: How their similarities are made.
+        data: What the searches were made of; its counts are taken from the searches.
+        rates: How often people who are not there may reach each level; None is `VerdictRates()`.
+        seed: The seed of the halvings, 0 or more.
 
     Raises:
         ValueError: there is no probe, no sighting or nobody to be mistaken for, or a rate is out of its range.
@@ -110,9 +109,10 @@ def calibrate(
         raise ValueError(f"{data.name} has no labelled person to look for, expected some; check its identities")
     if not len(searches.sightings):
         raise ValueError(f"nobody was found in the frames of {data.name}; lower --detection-threshold or train longer")
+    rates = rates or VerdictRates()
     found = searches.identify()
     pairs = searches.count_pairs()
-    thresholds = _thresholds(found, pairs, match_rate, possible_rate, rate_of)
+    thresholds = _thresholds(found, pairs, rates)
     counted = dataclasses.replace(
         data,
         probes=len(searches.probes),
@@ -120,23 +120,22 @@ def calibrate(
         sightings=int((searches.sightings.person_ids != UNLABELLED).sum()),
         same_camera=searches.same_camera,
     )
-    rates = _measured(found, thresholds, range(len(found.sizes)), pairs.false_match_rates())
-    left_out = held_out_rates(searches, match_rate=match_rate, possible_rate=possible_rate, rate_of=rate_of, seed=seed)
-    calibration = Calibration(ranked_by, thresholds, match_rate, possible_rate, counted, rates, left_out, rate_of)
+    known = _measured(found, thresholds, range(len(found.sizes)), pairs.false_match_rates())
+    left_out = held_out_rates(searches, rates, seed=seed)
+    asked = ranking.for_similarity(second_stage=embedded_by.second_stage is not None)
+    calibration = Calibration(
+        embedded_by, asked, thresholds, rates.match_rate, rates.possible_rate, counted, known, left_out, rates.rate_of
+    )
     return FittedCalibration(calibration, found, pairs)
 
 
-def held_out_rates(
-    searches: Searches, *, match_rate: float, possible_rate: float, rate_of: RateOf = "probes", seed: int = 0
-) -> tuple[MeasuredSize, ...]:
-    """Rates of thresholds on people who took no part in choosing them, see `calibrate`; empty where that is impossible.
+def held_out_rates(searches: Searches, rates: VerdictRates, *, seed: int = 0) -> tuple[MeasuredSize, ...]:
+    """Rates of thresholds on people who took no part in choosing them; empty where that is impossible.
 
     Args:
-        searches: of all people.
-        match_rate: as in `calibrate`.
-        possible_rate: as in `calibrate`.
-        rate_of: as in `calibrate`.
-        seed: of the halvings.
+        searches: The searches for all people.
+        rates: How often people who are not there may reach each level.
+        seed: The seed of the halvings, 0 or more.
     """
     folds: list[tuple[Identifications, VerdictThresholds]] = []
     for halving in range(HALVINGS):
@@ -146,24 +145,22 @@ def held_out_rates(
         try:
             parts = [searches.part(chosen, among) for chosen, among in ((asked, first), (~asked, ~first))]
             seen = [(part.identify(), part.count_pairs()) for part in parts]
-        except ValueError:  # a half without probes, or without two people; that the rest is right, `calibrate` knows
+        except ValueError:  # a half without probes or two people; the rest is checked before
             return ()
         for (half, _), (fitted, pairs) in (seen, seen[::-1]):
-            folds.append((half, _thresholds(fitted, pairs, match_rate, possible_rate, rate_of)))
+            folds.append((half, _thresholds(fitted, pairs, rates)))
     known = set.intersection(*(set(half.sizes[:-1].tolist()) for half, _ in folds))
     rows = [_averaged(folds, size) for size in SIZES_SHOWN if size in known]
     return (*rows, _averaged(folds, None))
 
 
-def _thresholds(
-    found: Identifications, pairs: PairCounts, match_rate: float, possible_rate: float, rate_of: RateOf
-) -> VerdictThresholds:
+def _thresholds(found: Identifications, pairs: PairCounts, asked: VerdictRates) -> VerdictThresholds:
     """Those at which no larger share of absent probes, or of pairs of two persons, reaches a level."""
-    by_probes = verdict_thresholds(found, match_rate=match_rate, possible_rate=possible_rate)
-    if rate_of == "probes":
+    by_probes = verdict_thresholds(found, match_rate=asked.match_rate, possible_rate=asked.possible_rate)
+    if asked.rate_of == "probes":
         return by_probes
     sizes, rates = by_probes.sizes, pairs.false_match_rates()
-    match, possible = (float(THRESHOLDS[np.argmax(rates <= rate)]) for rate in (match_rate, possible_rate))
+    match, possible = (float(THRESHOLDS[np.argmax(rates <= rate)]) for rate in (asked.match_rate, asked.possible_rate))
     return VerdictThresholds(sizes, (match,) * len(sizes), (possible,) * len(sizes))
 
 

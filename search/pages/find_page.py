@@ -1,0 +1,112 @@
+"""The page of `personsearch find`: the verdict, the probe, a timeline, and the sightings as cards."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from search.gallery.gallery import Gallery
+from search.gallery.originals import read_original
+from search.gallery.sightings import NO_CAMERA, Sighting, display_time
+from search.pages import drawing
+from search.pages.page import (
+    CONTEXT_QUALITY,
+    CONTEXT_SIDE,
+    Image,
+    MarkedBox,
+    Picture,
+    data_uri,
+    image_uri,
+    mark,
+    rendered,
+)
+from search.query.results import RankedSightings
+
+FRAMES_IN_CONTEXT = 24
+MOST_EMPTY_LANES = 12
+
+
+def find_page(
+    results: RankedSightings,
+    gallery: Gallery,
+    probe_image: Image | Sequence[Image],
+    *,
+    title: str = "Person search",
+    note: str = "",
+    probe_frame: Picture | None = None,
+    frames_in_context: int = FRAMES_IN_CONTEXT,
+    read_frame: Callable[[Sighting], Image | None] | None = None,
+) -> str:
+    """The answer of a search as HTML: the verdict, the probe, a timeline, and the sightings as cards.
+
+    Args:
+        results: what `Gallery.search` or `PersonSearch.find` answered.
+        gallery: where the cut-outs lie.
+        probe_image: the person looked for, one picture or several, (H, W, 3) uint8 RGB.
+        title: shown on top.
+        note: a line below the title, the filters for example.
+        probe_frame: the frame the probe was taken from, with its box.
+        frames_in_context: the best so many sightings show their whole frame when opened; each adds about 100 KB.
+        read_frame: Gives the frame of a sighting, or None where there is none any more. The default reads the footage
+            again, and shows a frame only where the sighting's box still has the pixels of its stored cut-out.
+    """
+    probes = [probe_image] if isinstance(probe_image, np.ndarray) else list(probe_image)
+    frames = _FramePictures(read_frame or (lambda one: read_original(one, gallery.cutout(one.cutout))))
+    cards = [
+        {
+            "rank": rank,
+            "sighting": sighting,
+            "level": results.level_of(sighting),
+            "camera": NO_CAMERA if sighting.camera is None else sighting.camera,
+            "time": display_time(sighting.timestamp),
+            "box": ", ".join(f"{value:.0f}" for value in sighting.box),
+            "cutout": data_uri(gallery.cutout(sighting.cutout)),
+            "context": frames.picture(sighting) if rank <= frames_in_context else None,
+        }
+        for rank, sighting in enumerate(results, start=1)
+    ]
+    cameras = gallery.cameras()
+    return rendered(
+        "find.html.j2",
+        title=title,
+        note=note,
+        probes=[image_uri(probe, 420) for probe in probes],
+        probe_frame=probe_frame,
+        results=results,
+        cards=cards,
+        timeline=drawing.timeline(results, cameras if len(cameras) <= MOST_EMPTY_LANES else ()),
+        facts=_facts(results),
+    )
+
+
+class _FramePictures:
+    """Frames as pictures with one box; a frame that several sightings share is read and encoded once."""
+
+    def __init__(self, read_frame: Callable[[Sighting], Image | None]) -> None:
+        self._read = read_frame
+        self._encoded: dict[tuple[str, str], str | None] = {}
+
+    def picture(self, sighting: Sighting) -> dict[str, object] | None:
+        """What the page needs of a sighting's frame, None where it cannot be read any more."""
+        key = (sighting.source, sighting.frame)
+        if key not in self._encoded:
+            image = self._read(sighting)
+            self._encoded[key] = None if image is None else image_uri(image, CONTEXT_SIDE, CONTEXT_QUALITY)
+        uri = self._encoded[key]
+        if uri is None:
+            return None
+        marked = mark(MarkedBox(sighting.box), sighting.frame_width)
+        return {"uri": uri, "width": sighting.frame_width, "height": sighting.frame_height, "marks": [marked]}
+
+
+def _facts(results: RankedSightings) -> list[tuple[str, str]]:
+    """What stands beside the probe: (label, value)."""
+    facts = [("sightings shown", f"{len(results):,} of {results.searched:,} compared")]
+    if not results:
+        return facts
+    facts.append(("best score", f"{results[0].score:.3f}"))
+    cameras = sorted({NO_CAMERA if one.camera is None else one.camera for one in results})
+    facts.append(("cameras", ", ".join(cameras[:8]) + (f" and {len(cameras) - 8} more" if len(cameras) > 8 else "")))
+    times = [one.timestamp for one in results if one.timestamp is not None]
+    if times:
+        facts += [("first seen", display_time(min(times))), ("last seen", display_time(max(times)))]
+    return facts
