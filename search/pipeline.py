@@ -340,6 +340,10 @@ class PersonSearch:
             if self.second_stage is not None:
                 second = embed_boxes(self.second_stage, [frame], [torch.from_numpy(box_probe(frame, box))[None]])[0]
             if ranking.context:
+                if not self.model.sees_surroundings:
+                    raise ValueError(
+                        "--context needs the people beside the box, and a crop model finds nobody; leave it out"
+                    )
                 (found,) = self.detect([frame])
                 company = company_of(frame, box, found, (probe, second), ContextSize(), self.second_stage)
         else:

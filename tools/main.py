@@ -102,7 +102,7 @@ COMMANDS = {
         "tools.commands.evaluate_tracking",
         "tracking",
         "MOTA, IDF1, HOTA within and across cameras",
-        flat=("models", "given", "truth", "linking"),
+        flat=("models", "instead", "truth", "linking"),
     ),
     "bench evaluation": Command(
         "tools.bench.evaluation", "evaluation", "seconds and memory of evaluating and re-ranking crops", ("problem",)

@@ -50,6 +50,7 @@ from search.gallery.tables import (
     frame_rows,
     frames_table,
     open_tables,
+    readable,
     replace_frames,
     retried,
     sightings_schema,
@@ -353,12 +354,14 @@ class Gallery:
 
     def cameras(self) -> tuple[str, ...]:
         """The cameras of the flushed frames, sorted; frames of unknown camera add none."""
-        column = self._frames.search().select(["camera"]).to_arrow()["camera"]
+        with readable(self.path):
+            column = self._frames.search().select(["camera"]).to_arrow()["camera"]
         return tuple(sorted(pc.drop_null(pc.unique(column)).to_pylist()))
 
     def time_span(self) -> tuple[float, float] | None:
         """First and last timestamp of the flushed frames, None where no frame has one."""
-        span = pc.min_max(self._frames.search().select(["timestamp"]).to_arrow()["timestamp"]).as_py()
+        with readable(self.path):
+            span = pc.min_max(self._frames.search().select(["timestamp"]).to_arrow()["timestamp"]).as_py()
         return None if span["min"] is None else (span["min"], span["max"])
 
     def summary(self) -> GallerySummary:

@@ -2,8 +2,10 @@
 
 import logging
 import random
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -96,12 +98,37 @@ def open_tables(path: Path, schema: pa.Schema, *, create: bool) -> tuple[Any, An
     # Interval zero: every read looks for versions that other processes have committed meanwhile.
     database = lancedb.connect(str(path / "tables"), read_consistency_interval=timedelta(0))
     if not create:
-        return database.open_table("sightings"), database.open_table("frames")
+        with readable(path):
+            return database.open_table("sightings"), database.open_table("frames")
     sightings = database.create_table("sightings", schema=schema, exist_ok=True)
     frames = database.create_table("frames", schema=FRAMES_SCHEMA, exist_ok=True)
     if sightings.schema != schema or frames.count_rows() or sightings.count_rows():
         raise FileExistsError(f"{path} holds tables but no {DESCRIPTION_FILE}; choose another folder")
     return sightings, frames
+
+
+@contextmanager
+def readable(gallery: Path) -> Iterator[None]:
+    """Say in one line that a gallery lost a file, where the engine would show its own errors.
+
+    Args:
+        gallery: The gallery's folder, for the message.
+
+    Raises:
+        OSError: A file of the tables is missing or damaged.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError, OSError) as error:
+        text = str(error)
+        missing = re.search(r"Not found: (/[^\s,]+)", text)
+        if missing is None and "lance" not in text.lower() and "was not found" not in text:
+            raise
+        reason = f"the file {missing[1]} is missing" if missing else text.strip().splitlines()[0][:200]
+        raise OSError(
+            f"gallery {gallery} is damaged: {reason}; put it back from a copy, or index the footage again into a new "
+            "folder, for what is lost cannot be made from the rest"
+        ) from error
 
 
 @dataclass(frozen=True)

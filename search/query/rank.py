@@ -17,7 +17,7 @@ from torch import Tensor
 
 from search.gallery.filters import Filters, frames_sql
 from search.gallery.gallery import Gallery
-from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, sighting_of, unit_rows
+from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, readable, sighting_of, unit_rows
 from search.query.context import Company, match_context
 from search.query.fusion import fused, reranked
 from search.query.ranking import Ranking
@@ -80,16 +80,17 @@ def rank_sightings(
             raise ValueError(f"second_embeddings given, but gallery {gallery.path} has no second stage")
         second = combined(probe.second_embeddings, gallery.description.second_dim, probe.combine)
     where = gallery.condition(filters)
-    answer = ranked(
-        gallery.table,
-        probes,
-        second,
-        ranking,
-        limit=filters.limit,
-        where=where,
-        minimum_similarity=filters.minimum_similarity,
-        company=probe.company,
-    )
+    with readable(gallery.path):
+        answer = ranked(
+            gallery.table,
+            probes,
+            second,
+            ranking,
+            limit=filters.limit,
+            where=where,
+            minimum_similarity=filters.minimum_similarity,
+            company=probe.company,
+        )
     return answer if answer.searched else replace(answer, contents=gallery.contents())
 
 

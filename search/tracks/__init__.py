@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from search.tracks.linking import link_tracklets
     from search.tracks.settings import TrackerSettings, TrackletAveraging
     from search.tracks.tracker import Tracker
-    from search.tracks.tracklets import Tracklet, averaged, track_frames, tracklets
+    from search.tracks.tracklets import Tracklet, averaged, track_frames
 else:
 
     def __getattr__(name: str) -> object:
@@ -24,7 +24,6 @@ __all__ = [
     "averaged",
     "link_tracklets",
     "track_frames",
-    "tracklets",
 ]
 
 _HOMES = {
@@ -35,5 +34,4 @@ _HOMES = {
     "averaged": "search.tracks.tracklets",
     "link_tracklets": "search.tracks.linking",
     "track_frames": "search.tracks.tracklets",
-    "tracklets": "search.tracks.tracklets",
 }

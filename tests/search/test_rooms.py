@@ -1,6 +1,7 @@
 """The rooms of `search`: which may import which, and what the front door costs."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,17 @@ def test_every_room_is_known(repository: Path) -> None:
 def test_what_stands_on_top_draws_no_page(repository: Path) -> None:
     for name in ("pipeline", "indexing"):
         assert "pages" not in imported(repository / "search" / f"{name}.py")
+
+
+@pytest.mark.parametrize("room", ["search", *(f"search.{room}" for room in ROOMS)])
+def test_every_front_door_gives_what_it_lists(room: str) -> None:
+    door = importlib.import_module(room)
+    modules = {file.stem for folder in door.__path__ for file in Path(folder).glob("*.py")}
+    assert not modules & set(door.__all__), "a module of that name would shadow what the door exports"
+    for name in door.__all__:
+        assert getattr(door, name).__name__ == name
+    with pytest.raises(AttributeError, match="has no attribute 'nobody'"):
+        door.nobody  # noqa: B018 - asking is the test
 
 
 def test_the_front_door_exports_its_names_and_loads_nothing_before_they_are_used(repository: Path) -> None:

@@ -35,7 +35,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Given:
+class Instead:
     """Tracks or detections that are judged in place of a model's.
 
     Args:
@@ -75,7 +75,7 @@ def tracking(
     root: Path,
     *,
     models: ModelFiles = ModelFiles(),  # noqa: B008 - frozen
-    given: Given = Given(),
+    instead: Instead = Instead(),
     truth: Truth = Truth(),
     linking: Linking = Linking(),
     tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
@@ -95,7 +95,7 @@ def tracking(
     Args:
         root: The data set's folder; for mot one sequence or a folder of them, for the custom layout also its JSON.
         models: The models that find people and tell them apart.
-        given: Tracks or detections that are judged in place of a model's.
+        instead: Tracks or detections that are judged in place of a model's.
         truth: The data set, and when a box counts as a hit.
         linking: What is linked, and how far.
         tracker: How detections are linked.
@@ -105,15 +105,15 @@ def tracking(
     from search.evaluation.tracked_split import with_truth
     from search.tracks.mot_files import number_frames, write_tracks
 
-    _check(models, given, truth.format, linking.across_cameras)
+    _check(models, instead, truth.format, linking.across_cameras)
     mot = truth.format == "mot"
     samples, failures = read_frames(truth.format, root, truth.split or ("train" if mot else "gallery"))
     sequences = number_frames(samples, by_file_name=mot)
     judged, missing = with_truth(sequences) if mot else (sequences, [])
     if not judged and output is None:
         raise ValueError(f"no sequence of {root} has true tracks in gt/gt.txt; give --output to write tracks alone")
-    answer, unseen = _answer(models, given, linking, samples, sequences)
-    if given.tracks is None:
+    answer, unseen = _answer(models, instead, linking, samples, sequences)
+    if instead.tracks is None:
         with Progress("Linking") as progress:
             answer = answer.linked(
                 samples,
@@ -125,34 +125,34 @@ def tracking(
     if output is not None:
         write_tracks(output, sequences, answer.found, answer.people if linking.across_cameras else answer.tracks)
     figures: dict[str, Any] = {
-        "tracker": tracker if given.tracks is None else None, "rows_left_out": answer.rows_left_out, "output": output,
+        "tracker": tracker if instead.tracks is None else None, "rows_left_out": answer.rows_left_out, "output": output,
     }  # fmt: skip
     text = _judge(judged, answer, truth, linking.across_cameras, figures)
     if answer.rows_left_out:
-        text += f"\n{answer.rows_left_out} rows of {given.tracks} belong to frames that the data set does not have"
+        text += f"\n{answer.rows_left_out} rows of {instead.tracks} belong to frames that the data set does not have"
     # Who wants tracks of a test set knows that nobody outside has its truth.
     unjudged = [f"{name}: no true track in gt/gt.txt, so it is in no figure" for name in missing if judged]
     return Outcome(text, figures, [*failures, *unseen, *unjudged])
 
 
-def _check(models: ModelFiles, given: Given, format_name: str, across_cameras: bool) -> None:
+def _check(models: ModelFiles, instead: Instead, format_name: str, across_cameras: bool) -> None:
     sources = {
         "--model or --detector": models.model is not None or models.detector is not None,
-        "--public": given.public,
-        "--tracks": given.tracks is not None,
+        "--public": instead.public,
+        "--tracks": instead.tracks is not None,
     }
     there = [name for name, present in sources.items() if present]
     if len(there) != 1:
         met = " and ".join(there) or "nothing"
         raise ValueError(f"{met} given to judge, expected one of --model, --detector, --public and --tracks")
-    if given.public and format_name != "mot":
+    if instead.public and format_name != "mot":
         raise ValueError(f"--public is MOTChallenge's det/det.txt, --format is {format_name}; give --model or --tracks")
     if across_cameras and format_name == "mot":
-        raise ValueError("--across-cameras is given, but MOTChallenge's sequences have nobody in common; leave it out")
+        raise ValueError("--across-cameras is instead, but MOTChallenge's sequences have nobody in common; leave it out")
 
 
 def _answer(
-    models: ModelFiles, given: Given, linking: Linking, samples: "Sequence[FrameSample]", sequences: "Sequences"
+    models: ModelFiles, instead: Instead, linking: Linking, samples: "Sequence[FrameSample]", sequences: "Sequences"
 ) -> "tuple[TrackedSplit, list[str]]":
     """What is judged before it is linked, and a line for each frame that could not be read."""
     from search.evaluation.splits import detect_split
@@ -161,10 +161,10 @@ def _answer(
     from search.models.opening import open_models
     from search.tracks.mot_files import read_public_detections, read_tracks
 
-    if given.public:
+    if instead.public:
         return TrackedSplit(read_public_detections(sequences)).surer_than(linking.score_threshold), []
-    if given.tracks is not None:
-        found, numbers, left_out = read_tracks(given.tracks, sequences)
+    if instead.tracks is not None:
+        found, numbers, left_out = read_tracks(instead.tracks, sequences)
         return TrackedSplit(found, numbers, numbers, left_out).surer_than(linking.score_threshold), []
     threshold = 0.5 if linking.score_threshold is None else linking.score_threshold
     opened = open_models(models, score_threshold=threshold)

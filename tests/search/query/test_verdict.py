@@ -68,8 +68,8 @@ def test_what_a_verdict_is_worth_is_said() -> None:
     verdict = calibration().judge(0.9, 100)
     assert verdict.meaning() == (
         "When a person is not in the footage, 1 % of searches say match and 10 % at least possible (in a test with "
-        "other people: 1 % and 10 %, among 50 sightings). When the person is in the footage, 50 % of searches say match "
-        "and 80 % at least possible. Measured on square: 1,480 searches for 37 people among 2,066 sightings."
+        "other people: 1 % and 10 %, among 50 sightings). When the person is in the footage, 50 % of searches say "
+        "match and 80 % at least possible. Measured on square: 1,480 searches for 37 people among 2,066 sightings."
     )
     assert verdict.doubts() == []
     assert "is in the footage" not in calibration(rates=()).judge(0.9, 100).meaning()

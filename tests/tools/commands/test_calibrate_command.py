@@ -57,8 +57,10 @@ def test_find_gives_a_verdict(
     printed = capsys.readouterr().out.splitlines()
     answer = json.loads((tmp_path / "a.json").read_text())
     level = answer["verdict"]["level"]
-    assert printed[0].startswith(f"{level}: best similarity {answer['best_similarity']:.3f}; match from ")
-    assert "(calibrated on world: " in printed[1]
+    assert printed[0].startswith(
+        f"{level}: the most similar sighting has a similarity of {answer['best_similarity']:.3f}; from "
+    )
+    assert "Measured on world: " in printed[1]
     assert answer["sightings"][0]["verdict"] == level
     assert f'<p class="level">{level.capitalize()}</p>' in (tmp_path / "a.html").read_text(encoding="utf-8")
     assert main([*words, "--rerank", "--json", str(tmp_path / "b.json")]) == 0
@@ -74,14 +76,14 @@ def test_without_its_own_calibration_find_says_how_to_get_one(
     words = ["find", str(gallery), "--model", str(tmp_path / "plaza.safetensors"), *probe(square), "--limit", "1"]
     beside = tmp_path / "plaza.calibration.json"
     own = (model.parent / beside.name).read_text()
-    other = own.replace(json.loads(own)["calibrations"][0]["ranked_by"]["model"], "0123456789abcdef")
-    for text, reason in ((None, "has no calibration"), ("{", "is damaged"), (other, "is of model 0123456789abcdef;")):
+    other = own.replace(json.loads(own)["calibrations"][0]["embedded_by"]["model"], "0123456789abcdef")
+    for text, reason in ((None, "has not been calibrated"), ("{", "is damaged"), (other, "one: with another model;")):
         if text is not None:
             beside.write_text(text)
         capsys.readouterr()
         assert main(words) == 0
         line, blank, header = capsys.readouterr().out.splitlines()[:3]
-        assert line.startswith("no verdict, scores only order the sightings: ")
+        assert line.startswith("no verdict, the similarity only orders the sightings: ")
         assert reason in line
         assert f"`personsearch calibrate LABELLED_DATA --model {tmp_path / 'plaza.safetensors'}` makes one" in line
         assert blank == ""
@@ -98,7 +100,7 @@ def test_an_exported_model_takes_its_calibration_along(
     assert main(["export", str(model), str(file)]) == 0
     capsys.readouterr()
     assert main(["find", str(gallery), "--model", str(file), *probe(square), "--limit", "1"]) == 0
-    assert ": best similarity " in capsys.readouterr().out.splitlines()[0]
+    assert ": the most similar sighting has a similarity of " in capsys.readouterr().out.splitlines()[0]
     file.unlink()
     assert main(["export", str(model), str(file)]) == 2
     assert "passed_on.calibration.json exists; remove it" in capsys.readouterr().err
@@ -124,19 +126,19 @@ def test_averaged_galleries_have_thresholds_of_their_own(
     assert main(find) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("no verdict, ")
-    assert "over --tracklets at 0.4" in first
+    assert "other searches than this one: without --tracklets" in first
     remedy = f"personsearch calibrate LABELLED_DATA --model {own} --tracklets --tracklet-blend 0.4"
     assert f"`{remedy}` makes one" in first
     words = [*remedy.replace("LABELLED_DATA", str(square)).split()[1:], "--json", str(tmp_path / "c.json")]
     assert main([*words, "--match-rate", "0.05", "--possible-rate", "0.25"]) == 0
     blends = [
-        one["ranked_by"]["tracklet_blend"]
+        one["embedded_by"]["tracklet_blend"]
         for one in json.loads((tmp_path / "plaza.calibration.json").read_text())["calibrations"]
     ]
     assert blends == [None, 0.4]
     capsys.readouterr()
     assert main(find) == 0
-    assert ": best similarity " in capsys.readouterr().out.splitlines()[0]
+    assert ": the most similar sighting has a similarity of " in capsys.readouterr().out.splitlines()[0]
 
 
 def test_weighted_searches_have_thresholds_of_their_own(
@@ -150,12 +152,12 @@ def test_weighted_searches_have_thresholds_of_their_own(
     assert main([*find, "--json", str(tmp_path / "a.json"), "--html", str(tmp_path / "a.html")]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("no verdict, ")
-    assert "with --class-weighted" in printed.splitlines()[0]
+    assert "other searches than this one: without --class-weighted" in printed.splitlines()[0]
     assert f"`personsearch calibrate LABELLED_DATA --model {own} --class-weighted` makes one" in printed
-    assert "similarities are multiplied by the detections' confidence (--class-weighted)" in printed
-    assert "similarities class-weighted" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "similarities are multiplied by the detector's confidence (--class-weighted)" in printed
+    assert "similarities multiplied by the detector" in (tmp_path / "a.html").read_text(encoding="utf-8")
     answer = json.loads((tmp_path / "a.json").read_text())
-    assert answer["cascade"]["class_weighted"] is True
+    assert answer["ranking"]["class_weighted"] is True
     assert all(one["score"] == one["similarity"] <= one["detection_score"] for one in answer["sightings"])
     words = ["calibrate", str(square), "--model", str(own), "--class-weighted", "--rate-of", "pairs"]
     assert main([*words, "--report", str(tmp_path), "--json", str(tmp_path / "c.json")]) == 0
@@ -164,14 +166,14 @@ def test_weighted_searches_have_thresholds_of_their_own(
     assert "1 % of pairs of two people are called a match" in printed
     assert "of the pairs of two people a match" in (tmp_path / "report.html").read_text(encoding="utf-8")
     (figures,) = json.loads((tmp_path / "c.json").read_text())["calibrations"]
-    assert figures["ranked_by"]["class_weighted"] is True
+    assert figures["ranking"]["class_weighted"] is True
     assert figures["rate_of"] == "pairs"
     stored = json.loads(beside.read_text())["calibrations"]
-    assert [one["ranked_by"]["class_weighted"] for one in stored] == [False, True]
+    assert [one["ranking"]["class_weighted"] for one in stored] == [False, True]
     assert main(find) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert ": best similarity " in lines[0]
-    assert lines[1].startswith("set so that of pairs of two people 1 % are called a match")
+    assert ": the most similar sighting has a similarity of " in lines[0]
+    assert lines[1].startswith("Of two sightings of two different people, 1 % are called a match, 10 %")
 
 
 def test_sightings_are_probes_where_nobody_wrote_queries(
@@ -187,7 +189,8 @@ def test_sightings_are_probes_where_nobody_wrote_queries(
     assert main([*words, "--json", str(tmp_path / "c.json"), "--same-camera"]) == 0
     assert "joint model alone: " in capsys.readouterr().out
     content = json.loads((tmp_path / "plaza.calibration.json").read_text())["calibrations"]
-    assert [one["ranked_by"]["second_weight"] for one in content] == [None, 0.3]
+    assert [one["embedded_by"]["second_stage"] is None for one in content] == [True, False]
+    assert content[1]["ranking"]["second_weight"] == 0.3
     assert content[0]["data"]["same_camera"]
 
 

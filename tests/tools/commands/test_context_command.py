@@ -10,7 +10,6 @@ from tools.main import main
     [
         (["--crop", "a.png"], "--context does not go with --crop, which shows nobody else; leave one of the two out"),
         (["--frame", "a.png", "--box", "1,2,30,40", "--rerank"], "--context does not go with --rerank; leave one"),
-        (["--frame", "a.png", "--box", "1,2,30,40"], "--context needs the people beside the box"),
     ],
 )
 def test_context_that_cannot_be(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

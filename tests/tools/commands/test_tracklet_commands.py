@@ -40,11 +40,11 @@ def test_a_gallery_of_averaged_sightings(
     assert main([*words, *more, "--json", str(tmp_path / "index.json")]) == 0
     assert "tracklets they make" in capsys.readouterr().out
     figures = json.loads((tmp_path / "index.json").read_text())
-    assert figures["tracklets"]["blend"] == figures["summary"]["tracklet_blend"] == 0.7
+    assert figures["tracklets"]["blend"] == figures["summary"]["embedded_by"]["tracklet_blend"] == 0.7
     assert figures["tracklets"]["tracker"]["maximum_gap"] == 3
     assert figures["run"]["frames"] == 3
     assert 0 < figures["run"]["tracklets"] <= figures["run"]["sightings"]
-    assert json.loads((tmp_path / "people" / "gallery.json").read_text())["tracklet_blend"] == 0.7
+    assert json.loads((tmp_path / "people" / "gallery.json").read_text())["embedded_by"]["tracklet_blend"] == 0.7
     assert main(words) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert "was indexed with --tracklets and --tracklet-blend 0.7: do so again" in line
