@@ -148,7 +148,7 @@ def _check(models: ModelFiles, instead: Instead, format_name: str, across_camera
     if instead.public and format_name != "mot":
         raise ValueError(f"--public is MOTChallenge's det/det.txt, --format is {format_name}; give --model or --tracks")
     if across_cameras and format_name == "mot":
-        raise ValueError("--across-cameras is instead, but MOTChallenge's sequences have nobody in common; leave it out")
+        raise ValueError("--across-cameras is given, but MOTChallenge's sequences have nobody in common; leave it out")
 
 
 def _answer(
