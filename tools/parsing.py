@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser
 
 from tools.configurations import list_presets, read_configuration
@@ -180,12 +181,12 @@ def _as_jsonargparse_reads(words: Sequence[str], hints: Mapping[str, Any]) -> tu
 
 
 def _is_bracketed(value: str, hint: Any) -> bool:
-    """Whether a list was typed as JSON; a file or a camera may be called "[1] gate" too."""
+    """Whether a list was typed in brackets, `[losses,parts]`; a file or a camera may be called "[1] gate" too."""
     if not value.startswith("[") or _element(hint) not in (str, Path):
         return value.startswith("[")
     try:
-        return isinstance(json.loads(value), list) and not (_element(hint) is Path and os.path.lexists(value))
-    except json.JSONDecodeError:
+        return isinstance(yaml.safe_load(value), list) and not (_element(hint) is Path and os.path.lexists(value))
+    except yaml.YAMLError:
         return False
 
 

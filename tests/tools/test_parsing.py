@@ -10,6 +10,7 @@ import pytest
 from tools import renamed
 from tools.main import COMMANDS, Command, main
 from tools.outcome import Outcome
+from tools.parsing import parse
 from tools.signature import options_of
 
 
@@ -174,3 +175,12 @@ def test_every_renamed_word_leads_to_an_option_of_its_command() -> None:
         known = {one.typed for one in options_of(function, command.flat)}
         assert new.split()[0] in known, old
         assert " " in option or f"--{option}" not in known, f"{old} is an option today"
+
+
+@pytest.mark.parametrize("typed", ["[losses,toim]", "losses,toim", '["losses", "toim"]', "[losses, toim]"])
+def test_lists_of_words_are_typed_with_brackets_or_without(typed: str) -> None:
+    from tools.bench.joint import joint
+
+    flat = COMMANDS["bench joint"].flat
+    given = parse("bench joint", joint, ["--output", "here", "--tables", typed, "--seeds", "[0,1]"], flat).values
+    assert (given["tables"], given["seeds"]) == (["losses", "toim"], [0, 1])
