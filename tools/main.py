@@ -59,7 +59,12 @@ COMMANDS = {
     ),
     "data check": Command("tools.commands.data", "check", "list every broken record of a data set"),
     "data convert": Command("tools.commands.data", "convert", "write a data set in the custom layout"),
-    "data build": Command("tools.commands.data_build", "build", "make a data set of recordings, boxes and identities"),
+    "data build": Command(
+        "tools.commands.data_build",
+        "build",
+        "make a data set of recordings, boxes and identities",
+        ("division", "pictures"),
+    ),
     "data statistics": Command(
         "tools.commands.data_statistics", "statistics", "boxes per camera and period, heights, a page"
     ),

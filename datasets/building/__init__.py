@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datasets.building.build import BuildSummary, Grouping, build_dataset
+    from datasets.building.build import BuildSummary, Grouping, build_dataset, recorded_frames
     from datasets.building.recorded_boxes import RecordingError, TrackId, read_identities
     from datasets.building.recordings import Recording, RecordingFormat, find_recordings
     from datasets.building.splitting import FrameSharing, choose_queries, sightings
@@ -28,6 +28,7 @@ __all__ = [
     "choose_queries",
     "find_recordings",
     "read_identities",
+    "recorded_frames",
     "sightings",
 ]
 
@@ -43,5 +44,6 @@ _HOMES = {
     "choose_queries": "datasets.building.splitting",
     "find_recordings": "datasets.building.recordings",
     "read_identities": "datasets.building.recorded_boxes",
+    "recorded_frames": "datasets.building.build",
     "sightings": "datasets.building.splitting",
 }

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Literal
 
 from datasets.ahead import mapped_ahead
-from datasets.building.extraction import Extracted, expected_frames, extract
+from datasets.building.extraction import STATE, Extracted, expected_frames, extract
 from datasets.building.recorded_boxes import TrackId
 from datasets.building.recordings import Recording
 from datasets.building.splitting import FrameSharing, FrameSplit, choose_queries, keep_together, sightings, split_frames
 from datasets.files import write_whole
 from datasets.layouts import custom
+from datasets.layouts.custom_records import read_split
 from datasets.layouts.uestc_pr import IdentitySplit, split_identities
 from datasets.samples import FrameSample
 
@@ -123,6 +124,22 @@ def build_dataset(
     failures += [(name, line) for name, result in extracted.items() for line in result.failures]
     counts = tuple(_counts(name, result) for name, result in extracted.items())
     return BuildSummary(out, counts, split, halves.train, halves.gallery, len(queries), halves.hidden, tuple(failures))
+
+
+def recorded_frames(root: Path) -> list[FrameSample]:
+    """The frames of all recordings of a data set that `build_dataset` made, with all their identities.
+
+    Args:
+        root: The data set's folder.
+
+    Returns:
+        The frames, also those of which neither half tells the identities; none where nothing was built here.
+    """
+    split = root / SPLIT
+    if not split.is_file():
+        return []
+    files = [root / STATE / f"{name}.json" for name in json.loads(split.read_text(encoding="utf-8"))["recordings"]]
+    return [sample for file in files if file.is_file() for sample in read_split(file).samples]
 
 
 def _refuse_finished(out: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datasets.catalog.check import check_dataset
     from datasets.catalog.joined import join_training_frames
-    from datasets.catalog.loading import load_crops, load_frames, load_queries, read_crops, read_frames
+    from datasets.catalog.loading import load_crops, load_frames, load_queries, read_crops, read_everything, read_frames
     from datasets.catalog.statistics import FrameStatistics, height_histogram, measure_frames
     from datasets.catalog.table import (
         CROP_DATASETS,
@@ -52,6 +52,7 @@ __all__ = [
     "load_queries",
     "measure_frames",
     "read_crops",
+    "read_everything",
     "read_frames",
 ]
 
@@ -77,5 +78,6 @@ _HOMES = {
     "load_queries": "datasets.catalog.loading",
     "measure_frames": "datasets.catalog.statistics",
     "read_crops": "datasets.catalog.loading",
+    "read_everything": "datasets.catalog.loading",
     "read_frames": "datasets.catalog.loading",
 }

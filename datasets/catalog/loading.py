@@ -7,7 +7,15 @@ from typing import Any, TypeVar
 
 from datasets.catalog.table import CROP_DATASETS, CROP_SPLITS, FRAME_DATASETS, FRAME_SPLITS, LAYOUTS, SEARCH_DATASETS
 from datasets.layouts.crop_folders import CropScan, contiguous_crop_ids
-from datasets.layouts.scan import Problem, Scan, accepted, contiguous_ids, problem_lines, refuse_fatal
+from datasets.layouts.scan import (
+    DatasetNotFoundError,
+    Problem,
+    Scan,
+    accepted,
+    contiguous_ids,
+    problem_lines,
+    refuse_fatal,
+)
 from datasets.samples import CropSample, FrameSample, Query
 
 Read = TypeVar("Read")
@@ -141,6 +149,46 @@ def read_crops(name: str, root: Path | str, split: str, **options: Any) -> tuple
     scan = _scan_crops(name, root, split, options)
     left_out = _left_out(scan.problems, root, name)
     return contiguous_crop_ids(scan.samples) if split == "train" else scan.samples, left_out
+
+
+def read_everything(name: str, root: Path | str) -> tuple[dict[str, Sequence[FrameSample]], list[Query], list[str]]:
+    """All frames and queries that a data set of full frames has, whichever of its files are there.
+
+    Args:
+        name: The data set, as for `load_frames`.
+        root: The data set's folder, as for `load_frames`.
+
+    Returns:
+        The splits that are there, each picture in one of them where both are the same; the queries, none where there
+        is no protocol; and a line for each record that was left out, as `read_frames` gives them.
+
+    Raises:
+        DatasetNotFoundError: `root` has no split at all.
+        ValueError: The name is not known, or the data set has records that nobody can understand.
+    """
+    root = Path(root)
+    splits: dict[str, Sequence[FrameSample]] = {}
+    left_out: list[str] = []
+    absent: list[DatasetNotFoundError] = []
+    for split in ("gallery",) if root.is_file() else FRAME_SPLITS:
+        try:
+            splits[split], lines = read_frames(name, root, split)
+        except DatasetNotFoundError as error:
+            absent.append(error)
+        else:
+            left_out += lines
+    if not splits:
+        raise absent[0]
+    paths = [[sample.path for sample in samples] for samples in splits.values()]
+    if not LAYOUTS[name].queries and len(paths) == 2 and paths[0] == paths[1]:
+        del splits["train"]  # sequences of MOTChallenge serve as both
+    if not LAYOUTS[name].queries or "gallery" not in splits:
+        return splits, [], left_out
+    options = {"same_camera": True} if LAYOUTS[name].json_file else {}
+    try:
+        return splits, load_queries(name, root, **options), left_out
+    except DatasetNotFoundError:
+        return splits, [], left_out
 
 
 def _scan_frames(name: str, root: Path, split: str) -> Scan:

@@ -1,7 +1,9 @@
 """personsearch data build: recordings, boxes and identities become a data set."""
 
+import dataclasses
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,36 @@ from tools.progress import Progress
 MOST_LINES = 40
 
 
+@dataclass(frozen=True)
+class Division:
+    """How people and frames are divided into training and test.
+
+    Args:
+        frames: Where a frame goes that shows people of both halves. disjoint gives it to the half that has more people
+            in it and hides the identities of the others; shared gives it to both halves, for crops only.
+        people: What decides who is in which half. chance decides alone; together keeps who is seen together in one
+            half, and hides fewer identities.
+        seed: The number that decides what is left to chance, 0 or more; another one gives another data set.
+    """
+
+    frames: FrameSharing = "disjoint"
+    people: Grouping = "chance"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """How the pictures of recordings are read and written.
+
+    Args:
+        rate: How many pictures of a folder make a second, where the folder does not say.
+        quality: The quality of the JPEG files that are made from videos, 1 to 100; a higher one makes larger files.
+    """
+
+    rate: float = 1.0
+    quality: int = 95
+
+
 def build(
     root: Path,
     out: Path,
@@ -25,11 +57,8 @@ def build(
     format: RecordingFormat = "custom",  # noqa: A002 - the option is called --format
     identities: Path | None = None,
     same_numbers: bool = False,
-    frames: FrameSharing = "disjoint",
-    people: Grouping = "chance",
-    seed: int = 0,
-    rate: float = 1.0,
-    quality: int = 95,
+    division: Division = Division(),
+    pictures: PictureSettings = PictureSettings(),
     workers: int | None = None,
 ) -> Outcome:
     """Make a data set of camera recordings: one frame a second, people divided into training and test.
@@ -42,22 +71,18 @@ def build(
     recording is named and the rest is done; after an interruption the same command goes on; nothing is overwritten.
 
     Args:
-        root: the folder of recordings.
-        out: the data set's folder.
-        format: uestc-pr asks for the names c1p1 to c5p3 and knows when its periods start.
-        identities: which tracks are the same person, if not ROOT/identities.csv.
-        same_numbers: there is no such file; a track number is the same person in all recordings.
-        frames: disjoint gives a frame to the half that has more people in it and hides the identities of the others;
-            shared gives it to both halves, for crops only.
-        people: chance divides them; together keeps who is seen together in one half, and hides fewer identities.
-        seed: of the division of the people and the choice of queries.
-        rate: frames a second of folders of pictures.
-        quality: of the JPEG files made from videos, 1 to 100.
-        workers: recordings that are read at the same time; none takes one per core.
+        root: The folder of recordings.
+        out: The folder of the data set.
+        format: The layout of the data set; uestc-pr asks for the names c1p1 to c5p3 and knows when its periods start.
+        identities: The file that says which tracks are the same person, if it is not ROOT/identities.csv.
+        same_numbers: Whether a track number is the same person in all recordings, so that no such file is needed.
+        division: How people and frames are divided into training and test.
+        pictures: How the pictures of recordings are read and written.
+        workers: How many recordings are read at the same time. Without this option there is one for each processor.
     """
     if same_numbers and identities is not None:
         raise ValueError(f"--identities {identities} and --same-numbers are given, expected one of them")
-    recordings, unusable = find_recordings(root, format, rate=rate)
+    recordings, unusable = find_recordings(root, format, rate=pictures.rate)
     if not recordings:
         raise ValueError(f"no recording of {root} can be used, the first: {unusable[0][1]}")
     person_of = None if same_numbers else read_identities(identities or root / IDENTITIES)
@@ -66,14 +91,14 @@ def build(
             recordings,
             out,
             person_of=person_of,
-            seed=seed,
-            sharing=frames,
-            grouping=people,
-            quality=quality,
+            seed=division.seed,
+            sharing=division.frames,
+            grouping=division.people,
+            quality=pictures.quality,
             workers=len(os.sched_getaffinity(0)) if workers is None else workers,
             on_progress=progress,
         )
-    settings = {"format": format, "frames": frames, "people": people, "seed": seed}
+    settings = {"format": format, **dataclasses.asdict(division)}
     known = {*(recording.name for recording in recordings), *(name for name, _ in unusable)}
     failures = _failures([*unusable, *summary.failures])
     failures += _unused(identities or root / IDENTITIES, person_of, known)

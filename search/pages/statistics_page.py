@@ -9,12 +9,11 @@ import numpy as np
 
 from datasets.boxes import cut
 from datasets.building.splitting import sightings
-from datasets.files import write_whole
+from datasets.catalog.statistics import FrameStatistics, height_histogram
+from datasets.catalog.statistics_rows import camera_tables, seen_rows, summary_rows
 from datasets.images import ImageError, read_image
 from datasets.samples import FrameSample
-from datasets.statistics import FrameStatistics, height_histogram
 from search.pages.page import Curve, Headline, Image, MarkedBox, Picture, Section, Table, report_page
-from tools.commands.data_statistics import camera_tables, seen_rows, summary_rows
 
 PEOPLE = 4
 VIEW_HEIGHT, VIEW_WIDTH, GAP = 240, 120, 36
@@ -22,60 +21,52 @@ MOST_CAMERAS = 6
 """So many cameras have a line of their own and a picture; a page of hundreds would tell nothing."""
 
 
-def write_statistics_page(
-    path: Path, root: Path, layout: str, found: FrameStatistics, frames: Sequence[FrameSample]
-) -> None:
-    """Write the page.
+def statistics_page(path: Path, root: Path, layout: str, found: FrameStatistics, frames: Sequence[FrameSample]) -> str:
+    """The page of a data set of full frames, as HTML.
 
     Args:
-        path: the HTML file.
-        root: the data set.
-        layout: its name.
-        found: its figures.
-        frames: for pictures.
-
-    Raises:
-        OSError: the file cannot be written.
+        path: The HTML file that the page will be, for the command that it shows.
+        root: The data set's folder.
+        layout: The name of its layout.
+        found: The figures of the data set.
+        frames: The frames whose pictures are shown.
     """
     boxes_table, heights_table = camera_tables(found)
-    write_whole(
-        Path(path),
-        report_page(
-            title=f"What {root.resolve().name} holds",
-            introduction=_introduction(root, layout, found),
-            headlines=_headlines(found, layout),
-            sections=[
-                Section(
-                    "In figures",
-                    tables=[_table("The whole", summary_rows(found, layout), _paper_note(layout)), _splits(found)],
-                ),
-                Section(
-                    "Camera by camera",
-                    tables=[
-                        _table("Boxes by camera and period", boxes_table),
-                        _table("Height in pixels: so many per cent of the boxes are lower", heights_table),
-                    ],
-                ),
-                Section(
-                    "How tall people are",
-                    "The paper shows the heights of its crops as Fig. 5." if layout == "uestc-pr" else "",
-                    curves=_height_curves(found),
-                ),
-                Section(
-                    "Who is seen how often",
-                    "Only somebody whom two cameras see can be searched for across cameras.",
-                    tables=[_table("People with an identity", seen_rows(found))],
-                    curves=[_cameras_of_people(found), _views(found), _people_per_frame(found)],
-                ),
-                Section("The same people under every camera", pictures=_people(frames)),
-                Section(
-                    "The busiest frame of each camera",
-                    "Green: somebody with an identity, and its number. Yellow: somebody unknown.",
-                    pictures=_busiest(frames),
-                ),
-                Section("The same by hand", commands=[shlex.join(_command(root, layout, path))]),
-            ],
-        ),
+    return report_page(
+        title=f"What {root.resolve().name} holds",
+        introduction=_introduction(root, layout, found),
+        headlines=_headlines(found, layout),
+        sections=[
+            Section(
+                "In figures",
+                tables=[_table("The whole", summary_rows(found, layout), _paper_note(layout)), _splits(found)],
+            ),
+            Section(
+                "Camera by camera",
+                tables=[
+                    _table("Boxes by camera and period", boxes_table),
+                    _table("Height in pixels: so many per cent of the boxes are lower", heights_table),
+                ],
+            ),
+            Section(
+                "How tall people are",
+                "The paper shows the heights of its crops as Fig. 5." if layout == "uestc-pr" else "",
+                curves=_height_curves(found),
+            ),
+            Section(
+                "Who is seen how often",
+                "Only somebody whom two cameras see can be searched for across cameras.",
+                tables=[_table("People with an identity", seen_rows(found))],
+                curves=[_cameras_of_people(found), _views(found), _people_per_frame(found)],
+            ),
+            Section("The same people under every camera", pictures=_people(frames)),
+            Section(
+                "The busiest frame of each camera",
+                "Green: somebody with an identity, and its number. Yellow: somebody unknown.",
+                pictures=_busiest(frames),
+            ),
+            Section("The same by hand", commands=[shlex.join(_command(root, layout, path))]),
+        ],
     )
 
 
