@@ -88,7 +88,7 @@ def video_items(path: Path, failures: Failures, picking: Picking) -> Generator[I
     Returns:
         The generator's value at its end: how many seconds the video lasts, 0 where it does not open.
     """
-    with _opened(path) as (capture, target):
+    with opened(path) as (capture, target):
         if not capture.isOpened():
             failures.append((picking.name, _why_closed(path)))
             return 0.0
@@ -105,7 +105,7 @@ def count_video_frames(path: Path, every_seconds: float) -> int:
     Returns:
         About the number of frames; 0 where the file does not open or states no length.
     """
-    with _opened(path) as (capture, _):
+    with opened(path) as (capture, _):
         count, rate = declared_frames(capture), capture.get(cv2.CAP_PROP_FPS)
     if count <= 0:
         return 0
@@ -238,8 +238,15 @@ def quiet_decoder() -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Generator[tuple[cv2.VideoCapture, str]]:
-    """The capture of a video file, open or not, and the path by which libraries can open it."""
+def opened(path: Path) -> Generator[tuple[cv2.VideoCapture, str]]:
+    """Open a video file, also one whose name is no text, which would crash OpenCV.
+
+    Args:
+        path: The video file.
+
+    Returns:
+        A context with the capture, which may not be open, and the path by which libraries can open the file.
+    """
     quiet_decoder()
     target, descriptor = str(path), None
     try:

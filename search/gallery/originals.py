@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from datasets.boxes import cut
 from datasets.footage.names import file_of, written
 from datasets.footage.streams import is_stream, public_name
+from datasets.footage.videos import opened, retrieve
 from datasets.images import ImageError, encode_jpeg, read_image
 from search.gallery.cutouts import CUTOUT_SIDE
 from search.gallery.sightings import Sighting
@@ -142,8 +143,7 @@ def _shows(image: NDArray[np.uint8], sighting: Sighting, cutout: bytes) -> bool:
 def _video_frame(path: Path, seconds: float) -> NDArray[np.uint8] | None:
     """The first frame of a video at or after a time, as indexing picked it."""
     for back in SEEK_BACK_SECONDS:
-        video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-        try:
+        with opened(path) as (video, _):
             start = max(0.0, seconds - back)
             # A fresh capture stands before the first frame, seeking to zero would only cost time.
             if start:
@@ -153,11 +153,8 @@ def _video_frame(path: Path, seconds: float) -> NDArray[np.uint8] | None:
                 # Half a millisecond: the name of the frame holds three digits.
                 reached = video.get(cv2.CAP_PROP_POS_MSEC) / 1000 >= seconds - 6e-4
                 if reached and (not first or not start):
-                    done, image = video.retrieve()
-                    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8) if done else None
+                    return retrieve(video)
                 if reached:
                     break  # already past it at the first frame: start earlier
                 first = False
-        finally:
-            video.release()
     return None
