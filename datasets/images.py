@@ -177,7 +177,7 @@ def _require_size(path: Path, size: tuple[int, int] | None, max_pixels: int) -> 
         raise ImageError(
             path,
             f"has {size[0]} x {size[1]} pixels, more than {max_pixels:,}",
-            "raise --max-pixels for such pictures, or make it smaller",
+            "raise --max-pixels of index and find for such pictures, or make it smaller",
         )
 
 

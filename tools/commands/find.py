@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from datasets.images import MOST_PIXELS
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from tools.outcome import Outcome
@@ -31,6 +32,7 @@ class Probe:
         combine: How several pictures count: mean compares with their average, max compares each sighting with the
             picture most like it.
         include_own_frame: Rank the sightings of --frame itself too, where it was indexed; its person comes first then.
+        max_pixels: A picture with more pixels than this is refused, so that a small file cannot fill the memory.
     """
 
     crop: list[Path] | None = None
@@ -38,6 +40,7 @@ class Probe:
     box: tuple[float, float, float, float] | None = None
     combine: Literal["mean", "max"] = "mean"
     include_own_frame: bool = False
+    max_pixels: int = MOST_PIXELS
 
     def require_one(self) -> None:
         """Refuse what is neither a picture of a person nor a box in a frame."""
@@ -155,10 +158,10 @@ def _answer(
     from search.pages.page import MarkedBox, Picture
 
     if probe.frame is None or probe.box is None:
-        pictures = [read_image(path) for path in probe.crop or []]
+        pictures = [read_image(path, max_pixels=probe.max_pixels) for path in probe.crop or []]
         answer = search.find(store, crop=pictures, combine=probe.combine, filters=filters, ranking=ranking)
         return answer, pictures, None
-    frame = read_image(probe.frame)
+    frame = read_image(probe.frame, max_pixels=probe.max_pixels)
     answer = search.find(store, frame=frame, box=probe.box, filters=filters, ranking=ranking)
     return answer, [cut(frame, probe.box)], Picture(frame, probe.frame.name, [MarkedBox(probe.box, "probe")])
 
