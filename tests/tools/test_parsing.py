@@ -184,3 +184,39 @@ def test_lists_of_words_are_typed_with_brackets_or_without(typed: str) -> None:
     flat = COMMANDS["bench joint"].flat
     given = parse("bench joint", joint, ["--output", "here", "--tables", typed, "--seeds", "[0,1]"], flat).values
     assert (given["tables"], given["seeds"]) == (["losses", "toim"], [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("typed", "files"),
+    [
+        ("suspect, gate.png", ["suspect, gate.png"]),
+        ("[cam1] suspect.png", ["[cam1] suspect.png"]),
+        ("[1, 2].png", ["[1, 2].png"]),
+        ("a.png,suspect, gate.png,b.png", ["a.png", "suspect, gate.png", "b.png"]),
+        ("a.png,b.png", ["a.png", "b.png"]),
+        ('["a, x.png", "b.png"]', ["a, x.png", "b.png"]),
+        ("missing, x.png", ["missing", " x.png"]),
+        (" blank.png", [" blank.png"]),
+    ],
+)
+def test_a_file_whose_name_has_a_comma_or_brackets_is_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, files: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("suspect, gate.png", "[cam1] suspect.png", "[1, 2].png", "a.png", "b.png", " blank.png"):
+        (tmp_path / name).touch()
+    from tools.commands.find import find
+
+    for words in (["--crop", typed], [f"--crop={typed}"]):
+        values = parse("find", find, ["people", *words], COMMANDS["find"].flat).values
+        assert values["probe"].crop == [Path(name) for name in files]
+
+
+@pytest.mark.parametrize(
+    ("typed", "cameras"),
+    [("1,4", ["1", "4"]), ("[1] gate", ["[1] gate"]), ("01", ["01"]), ("Hall, north", ["Hall", " north"])],
+)
+def test_cameras_are_texts(typed: str, cameras: list[str]) -> None:
+    from tools.commands.find import find
+
+    assert parse("find", find, ["people", "--camera", typed], COMMANDS["find"].flat).values["choice"].camera == cameras
