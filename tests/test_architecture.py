@@ -157,3 +157,10 @@ def test_tests_mirror_the_rooms() -> None:
     assert not odd, f"tests/{odd} stand for no room"
     untested = sorted(room for room, size in room_sizes().items() if size > FEWEST_FILES and room not in folders)
     assert not untested, f"rooms without tests of their own: {untested}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_takes_at_most_eight_values(command: str) -> None:
+    function = getattr(importlib.import_module(COMMANDS[command].module), COMMANDS[command].function)
+    taken = set(inspect.signature(function).parameters) - {"given"}
+    assert len(taken) <= 8, f"{command} takes {len(taken)}: options that belong together are one dataclass"

@@ -41,7 +41,7 @@ def help_page(
     options = options_of(function, flat)
     words = [option for option in options if option.positional]
     others = [option for option in options if not option.positional]
-    short = [option for option in others if _is_short(option, shown)]
+    short = sorted((option for option in others if _is_short(option, shown)), key=lambda one: _rank(one, shown))
     listed = others if whole else short
     paragraphs = purpose(function) if whole else purpose(function)[:1]
     lines = [" ".join(["usage: personsearch", command, *(word.typed for word in words), "[options]"])]
@@ -75,6 +75,11 @@ def _is_short(option: Option, shown: Sequence[str]) -> bool:
     if option.default is REQUIRED:
         return True
     return option.name in shown if shown else not option.group
+
+
+def _rank(option: Option, shown: Sequence[str]) -> int:
+    """Where an option stands in the short help: as `shown` has it, what is required and not named there first."""
+    return shown.index(option.name) if option.name in shown else -1
 
 
 def _heading(group: str, options: Sequence[Option]) -> str:

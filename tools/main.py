@@ -95,6 +95,7 @@ COMMANDS = {
         "search",
         "the published search protocols, mAP and top-k",
         flat=("models", "protocol", "ranking", "averaging"),
+        shown=("model", "second_stage", "format", "gallery_size", "unlabelled", "rerank", "context", "tracklets"),
     ),
     "evaluate crop": Command(
         "tools.commands.evaluate_crop",
@@ -108,6 +109,7 @@ COMMANDS = {
         "tracking",
         "MOTA, IDF1, HOTA within and across cameras",
         flat=("models", "instead", "truth", "linking"),
+        shown=("model", "second_stage", "public", "tracks", "format", "across_cameras", "output"),
     ),
     "bench evaluation": Command(
         "tools.bench.evaluation", "evaluation", "seconds and memory of evaluating and re-ranking crops", ("problem",)
@@ -126,18 +128,24 @@ COMMANDS = {
     "index": Command(
         "tools.commands.index",
         "index",
-        "put the people of frames or a video into a gallery",
+        "find everybody in pictures or videos and keep them in a gallery",
         flat=("models", "footage", "averaging"),
+        shown=("gallery", "model", "second_stage", "camera", "start_time", "every_seconds", "tracklets"),
     ),
     "calibrate": Command(
         "tools.commands.calibrate",
         "calibrate",
         "from which similarity on a person is there, for find",
         flat=("models", "whom", "rates", "similarity", "averaging", "work"),
+        shown=("model", "second_stage", "format", "match_rate", "possible_rate", "tracklets", "report"),
     ),
     "export": Command("tools.commands.export", "export", "a trained model as one file to pass on"),
     "find": Command(
-        "tools.commands.find", "find", "rank the gallery's sightings of one person", flat=("probe", "choice", "ranking")
+        "tools.commands.find",
+        "find",
+        "show where a person was seen",
+        flat=("probe", "choice", "ranking"),
+        shown=("crop", "frame", "box", "limit", "camera", "after", "before", "html", "model", "second_stage"),
     ),
 }
 

@@ -1,12 +1,9 @@
 """Options that several search commands share: each class is one group of the help, typed without a dot."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from search.query.ranking import Ranking
 from search.tracks.settings import TrackerSettings, TrackletAveraging
-
-SearchFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr"]
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from datasets.catalog.table import SearchFormat
 from search.models.model_files import ModelFiles
 from search.query.rates import VerdictRates
 from search.tracks.settings import TrackerSettings
 from tools.outcome import Outcome, table
 from tools.progress import Progress
-from tools.search_options import SearchFormat, Similarity, Tracklets
+from tools.search_options import Similarity, Tracklets
 
 if TYPE_CHECKING:
     from datasets.samples import FrameSample, Query

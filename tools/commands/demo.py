@@ -38,16 +38,15 @@ def demo(
     beside it), and fine-tunes it briefly. Takes some minutes on two cores; nothing is downloaded.
 
     Args:
-        output: folder for the world, the run, the gallery and report.html, new or empty; the first of report, report-2,
-            report-3 ... that is not there by default.
-        seed: of the square. Seeds 0 to 99 are for the shipped checkpoint.
-        persons: people with an identity in the square, half of them for training.
-        minutes: length of the recording for each camera and light period, half of it for training.
-        frame_width: width of the frames in pixels.
-        epochs: passes over the training frames; 0 is 1 from the shipped checkpoint and 30 from scratch.
-        from_scratch: train from nothing instead of fine-tuning. Not timed in full: 30 passes at the
-            speed of the fine-tuning would be about an hour on two cores.
-        workers: processes that render.
+        output: The folder for the world, the run, the gallery and report.html, new or empty. Without this option it is
+            the first of report, report-2, report-3 ... that is not there.
+        seed: The seed of the square, 100 or more: those from 0 to 99 may have trained the shipped checkpoint.
+        persons: How many people with an identity are in the square. Half of them are for training.
+        minutes: How long the recording is for each camera and light period. Half of it is for training.
+        frame_width: The width of the frames in pixels.
+        epochs: How often the training frames are seen. 0 means once from the shipped checkpoint, 30 times from scratch.
+        from_scratch: Whether to train from nothing instead of fine-tuning, which takes about an hour on two cores.
+        workers: How many processes render.
     """
     output = output or _new_folder()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
@@ -188,7 +187,7 @@ def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> "tuple
         # What is evaluated is what was stored: one pass through the network serves both.
         found = gallery.detections()
     with _timed(seconds, "evaluate"):
-        with Progress("4/5 embedding the probes", unit="probe") as progress:
+        with Progress("4/4 embedding the probes", unit="probe") as progress:
             seen = embed_queries(search.model, queries, samples, on_progress=progress)
             queries, probes = seen.queries, seen.embeddings
         readable = [sample for sample in samples if sample.name in found]

@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from datasets.catalog.table import FrameFormat, SearchFormat
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from search.tracks.settings import TrackerSettings, TrackletAveraging
 from tools.outcome import Outcome, table
 from tools.progress import Progress
-from tools.search_options import SearchFormat, Tracklets
+from tools.search_options import Tracklets
 
 if TYPE_CHECKING:
     from search.evaluation.protocols import SearchMetrics
     from search.evaluation.stages import TrackletMeans
-
-FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
 
 
 def detection(
@@ -26,17 +25,17 @@ def detection(
     score_threshold: float = 0.5,
     batch_size: int = 4,
 ) -> Outcome:
-    """Recall and average precision of the boxes on the split "gallery", the field's way and COCO's.
+    """Measure the boxes that a model finds: recall and average precision on the split "gallery".
 
-    The field's figure drops detections below the score threshold, asks for mutual best overlap of 0.5 and multiplies by
-    the recall; it is given at that threshold and at 0.05. COCO's AP is pycocotools'.
+    The figure of person search papers drops detections below the score threshold, asks for a mutual best overlap of
+    0.5, and multiplies by the recall. It is given at that threshold and at 0.05. COCO's AP is that of pycocotools.
 
     Args:
-        root: the data set's folder, or for the custom layout its JSON.
-        model: model.safetensors of a run, or its folder.
-        format: the data set's layout.
+        root: The data set's folder, or for the custom layout its JSON.
+        model: The model.safetensors of a run of `train joint`, or the run's folder.
+        format: The layout of the data set.
         score_threshold: The least confidence that counts in the field's figure, from 0 to 1.
-        batch_size: frames a forward pass.
+        batch_size: How many frames go through the network together, 1 or more. More takes more memory.
     """
     from datasets import read_frames
     from detection.checkpoints import load_model

@@ -13,16 +13,16 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
     calibrate the file that you pass on.
 
     Args:
-        model: model.safetensors of a run, or its folder.
-        file: the file to write; must not exist.
-        half: store float16: half the size, each weight rounded by about one part in two thousand.
+        model: The model.safetensors of a run of `train joint`, or the run's folder.
+        file: The file to write, which must not exist.
+        half: Whether to store float16: half the size, each weight rounded by about one part in two thousand.
     """
     from detection.checkpoints import load_model, read_header, save_model
     from search.query.calibration_files import calibration_file, store_calibrations, stored_calibrations
 
     if file.suffix != ".safetensors":
         raise ValueError(
-            f"{file} has the suffix {file.suffix!r}, expected .safetensors, by which a model is recognised"
+            f"{file} has the suffix {file.suffix!r}, expected .safetensors, by which a model is recognized"
         )
     for taken in (file, calibration_file(file)):
         if taken.exists():
