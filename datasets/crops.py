@@ -26,7 +26,7 @@ def read_crop(sample: CropSample) -> NDArray[np.uint8]:
         (H, W, 3) uint8 RGB, H and W >= 1.
 
     Raises:
-        ImageError: the file is missing or no image, the box has no area inside the frame, or the archive has no such
+        ImageError: The file is missing or no image, the box has no area inside the frame, or the archive has no such
             picture.
     """
     if sample.entry is not None:

@@ -15,19 +15,23 @@ def balanced_batches(
     batch of fewer than P people is filled with people of the epoch's beginning, who then come a second time.
 
     Args:
-        person_ids: (N,) identities >= 0 of the crops.
-        persons: P people a batch; all, where there are fewer.
-        images: K pictures of each. More gives the hard-example losses more to choose from.
-        seed: with `epoch` decides the order.
-        epoch: counted from 0.
+        person_ids: (N,) identities of the crops, each 0 or more.
+        persons: P, the number of people in a batch; all people where there are fewer.
+        images: K, the pictures of each person in a batch. More gives losses of hard examples more to choose from.
+        seed: A number that decides the order together with `epoch`, 0 or more.
+        epoch: The number of the epoch, counted from 0.
 
     Returns:
         (P * K,) rows of the crops for each batch, the K of a person side by side.
 
     Raises:
-        ValueError: no crops, an identity below 0, or P or K below 1.
+        ValueError: There are no crops, an identity is below 0, or P or K is below 1.
 
     Source: SphereReID, section III.C (P = 16, K = 4).
+
+    >>> batch = balanced_batches([7, 7, 7, 9, 9], persons=2, images=2, seed=0, epoch=0)[0]
+    >>> sorted(np.array([7, 7, 7, 9, 9])[batch].tolist())
+    [7, 7, 9, 9]
     """
     ids = np.asarray(person_ids, dtype=np.int64)
     if not len(ids) or ids.min() < 0:
@@ -55,13 +59,16 @@ def shuffled_batches(crops: int, batch_size: int, *, seed: int, epoch: int) -> l
     A last batch that is not full is filled from the epoch's beginning.
 
     Args:
-        crops: how many there are.
-        batch_size: rows a batch.
-        seed: with `epoch` decides the order.
-        epoch: counted from 0.
+        crops: The number of crops, 1 or more.
+        batch_size: The number of crops in a batch, 1 or more.
+        seed: A number that decides the order together with `epoch`, 0 or more.
+        epoch: The number of the epoch, counted from 0.
 
     Raises:
-        ValueError: no crops, or a batch size below 1.
+        ValueError: There are no crops, or the batch size is below 1.
+
+    >>> sorted(np.concatenate(shuffled_batches(4, 2, seed=0, epoch=0)).tolist())
+    [0, 1, 2, 3]
     """
     if crops < 1 or batch_size < 1:
         raise ValueError(f"{crops} crops in batches of {batch_size}, expected 1 or more of each")
@@ -79,15 +86,19 @@ def frame_batches(
 
     Args:
         aspects: (N,) widths over heights; frames whose aspects round to the same eighth of an octave are of one shape.
-        batch_size: frames a batch.
-        seed: with `epoch` decides the order.
-        epoch: counted from 0.
+        batch_size: The number of frames in a batch, 1 or more.
+        seed: A number that decides the order together with `epoch`, 0 or more.
+        epoch: The number of the epoch, counted from 0.
 
     Returns:
         (epoch, frame) each, N / batch_size batches rounded up.
 
     Raises:
-        ValueError: no frames, or a batch size below 1.
+        ValueError: There are no frames, or the batch size is below 1.
+
+    >>> batches = frame_batches([16 / 9, 4 / 3, 16 / 9, 4 / 3], 2, seed=0, epoch=5)
+    >>> sorted(sorted(frame for _, frame in batch) for batch in batches)
+    [[0, 2], [1, 3]]
     """
     if not len(aspects) or batch_size < 1:
         raise ValueError(f"{len(aspects)} frames in batches of {batch_size}, expected 1 or more of each")

@@ -60,10 +60,10 @@ class Frame:
     """One decoded picture of a source.
 
     Args:
-        name: unique within the source, a file name or "video.mp4#000123".
+        name: A name that no other frame of the source has: a file name, or "video.mp4#t=000012.000".
         image: (H, W, 3) uint8 RGB.
-        camera: the camera that took it, None where the source does not know.
-        timestamp: seconds since the epoch (UTC) where the source knows the clock, otherwise seconds since the
+        camera: The camera that took it, None where the source does not know.
+        timestamp: Seconds since the epoch (UTC) where the source knows the clock, otherwise seconds since the
             start of the recording; None for single pictures without a time.
     """
 
@@ -85,14 +85,14 @@ class FrameSample:
     """One annotated frame of a data set.
 
     Args:
-        name: unique within the data set; the key that queries and detections refer to.
-        path: the image file.
+        name: A name that no other frame of the data set has; queries and detections refer to it.
+        path: The image file.
         boxes: (N, 4) float32 xyxy pixels.
         person_ids: (N,) int64, >= 0 or UNLABELLED. In the split "train" identities are 0 .. P-1 without gaps, so
             that they index a memory table; in other splits they are the data set's own.
         camera: None where the data set does not know.
         original_ids: (N,) int64, the identities as the data set's files write them.
-        timestamp: as in Frame.
+        timestamp: Seconds since the epoch (UTC) or since the start of the recording; None where there is no time.
         ignore: (M, 4) float32 boxes of regions that are neither person nor background (MOTChallenge).
         size: The (width, height) in pixels that the data set states for the picture; None where it states none.
     """
@@ -125,13 +125,13 @@ class CropSample:
     Two samples are equal where everything but the box array itself is; `name` tells boxes apart.
 
     Args:
-        path: the image file; with `box` the frame's image file, with `entry` the archive (a MATLAB 7.3 file).
+        path: The image file; with `box` the frame's image file, with `entry` the archive (a MATLAB 7.3 file).
         person_id: >= 0 or UNLABELLED; in the split "train" 0 .. P-1 without gaps.
         camera: None where unknown.
         box: (4,) xyxy pixels of the frame at `path`, None where the whole picture is the crop.
-        entry: the picture's address inside the archive at `path`, as MATLAB writes it: "labeled{1}{12,3}".
-        original_id: the identity as the data set's files write it; by default `person_id`.
-        name: the same for the same crop whichever split it is read in, and for no other crop of the data set; by
+        entry: The picture's address inside the archive at `path`, as MATLAB writes it: "labeled{1}{12,3}".
+        original_id: The identity as the data set's files write it; by default `person_id`.
+        name: The same for the same crop whichever split it is read in, and for no other crop of the data set; by
             default made of path, entry and box.
         frame_size: The (width, height) in pixels that the data set states for the frame's picture; None where it
             states none.
@@ -172,9 +172,9 @@ class QueryGallery(Sequence[GalleryEntry]):
     Queries over one large gallery share `frames`; only what differs is stored per query.
 
     Args:
-        frames: frame names, shared by many queries.
+        frames: Frame names, shared by many queries.
         members: (G,) int64 rows of `frames` in protocol order; a row may occur twice (CUHK-SYSU has such queries).
-        true_boxes: position in `members` -> (4,) float32 box of the person in that frame.
+        true_boxes: Position in `members` -> (4,) float32 box of the person in that frame.
     """
 
     frames: tuple[str, ...]
@@ -205,12 +205,12 @@ class Query:
     """A person to look for: either a box in a full frame (`frame` and `box`) or a picture of the person (`crop`).
 
     Args:
-        person_id: the identity looked for, in the numbering of the split "gallery".
-        gallery: pairs (frame name, true box | None) in protocol order.
-        frame: name of the query's frame in the split "gallery".
+        person_id: The identity looked for, in the numbering of the split "gallery".
+        gallery: Pairs of a frame's name and the person's true box there, or None, in protocol order.
+        frame: The name of the query's frame in the split "gallery".
         box: (4,) float32 xyxy pixels in that frame.
-        crop: an image file that shows the person alone.
-        camera: the query's camera, None where unknown.
+        crop: An image file that shows the person alone.
+        camera: The query's camera, None where unknown.
     """
 
     person_id: int

@@ -84,9 +84,9 @@ class CropTransform:
     """Augments a crop: resize, flip, a random window, color, erasing; the seed given decides everything drawn.
 
     Args:
-        augmentation: what may change.
-        resize: (height, width) that every crop gets first.
-        window: (height, width) of the random window that is returned.
+        augmentation: How much may change in a crop.
+        resize: The (height, width) in pixels that every crop gets first.
+        window: The (height, width) in pixels of the random window that is returned.
     """
 
     def __init__(self, augmentation: CropAugmentation, resize: tuple[int, int], window: tuple[int, int]) -> None:

@@ -36,11 +36,11 @@ class RecordingCounts:
     """What one recording gave.
 
     Args:
-        name: of the recording.
-        frames: pictures, one a second.
-        boxes: people in them.
-        labelled: of these, with an identity.
-        annotated: boxes in the box file, at all frames.
+        name: The name of the recording.
+        frames: The number of pictures taken from it, one a second.
+        boxes: The number of boxes of people in these pictures.
+        labelled: The number of these boxes whose person has an identity.
+        annotated: The number of boxes in the box file, which may know more frames than were taken.
     """
 
     name: str
@@ -55,13 +55,13 @@ class BuildSummary:
     """What was written.
 
     Args:
-        root: the data set.
-        recordings: one entry for each that could be used.
-        identities: the division of the people.
-        train: the training half's frames.
-        gallery: the gallery's frames.
-        queries: entries of queries.json.
-        hidden: boxes with an identity that neither half tells, because their frame went to the other one.
+        root: The folder of the data set.
+        recordings: One entry for each that could be used.
+        identities: Which people are for what.
+        train: The frames of the training half.
+        gallery: The frames of the gallery.
+        queries: The number of entries of queries.json.
+        hidden: The number of boxes with an identity that no half tells, because their frame went to the other half.
         failures: (recording, reason) of what could not be used.
     """
 
@@ -90,20 +90,20 @@ def build_dataset(
     """Make a data set of recordings.
 
     Args:
-        recordings: as `find_recordings` gives them.
-        out: its folder, made where missing.
+        recordings: The recordings, as `find_recordings` gives them.
+        out: The folder of the data set; it is made where it is missing.
         person_of: (recording, track) -> person; other tracks are people of unknown identity. None: a track number is
             the same person in every recording.
-        seed: of the division of the people and of the choice of queries.
-        sharing: whether a frame may be in both halves, see datasets/building/splitting.py.
-        grouping: whether chance alone divides the people, or who is seen together stays together as far as possible.
-        quality: of JPEG files made from other pictures, 1 .. 100.
-        workers: recordings that are read at the same time.
-        on_progress: called with (frames done, frames in all, about).
+        seed: The number that decides how the people are divided and which boxes are queries, 0 or more.
+        sharing: Whether a frame may be in both halves; datasets/building/splitting.py explains both ways.
+        grouping: "chance" divides the people by chance; "together" keeps those who are seen together in one half.
+        quality: The quality of JPEG files that are made from other pictures, 1 to 100.
+        workers: How many recordings are read at the same time, 1 or more.
+        on_progress: It is called with the frames done and about how many there are in all.
 
     Raises:
         FileExistsError: `out` holds a finished data set.
-        ValueError: no recording could be used, the first reason is told; too few people with an identity.
+        ValueError: No recording could be used, and the text tells why; or too few people have an identity.
     """
     _refuse_finished(out)
     if not 1 <= quality <= 100:

@@ -36,9 +36,9 @@ class Extracted:
     """What a recording gave.
 
     Args:
-        samples: one frame a second in time order, `person_ids` over all recordings.
-        failures: one line for each picture or row that could not be used.
-        boxes: how many boxes of people the box file holds, at all frames.
+        samples: One frame a second in time order, `person_ids` over all recordings.
+        failures: One line for each picture or row that could not be used.
+        boxes: How many boxes of people the box file holds, at all frames.
     """
 
     samples: list[FrameSample]
@@ -80,16 +80,16 @@ def extract(
     finished recording whose files have not changed is only read.
 
     Args:
-        recording: whose frames.
-        out: the data set's folder.
+        recording: The recording whose frames are taken.
+        out: The data set's folder.
         person_of: (recording, track) -> person; other tracks are people of unknown identity. None takes the track
             numbers themselves.
-        quality: of JPEG files made from other pictures, 1 .. 100.
-        on_frame: called after each frame.
+        quality: The quality of JPEG files that are made from other pictures, 1 to 100.
+        on_frame: It is called after each frame.
 
     Raises:
-        RecordingError: the recording or its boxes cannot be used; nothing in out/recordings/ says that they were.
-        OSError: a file cannot be written.
+        RecordingError: The recording or its boxes cannot be used; nothing in out/recordings/ says that they were.
+        OSError: A file cannot be written.
     """
     table, problems = read_boxes(recording.boxes, video=recording.video)
     source, annotated = _source_state(recording), _annotation_state(recording, person_of)
@@ -221,7 +221,7 @@ def _write_picture(taken: _Taken, path: Path, quality: int) -> tuple[int, int]:
     """Write the picture where it is not there yet, whole or not at all; (width, height).
 
     Raises:
-        ValueError: it cannot be read or encoded.
+        ValueError: The picture cannot be read or encoded.
     """
     if path.is_file():
         try:

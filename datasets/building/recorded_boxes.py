@@ -39,8 +39,8 @@ class BoxTable:
     """The boxes of a recording.
 
     Args:
-        by: what a frame is found by: its number from 1, the whole second since the start, or its file name.
-        truths: the boxes, tracks and regions to ignore of each frame that has any.
+        by: What a frame is found by: its number from 1, the whole second since the start, or its file name.
+        truths: The boxes, tracks and regions to ignore of each frame that has any.
     """
 
     by: Literal["frame", "second", "name"]
@@ -61,14 +61,14 @@ def read_boxes(path: Path, *, video: bool) -> tuple[BoxTable, list[Problem]]:
     """Read a box file of one recording.
 
     Args:
-        path: a .txt, .csv or .json file.
-        video: whether the recording is a video, whose frames have no file names.
+        path: The box file, which ends in .txt, .csv or .json.
+        video: Whether the recording is a video, whose frames have no file names.
 
     Returns:
         The boxes, and the rows that were left out or are doubtful.
 
     Raises:
-        RecordingError: the file is missing, of another kind, or has rows that cannot be understood.
+        RecordingError: The file is missing, of another kind, or has rows that cannot be understood.
     """
     if not path.is_file():
         raise RecordingError(f"{path} is not there, expected boxes of the recording; write the file")
@@ -95,12 +95,12 @@ def read_identities(path: Path) -> dict[TrackId, int]:
     """Which track of which recording is which person.
 
     Args:
-        path: a CSV file with the columns recording, track, person_id. Tracks that it does not name are people of
+        path: A CSV file with the columns recording, track, person_id. Tracks that it does not name are people of
             unknown identity, as are those with person_id -1.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a row cannot be understood, or a track is two persons.
+        FileNotFoundError: There is no such file.
+        ValueError: A row cannot be understood, or a track is two persons.
     """
     if not path.is_file():
         raise FileNotFoundError(
@@ -172,7 +172,7 @@ def _csv_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str,
     """(file and line, row) of a CSV file with a header.
 
     Raises:
-        ValueError: it is not UTF-8 text, or lacks a column.
+        ValueError: The file is not UTF-8 text, or lacks a column.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:

@@ -38,12 +38,12 @@ class Recording:
     """What one camera recorded without a break.
 
     Args:
-        name: of frames and of rows in identities.csv.
-        source: a video file, a folder of pictures, or a MOTChallenge sequence.
-        boxes: the box file.
-        camera: who recorded it.
-        start: the time of its first frame; None where nobody says.
-        rate: frames a second of a folder of pictures; videos and sequences tell theirs.
+        name: The name by which its frames and its rows in identities.csv are called.
+        source: A video file, a folder of pictures, or a MOTChallenge sequence.
+        boxes: The box file.
+        camera: The camera that recorded it.
+        start: The time of its first frame in seconds since the epoch; None where nobody tells it.
+        rate: How many pictures of a folder make a second; videos and sequences tell their own rate.
     """
 
     name: str
@@ -63,10 +63,10 @@ def find_recordings(root: Path, layout: RecordingFormat, *, rate: float = 1.0) -
     """The recordings of a folder, in the order of names or of recordings.csv.
 
     Args:
-        root: the folder.
+        root: The folder that holds the recordings.
         layout: "uestc-pr" asks for the names c1p1 to c5p3, whose periods start at 08:30, 11:00 and 17:00; "custom"
             takes times from recordings.csv alone.
-        rate: frames a second of folders of pictures, where recordings.csv does not say.
+        rate: How many pictures of a folder make a second, where recordings.csv does not say.
 
     Returns:
         The recordings, and (name, reason) of each that cannot be used.

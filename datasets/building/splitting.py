@@ -34,9 +34,9 @@ class FrameSplit:
     """The frames of both halves.
 
     Args:
-        train: frames whose identities are those of training people; everybody else in them is UNLABELLED.
-        gallery: frames whose identities are those of the other people.
-        hidden: boxes of people with an identity that is in no half, because their frame went to the other one.
+        train: Frames whose identities are those of training people; everybody else in them is UNLABELLED.
+        gallery: Frames whose identities are those of the other people.
+        hidden: The number of boxes with an identity that no half tells, because their frame went to the other half.
     """
 
     train: list[FrameSample]
@@ -54,10 +54,10 @@ def split_frames(
     """Divide the frames of recordings by the people in them.
 
     Args:
-        recordings: the frames of each in time order, `person_ids` over all recordings.
-        train: identities to train on.
-        gallery: the other identities.
-        sharing: whether a frame may be in both halves, see the module's text.
+        recordings: The frames of each recording in time order; a number in `person_ids` is one person in all of them.
+        train: The people to train on.
+        gallery: The other people.
+        sharing: "disjoint" gives each frame to one half, "shared" to both; the text of this module explains both.
 
     Returns:
         The halves in the order given; `original_ids` keep the identities that a half does not tell.
@@ -82,9 +82,9 @@ def keep_together(
     """Exchange people of two halves one for one as long as that puts more pairs seen in one frame into one half.
 
     Args:
-        recordings: as in `split_frames`.
-        train: one half, the start of the search.
-        gallery: the other half.
+        recordings: The frames of each recording in time order, as `split_frames` takes them.
+        train: The people of one half, from which the search starts.
+        gallery: The people of the other half.
 
     Returns:
         The people of the first half then, as many as before, ascending. A local optimum; nothing is left to chance.
@@ -123,9 +123,9 @@ def choose_queries(gallery: Sequence[FrameSample], people: Iterable[int], *, see
     """One box of each person and camera of the gallery's frames, by chance.
 
     Args:
-        gallery: the gallery's frames.
-        people: who is looked for; who is seen by fewer than two cameras is left out.
-        seed: of the choice; the boxes of one person do not change with those of another.
+        gallery: The gallery's frames.
+        people: The people to look for; those whom fewer than two cameras see are left out.
+        seed: The number that decides which boxes are chosen. The choice for one person does not depend on other people.
 
     Returns:
         Queries by person and camera; their galleries are empty, for in the custom layout the gallery is the split.

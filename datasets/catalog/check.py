@@ -44,8 +44,8 @@ def check_dataset(
     Args:
         name: "cuhk-sysu", "prw", "uestc-pr", "custom" or "mot"; or, of crops, "market1501", "dukemtmc", "cuhk03",
             "msmt17" or "csv".
-        root: as for `datasets.load_frames`.
-        on_progress: called after each image with (done, total).
+        root: The data set's folder; for "custom" and "uestc-pr" also one JSON file, for "csv" a CSV file.
+        on_progress: It is called after each image with the images done and the images in all.
         threads: The number of threads that decode pictures, 1 or more; None takes the number of cores, at most 8.
         notes: A line is appended for each thing that is no fault but that a user should know, such as boxes of other
             categories, which are not read.
@@ -55,7 +55,7 @@ def check_dataset(
 
     Raises:
         DatasetNotFoundError: `root` is not such a data set at all.
-        ValueError: an unknown name.
+        ValueError: The name is not known.
     """
     root = Path(root)
     problems: list[Problem]

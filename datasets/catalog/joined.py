@@ -12,7 +12,7 @@ def join_training_frames(parts: Mapping[str, Sequence[FrameSample]]) -> list[Fra
     """The training frames of several data sets as one split; nobody and no camera of one is taken for another's.
 
     Args:
-        parts: a name for each data set, its first part of frame and camera names -> its split "train".
+        parts: Name of a data set -> its split "train". The names of its frames and cameras then begin with that name.
 
     Returns:
         All frames; identities 0 .. P-1 without gaps, those of a data set after those of the data sets before it;

@@ -27,12 +27,12 @@ class SplitCounts:
 
     Args:
         name: "train" or "gallery".
-        frames: pictures.
-        empty: of these, without a person.
-        boxes: people in them.
-        labelled: of these, with an identity.
-        identities: people with a number.
-        cameras: cameras that are named.
+        frames: The number of pictures.
+        empty: The number of pictures that show nobody.
+        boxes: The number of boxes of people in the pictures.
+        labelled: The number of boxes whose person has an identity.
+        identities: The number of people with an identity.
+        cameras: The number of cameras that have a name.
     """
 
     name: str
@@ -49,24 +49,24 @@ class FrameStatistics:
     """A data set of full frames in figures; a frame that both splits share counts once, except in `splits`.
 
     Args:
-        splits: each split by itself.
-        frames: pictures.
-        boxes: people in them.
-        labelled: of these, with an identity.
-        identities: people with a number, of all splits.
-        queries: how many queries there are.
-        query_identities: whom they look for.
-        cameras: names, C of them; "no camera" where frames have none.
-        periods: T of them, called by their first frames' time (UTC).
-        frames_of: (C, T) pictures.
-        boxes_of: (C, T) boxes.
-        heights: camera -> (N,) heights of its boxes in pixels.
-        by_cameras: by_cameras[n] people are seen by n cameras, from 0, which is nobody.
-        by_periods: likewise for periods.
-        boxes_of_person: (identities,) boxes of each person, ascending.
-        people_per_frame: people_per_frame[n] frames show n people.
-        minutes: from the first to the last frame of a camera in a period, one frame more, the longest; None without
-            times.
+        splits: The counts of each split.
+        frames: The number of pictures.
+        boxes: The number of boxes of people in the pictures.
+        labelled: The number of boxes whose person has an identity.
+        identities: The number of people with an identity, in all splits together.
+        queries: The number of queries.
+        query_identities: The number of people who are looked for.
+        cameras: The names of the C cameras; "no camera" stands for frames without one.
+        periods: The names of the T periods: the time of the first frame of each (UTC).
+        frames_of: (C, T) numbers of pictures, by camera and period.
+        boxes_of: (C, T) numbers of boxes, by camera and period.
+        heights: Camera -> (N,) heights of its boxes in pixels.
+        by_cameras: (C + 1,) numbers of people: by_cameras[n] people are seen by n cameras, and by_cameras[0] is 0.
+        by_periods: (T + 1,) numbers of people: by_periods[n] people are seen in n periods, and by_periods[0] is 0.
+        boxes_of_person: (identities,) numbers of boxes, one number for each person, in ascending order.
+        people_per_frame: Numbers of frames: people_per_frame[n] frames show n people.
+        minutes: The length of the longest recording: from the first to the last frame of a camera in a period, and one
+            frame more. None where frames have no times.
     """
 
     splits: tuple[SplitCounts, ...]
@@ -101,10 +101,10 @@ def measure_frames(
     """Count what a data set holds.
 
     Args:
-        splits: split -> its frames. Numbers of people are compared within a split only, as most data sets number them
+        splits: Split -> its frames. Numbers of people are compared within a split only, as most data sets number them
             anew in each.
-        queries: of the data set.
-        whole: all frames with all identities, where files tell them; splits may hide identities of one another.
+        queries: The queries of the data set.
+        whole: All frames with all identities, where files tell them; a split may hide identities of the other one.
     """
     frames, people = _united({"whole": whole} if whole else splits)
     cameras = sorted({frame.camera for frame in frames}, key=_camera_order)
@@ -151,7 +151,7 @@ def height_histogram(heights: NDArray[np.float32], *, width: int = 0) -> tuple[N
 
     Args:
         heights: (N,) pixels.
-        width: of a bin in pixels; 0 takes 5, 10, 20, 25, 50 or 100, the first one that makes at most 40 bins.
+        width: The width of a bin in pixels; 0 takes the first of 5, 10, 20, 25, 50 and 100 that makes at most 40 bins.
 
     Returns:
         (B + 1,) edges from 0 on, and (B,) counts. The last bin has the tallest box; none without boxes.

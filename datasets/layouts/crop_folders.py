@@ -15,8 +15,8 @@ class CropScan:
     """What reading one split of crops gave: the good records, in the files' own identities, and the broken ones.
 
     Args:
-        samples: the crops that could be read, sorted.
-        problems: the records that could not, or that are suspicious.
+        samples: The crops that could be read, sorted.
+        problems: The records that could not be read, or that are doubtful.
     """
 
     samples: list[CropSample]
@@ -30,12 +30,12 @@ def scan_folder(folder: Path, pattern: re.Pattern[str], example: str) -> CropSca
     picture whose name does not match is left out and named.
 
     Args:
-        folder: holds the pictures directly.
-        pattern: matches a whole base name; its groups "person" and "camera" are numbers.
-        example: a right name, for the remedy.
+        folder: The folder that holds the pictures; its sub-folders are not looked into.
+        pattern: What a whole file name matches; its groups "person" and "camera" are numbers.
+        example: A right name, which the remedy shows.
 
     Raises:
-        DatasetNotFoundError: there is no picture with such a name.
+        DatasetNotFoundError: There is no picture with such a name.
     """
     samples: list[CropSample] = []
     problems: list[Problem] = []
@@ -74,7 +74,7 @@ def one_of(option: str, value: object, known: Sequence[object]) -> None:
     """Refuse an option's value that is not among the known ones.
 
     Raises:
-        ValueError: it is not.
+        ValueError: The value is not one of them; the text names all.
     """
     if value not in known:
         raise ValueError(f"{option} is {value!r}, expected one of {', '.join(map(str, known))}")

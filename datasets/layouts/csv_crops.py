@@ -32,12 +32,12 @@ def scan_crops(root: Path, split: str) -> CropScan:
     """The crops of one split, in the file's own identities, with every line that is not understood.
 
     Args:
-        root: the CSV file, or a folder with a crops.csv.
+        root: The CSV file, or a folder with a crops.csv.
         split: "train", "gallery" or "query".
 
     Raises:
-        DatasetNotFoundError: there is no such file.
-        BrokenFileError: the file is no text, or lacks a column.
+        DatasetNotFoundError: There is no such file.
+        BrokenFileError: The file is no text, or lacks a column.
     """
     path = root / FILE_NAME if root.is_dir() else root
     if not path.is_file():

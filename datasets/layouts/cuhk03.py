@@ -51,7 +51,7 @@ def scan_crops(root: Path, split: str, *, protocol: str = "classic", boxes: str 
     """The crops of one split, with persons 1 .. 1467.
 
     Args:
-        root: the data set's folder or its parent.
+        root: The data set's folder or its parent.
         split: "train", "gallery" or "query".
         protocol: "classic" or "new".
         boxes: "labeled" (drawn by hand), "detected", or, in the classic protocol, "both" (what the code base open-reid
@@ -63,9 +63,9 @@ def scan_crops(root: Path, split: str, *, protocol: str = "classic", boxes: str 
     pictures that public code unpacks; the same with cuhk-03.mat.
 
     Raises:
-        DatasetNotFoundError: neither `root` nor its usual sub-folders hold the files of the protocol.
-        BrokenFileError: a file is damaged.
-        ValueError: an option's value is unknown.
+        DatasetNotFoundError: Neither `root` nor its usual sub-folders hold the files of the protocol.
+        BrokenFileError: A file is damaged.
+        ValueError: An option's value is unknown.
     """
     one_of("protocol", protocol, PROTOCOLS)
     one_of("boxes", boxes, BOXES if protocol == "classic" else BOXES[:2])

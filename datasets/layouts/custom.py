@@ -48,7 +48,7 @@ def split_file(root: Path, split: str) -> Path:
     """The JSON file of a split.
 
     Raises:
-        DatasetNotFoundError: neither `root` nor a file of the layout's names below it is a file.
+        DatasetNotFoundError: Neither `root` nor a file of the layout's names below it is a file.
     """
     if root.is_file():
         return root
@@ -181,13 +181,13 @@ def write_split(
     reader needs. Ignored regions are written as `iscrowd` boxes.
 
     Args:
-        path: the JSON file; image paths are written relative to its folder, and the folder is made where missing.
-        samples: frames with unique image paths.
+        path: The JSON file; image paths are written relative to its folder, and the folder is made where missing.
+        samples: Frames with unique image paths.
         sizes: The (width, height) in pixels by frame name, or one for each sample in the same order. None takes the
             samples' own.
 
     Raises:
-        ValueError: a frame has no size.
+        ValueError: A frame has no size.
     """
     folder = path.parent.resolve()
     images: list[dict[str, Any]] = []
@@ -223,12 +223,12 @@ def write_queries(path: Path, queries: Iterable[Query], samples: Sequence[FrameS
     Galleries are not written: in this layout the gallery is the split, see `scan_queries`.
 
     Args:
-        path: the JSON file, in the folder of the gallery's JSON file.
-        queries: frame queries or crop queries.
-        samples: the frames of the gallery, to translate frame names to file names.
+        path: The JSON file, in the folder of the gallery's JSON file.
+        queries: Frame queries or crop queries.
+        samples: The frames of the gallery, to translate frame names to file names.
 
     Raises:
-        ValueError: a query's frame is not among the samples.
+        ValueError: A query's frame is not among the samples.
     """
     folder = path.parent.resolve()
     paths = {sample.name: sample.path for sample in samples}

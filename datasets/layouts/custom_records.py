@@ -85,8 +85,11 @@ def read_images(path: Path) -> Scan:
 def read_json(path: Path) -> Any:
     """Decode a JSON file.
 
+    Args:
+        path: The file, in UTF-8 or in UTF-16 with a byte order mark.
+
     Raises:
-        BrokenFileError: it is not JSON; one line with the place.
+        BrokenFileError: The file is no JSON; the text tells the place.
     """
     try:
         return json.loads(decoded_text(path.read_bytes()))

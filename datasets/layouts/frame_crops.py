@@ -30,9 +30,9 @@ def scan_crops(
     queries. A query that is a box of the gallery has that box's name, so the identical crop can be told.
 
     Args:
-        read_frames: called with root and split.
-        read_queries: called with root and `same_camera`.
-        root: the data set's folder.
+        read_frames: The layout's reader of frames; it is called with root and split.
+        read_queries: The layout's reader of queries; it is called with root and `same_camera`.
+        root: The data set's folder.
         split: "train", "gallery" or "query".
         unlabelled: True also cuts the boxes of people without identity, with the identity UNLABELLED: distractors in
             the gallery.

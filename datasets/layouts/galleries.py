@@ -13,7 +13,7 @@ class GalleryBuilder:
     """Builds the galleries of many queries that share one list of frames (PRW's protocol, and the custom layout's).
 
     Args:
-        samples: the frames of the split "gallery", in protocol order, names unique.
+        samples: The frames of the split "gallery" in protocol order. No name occurs twice.
     """
 
     def __init__(self, samples: Sequence[FrameSample]) -> None:
@@ -35,9 +35,9 @@ class GalleryBuilder:
         The true box is the person's first box in a frame, as the published PRW evaluation takes it.
 
         Args:
-            person_id: the identity looked for.
-            own_frame: the query's frame; None for a crop.
-            skipped_camera: leave the frames of this camera out; None keeps all. Frames without a camera stay.
+            person_id: The identity looked for.
+            own_frame: The query's frame; None for a crop.
+            skipped_camera: The camera whose frames are left out; None keeps all. Frames without a camera stay.
         """
         own_row = -1 if own_frame is None else self.rows.get(own_frame, -1)
         members = self._rows_without(own_row, camera_name(skipped_camera) or "")

@@ -79,7 +79,7 @@ def sequence_folders(root: Path, split: str) -> list[Path]:
     """The sequences below `root`, sorted by name.
 
     Raises:
-        DatasetNotFoundError: there is none.
+        DatasetNotFoundError: There is no sequence below `root`.
     """
     if not root.is_dir():
         state = "is a file, not a folder" if root.exists() else "does not exist"
@@ -196,7 +196,7 @@ def _classes(path: Path) -> _Classes:
     """The classes of MOTChallenge, or those of labels.txt beside the rows.
 
     Raises:
-        BrokenFileError: labels.txt is no text, or names no person.
+        BrokenFileError: The file labels.txt is no text, or names no person.
     """
     labels = path.with_name(_LABELS)
     names: Sequence[str] = CLASS_NAMES
@@ -261,7 +261,7 @@ def _add_row(
     unread: Counter[int],
 ) -> None:  # fmt: skip
     """Add one row to its frame, or a problem to the list, or count it as of a class that is not read."""
-    # The ten columns of MOT15 end with a place in the world, in metres, where others have a class.
+    # The ten columns of MOT15 end with a place in the world, in meters, where others have a class.
     world = len(values) == 10 and not values[7].is_integer()
     try:
         frame, track = _whole("frame", values[0]), _whole("track", values[1])

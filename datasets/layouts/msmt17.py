@@ -32,12 +32,12 @@ def scan_crops(root: Path, split: str, *, validation: bool = False) -> CropScan:
     (`original_id` keeps the list's number), so that no number stands for two people.
 
     Args:
-        root: the data set's folder or its parent; where both versions are there, version 1 is read.
+        root: The data set's folder or its parent; where both versions are there, version 1 is read.
         split: "train", "gallery" or "query".
         validation: True adds list_val.txt to the training crops. The standard protocol leaves it out.
 
     Raises:
-        DatasetNotFoundError: neither `root` nor its usual sub-folders hold the lists and the pictures' folder.
+        DatasetNotFoundError: Neither `root` nor its usual sub-folders hold the lists and the pictures' folder.
     """
     root = find_root(root, "MSMT17", sorted(_LISTS.values()), _SUBFOLDERS, _REMEDY)
     scan = _scan_list(root, split, _LISTS[split])

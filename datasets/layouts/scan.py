@@ -23,9 +23,9 @@ class Problem:
     """One broken record of a data set.
 
     Args:
-        where: file and record.
-        what: the value met and what was expected.
-        remedy: what to do about it.
+        where: The file and the record in it.
+        what: The value met and what was expected.
+        remedy: What the user can do about it.
         fatal: True where loading refuses the data set; False where loading goes on.
         kept: True where the record is only doubtful and is read all the same; otherwise loading goes on without it.
     """
@@ -44,7 +44,7 @@ class BrokenFileError(ValueError):
     """A file of the data set cannot be read at all.
 
     Args:
-        problem: the file, what is wrong with it and the remedy.
+        problem: The file, what is wrong with it and the remedy.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -57,8 +57,8 @@ class Scan:
     """What reading one split gave: the good records and the broken ones.
 
     Args:
-        samples: the frames that could be read.
-        problems: the records that could not, or that are suspicious.
+        samples: The frames that could be read.
+        problems: The records that could not be read, or that are doubtful.
         notes: A line for each thing that is no fault but that a reader should know, such as boxes of other categories,
             which are not read.
     """
@@ -76,7 +76,7 @@ def accepted(problems: Sequence[Problem], root: Path, format_name: str) -> None:
     """Refuse a data set with fatal problems, log the others in one warning, a line for each.
 
     Raises:
-        ValueError: some problem is fatal; the one line names the first three.
+        ValueError: Some problem is fatal; the one line names the first three.
     """
     refuse_fatal(problems, root, format_name)
     if problems:
@@ -88,7 +88,7 @@ def refuse_fatal(problems: Sequence[Problem], root: Path, format_name: str) -> N
     """Refuse a data set with fatal problems.
 
     Raises:
-        ValueError: there are some; the one line names the first three.
+        ValueError: There are some; the one line names the first three.
     """
     fatal = [problem for problem in problems if problem.fatal]
     if fatal:
@@ -116,14 +116,14 @@ def find_root(
     """The folder that holds all of `wanted`: `root` itself or one of its usual sub-folders.
 
     Args:
-        root: what the user gave.
-        format_name: for the error.
-        wanted: relative paths (files or folders) that make the layout.
-        subfolders: folders below `root` that archives unpack to.
-        remedy: what the user should do, appended to the error.
+        root: The folder that the user gave.
+        format_name: The data set's name, for the error.
+        wanted: Relative paths (files or folders) that make the layout.
+        subfolders: Folders below `root` that archives unpack to.
+        remedy: What the user should do, appended to the error.
 
     Raises:
-        DatasetNotFoundError: none of the folders holds everything.
+        DatasetNotFoundError: None of the folders holds everything.
     """
     if not root.is_dir():
         state = "is a file, not a folder" if root.exists() else "does not exist"
@@ -146,7 +146,7 @@ def read_variable(path: Path, names: Sequence[str]) -> NDArray[Any]:
     """The first of `names` in a MATLAB file (version 5, what SciPy reads).
 
     Raises:
-        BrokenFileError: the file is missing, is no MATLAB file, or has none of the variables.
+        BrokenFileError: The file is missing, is no MATLAB file, or has none of the variables.
     """
     from scipy.io import loadmat  # 0.2 s that only the two MATLAB layouts should pay
 

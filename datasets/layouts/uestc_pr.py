@@ -1,4 +1,4 @@
-"""UESTC-PR: five cameras on lamp posts around the square of an innovation centre, walking and cycling people.
+"""UESTC-PR: five cameras on lamp posts around the square of an innovation center, walking and cycling people.
 
 Li et al., "Triplet Online Instance Matching Loss for Person Re-identification", Neurocomputing 2021 (arXiv 2002.10560),
 section IV. 499 identities, 60,437 boxes, one frame a second, 67 minutes in each of three periods of a day; 251
@@ -43,9 +43,9 @@ class IdentitySplit:
     """Which people are for what.
 
     Args:
-        train: to train on, ascending.
-        query: to look for, part of `gallery`, ascending.
-        gallery: everybody else than `train`, ascending.
+        train: The people to train on, in ascending order.
+        query: The people to look for, in ascending order; all of them are in `gallery`.
+        gallery: Everybody who is not in `train`, in ascending order.
     """
 
     train: tuple[int, ...]
@@ -67,13 +67,13 @@ def split_identities(
     cannot be asked for (nobody else than one camera saw them) are the first that are not looked for.
 
     Args:
-        identities: numbers >= 0; repeats count once.
-        seed: another one gives another split.
-        askable: the people who can be looked for; None: everybody.
-        train: who trains, where something else than chance has decided.
+        identities: The numbers of the people, 0 or more; a number that occurs again counts once.
+        seed: The number that decides what is left to chance; another one gives another split.
+        askable: The people who can be looked for; None stands for everybody.
+        train: The people to train on, where something else than chance has decided.
 
     Raises:
-        ValueError: fewer than two identities, or a negative one.
+        ValueError: There are fewer than two identities, or one is negative.
     """
     people = sorted(set(identities))
     if len(people) < 2 or people[0] < 0:

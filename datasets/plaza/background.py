@@ -1,4 +1,4 @@
-"""The square without people, as one camera sees it in one light: colours, depths and shadows, rendered once."""
+"""The square without people, as one camera sees it in one light: colors, depths and shadows, rendered once."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,9 +33,9 @@ class Background:
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        shaded: the same with the ground in the shadow of a person.
-        depth: (2 H, 2 W) float32 metres along the optical axis of what can stand in front of a person, else infinite.
-        sunlit: share of the sun that reaches the ground, EXTENT at SHADOW_TEXEL.
+        shaded: The same picture with the ground in the shadow of a person.
+        depth: (2 H, 2 W) float32 meters along the optical axis of what can stand in front of a person, else infinite.
+        sunlit: The share of the sun's light that reaches each part of the ground, EXTENT at SHADOW_TEXEL.
     """
 
     image: NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """Five calibrated pin-hole cameras on lamp posts around the square.
 
-World coordinates are metres: x east, y north, z up, z = 0 the ground. Camera coordinates are x right, y down,
+World coordinates are meters: x east, y north, z up, z = 0 the ground. Camera coordinates are x right, y down,
 z along the optical axis. Pixel (0, 0) is the upper left corner of the upper left pixel.
 """
 
@@ -16,14 +16,14 @@ MIN_FRAME_WIDTH = 160
 
 @dataclass(frozen=True)
 class Sensor:
-    """What a camera does to colours.
+    """What a camera does to colors.
 
     Args:
-        gains: red, green, blue factors (white balance and cast).
-        gamma: exponent on values in [0, 1]; above 1 darkens.
-        saturation: 0 grey, 1 unchanged.
-        noise: standard deviation of the grain at noon, in grey levels of 255.
-        blur: standard deviation of the lens blur in pixels of a frame 640 wide.
+        gains: Red, green, blue factors (white balance and cast).
+        gamma: Exponent on values in [0, 1]; above 1 darkens.
+        saturation: 0 gray, 1 unchanged.
+        noise: Standard deviation of the grain at noon, in gray levels of 255.
+        blur: Standard deviation of the lens blur in pixels of a frame 640 wide.
         jpeg_quality: 1 .. 100.
     """
 
@@ -35,7 +35,7 @@ class Sensor:
     jpeg_quality: int
 
     def develop(self, colours: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Scene colours (..., 3) in [0, 1] and above, as this camera shows them in [0, 1]."""
+        """Scene colors (..., 3) in [0, 1] and above, as this camera shows them in [0, 1]."""
         balanced = np.asarray(colours, dtype=np.float32) * np.asarray(self.gains, dtype=np.float32)
         grey = balanced.mean(axis=-1, keepdims=True)
         balanced = grey + (balanced - grey) * np.float32(self.saturation)
@@ -51,12 +51,12 @@ class PlazaCamera:
 
     Args:
         camera_id: 1 .. 5.
-        width: pixels.
-        height: pixels.
+        width: The width of a frame in pixels.
+        height: The height of a frame in pixels.
         intrinsics: (3, 3) K.
         rotation: (3, 3) R.
-        translation: (3,) t, metres.
-        sensor: colours, noise and compression.
+        translation: (3,) t, meters.
+        sensor: Colors, noise and compression.
     """
 
     camera_id: int
@@ -69,7 +69,7 @@ class PlazaCamera:
 
     @property
     def position(self) -> Array:
-        """(3,) optical centre in the world, metres."""
+        """(3,) optical center in the world, meters."""
         return -self.rotation.T @ self.translation
 
     @property
@@ -78,7 +78,7 @@ class PlazaCamera:
         return float(self.intrinsics[0, 0])
 
     def to_camera(self, points: Array) -> Array:
-        """World points (..., 3) in camera coordinates (..., 3); the last column is the depth in metres."""
+        """World points (..., 3) in camera coordinates (..., 3); the last column is the depth in meters."""
         return points @ self.rotation.T + self.translation
 
     def project(self, points: Array) -> tuple[Array, Array]:
@@ -89,7 +89,7 @@ class PlazaCamera:
         return local[..., :2] / safe * self.focal + self.intrinsics[:2, 2], depth
 
     def ground_homography(self) -> Array:
-        """(3, 3) homography from ground (x, y, 1) in metres to homogeneous pixels."""
+        """(3, 3) homography from ground (x, y, 1) in meters to homogeneous pixels."""
         columns = np.column_stack([self.rotation[:, 0], self.rotation[:, 1], self.translation])
         return self.intrinsics @ columns
 
@@ -126,10 +126,10 @@ def plaza_cameras(frame_width: int) -> list[PlazaCamera]:
     """The five cameras; camera 5 is the small one, half as wide, 2:1, with a blue cast.
 
     Args:
-        frame_width: pixels, at least 160; cameras 1 to 4 are 16:9 of this width.
+        frame_width: The width in pixels of the frames of cameras 1 to 4, which are 16:9; at least 160.
 
     Raises:
-        ValueError: the width is too small to show a person.
+        ValueError: The width is too small to show a person.
     """
     if frame_width < MIN_FRAME_WIDTH:
         raise ValueError(

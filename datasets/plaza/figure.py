@@ -45,7 +45,7 @@ def _front_angle(sides: int) -> Array:
 
 
 def _cloth(look: Look, angle: Array, level: Array) -> NDArray[np.float64]:
-    """Colours (..., 3) of the upper garment at front angles (degrees) and levels (metres above the ground)."""
+    """Colors (..., 3) of the upper garment at front angles (degrees) and levels (meters above the ground)."""
     angle, level = np.broadcast_arrays(angle, level)
     upper, second = np.array(CLOTH_COLOURS[look.upper]), np.array(CLOTH_COLOURS[look.second])
     hoop = np.floor(level / 0.055) % 2 == 0
@@ -219,7 +219,7 @@ def _add_shoe(mesh: MeshBuilder, look: Look, side: int, x: float) -> None:
 
 
 def _head_colours(look: Look, angle: Array, level: Array) -> Array:
-    """Face colours (R, S, 3) of the head: skin with eyes, mouth and beard. level: 0 chin, 1 crown."""
+    """Face colors (R, S, 3) of the head: skin with eyes, mouth and beard. level: 0 chin, 1 crown."""
     skin, hair = np.array(SKIN_COLOURS[look.skin]), np.array(HAIR_COLOURS[look.hair])
     aside = np.abs(angle) + 0 * level
     colours = np.broadcast_to(skin, (*aside.shape, 3)).copy()

@@ -11,16 +11,16 @@ from datasets.plaza.scene import BED_RADIUS, BEDS, FOUNTAIN, TREES, building_foo
 FloatImage = NDArray[np.float32]
 
 EXTENT = (-26.0, -22.0, 26.0, 22.0)
-"""West, south, east, north edge of the picture, metres."""
+"""West, south, east, north edge of the picture, meters."""
 TEXEL = 0.03
-"""Metres per pixel of the ground's picture."""
+"""Meters per pixel of the ground's picture."""
 SHADOW_TEXEL = 0.06
-"""Metres per pixel of the light maps."""
+"""Meters per pixel of the light maps."""
 ASPHALT = np.array([0.36, 0.36, 0.37], dtype=np.float32)
 
 
 def ground_to_picture(texel: float) -> Array:
-    """(3, 3) from ground metres to pixels of a picture with this resolution, first row in the south."""
+    """(3, 3) from ground meters to pixels of a picture with this resolution, first row in the south."""
     return np.array([[1 / texel, 0, -EXTENT[0] / texel - 0.5], [0, 1 / texel, -EXTENT[1] / texel - 0.5], [0, 0, 1.0]])
 
 

@@ -18,7 +18,7 @@ LAMPS = np.array(
         (-6.6, -0.4), (7.4, -0.6), (0.2, 6.6), (2.6, -5.6),
     ]
 )  # fmt: skip
-"""(9, 2) lamp posts on the ground, metres; the first five carry cameras 1 .. 5."""
+"""(9, 2) lamp posts on the ground, meters; the first five carry cameras 1 .. 5."""
 
 _LAMP_COLOUR = np.array([1.0, 0.76, 0.48])
 
@@ -29,14 +29,14 @@ class Period:
 
     Args:
         name: "morning", "noon" or "evening".
-        start: first second of the recording, seconds since the epoch (UTC).
+        start: The first second of the recording, in seconds since the epoch (UTC).
         sun: (3,) unit vector towards the sun.
         sun_colour: (3,) light that falls on a face that looks into the sun.
         sky_colour: (3,) light from all around.
-        zenith: (3,) colour of the sky overhead.
-        horizon: (3,) colour of the sky at the horizon, and of the haze.
-        lamps: strength of the lamps, 0 off.
-        grain: factor on the noise of the cameras.
+        zenith: (3,) color of the sky overhead.
+        horizon: (3,) color of the sky at the horizon, and of the haze.
+        lamps: The strength of the lamps; at 0 they are off.
+        grain: A factor on the noise of the cameras.
     """
 
     name: str
@@ -55,12 +55,12 @@ class Period:
         return self.sun_colour * max(float(self.sun[2]), 0.45)
 
     def shade(self, colours: Array, normals: Array, points: Array, sunlit: Array | float = 1.0) -> Array:
-        """Lit colours of faces.
+        """Lit colors of faces.
 
         Args:
             colours: (F, 3) diffuse.
             normals: (F, 3) unit.
-            points: (F, 3) or (3,) where the faces are, metres.
+            points: (F, 3) or (3,) where the faces are, meters.
             sunlit: (F,) or one share of the sun that reaches them.
         """
         facing = np.clip(normals @ self.sun * 0.85 + 0.15, 0, 1) * sunlit

@@ -60,25 +60,25 @@ BAGS = ("none", "backpack", "shoulder bag", "handbag")
 
 @dataclass(frozen=True)
 class Look:
-    """The stable appearance of one person; colours are names of the wardrobe.
+    """The stable appearance of one person; colors are names of the wardrobe.
 
     Args:
-        hair_style: one of HAIR_STYLES.
-        hair: one of HAIR_COLOURS (the colour of the cap's band for "cap" is `second`).
-        skin: one of SKIN_COLOURS.
-        upper: main colour of the upper garment, one of CLOTH_COLOURS.
-        second: colour of stripes, print, lower half, shirt under the jacket, or cap.
-        pattern: one of PATTERNS.
-        long_sleeves: sleeves reach the hand.
-        lower_kind: one of LOWERS.
-        lower: one of LOWER_COLOURS.
-        shoes: one of SHOE_COLOURS.
-        bag: one of BAGS.
-        bag_colour: one of BAG_COLOURS.
-        height: metres.
-        build: factor on widths, 1 is average.
-        bicycle: rides through the square instead of walking.
-        beard: has a beard.
+        hair_style: One of HAIR_STYLES.
+        hair: One of HAIR_COLOURS. A cap has the color `second`.
+        skin: One of SKIN_COLOURS.
+        upper: Main color of the upper garment, one of CLOTH_COLOURS.
+        second: Color of stripes, print, lower half, shirt under the jacket, or cap.
+        pattern: One of PATTERNS.
+        long_sleeves: Whether the sleeves reach the hand.
+        lower_kind: One of LOWERS.
+        lower: One of LOWER_COLOURS.
+        shoes: One of SHOE_COLOURS.
+        bag: One of BAGS.
+        bag_colour: One of BAG_COLOURS.
+        height: The person's height in meters.
+        build: A factor on the person's widths; 1 is average.
+        bicycle: Whether the person rides through the square instead of walking.
+        beard: Whether the person has a beard.
     """
 
     hair_style: str
@@ -163,9 +163,9 @@ def draw_looks(rng: np.random.Generator, count: int, double_share: float = 0.3) 
     """Looks of `count` people, all different.
 
     Args:
-        rng: source of chance.
-        count: number of people.
-        double_share: share of people who are near doubles of somebody earlier in the list. Raising it makes
+        rng: The generator that decides what is left to chance.
+        count: The number of people.
+        double_share: The share of people who are near doubles of somebody earlier in the list. Raising it makes
             identity harder.
     """
     looks: list[Look] = []

@@ -14,9 +14,9 @@ class Mesh:
     """Faces of four corners, counter-clockwise seen from outside; a triangle repeats a corner.
 
     Args:
-        vertices: (V, 3) metres.
+        vertices: (V, 3) meters.
         faces: (F, 4) rows of `vertices`.
-        colours: (F, 3) diffuse colour in [0, 1].
+        colours: (F, 3) diffuse color in [0, 1].
         bones: (V, 2) the two bones that move a vertex.
         weights: (V,) share of the second bone.
         gear: (F,) True for what is carried along but is no part of the person (a bicycle).
@@ -46,7 +46,7 @@ class MeshBuilder:
         weights: ArrayLike = 0.0,
         gear: bool = False,
     ) -> None:
-        """Adds one part; colours (3,) or (F, 3), bones (2,) or (V, 2), weights () or (V,)."""
+        """Adds one part; colors (3,) or (F, 3), bones (2,) or (V, 2), weights () or (V,)."""
         self._parts.append(
             Mesh(
                 vertices,
@@ -72,7 +72,7 @@ class MeshBuilder:
 
 
 def face_frames(vertices: Array, faces: Indices) -> tuple[Array, Array]:
-    """Centres (F, 3) and unit outward normals (F, 3) of faces; the normal of a face without area is zero."""
+    """Centers (F, 3) and unit outward normals (F, 3) of faces; the normal of a face without area is zero."""
     a, b, c, d = vertices[faces.T]
     first, second = c - a, d - b
     # Written out: np.cross takes several times as long, and this runs for every person in every frame.
@@ -89,7 +89,7 @@ def loft(rings: Array, *, caps: bool = True) -> tuple[Array, Indices]:
 
     Args:
         rings: (R, S, 3) corners; seen against the direction from the first ring to the last, counter-clockwise.
-        caps: close both ends with a fan around the ring's centre.
+        caps: Whether both ends are closed with a fan around the ring's center.
 
     Returns:
         vertices (V, 3) and faces: (R - 1) * S side faces row by row, then the caps.
@@ -112,8 +112,8 @@ def upright_rings(profile: ArrayLike, sides: int, *, squareness: float = 2.0) ->
     """Rings (R, S, 3) around vertical ellipses.
 
     Args:
-        profile: rows of (centre x, centre y, z, half width along x, half depth along y), z rising.
-        sides: corners of a ring; the first looks along +y, the next follow counter-clockwise seen from above.
+        profile: Rows of (center x, center y, z, half width along x, half depth along y), z rising.
+        sides: Corners of a ring; the first looks along +y, the next follow counter-clockwise seen from above.
         squareness: 2 an ellipse; larger comes nearer to a rectangle.
     """
     rows = np.asarray(profile, dtype=np.float64)

@@ -41,12 +41,12 @@ class RecordingsSummary:
     """What was rendered.
 
     Args:
-        root: the folder.
-        recordings: cameras times periods.
-        frames: pictures in all recordings.
-        boxes: rows of all box files.
-        tracks: track numbers of all recordings.
-        persons: people who have a box and an identity.
+        root: The folder of the recordings.
+        recordings: The number of recordings: cameras times periods.
+        frames: The number of pictures in all recordings.
+        boxes: The number of rows of all box files.
+        tracks: The number of tracks in all recordings.
+        persons: The number of people who have a box and an identity.
     """
 
     root: Path
@@ -75,21 +75,21 @@ def write_recordings(
     interrupted: called again with the same arguments, it goes on with the recordings that are missing.
 
     Args:
-        root: folder to fill, made if missing; empty, or of an interrupted call.
-        seed: of everything that is left to chance.
-        persons: people with an identity.
-        minutes: length of each recording.
-        frame_width: pixels, at least 160; four cameras have 16:9 frames, camera 5 half the width and 2:1.
-        unlabelled_fraction: people whose tracks are in no row of identities.csv, as a share of `persons`, 0 .. 1.
+        root: The folder to fill. It must be missing or empty, or hold what an interrupted call left.
+        seed: The number that decides everything that is left to chance, 0 or more.
+        persons: The number of people with an identity, 2 or more.
+        minutes: The length of each recording in minutes.
+        frame_width: The width of frames in pixels, at least 160. The frames of camera 5 have half of it.
+        unlabelled_fraction: How many people have tracks that identities.csv does not list, as a share of `persons`.
         videos: True writes Motion JPEG in .avi files of one frame a second, False folders of 000001.jpg, 000002.jpg ...
-        on_progress: called in this process with frames done and frames in all.
-        workers: processes to render with, as for `write_plaza`.
+        on_progress: It is called in this process with the frames done and the frames in all.
+        workers: The number of processes that render, as for `write_plaza`.
 
     Returns:
         What the folder holds now.
 
     Raises:
-        ValueError: an argument makes no world; the text names it.
+        ValueError: An argument makes no world; the text names it.
         FileExistsError: `root` holds something else.
     """
     plaza_cameras(frame_width)  # refuses a width that is too small, before anything is written
@@ -223,7 +223,7 @@ def number_tracks(frames: Sequence[Sequence[int]]) -> list[list[int]]:
     """Track numbers 1, 2, ... as an annotator of one recording gives them, who knows nobody.
 
     Args:
-        frames: for each second the people in sight.
+        frames: The people in sight, one list for each second.
 
     Returns:
         The same with track numbers: whoever was out of sight for more than AWAY seconds is somebody new.

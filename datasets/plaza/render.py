@@ -26,10 +26,10 @@ class Silhouette:
     """One drawn person.
 
     Args:
-        person: row of the list of looks.
+        person: The person's row in the list of looks.
         box: (4,) xyxy pixels around the whole figure without bicycle, whatever hides it; may reach out of the frame.
-        visible: share of the whole silhouette that is seen: inside the frame and not behind anything.
-        inside: share of the whole silhouette that lies inside the frame.
+        visible: The share of the whole silhouette that is seen: inside the frame and not behind anything.
+        inside: The share of the whole silhouette that lies inside the frame.
     """
 
     person: int
@@ -42,7 +42,7 @@ class Silhouette:
 class _Sprite:
     """A drawn figure.
 
-    Colours times coverage, coverage with gear, coverage of the person alone; where it goes, how far away it is (for
+    Colors times coverage, coverage with gear, coverage of the person alone; where it goes, how far away it is (for
     the order of people) and how far each of its oversampled rows is (against furniture).
     """
 
@@ -58,7 +58,7 @@ class _Sprite:
 
 
 def figure_in_world(look: Look, placement: Placement) -> tuple[Mesh, Array]:
-    """The mesh of a person and its vertices (V, 3) in the world, metres."""
+    """The mesh of a person and its vertices (V, 3) in the world, meters."""
     mesh = build_figure(look)
     if look.bicycle:
         pose = cycling_pose(look.height, look.build, placement.way)
@@ -75,10 +75,10 @@ class FrameRenderer:
     """Renders the frames of one camera in one period.
 
     Args:
-        camera: the view.
-        period: the light.
-        looks: of all people, indexed by Placement.person.
-        seed: of the world.
+        camera: The camera whose view is rendered.
+        period: The period of the day, which decides the light.
+        looks: How each person looks; Placement.person is a row of this list.
+        seed: The number that decides which world it is.
     """
 
     def __init__(self, camera: PlazaCamera, period: Period, looks: Sequence[Look], seed: int) -> None:
@@ -91,8 +91,8 @@ class FrameRenderer:
         """A frame (H, W, 3) uint8 RGB without caption, and everybody drawn in it.
 
         Args:
-            placements: who is where.
-            rng: source of the sensor's noise.
+            placements: Who is where on the square.
+            rng: The generator of the sensor's noise.
         """
         figures = [(placement, *figure_in_world(self.looks[placement.person], placement)) for placement in placements]
         figures = [figure for figure in figures if self._in_view(figure[2])]

@@ -224,7 +224,7 @@ def build_furniture(rng: np.random.Generator, lit: bool, camera_heights: Array) 
     return mesh.build()
 
 
-# x from, to, y from, to, height in metres, floors, wall colour
+# x from, to, y from, to, height in meters, floors, wall color
 _BUILDINGS = (
     (-34.0, -23.5, -22.0, -4.0, 13.0, 4, (0.72, 0.62, 0.50)),
     (-34.0, -23.5, 1.5, 7.5, 10.0, 3, (0.62, 0.40, 0.32)),
@@ -253,7 +253,7 @@ def _wall_frame(start: Array, end: Array) -> tuple[Array, Array, float]:
 
 
 class _Facade:
-    """Draws rectangles on one wall, in metres along it and above the ground."""
+    """Draws rectangles on one wall, in meters along it and above the ground."""
 
     def __init__(self, mesh: MeshBuilder, start: Array, end: Array) -> None:
         self.mesh = mesh
@@ -261,7 +261,7 @@ class _Facade:
         self.along, self.normal, self.length = _wall_frame(start, end)
 
     def rectangle(self, left: float, right: float, low: float, high: float, colour: Array, out: float = 0.0) -> None:
-        """A flat piece of the wall, metres along it and above the ground, `out` metres before it."""
+        """A flat piece of the wall, meters along it and above the ground, `out` meters before it."""
         corners = [(left, low), (right, low), (right, high), (left, high)]
         vertices = np.array([self.origin + self.along * u + (0, 0, v) + self.normal * out for u, v in corners])
         self.mesh.add(vertices, np.array([[0, 1, 2, 3]]), colour)
@@ -358,5 +358,5 @@ def build_buildings(rng: np.random.Generator, lit: bool) -> list[Mesh]:
 
 
 def building_footprints() -> NDArray[np.float64]:
-    """(B, 5) west, east, south, north, height of the houses, metres."""
+    """(B, 5) west, east, south, north, height of the houses, meters."""
     return np.array([row[:5] for row in _BUILDINGS])

@@ -97,7 +97,7 @@ def check_people(seed: int, persons: int, minutes: float, unlabelled_fraction: f
     """Refuse numbers that make no world.
 
     Raises:
-        ValueError: names the number.
+        ValueError: A number makes no world; the text names it.
     """
     if seed < 0:
         raise ValueError(f"seed is {seed}, expected 0 or more")

@@ -1,6 +1,6 @@
 """The bones of a figure and how they lie when a person stands, walks or cycles.
 
-Body coordinates are metres: x to the person's right, y forward, z up, origin on the ground under the hips.
+Body coordinates are meters: x to the person's right, y forward, z up, origin on the ground under the hips.
 """
 
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class Pose:
 
     Args:
         rotations: (14, 3, 3).
-        positions: (14, 3) metres.
-        joints: (14, 3) the joints at rest, metres.
+        positions: (14, 3) meters.
+        joints: (14, 3) the joints at rest, meters.
     """
 
     rotations: Array
@@ -104,18 +104,18 @@ class _Poser:
             self.positions[bone] = self.rotations[parent] @ offset + self.positions[parent]
 
     def pose(self, lift: float = 0.0) -> Pose:
-        """The body as it stands now, `lift` metres higher, the bicycle left on the ground."""
+        """The body as it stands now, `lift` meters higher, the bicycle left on the ground."""
         self.positions[:BICYCLE, 2] += lift
         return Pose(self.rotations, self.positions, self.joints)
 
 
 def walking_pose(height: float, build: float, way: float, *, vigour: float = 1.0) -> Pose:
-    """The pose after a way of `way` metres.
+    """The pose after a way of `way` meters.
 
     Args:
-        height: metres.
-        build: factor on widths.
-        way: metres walked so far; the legs repeat every STRIDE * height.
+        height: The person's height in meters.
+        build: A factor on the person's widths; 1 is average.
+        way: The meters walked so far; the legs repeat every STRIDE * height.
         vigour: 1 walks, 0 stands.
     """
     phase = 2 * np.pi * way / (STRIDE * height)
@@ -156,7 +156,7 @@ def _bend(reach: tuple[float, float], upper: float, lower: float, bend: int) -> 
 
 
 def cycling_pose(height: float, build: float, way: float) -> Pose:
-    """The pose of a cyclist after `way` metres; the bicycle stands at the origin and looks forward."""
+    """The pose of a cyclist after `way` meters; the bicycle stands at the origin and looks forward."""
     body = _Poser(height, build)
     body.positions[BICYCLE] = 0.0
     body.joints[BICYCLE] = 0.0

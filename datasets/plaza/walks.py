@@ -42,11 +42,11 @@ class Placement:
     """One person at one second.
 
     Args:
-        person: row of the list of looks.
-        x: metres.
-        y: metres.
-        heading: radians from east to north, where the person looks.
-        way: metres covered so far; it drives the legs.
+        person: The person's row in the list of looks.
+        x: The place on the square in meters, to the east.
+        y: The place on the square in meters, to the north.
+        heading: Where the person looks, in radians from east to north.
+        way: The meters covered so far; they drive the legs.
         vigour: 1 walks or rides, 0 stands.
     """
 
@@ -60,7 +60,7 @@ class Placement:
 
 @dataclass(frozen=True, eq=False)
 class _Visit:
-    """One crossing of the square: a path sampled every quarter of a metre, and when it is walked."""
+    """One crossing of the square: a path sampled every quarter of a meter, and when it is walked."""
 
     person: int
     start: float
@@ -95,14 +95,14 @@ class _Visit:
         return first, self._place(self._way(elapsed[elapsed < self.end - self.start])[0])
 
     def _way(self, elapsed: Array) -> tuple[Array, NDArray[np.bool_]]:
-        """Metres covered after so many seconds, and whether the person stands then."""
+        """Meters covered after so many seconds, and whether the person stands then."""
         before = self.pause_at / self.speed
         standing = (before <= elapsed) & (elapsed < before + self.pause)
         walked = self.speed * (elapsed - np.where(elapsed >= before, self.pause, 0.0))
         return np.where(standing, self.pause_at, walked), standing
 
     def _place(self, way: Array) -> Array:
-        """(N, 2) where one is after so many metres."""
+        """(N, 2) where one is after so many meters."""
         step = np.arange(len(self.path)) * 0.25
         return np.column_stack([np.interp(way, step, self.path[:, axis]) for axis in (0, 1)])
 
@@ -124,7 +124,7 @@ def _resample(points: Array) -> Array:
 
 
 def _clearance(path: Array) -> float:
-    """How far the path stays out of the obstacles, metres; negative where it cuts into one."""
+    """How far the path stays out of the obstacles, meters; negative where it cuts into one."""
     return float((np.linalg.norm(path[:, None] - OBSTACLES[:, :2], axis=-1) - OBSTACLES[:, 2]).min())
 
 
@@ -167,9 +167,9 @@ class Timetable:
     """Sends people across the square, everybody about equally often, nobody twice at once.
 
     Args:
-        rng: source of chance.
-        looks: of all people; riders are faster.
-        members: rows of `looks` who take part.
+        rng: The generator that decides what is left to chance.
+        looks: How each person looks; those who ride are faster.
+        members: The rows of `looks` of the people who take part.
     """
 
     def __init__(self, rng: np.random.Generator, looks: Sequence[Look], members: Sequence[int]) -> None:
@@ -189,7 +189,7 @@ class Timetable:
         return None
 
     def _visit(self, person: int, start: float, others: list[_Visit], horizon: float) -> _Visit:
-        """A crossing that keeps half a metre from the others at whole seconds, if a few tries find one."""
+        """A crossing that keeps half a meter from the others at whole seconds, if a few tries find one."""
         rng = self._rng
         for _ in range(6):
             path = draw_path(rng)
@@ -209,8 +209,8 @@ class Timetable:
         """One recording: for every second the people on the square. The square is busy from the start.
 
         Args:
-            seconds: how long it lasts.
-            at_once: how many people are on the square at a time, at most 0.6 of the members.
+            seconds: How long the recording lasts, in seconds.
+            at_once: How many people are on the square at a time, at most 0.6 of the members.
         """
         rng = self._rng
         wanted = min(at_once, max(1, round(0.6 * len(self._members))))

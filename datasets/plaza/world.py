@@ -28,16 +28,16 @@ class PlazaSummary:
     """What a world holds.
 
     Args:
-        root: folder of the world.
-        frames: pictures in train and test together.
-        boxes: labelled and unlabelled persons in them.
-        persons: identities, train and test together.
+        root: The folder of the world.
+        frames: The number of pictures in train and test together.
+        boxes: The number of boxes in them, of people with and without an identity.
+        persons: The number of identities in train and test together.
         cameras: 5.
-        train_frames: pictures in train.json.
-        test_frames: pictures in test.json.
-        test_persons: identities in test.json.
-        queries: entries of queries.json.
-        random_map: mean average precision that a random ranking of the true boxes would have on the queries when
+        train_frames: The number of pictures in train.json.
+        test_frames: The number of pictures in test.json.
+        test_persons: The number of identities in test.json.
+        queries: The number of entries of queries.json.
+        random_map: The mean average precision that a random ranking of the true boxes would have on the queries when
             boxes of the query's own camera are left out: the floor a search has to beat.
     """
 
@@ -70,22 +70,22 @@ def write_plaza(
     The same arguments give the same bytes, whatever the number of workers.
 
     Args:
-        root: folder to fill with frames/, train.json, test.json and queries.json; made if missing, must be empty.
-        seed: of everything that is left to chance.
-        persons: identities. Near as many people again walk by unlabelled as `unlabelled_fraction` says.
-        minutes: length of the recording per camera and period, one frame a second; 15 x 60 x minutes frames in all.
-        frame_width: pixels, at least 160; four cameras have 16:9 frames, camera 5 half the width and 2:1.
-        test_fraction: share of the people and of the seconds that go to test.json, between 0 and 1.
-        unlabelled_fraction: people whose identity is unknown (person_id -1), as a share of `persons`, 0 .. 1.
-        on_progress: called in this process with frames done and frames in all.
-        workers: processes to render with. More than one starts fresh interpreters, so that a script which calls
+        root: The folder to fill with frames/, train.json, test.json and queries.json; it must be empty or missing.
+        seed: The number that decides everything that is left to chance, 0 or more.
+        persons: The number of identities, 2 or more. Further people walk by unlabelled, see `unlabelled_fraction`.
+        minutes: How long each camera records in each period, at one frame a second: 15 x 60 x minutes frames in all.
+        frame_width: The width of frames in pixels, at least 160. The frames of camera 5 have half of it.
+        test_fraction: The share of the people and of the seconds that go to test.json, between 0 and 1.
+        unlabelled_fraction: How many people have an unknown identity (person_id -1), as a share of `persons`.
+        on_progress: It is called in this process with the frames done and the frames in all.
+        workers: How many processes render. More than one starts fresh interpreters, so that a script which calls
             this needs the usual `if __name__ == "__main__":`.
 
     Returns:
         What was written.
 
     Raises:
-        ValueError: an argument makes no world; the text names it.
+        ValueError: An argument makes no world; the text names it.
         FileExistsError: `root` holds something already.
     """
     plaza_cameras(frame_width)  # refuses a width that is too small, before anything is written

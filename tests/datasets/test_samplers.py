@@ -100,3 +100,40 @@ def test_frames_or_batches_of_nothing_are_named() -> None:
         frame_batches([], 4, seed=0, epoch=0)
     with pytest.raises(ValueError, match="2 frames in batches of 0"):
         frame_batches([1.0, 1.0], 0, seed=0, epoch=0)
+
+
+SAMPLERS = {
+    "balanced": lambda seed, epoch: np.concatenate(balanced_batches(IDS, persons=5, images=4, seed=seed, epoch=epoch)),
+    "shuffled": lambda seed, epoch: np.concatenate(shuffled_batches(55, 5, seed=seed, epoch=epoch)),
+    "frames": lambda seed, epoch: np.array(
+        [row for rows in frame_batches([1.0, 2.0] * 28, 4, seed=seed, epoch=epoch) for _, row in rows]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_seed_and_every_epoch_draws_an_order_of_its_own(name: str) -> None:
+    """Seed 1 in epoch 0 is not seed 0 in epoch 1: adding them up would make trainings of two seeds alike."""
+    orders = {(seed, epoch): tuple(SAMPLERS[name](seed, epoch).tolist()) for seed in range(4) for epoch in range(4)}
+    assert len(set(orders.values())) == len(orders)
+    assert orders[2, 3] == tuple(SAMPLERS[name](2, 3).tolist())
+
+
+def test_pictures_of_two_people_are_drawn_independently() -> None:
+    """Were one permutation used for everybody, the third picture of one would always come with the third of another."""
+    ids = np.repeat([0, 1], 6)
+    together = Counter()
+    for epoch in range(200):
+        (rows,) = balanced_batches(ids, persons=2, images=1, seed=0, epoch=epoch)
+        together[tuple(sorted(int(row) % 6 for row in rows))] += 1
+    assert len(together) == 21, "all pairs of places come up"
+
+
+def test_people_who_are_drawn_again_and_repeated_pictures_are_left_to_chance() -> None:
+    ids = np.repeat(np.arange(3), [1, 2, 8])
+    repeated = Counter()
+    for epoch in range(100):
+        for batch in balanced_batches(ids, persons=2, images=4, seed=0, epoch=epoch):
+            rows = batch.reshape(2, 4)
+            repeated.update(tuple(sorted(row)) for row in rows.tolist() if ids[row[0]] == 1)
+    assert set(repeated) == {(1, 1, 1, 2), (1, 1, 2, 2), (1, 2, 2, 2)}

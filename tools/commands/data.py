@@ -29,8 +29,8 @@ def check(root: Path, *, format: CheckFormat = "custom") -> Outcome:  # noqa: A0
     The exit status is 1 when there is any.
 
     Args:
-        root: the data set's folder.
-        format: its layout.
+        root: The data set's folder.
+        format: The layout of the data set.
     """
     with Progress("Checking", unit="record") as progress:
         notes: list[str] = []
@@ -58,10 +58,10 @@ def convert(
     test.json, whatever galleries its data set had.
 
     Args:
-        root: the data set's folder.
-        out: the folder to write to.
-        format: the data set's layout.
-        split: both writes train.json and test.json, train or gallery one of them.
+        root: The data set's folder.
+        out: The folder to write to.
+        format: The layout of the data set.
+        split: Which files are written: both of train.json and test.json, or the one of train or of gallery.
     """
     names = tuple(SPLITS) if split == "both" else (split,)
     _refuse_existing(out, names)
