@@ -1,12 +1,16 @@
 """What the README and the pages of docs/ promise: examples run, commands bind, files, pages and chapters are there."""
 
+import contextlib
 import importlib
+import itertools
 import json
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 import cv2
@@ -22,6 +26,13 @@ PAGES.append(ROOT / "detection" / "weights" / "plaza.md")
 LINKING = [*PAGES, ROOT / "CHANGELOG.md"]
 TOPS = ("datasets", "reid", "detection", "search", "tools")
 WALK = "<!-- executed by the tests -->"
+
+
+class Walk(NamedTuple):
+    """The folder of the first steps, and the files that `find` went through: each chain of calls, outermost first."""
+
+    folder: Path
+    chains: set[tuple[str, ...]]
 
 
 class Typed(NamedTuple):
@@ -206,9 +217,32 @@ def crop_model(folder: Path) -> None:
     model.save(folder / "runs" / "market" / "model.safetensors")
 
 
+@contextlib.contextmanager
+def recorded_chains() -> Iterator[set[tuple[str, ...]]]:
+    """The product's files on the stack, outermost first, at every call of a function of the product."""
+    chains: set[tuple[str, ...]] = set()
+    stack: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            file = frame.f_code.co_filename.removeprefix(f"{ROOT}/")
+            own = file.startswith(TOPS) and frame.f_code.co_name != "<module>"
+            stack.append(file if own else "")
+            if own:
+                chains.add(tuple(name for name, _ in itertools.groupby(filter(None, stack))))
+        elif event == "return" and stack:
+            stack.pop()
+
+    sys.setprofile(note)
+    try:
+        yield chains
+    finally:
+        sys.setprofile(None)
+
+
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the first steps of docs/searching.md were made, exactly as they stand there."""
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """The first steps of docs/searching.md, made exactly as they stand there."""
     folder = tmp_path_factory.mktemp("walk")
     (folder / "detection").symlink_to(ROOT / "detection")
     block = (ROOT / "docs" / "searching.md").read_text(encoding="utf-8").split(WALK)[1].split("\n\n")[1]
@@ -216,29 +250,42 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert [step[1] for step in steps] == ["data", "index", "find"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for step in steps:
+        for step in steps[:2]:
             assert main(step[1:]) == 0, step
-    return folder
+        with recorded_chains() as chains:
+            assert main(steps[2][1:]) == 0
+    return Walk(folder, chains)
 
 
-def test_the_first_steps_find_the_person_in_other_cameras(walked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_goes_the_way_that_the_page_tells_and_never_back_up(walked: Walk) -> None:
+    """Each file of the list is entered, at most ten stand on one another, and none is entered again from below."""
+    text = (ROOT / "docs" / "how_it_is_built.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\d+\. `([\w/]+\.py)`", text, flags=re.MULTILINE)
+    assert 5 <= len(told) <= 10
+    entered = {file for chain in walked.chains for file in chain}
+    assert not set(told) - entered
+    assert max(map(len, walked.chains)) <= 10
+    assert not [chain for chain in walked.chains if len(set(chain)) < len(chain)]
+
+
+def test_the_first_steps_find_the_person_in_other_cameras(walked: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table that the page shows is the one that comes out."""
-    monkeypatch.chdir(walked)
+    monkeypatch.chdir(walked.folder)
     text = (ROOT / "docs" / "searching.md").read_text(encoding="utf-8")
     rows = re.findall(r"^ +\d+ +(\d) +(\S+Z) +(\S+) +([\d,]+) +(0\.\d+) +(match|possible)", text, flags=re.MULTILINE)
-    answer = json.loads((walked / "answer.json").read_text(encoding="utf-8"))["sightings"]
+    answer = json.loads((walked.folder / "answer.json").read_text(encoding="utf-8"))["sightings"]
     assert len(rows) >= 3
     assert [(one["camera"], one["time"], one["frame"], one["verdict"]) for one in answer[: len(rows)]] == [
         (camera, time, frame, verdict) for camera, time, frame, _, _, verdict in rows
     ]
     assert [one["score"] for one in answer[: len(rows)]] == pytest.approx([float(row[4]) for row in rows], abs=0.004)
-    assert "data:image/jpeg;base64" in (walked / "answer.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg;base64" in (walked.folder / "answer.html").read_text(encoding="utf-8")
 
 
-def test_a_search_from_python_gives_the_same_table(walked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_from_python_gives_the_same_table(walked: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = fenced((ROOT / "docs" / "searching.md").read_text(encoding="utf-8"), "python")
-    frame = cv2.imread(str(walked / "square" / "frames" / "c3_000017.jpg"))
-    monkeypatch.chdir(walked)
+    frame = cv2.imread(str(walked.folder / "square" / "frames" / "c3_000017.jpg"))
+    monkeypatch.chdir(walked.folder)
     cv2.imwrite("suspect.jpg", frame[71:149, 134:170])
     names: dict[str, object] = {}
     exec(compile(example, "searching.md", "exec"), names)
@@ -246,13 +293,13 @@ def test_a_search_from_python_gives_the_same_table(walked: Path, monkeypatch: py
 
 
 def test_the_way_of_the_data_runs_on_frames_of_the_square(
-    walked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    walked: Walk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it stands, in a folder with some footage, the shipped model and a crop model."""
     (example,) = fenced((ROOT / "docs" / "how_it_is_built.md").read_text(encoding="utf-8"), "python")
     assert [int(hop) for hop in re.findall(r"# (\d) ", example)] == [1, 2, 3, 4, 5, 6]
     (tmp_path / "footage").mkdir()
-    for picture in sorted((walked / "square" / "frames").glob("c3_*"))[-6:]:
+    for picture in sorted((walked.folder / "square" / "frames").glob("c3_*"))[-6:]:
         shutil.copy(picture, tmp_path / "footage")
     (tmp_path / "detection").symlink_to(ROOT / "detection")
     crop_model(tmp_path)
