@@ -226,7 +226,7 @@ def recorded_chains() -> Iterator[set[tuple[str, ...]]]:
     def note(frame: FrameType, event: str, _: object) -> None:
         if event == "call":
             file = frame.f_code.co_filename.removeprefix(f"{ROOT}/")
-            own = file.startswith(TOPS) and frame.f_code.co_name != "<module>"
+            own = file.startswith(TOPS) and file.endswith(".py") and frame.f_code.co_name != "<module>"
             stack.append(file if own else "")
             if own:
                 chains.add(tuple(name for name, _ in itertools.groupby(filter(None, stack))))
@@ -309,7 +309,7 @@ def test_the_way_of_the_data_runs_on_frames_of_the_square(
     names: dict[str, object] = {}
     exec(compile(example, "how_it_is_built.md", "exec"), names)
     assert len(names["sightings"]) > 1
-    assert names["gallery"].second_stage is not None
+    assert names["gallery"].embedded_by.second_stage is not None
     assert "data:image/jpeg;base64" in (tmp_path / "find.html").read_text(encoding="utf-8")
 
 
