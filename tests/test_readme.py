@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -209,6 +210,23 @@ def test_the_map_of_contributing_has_every_room() -> None:
     assert set(listed) == {room.relative_to(ROOT).as_posix() for room in rooms} | {"tests", "tools/presets"}
 
 
+def rooms_and_their_files() -> str:
+    """A paragraph for each room: its folder, then the names of its files."""
+    lines = []
+    for top in TOPS:
+        for room in sorted(file.parent for file in (ROOT / top).rglob("__init__.py")):
+            names = " ".join(sorted(file.stem for file in room.glob("*.py") if file.stem != "__init__"))
+            folder = f"{room.relative_to(ROOT).as_posix()}/".ljust(20)
+            lines += textwrap.wrap(names, 128, initial_indent=folder, subsequent_indent=" " * 20)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def test_the_list_of_files_is_the_one_on_disk() -> None:
+    (told,) = fenced((ROOT / "docs" / "how_it_is_built.md").read_text(encoding="utf-8"), "text")
+    there = rooms_and_their_files()
+    assert told == there, f"write this into docs/how_it_is_built.md:\n{there}"
+
+
 def crop_model(folder: Path) -> None:
     """A crop model where the pages say that one is."""
     from reid import SphereReID, SphereReIDConfig
@@ -296,7 +314,7 @@ def test_the_way_of_the_data_runs_on_frames_of_the_square(
     walked: Walk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it stands, in a folder with some footage, the shipped model and a crop model."""
-    (example,) = fenced((ROOT / "docs" / "how_it_is_built.md").read_text(encoding="utf-8"), "python")
+    example, _ = fenced((ROOT / "docs" / "how_it_is_built.md").read_text(encoding="utf-8"), "python")
     assert [int(hop) for hop in re.findall(r"# (\d) ", example)] == [1, 2, 3, 4, 5, 6]
     (tmp_path / "footage").mkdir()
     for picture in sorted((walked.folder / "square" / "frames").glob("c3_*"))[-6:]:
@@ -314,7 +332,7 @@ def test_the_way_of_the_data_runs_on_frames_of_the_square(
 
 
 def test_the_names_that_other_code_relies_on_are_there() -> None:
-    (names,) = fenced((ROOT / "docs" / "how_it_is_built.md").read_text(encoding="utf-8"), "text")
+    _, names = fenced((ROOT / "docs" / "how_it_is_built.md").read_text(encoding="utf-8"), "python")
     exec(compile(names, "how_it_is_built.md", "exec"), {})
 
 
