@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
-from detection.faster_rcnn import DetectorConfig
-from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from detection.joint import PersonSearchRCNN
+from detection.settings import DetectorConfig, EmbeddingConfig
 from reid.devices import default_device
 from reid.runs.weight_files import model_file, read_weight_header, read_weights, write_weights
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from detection.checkpoints import FORMAT, load_model
-from detection.faster_rcnn import DetectorConfig
-from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from detection.joint import PersonSearchRCNN
 from detection.pretrained import KNOWN, freeze_early_layers, load_pretrained, pretrained_structure
+from detection.settings import DetectorConfig, EmbeddingConfig
 from reid.devices import default_device
 from reid.runs.weight_files import is_model_file
 

@@ -10,18 +10,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from datasets.augmentation import FrameAugmentation
 from datasets.images import image_aspect
 from datasets.samplers import frame_batches
 from datasets.samples import FrameSample
-from datasets.transforms import FrameAugmentation, FrameTransform
+from datasets.transforms import FrameTransform
 from detection.checkpoints import save_model
 from detection.joint import JointLosses, PersonSearchRCNN
 from detection.loader import Batch, TrainingFrames, load_batches
 from detection.settings import JOINT_LOSSES, JointTrainingConfig
 from detection.true_boxes import embed_people
 from reid.features import PersonFeatures
-from reid.losses.criterion import IdentityCriterion, LossConfig
+from reid.losses.criterion import IdentityCriterion
 from reid.losses.rows import gather_rows_with_gradient, occurrence_rank
+from reid.losses.settings import LossConfig
 from reid.runs.files import digest_of
 from reid.runs.optimizer import parameter_groups, step_schedule
 from reid.runs.task import RateShare, StepLosses

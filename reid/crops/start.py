@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from reid.crops.backbones import IMAGENET
-from reid.crops.sphere_reid import FORMAT, SphereReID, SphereReIDConfig
+from reid.crops.settings import SphereReIDConfig
+from reid.crops.sphere_reid import FORMAT, SphereReID
 from reid.devices import default_device
 from reid.runs.torchvision_weights import download_weights, read_weight_file
 from reid.runs.weight_files import is_model_file
