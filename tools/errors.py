@@ -1,6 +1,7 @@
 """Which exceptions are the user's to mend, and the one line that says so."""
 
 import dis
+import errno
 from pathlib import Path
 
 PACKAGES = ("datasets", "reid", "detection", "search", "tools")
@@ -19,9 +20,11 @@ def one_line(error: BaseException) -> str | None:
     `raise` of our own code made it; one from a library, also from its compiled code, says that we called it wrongly.
     """
     if isinstance(error, OSError):
-        if error.filename is not None and error.strerror:
-            return f"{error.filename}: {error.strerror}"
-        return _joined(error)
+        if not error.strerror:
+            return _joined(error)
+        where = "" if error.filename is None else f"{error.filename}: "
+        remedy = "; make room and run the same command again" if error.errno == errno.ENOSPC else ""
+        return f"{where}{error.strerror}{remedy}"
     if isinstance(error, UsageError) or (isinstance(error, ValueError) and _raised_here(error)):
         return _joined(error)
     return None

@@ -253,6 +253,17 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     assert ended.returncode == 1
 
 
+def test_a_full_disk_is_one_line_with_a_remedy() -> None:
+    words = [sys.executable, "-m", "tools.main", "find", "--help"]
+    repository = Path(__file__).resolve().parents[2]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            words, stdout=full, stderr=subprocess.PIPE, text=True, cwd=repository, timeout=60, check=False
+        )
+    assert ended.stderr == "personsearch: No space left on device; make room and run the same command again\n"
+    assert ended.returncode == 2
+
+
 def test_table_aligns_words_left_and_numbers_right() -> None:
     lines = table(["what", "mAP", "people"], [["ours", 0.5, 12], ["random", None, 3]]).splitlines()
     assert lines == [
