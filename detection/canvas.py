@@ -18,6 +18,9 @@ CANVAS_RATIO = 4 / 3
 MOST_CROP_HEIGHT = 384
 """Taller crops are made smaller first; the network would do so with the canvas anyway."""
 
+MOST_CROP_WIDTH = 1536
+"""Wider crops are made smaller too, so that a long thin picture does not take gigabytes."""
+
 
 def on_canvas(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Puts a picture of a person in the middle of a canvas of frame-like proportions.
@@ -26,7 +29,7 @@ def on_canvas(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np
     sees padding. The outermost pixels are continued to the edges of the canvas, which makes no new edge.
 
     Args:
-        picture: (H, W, 3) uint8 RGB. One higher than 384 pixels is made smaller.
+        picture: (H, W, 3) uint8 RGB. One higher than 384 or wider than 1536 pixels is made smaller.
 
     Returns:
         The canvas, (H', W', 3) uint8 RGB, and the box of the picture in it, (4,) float32 xyxy.
@@ -41,10 +44,13 @@ def on_canvas(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np
         ((360, 480, 3), [220.0, 135.0, 260.0, 225.0])
     """
     require_picture(picture)
-    if picture.shape[0] > MOST_CROP_HEIGHT:
-        size = (max(1, round(picture.shape[1] * MOST_CROP_HEIGHT / picture.shape[0])), MOST_CROP_HEIGHT)
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     height, width = picture.shape[:2]
+    if height > MOST_CROP_HEIGHT:
+        height, width = MOST_CROP_HEIGHT, max(1, round(width * MOST_CROP_HEIGHT / height))
+    if width > MOST_CROP_WIDTH:
+        height, width = max(1, round(height * MOST_CROP_WIDTH / width)), MOST_CROP_WIDTH
+    if (height, width) != picture.shape[:2]:
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     canvas_height = max(height / CROP_SHARE, 1.5 * width / CANVAS_RATIO)  # wide pictures keep some room beside them
     above = max(1, round((canvas_height - height) / 2))
     beside = max(1, round((canvas_height * CANVAS_RATIO - width) / 2))

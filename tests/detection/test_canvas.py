@@ -53,3 +53,10 @@ def test_the_canvas_continues_the_border_of_the_crop() -> None:
 def test_only_crops_higher_than_384_pixels_are_made_smaller(height: int, width: int, seen: tuple[int, int]) -> None:
     _, box = on_canvas(np.zeros((height, width, 3), dtype=np.uint8))
     assert (box[3] - box[1], box[2] - box[0]) == seen
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 6000), (2, 20000), (6000, 300), (20000, 2), (1, 1)])
+def test_a_picture_of_any_proportions_takes_little_memory(height: int, width: int) -> None:
+    canvas, box = on_canvas(np.zeros((height, width, 3), dtype=np.uint8))
+    assert canvas.size < 3 * 5_000_000
+    assert (box[2:] - box[:2] >= 1).all()
