@@ -151,7 +151,8 @@ def stream_items(
         wait = _WAITS[min(attempt, len(_WAITS) - 1)]
         left = last_frame + 60 * reconnect_minutes - time.monotonic()
         if left <= 0:
-            tried = f"{attempt} attempts in {reconnect_minutes:g} minutes without a frame"
+            span = "1 minute" if reconnect_minutes == 1 else f"{reconnect_minutes:g} minutes"
+            tried = f"{attempt} attempts in {span} without a frame"
             failures.append((name, f"{reason}; given up after {tried}, raise --reconnect-minutes to wait longer"))
             return
         _log.warning("%s: %s, reopening in %g s", name, reason, wait)

@@ -328,3 +328,30 @@ def test_opencv_says_nothing_by_itself(tmp_path: Path, capfd: pytest.CaptureFixt
         with pytest.raises(ImageError):
             read_image(tmp_path / name)
     assert "WARN" not in capfd.readouterr().err
+
+
+# What was right stays so
+
+
+USUAL = {
+    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA"),
+    "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK"),
+    "JPEG": ("L", "RGB", "CMYK"),
+    "WEBP": ("L", "RGB", "RGBA"),
+    "BMP": ("1", "L", "P", "RGB", "RGBA"),
+    "GIF": ("L", "P", "RGB"),
+    "PPM": ("1", "L", "RGB"),
+    "JPEG2000": ("L", "RGB", "RGBA"),
+}
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, modes in USUAL.items() for mode in modes])
+@pytest.mark.parametrize("turn", [None, 6])
+def test_usual_pictures_are_what_opencv_makes_of_them(kind: str, mode: str, turn: int | None) -> None:
+    exif = Image.Exif()
+    if turn is not None:
+        exif[0x0112] = turn
+    stored = io.BytesIO()
+    Image.fromarray(picture()).convert(mode).save(stored, kind, exif=exif)
+    plain = cv2.imdecode(np.frombuffer(stored.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(decode_image(stored.getvalue(), Path("a")), plain[..., ::-1])
