@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -139,10 +138,10 @@ def embed_queries(
     Raises:
         ValueError: the batch size is not positive, or a query's frame is not in the split.
     """
-    paths = {sample.name: sample.path for sample in samples}
+    frames = {sample.name: sample for sample in samples}
     groups: dict[str, list[int]] = {}
     for row, query in enumerate(queries):
-        if query.frame is not None and query.frame not in paths:
+        if query.frame is not None and query.frame not in frames:
             raise ValueError(
                 f"query {row} of person {query.person_id} names the frame {query.frame}, which is not in the gallery "
                 f"split; check the data set with `personsearch data check`"
@@ -152,7 +151,7 @@ def embed_queries(
     failed: dict[int, tuple[str, str]] = {}
     done = 0
     for batch in batches(groups.values(), batch_size):
-        probes = [_probe(model, [queries[row] for row in rows], rows, paths, failed) for rows in batch]
+        probes = [_probe(model, [queries[row] for row in rows], rows, frames, failed) for rows in batch]
         seen = [probe for probe in probes if probe is not None]
         results = model.embed([image for _, image, _ in seen], [boxes for _, _, boxes in seen])
         for (rows, _, _), result in zip(seen, results, strict=True):
@@ -242,7 +241,7 @@ def _probe(
     model: PersonModel,
     queries: Sequence[Query],
     rows: Sequence[int],
-    paths: Mapping[str, Path],
+    frames: Mapping[str, FrameSample],
     failed: dict[int, tuple[str, str]],
 ) -> tuple[list[int], Tensor, Tensor] | None:
     """The rows of queries that can be seen in their common image, the image, and their boxes (R, 4) in it.
@@ -251,7 +250,7 @@ def _probe(
     """
     first = queries[0]
     try:
-        image = read_image(paths[str(first.frame)] if first.crop is None else first.crop)
+        image = read_frame(frames[str(first.frame)]) if first.crop is None else read_image(first.crop)
     except ImageError as error:
         failed.update({row: (_query_name(query), error.reason) for row, query in zip(rows, queries, strict=True)})
         return None

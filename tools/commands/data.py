@@ -3,7 +3,8 @@
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,16 +12,12 @@ import numpy as np
 
 import datasets
 from datasets.catalog.check import check_dataset
+from datasets.catalog.conversion import SPLIT_FILES, convert_dataset
 from datasets.catalog.table import CheckFormat, FrameFormat
-from datasets.images import read_image
-from datasets.layouts import custom
 from datasets.plaza import write_plaza, write_recordings
-from datasets.samples import UNLABELLED, FrameSample
-from tools.errors import UsageError
+from datasets.samples import FrameSample
 from tools.outcome import Outcome, table
 from tools.progress import Progress
-
-SPLITS = {"train": "train.json", "gallery": "test.json"}
 
 
 def check(root: Path, *, format: CheckFormat = "custom") -> Outcome:  # noqa: A002 - the option is called --format
@@ -63,30 +60,17 @@ def convert(
         format: The layout of the data set.
         split: Which files are written: both of train.json and test.json, or the one of train or of gallery.
     """
-    names = tuple(SPLITS) if split == "both" else (split,)
-    _refuse_existing(out, names)
-    splits = {name: datasets.load_frames(format, root, name) for name in names}
-    if split == "both" and {s.path for s in splits["train"]} & {s.path for s in splits["gallery"]}:
-        raise UsageError(
-            f"{root} ({format}) has the same frames in both splits, expected a root with train/ and test/; say with "
-            "--split train or --split gallery which file to write"
-        )
-    failures: list[str] = []
-    written: dict[str, list[FrameSample]] = {}
-    for name, samples in splits.items():
-        with Progress(f"Reading {name}") as progress:
-            sizes, broken = _sizes(samples, progress)
-        failures += broken
-        kept = [sample for sample in samples if sample.name in sizes]
-        written[name] = kept if format == "mot" or name != "train" else [_with_own_numbers(sample) for sample in kept]
-        custom.write_split(out / SPLITS[name], written[name], sizes)
-    queries = 0
-    if "gallery" in written and format != "mot":
-        frames = {sample.name for sample in written["gallery"]}
-        found = [query for query in datasets.load_queries(format, root) if query.frame is None or query.frame in frames]
-        custom.write_queries(out / "queries.json", found, written["gallery"])
-        queries = len(found)
-    return _described(out, written, queries, failures)
+    splits = tuple(SPLIT_FILES) if split == "both" else (split,)
+    bars: dict[str, Progress] = {}
+    with ExitStack() as open_bars:
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in bars:
+                bars[name] = open_bars.enter_context(Progress(f"Reading {name}"))
+            bars[name](done, total)
+
+        made = convert_dataset(format, root, out, splits, on_progress=show)
+    return _described(out, made.splits, made.queries, made.failures)
 
 
 @dataclass(frozen=True)
@@ -140,36 +124,8 @@ def plaza(
         return Outcome(f"{text}\n`{command}` makes a data set of them", {"root": root, **counts})
     with Progress("Rendering") as progress:
         write_plaza(root, **values, test_fraction=test_fraction, on_progress=progress, workers=cores)
-    written = {split: datasets.load_frames("custom", root, split) for split in SPLITS}
+    written = {split: datasets.load_frames("custom", root, split) for split in SPLIT_FILES}
     return _described(root, written, len(datasets.load_queries("custom", root)), [])
-
-
-def _refuse_existing(out: Path, splits: Sequence[str]) -> None:
-    for name in [*(SPLITS[split] for split in splits), *(["queries.json"] if "gallery" in splits else [])]:
-        if (out / name).exists():
-            raise FileExistsError(
-                f"{out / name} exists, expected a folder without it; choose another or remove the file"
-            )
-
-
-def _sizes(samples: Sequence[FrameSample], progress: Progress) -> tuple[dict[str, tuple[int, int]], list[str]]:
-    """(width, height) by frame name, and a line for each picture that cannot be read."""
-    sizes: dict[str, tuple[int, int]] = {}
-    failures = []
-    for done, sample in enumerate(samples, start=1):
-        try:
-            height, width = read_image(sample.path).shape[:2]
-            sizes[sample.name] = (width, height)
-        except (OSError, ValueError) as error:
-            failures.append(f"left out: {error}")
-        progress(done, len(samples))
-    return sizes, failures
-
-
-def _with_own_numbers(sample: FrameSample) -> FrameSample:
-    """A frame of the split "train" with the identities that its files write instead of 0 .. P-1."""
-    assert sample.original_ids is not None  # FrameSample fills it
-    return replace(sample, person_ids=np.where(sample.person_ids < 0, UNLABELLED, sample.original_ids))
 
 
 def _described(
@@ -185,7 +141,7 @@ def _described(
             "identities": len(np.unique(persons[persons >= 0])),
             "cameras": len({sample.camera for sample in samples} - {None}),
         }
-        figures[SPLITS[split].removesuffix(".json")] = counts
-        rows.append([SPLITS[split], *counts.values()])
+        figures[SPLIT_FILES[split].removesuffix(".json")] = counts
+        rows.append([SPLIT_FILES[split], *counts.values()])
     text = table(["file", "frames", "boxes", "identities", "cameras"], rows)
     return Outcome(f"{text}\n{queries} queries\n{root} is written", figures, failures)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 from scipy.io import savemat
 
 import datasets
+from datasets.catalog import table
 from datasets.catalog.check import Problem, check_dataset
 
 
@@ -166,3 +167,15 @@ def test_what_is_no_data_set_at_all_is_refused(tmp_path: Path) -> None:
             check_dataset(name, tmp_path)
     with pytest.raises(ValueError, match="'voc' is not known; expected one of cuhk-sysu"):
         check_dataset("voc", tmp_path)
+
+
+def test_the_names_of_the_command_line_are_those_of_the_table() -> None:
+    """The one table of data sets: loading, checking and the command line know the same names."""
+    assert set(get_args(table.FrameFormat)) == set(table.FRAME_DATASETS)
+    assert set(get_args(table.SearchFormat)) == set(table.SEARCH_DATASETS)
+    assert set(get_args(table.CropFormat)) == set(table.CROP_DATASETS)
+    assert set(get_args(table.CheckFormat)) == set(table.LAYOUTS)
+    for layout in table.LAYOUTS.values():
+        for name, there in (("scan_frames", layout.frames), ("scan_queries", layout.queries)):
+            assert not there or callable(layout.function(name))
+        assert not layout.crops or callable(layout.function(layout.crop_scan))

@@ -1,5 +1,6 @@
 """A model over a split: broken pictures are named and passed over, and change nothing for the others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,10 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.augmentation import FrameAugmentation
 from datasets.samples import FrameSample, Query
+from datasets.transforms import FrameTransform
 from detection.detections import Detections
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from detection.loader import TrainingFrames
+from detection.true_boxes import embed_people
 from search.evaluation.splits import detect_split, embed_queries, query_context
 
 BOX = np.array([20, 10, 60, 90], dtype=np.float32)
@@ -45,6 +50,24 @@ def test_a_broken_frame_is_named_and_the_rest_is_detected(model: PersonSearchRCN
         found = detect_split(model, samples, batch_size=size)
         assert set(found.by_frame) == {"0.png", "1.png", "3.png"}
         assert [name for name, _ in found.failures] == ["2.png"]
+
+
+def test_a_picture_of_another_size_than_stated_is_named_in_frames_queries_and_training(
+    model: PersonSearchRCNN, samples: list[FrameSample]
+) -> None:
+    """Its boxes would lie on other pixels than those that somebody drew them on."""
+    turned = [replace(sample, size=(96, 128) if number == 1 else (128, 96)) for number, sample in enumerate(samples)]
+    found = detect_split(model, turned)
+    assert dict(found.failures)["1.png"] == "the image is 128 x 96, the annotation says 96 x 128"
+    assert set(found.by_frame) == {"0.png", "3.png"}
+    queries = [Query(number, [], frame=f"{number}.png", box=BOX) for number in (0, 1)]
+    answer = embed_queries(model, queries, turned)
+    assert [query.person_id for query in answer.queries] == [0]
+    assert "the annotation says 96 x 128" in answer.failures[0][1]
+    frames = TrainingFrames(turned, FrameTransform(FrameAugmentation()), seed=0, cameras={})
+    assert frames[0, 1] == ("1.png", "the image is 128 x 96, the annotation says 96 x 128")
+    assert len(frames[0, 0][1]["boxes"]) == 1  # type: ignore[index]
+    assert len(embed_people(model, turned).embeddings) == 2
 
 
 def test_queries_that_cannot_be_seen_are_named_and_the_others_keep_their_embeddings(

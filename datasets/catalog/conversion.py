@@ -1,0 +1,111 @@
+"""Any data set of full frames written in the custom layout."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from datasets.catalog.loading import load_frames, load_queries
+from datasets.catalog.table import LAYOUTS
+from datasets.crops import read_frame
+from datasets.layouts.custom import write_queries, write_split
+from datasets.samples import UNLABELLED, FrameSample
+
+SPLIT_FILES = {"train": "train.json", "gallery": "test.json"}
+QUERIES_FILE = "queries.json"
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written.
+
+    Args:
+        splits: Split -> the frames in its file.
+        queries: The number of queries in queries.json.
+        failures: A line for each picture that could not be read; its frame is left out.
+    """
+
+    splits: Mapping[str, Sequence[FrameSample]]
+    queries: int
+    failures: tuple[str, ...]
+
+
+def convert_dataset(
+    name: str,
+    root: Path,
+    out: Path,
+    splits: Sequence[str],
+    *,
+    on_progress: Callable[[str, int, int], object] | None = None,
+) -> Converted:
+    """Write frames, people and queries of a data set as train.json, test.json and queries.json.
+
+    The pictures stay where they are. Identities keep the numbers of the data set's files, but for MOTChallenge, which
+    uses the same numbers in each sequence.
+
+    Args:
+        name: The data set, as for `load_frames`.
+        root: The data set's folder.
+        out: The folder to write to; it is made where it is missing.
+        splits: The splits to write: "train", "gallery" or both.
+        on_progress: It is called after each picture with the split, the pictures done and the pictures in all.
+
+    Raises:
+        DatasetNotFoundError: `root` is not what it should be.
+        FileExistsError: One of the files is there already.
+        ValueError: Both splits are asked for and have the same frames, or the data set has broken records.
+        OSError: A file cannot be written.
+    """
+    refuse_existing(out, splits)
+    read = {split: load_frames(name, root, split) for split in splits}
+    if len(read) == 2 and {one.path for one in read["train"]} & {one.path for one in read["gallery"]}:
+        raise ValueError(
+            f"{root} ({name}) has the same frames in both splits, expected a root with train/ and test/; say with "
+            "--split train or --split gallery which file to write"
+        )
+    searched = LAYOUTS[name].queries
+    failures: list[str] = []
+    written: dict[str, list[FrameSample]] = {}
+    for split, samples in read.items():
+        kept: list[FrameSample] = []
+        for done, sample in enumerate(samples, start=1):
+            try:
+                height, width = read_frame(sample).shape[:2]
+                kept.append(replace(sample, size=(width, height)))
+            except (OSError, ValueError) as error:
+                failures.append(f"left out: {error}")
+            if on_progress is not None:
+                on_progress(split, done, len(samples))
+        written[split] = [_with_own_numbers(one) for one in kept] if searched and split == "train" else kept
+        write_split(out / SPLIT_FILES[split], written[split])
+    queries = 0
+    if "gallery" in written and searched:
+        frames = {sample.name for sample in written["gallery"]}
+        found = [query for query in load_queries(name, root) if query.frame is None or query.frame in frames]
+        write_queries(out / QUERIES_FILE, found, written["gallery"])
+        queries = len(found)
+    return Converted(written, queries, tuple(failures))
+
+
+def refuse_existing(out: Path, splits: Sequence[str]) -> None:
+    """Refuse a folder that holds a file which would be written over.
+
+    Args:
+        out: The folder.
+        splits: The splits that are to be written.
+
+    Raises:
+        FileExistsError: A file is there; the text names it.
+    """
+    for name in [*(SPLIT_FILES[split] for split in splits), *([QUERIES_FILE] if "gallery" in splits else [])]:
+        if (out / name).exists():
+            raise FileExistsError(
+                f"{out / name} exists, expected a folder without it; choose another or remove the file"
+            )
+
+
+def _with_own_numbers(sample: FrameSample) -> FrameSample:
+    """A frame of the split "train" with the identities that its files write instead of 0 .. P-1."""
+    assert sample.original_ids is not None  # FrameSample fills it
+    return replace(sample, person_ids=np.where(sample.person_ids < 0, UNLABELLED, sample.original_ids))
