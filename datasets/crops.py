@@ -22,6 +22,9 @@ def read_crop(sample: CropSample) -> NDArray[np.uint8]:
     A box is cut at whole pixels: every pixel that it touches belongs to it. The last few frames stay in memory, so
     crops are read fastest in the order of `load_crops`.
 
+    Args:
+        sample: The crop: a whole picture, a box in a frame, or a picture in an archive.
+
     Returns:
         (H, W, 3) uint8 RGB, H and W >= 1.
 

@@ -127,6 +127,9 @@ def camera_value(value: object) -> Camera | None:
 def means_person(name: object) -> bool:
     """Whether the name of a category or class means a person.
 
+    Args:
+        name: The name as the file writes it.
+
     >>> means_person("Pedestrians "), means_person("car")
     (True, False)
     """

@@ -48,6 +48,9 @@ def canonical_camera(camera: Camera | None) -> Camera | None:
 def camera_name(camera: Camera | None) -> str | None:
     """The text by which cameras are compared; None for an unknown camera.
 
+    Args:
+        camera: A number or a text, however it is written; None for an unknown camera.
+
     >>> camera_name(6) == camera_name("6")
     True
     """
@@ -159,7 +162,13 @@ class CropSample:
 
 
 def crop_name(name: str, box: FloatBoxes | None = None, entry: str | None = None) -> str:
-    """The name of a crop: its picture's, then "#" and the entry or the box's corners where it has one."""
+    """The name of a crop: its picture's, then "#" and the entry or the box's corners where it has one.
+
+    Args:
+        name: The name of the picture.
+        box: The box (4,) in the picture, where the crop is a cut of it.
+        entry: The address in the archive, where the picture is one.
+    """
     if box is not None:
         return f"{name}#" + ",".join(f"{corner:g}" for corner in box.tolist())
     return name if entry is None else f"{name}#{entry}"

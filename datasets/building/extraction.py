@@ -58,7 +58,11 @@ class _Taken:
 
 
 def expected_frames(recording: Recording) -> int:
-    """About how many frames `extract` takes, for a progress bar."""
+    """About how many frames `extract` takes, for a progress bar.
+
+    Args:
+        recording: The recording.
+    """
     if recording.video:
         return count_video_frames(recording.source, 1.0)
     pictures, rate = _pictures(recording)

@@ -47,7 +47,13 @@ class BoxTable:
     truths: Mapping[int | str, Truth]
 
     def at(self, number: int, second: int, name: str) -> Truth:
-        """What is annotated in a frame; nothing where the file has no row for it."""
+        """What is annotated in a frame; nothing where the file has no row for it.
+
+        Args:
+            number: The frame's number, counted from 1.
+            second: The whole second since the start of the recording.
+            name: The frame's file name.
+        """
         key = name if self.by == "name" else number if self.by == "frame" else second
         return self.truths.get(key, Truth())
 

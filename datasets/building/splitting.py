@@ -144,7 +144,11 @@ def choose_queries(gallery: Sequence[FrameSample], people: Iterable[int], *, see
 
 
 def sightings(frames: Iterable[FrameSample]) -> dict[int, dict[Camera | None, list[tuple[FrameSample, FloatBoxes]]]]:
-    """Person -> camera -> (frame, box) of everybody with an identity, in the order of the frames."""
+    """Person -> camera -> (frame, box) of everybody with an identity, in the order of the frames.
+
+    Args:
+        frames: The frames of a whole data set.
+    """
     found: dict[int, dict[Camera | None, list[tuple[FrameSample, FloatBoxes]]]] = defaultdict(lambda: defaultdict(list))
     for frame in frames:
         for person, box in zip(frame.person_ids.tolist(), frame.boxes, strict=True):

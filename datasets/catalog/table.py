@@ -46,7 +46,11 @@ class Layout:
     json_file: bool = False
 
     def function(self, name: str) -> Callable[..., Any]:
-        """A function of the layout's module, for example `scan_frames`."""
+        """A function of the layout's module, for example `scan_frames`.
+
+        Args:
+            name: The function's name.
+        """
         function: Callable[..., Any] = getattr(import_module(self.module), name)
         return function
 

@@ -55,7 +55,11 @@ def scan_folder(folder: Path, pattern: re.Pattern[str], example: str) -> CropSca
 
 
 def picture_names(folder: Path) -> list[str]:
-    """The base names of the picture files of a folder, sorted, without hidden ones."""
+    """The base names of the picture files of a folder, sorted, without hidden ones.
+
+    Args:
+        folder: The folder; its sub-folders are not looked into.
+    """
     names = (path.name for path in folder.iterdir())
     return sorted(name for name in names if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES)
 
@@ -64,6 +68,9 @@ def contiguous_crop_ids(samples: Sequence[CropSample]) -> list[CropSample]:
     """The same crops with identities 0 .. P-1 without gaps, in the order of the original numbers.
 
     The original numbers stay in `original_id`; crops of unlabelled people stay unlabelled.
+
+    Args:
+        samples: The crops of one split.
     """
     identities = sorted({sample.person_id for sample in samples if sample.person_id >= 0})
     new_id = {person_id: index for index, person_id in enumerate(identities)}
@@ -72,6 +79,11 @@ def contiguous_crop_ids(samples: Sequence[CropSample]) -> list[CropSample]:
 
 def one_of(option: str, value: object, known: Sequence[object]) -> None:
     """Refuse an option's value that is not among the known ones.
+
+    Args:
+        option: The name of the option.
+        value: What the user gave.
+        known: The values that are allowed.
 
     Raises:
         ValueError: The value is not one of them; the text names all.

@@ -127,7 +127,14 @@ def scan_queries(root: Path, gallery_size: int = 100) -> tuple[list[Query], list
 
 
 def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera: bool = False) -> CropScan:
-    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them."""
+    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them.
+
+    Args:
+        root: The data set's folder.
+        split: "train", "gallery" or "query".
+        unlabelled: True also cuts the boxes of people without an identity.
+        same_camera: True forgets the cameras, so that views of the query's own camera count too.
+    """
     # The queries of all protocol files are the same; the smallest file is read fastest.
     return frame_crops.scan_crops(
         scan_frames, lambda root, _: scan_queries(root, 50), root, split, unlabelled=unlabelled, same_camera=same_camera

@@ -47,6 +47,10 @@ _LAYOUT = "a folder with train.json, test.json and queries.json (COCO JSON with 
 def split_file(root: Path, split: str) -> Path:
     """The JSON file of a split.
 
+    Args:
+        root: The data set's folder, or the JSON file itself.
+        split: "train" or "gallery".
+
     Raises:
         DatasetNotFoundError: Neither `root` nor a file of the layout's names below it is a file.
     """
@@ -134,7 +138,14 @@ def scan_queries(
 
 
 def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera: bool = False) -> CropScan:
-    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them."""
+    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them.
+
+    Args:
+        root: The data set's folder.
+        split: "train", "gallery" or "query".
+        unlabelled: True also cuts the boxes of people without an identity.
+        same_camera: True forgets the cameras, so that views of the query's own camera count too.
+    """
     return frame_crops.scan_crops(
         scan_frames, scan_queries, root, split, unlabelled=unlabelled, same_camera=same_camera
     )
@@ -248,7 +259,12 @@ def write_queries(path: Path, queries: Iterable[Query], samples: Sequence[FrameS
 
 
 def file_name_below(folder: Path, path: Path) -> str:
-    """`path` relative to `folder` with forward slashes; absolute where the two share no drive."""
+    """`path` relative to `folder` with forward slashes; absolute where the two share no drive.
+
+    Args:
+        folder: The folder of the JSON file.
+        path: The picture.
+    """
     try:
         return Path(os.path.relpath(path.resolve(), folder)).as_posix()
     except ValueError:

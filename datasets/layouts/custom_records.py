@@ -71,7 +71,11 @@ def read_split(path: Path) -> Scan:
 
 
 def read_images(path: Path) -> Scan:
-    """Only the frames of a JSON file, without their people: for searching, where annotations do not matter."""
+    """Only the frames of a JSON file, without their people: for searching, where annotations do not matter.
+
+    Args:
+        path: The JSON file; the names of its pictures are relative to its folder.
+    """
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         raise BrokenFileError(
@@ -203,7 +207,12 @@ def _annotation_record(
 
 
 def clipped_box(box: list[float], size: tuple[int, int] | None) -> list[float] | None:
-    """The part of a box inside the frame, None where there is none."""
+    """The part of a box inside the frame, None where there is none.
+
+    Args:
+        box: The four numbers x1, y1, x2, y2 in pixels.
+        size: The (width, height) of the frame; None where it is unknown, and nothing is cut off.
+    """
     x1, y1, x2, y2 = box
     if size is not None:
         x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(size[0])), min(y2, float(size[1]))
@@ -258,7 +267,11 @@ def _size(width: object, height: object) -> tuple[int, int] | None:
 
 
 def parse_bbox(value: Any) -> list[float]:
-    """Four finite numbers x, y, width, height; anything else is a ValueError."""
+    """Four finite numbers x, y, width, height; anything else is a ValueError.
+
+    Args:
+        value: What stands in the file: a list of four numbers.
+    """
     numbers = value if isinstance(value, list) else []
     plain = [number for number in numbers if isinstance(number, int | float) and not isinstance(number, bool)]
     if len(numbers) != 4 or len(plain) != 4 or not all(math.isfinite(number) for number in plain):

@@ -51,7 +51,12 @@ def scan_crops(
 
 
 def frame_crops(samples: list[FrameSample], unlabelled: bool = False) -> list[CropSample]:
-    """A crop for each box with an identity, frame by frame; see `scan_crops`."""
+    """A crop for each box with an identity, frame by frame; see `scan_crops`.
+
+    Args:
+        samples: The frames.
+        unlabelled: True also gives the boxes of people without an identity.
+    """
     crops: list[CropSample] = []
     for frame in samples:
         original_ids = frame.person_ids if frame.original_ids is None else frame.original_ids
@@ -66,7 +71,12 @@ def frame_crops(samples: list[FrameSample], unlabelled: bool = False) -> list[Cr
 
 
 def query_crops(queries: list[Query], frames: list[FrameSample]) -> list[CropSample]:
-    """A crop for each query; one that is a box of its frame takes that box's name, although protocols round twice."""
+    """A crop for each query; one that is a box of its frame takes that box's name, although protocols round twice.
+
+    Args:
+        queries: The queries, which are boxes in frames or pictures of their own.
+        frames: The frames in which the queries' boxes lie.
+    """
     frame_of = {frame.name: frame for frame in frames}
     crops: list[CropSample] = []
     for query in queries:

@@ -78,6 +78,10 @@ def scan_frames(root: Path, split: str) -> Scan:
 def sequence_folders(root: Path, split: str) -> list[Path]:
     """The sequences below `root`, sorted by name.
 
+    Args:
+        root: One sequence, a folder of sequences, or a folder with train/ and test/.
+        split: "train" or "gallery"; it decides between train/ and test/.
+
     Raises:
         DatasetNotFoundError: There is no sequence below `root`.
     """

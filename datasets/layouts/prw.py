@@ -106,7 +106,14 @@ def scan_queries(root: Path, same_camera: bool = True) -> tuple[list[Query], lis
 
 
 def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera: bool = False) -> CropScan:
-    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them."""
+    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them.
+
+    Args:
+        root: The data set's folder.
+        split: "train", "gallery" or "query".
+        unlabelled: True also cuts the boxes of people without an identity.
+        same_camera: True forgets the cameras, so that views of the query's own camera count too.
+    """
     return frame_crops.scan_crops(
         scan_frames, scan_queries, root, split, unlabelled=unlabelled, same_camera=same_camera
     )

@@ -75,6 +75,11 @@ MOST_LINES = 20
 def accepted(problems: Sequence[Problem], root: Path, format_name: str) -> None:
     """Refuse a data set with fatal problems, log the others in one warning, a line for each.
 
+    Args:
+        problems: What was found wrong.
+        root: The data set's folder.
+        format_name: The data set's name.
+
     Raises:
         ValueError: Some problem is fatal; the one line names the first three.
     """
@@ -87,6 +92,11 @@ def accepted(problems: Sequence[Problem], root: Path, format_name: str) -> None:
 def refuse_fatal(problems: Sequence[Problem], root: Path, format_name: str) -> None:
     """Refuse a data set with fatal problems.
 
+    Args:
+        problems: What was found wrong.
+        root: The data set's folder.
+        format_name: The data set's name.
+
     Raises:
         ValueError: There are some; the one line names the first three.
     """
@@ -98,7 +108,13 @@ def refuse_fatal(problems: Sequence[Problem], root: Path, format_name: str) -> N
 
 
 def problem_lines(problems: Sequence[Problem], root: Path, format_name: str) -> list[str]:
-    """A line for each problem; of many the first MOST_LINES, and how many more there are."""
+    """A line for each problem; of many the first MOST_LINES, and how many more there are.
+
+    Args:
+        problems: What was found wrong.
+        root: The data set's folder.
+        format_name: The data set's name.
+    """
     lines = [str(problem) for problem in problems[:MOST_LINES]]
     if len(problems) > MOST_LINES:
         more = len(problems) - MOST_LINES
@@ -145,6 +161,10 @@ def find_root(
 def read_variable(path: Path, names: Sequence[str]) -> NDArray[Any]:
     """The first of `names` in a MATLAB file (version 5, what SciPy reads).
 
+    Args:
+        path: The file.
+        names: The names that the variable has in one release or another, the likeliest first.
+
     Raises:
         BrokenFileError: The file is missing, is no MATLAB file, or has none of the variables.
     """
@@ -168,6 +188,9 @@ def contiguous_ids(samples: Sequence[FrameSample]) -> list[FrameSample]:
     """The same frames with identities 0 .. P-1 without gaps, in the order of the original numbers.
 
     The original numbers stay in `original_ids`; unlabelled people stay unlabelled.
+
+    Args:
+        samples: The frames of one split.
     """
     labelled = [sample.person_ids[sample.person_ids >= 0] for sample in samples]
     identities = np.unique(np.concatenate(labelled)) if labelled else np.zeros(0, dtype=np.int64)

@@ -92,7 +92,11 @@ def split_identities(
 
 
 def parse_name(name: str) -> tuple[int, int, int] | None:
-    """(camera, period, second) of a frame's file name, None where it does not follow the convention."""
+    """(camera, period, second) of a frame's file name, None where it does not follow the convention.
+
+    Args:
+        name: A file name, or a path with forward slashes.
+    """
     found = _NAME.fullmatch(name.rsplit("/", 1)[-1])
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
@@ -128,7 +132,14 @@ def scan_queries(root: Path, same_camera: bool = False) -> tuple[list[Query], li
 
 
 def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera: bool = False) -> CropScan:
-    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them."""
+    """The crops of one split, cut from the boxes of its frames or queries; `frame_crops.scan_crops` explains them.
+
+    Args:
+        root: The data set's folder.
+        split: "train", "gallery" or "query".
+        unlabelled: True also cuts the boxes of people without an identity.
+        same_camera: True forgets the cameras, so that views of the query's own camera count too.
+    """
     return frame_crops.scan_crops(
         scan_frames, scan_queries, root, split, unlabelled=unlabelled, same_camera=same_camera
     )

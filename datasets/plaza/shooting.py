@@ -87,6 +87,11 @@ def shoot(task: Task) -> Iterator[tuple[Image, FrameRecord, list[int]]]:
 def write_jpeg(path: Path, image: Image, quality: int) -> None:
     """Write a picture (H, W, 3) uint8 RGB.
 
+    Args:
+        path: The file to write.
+        image: A picture (H, W, 3) of uint8 RGB.
+        quality: The quality of the file, 1 to 100.
+
     Raises:
         OSError: The file cannot be written.
     """
@@ -95,6 +100,13 @@ def write_jpeg(path: Path, image: Image, quality: int) -> None:
 
 def check_people(seed: int, persons: int, minutes: float, unlabelled_fraction: float, workers: int) -> None:
     """Refuse numbers that make no world.
+
+    Args:
+        seed: The number that decides which world it is, 0 or more.
+        persons: The number of people with an identity, 2 or more.
+        minutes: The length of a recording, more than 0 and at most 600.
+        unlabelled_fraction: The share of people without an identity, 0 to 1.
+        workers: The number of processes, 1 or more.
 
     Raises:
         ValueError: A number makes no world; the text names it.
