@@ -123,7 +123,7 @@ def embed_queries(
     batch_size: int = 4,
     on_progress: OnProgress | None = None,
 ) -> QueryEmbeddings:
-    """Unit embeddings of the queries, each seen once: its box in its full frame, or its crop (`picture_view`).
+    """Unit embeddings of the queries, each seen once: its box in its full frame, or its crop (`PersonModel.view`).
 
     Queries of one frame share a forward pass. A query whose picture is broken, or whose box lies outside it, is named
     and passed over: without an embedding it has no ranking, and an average precision of 0 would be the file's fault.
