@@ -164,3 +164,17 @@ def test_a_command_takes_at_most_eight_values(command: str) -> None:
     function = getattr(importlib.import_module(COMMANDS[command].module), COMMANDS[command].function)
     taken = set(inspect.signature(function).parameters) - {"given"}
     assert len(taken) <= 8, f"{command} takes {len(taken)}: options that belong together are one dataclass"
+
+
+def test_every_command_gives_its_figures_for_programs_too() -> None:
+    files = [
+        file for file in SOURCES if file.parent.name in ("commands", "bench") and file.parent.parent.name == "tools"
+    ]
+    calls = [
+        (file.name, node)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Outcome"
+    ]
+    assert len(calls) >= len(COMMANDS) - 1
+    assert not [name for name, call in calls if len(call.args) < 2], "an Outcome without figures leaves --json empty"
