@@ -10,45 +10,6 @@ import pytest
 
 from tools.main import main
 
-TINY = """
-detector:
-  backbone: resnet18
-  pyramid_levels: [1, 2]
-  pyramid_channels: 16
-  anchor_sizes: [[24], [48], [96]]
-  anchor_ratios: [2.5]
-  box_features: 32
-  min_size: 120
-  max_size: 240
-  rpn_post_nms: 20
-  box_batch: 16
-embedding: {dimension: 16, pool_height: 8, pool_width: 4, channels: 16}
-training: {epochs: 1, batch_size: 4, workers: 0}
-losses: {oim_queue: 8}
-"""
-
-
-@pytest.fixture(scope="module")
-def run(square: Path) -> Path:
-    """A model trained for one epoch by the command; good for nothing but the way of the data."""
-    (square.parent / "tiny.yaml").write_text(TINY)
-    folder = square.parent / "run"
-    words = ["train", "joint", str(square), "--config", str(square.parent / "tiny.yaml"), "--output", str(folder)]
-    assert main([*words, "--json", str(folder.parent / "train.json")]) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def gallery(square: Path, run: Path) -> Path:
-    """Everything the untrained model takes for a person; it is never sure, so its threshold is low."""
-    from search.pipeline import PersonSearch
-
-    folder = square.parent / "gallery"
-    search = PersonSearch.from_checkpoint(run)
-    with search.open_gallery(folder, create=True) as store:
-        search.index(square / "test.json", store, detection_threshold=0.0)
-    return folder
-
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err.strip().splitlines()[-1]
