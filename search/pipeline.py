@@ -211,7 +211,7 @@ class PersonSearch:
                 stream.
             gallery: made with this model.
             every_seconds: the distance of two frames of a video; smaller sees more and takes longer.
-            camera: of all frames, instead of what the source tells.
+            camera: The camera of all frames, in place of what the source tells.
             start_time: seconds since the epoch of the first frame, where the source does not tell.
             reading: All settings of reading at once, in place of the three before: also the largest picture, and for
                 how long a broken stream is tried again.

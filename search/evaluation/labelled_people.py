@@ -144,8 +144,8 @@ def halves(people: People, seed: int) -> NDArray[np.bool_]:
     """(N,) whether a sighting is of the one half of the people; sightings of nobody are drawn one by one.
 
     Args:
-        people: of all sightings.
-        seed: of the drawing.
+        people: Who the sightings are.
+        seed: The seed of the drawing, 0 or more.
     """
     generator = np.random.default_rng(seed)
     known = np.unique(people.person_ids[people.person_ids >= 0])

@@ -89,7 +89,7 @@ def open_tables(path: Path, schema: pa.Schema, *, create: bool) -> tuple[Any, An
 
     Args:
         path: the gallery's folder.
-        schema: of the table of sightings.
+        schema: The columns of the table of sightings, see `sightings_schema`.
         create: make the tables; such as are there already must be empty and of this schema.
 
     Raises:

@@ -31,9 +31,9 @@ class StoredCalibrations:
     """What stands beside a model.
 
     Args:
-        file: where.
-        calibrations: of this model or of one that had its place before.
-        damage: why the file could not be read; empty where it could, or is not there.
+        file: The file beside the model.
+        calibrations: What the file holds; some may be those of another model that lay there before.
+        damage: Why the file could not be read; empty where it could be, or is not there.
     """
 
     file: Path

@@ -15,7 +15,8 @@ class RankedSightings(Sequence[Sighting]):
     Args:
         sightings: in falling score; equal scores in the order of source, frame and row.
         searched: how many sightings passed the filters and were compared.
-        best_similarity: of all that were compared, whatever the limit and the least score; None without any.
+        best_similarity: The highest similarity of all that were compared, whatever the limit and the least score;
+            None without any.
         verdict: whether the person is there, by a calibration; None without one.
         no_verdict: one line why there is none; empty where nobody asked.
         contents: What the gallery holds, in one line, where no sighting passed the filters; empty otherwise.

@@ -18,7 +18,7 @@ class LabelledData:
     """What a calibration was made of.
 
     Args:
-        name: of the data set.
+        name: The name of the data set.
         probes: searches for a labelled person.
         people: persons among them.
         sightings: people found in the frames, who were compared with each.
@@ -43,7 +43,7 @@ class LevelRates:
     Args:
         false_positive: share of absent probes; the false positive identification rate.
         found: share of present probes whose person's best sighting reaches it.
-        found_first: of those, whose best sighting is also the most similar of all.
+        found_first: The share of present probes whose person's best sighting reaches it and is the most similar of all.
         false_match: share of pairs of a probe and one sighting of somebody else; None where nobody counted.
     """
 
@@ -99,7 +99,7 @@ class Calibration:
         """The verdict of a search.
 
         Args:
-            similarity: of the most similar sighting.
+            similarity: The similarity of the most similar sighting.
             size: how many sightings were compared; with several probes of which the best counts, times their number.
             probe_kind: "box" or "crop", None where nobody knows.
             pictures: how many pictures of the person made the probe.
@@ -117,7 +117,7 @@ class Verdict:
     """What a calibration says about one search.
 
     Args:
-        similarity: of the most similar sighting.
+        similarity: The similarity of the most similar sighting.
         size: sightings that the probe was compared with.
         thresholds: for a gallery of that size.
         calibration: where they come from.

@@ -47,8 +47,8 @@ class TrackletAverager:
         """Take the next frame.
 
         Args:
-            rows: of any camera; frames of unknown camera count as one camera's. Without a time a frame counts as one
-                second after the camera's last.
+            rows: The frame's rows; frames of unknown camera count as one camera's. Without a time a frame counts as
+                one second after the camera's last.
 
         Returns:
             The frames that need not wait any longer.

@@ -79,7 +79,7 @@ def number_frames(frames: Sequence[FrameSample], *, by_file_name: bool) -> dict[
     """Sequence name -> frame number -> frame; a sequence is one camera's frames.
 
     Args:
-        frames: of any cameras.
+        frames: Frames of any cameras.
         by_file_name: the number is the image file's name, as in MOTChallenge's img1/000001.jpg; otherwise frames are
             counted from 1 in time order.
 

@@ -49,7 +49,7 @@ class Tracklet:
     """One person's way through one camera's frames, T sightings in time order.
 
     Args:
-        camera: of all its frames.
+        camera: The camera of all its frames.
         track_id: >= 0, unique over the cameras that were tracked together.
         frames: the frames' names.
         rows: (T,) which of each frame's detections.
@@ -104,9 +104,9 @@ def track_frames(
     """Track numbers of every detection; each camera is tracked on its own.
 
     Args:
-        frames: of any cameras in any order; without times, those of each camera in time order.
+        frames: Frames of any cameras in any order; without times, those of each camera in time order.
         detections: frame name -> Detections; frames that are missing (could not be read, say) are passed over.
-        settings: of every camera's Tracker.
+        settings: The settings of every camera's Tracker.
         on_progress: called with (frames done, frames in all).
 
     Returns:
@@ -218,8 +218,8 @@ def blended(embeddings: Tensor, means: Tensor, blend: float) -> Tensor:
     """Embeddings (N, D) moved towards the mean directions (N, D) of their tracklets, of unit length.
 
     Args:
-        embeddings: of sightings; where they and their mean cancel out, they stay.
-        means: of unit length.
+        embeddings: The sightings' embeddings; where they and their mean cancel out, they stay.
+        means: The tracklets' mean directions, of unit length.
         blend: share of the mean, see `averaged`.
     """
     mixed = (1 - blend) * functional.normalize(embeddings, dim=1) + blend * means

@@ -137,7 +137,7 @@ PLANTED: tuple[PlantedFault, ...] = (
     PlantedFault(
         "find --combine is dropped",
         "tools/commands/find.py",
-        "combine=combine, ",
+        "combine=probe.combine, ",
         "",
         (f"{_COMMANDS}::test_several_crops_count_together_or_each_alone",),
     ),
@@ -150,7 +150,7 @@ PLANTED: tuple[PlantedFault, ...] = (
     ),
     PlantedFault(
         "the page's last sighting shows the first",
-        "search/pages/page.py",
+        "search/pages/find_page.py",
         '("last seen", display_time(max(times)))',
         '("last seen", display_time(min(times)))',
         ("tests/search/pages/test_page.py",),
