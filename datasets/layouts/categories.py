@@ -68,7 +68,7 @@ class Categories:
             what = (
                 f"category {key} of {count} boxes is not in categories, which has {self._listed()}; they are not read"
             )
-            found.append(Problem(self._file, what, "list the category, or correct category_id", fatal=False))
+            found.append(Problem(self._file, what, "list the category, or correct category_id", not self._people))
         if not self._people and +self._other and not self._persons & set(self._names):
             what = f"no category is called person: {self._unread()} are not read"
             remedy = 'name the category of people "person" (or pedestrian, people, human) in categories'

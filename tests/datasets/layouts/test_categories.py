@@ -89,6 +89,12 @@ def test_boxes_of_a_category_that_the_file_does_not_list_are_named(tmp_path: Pat
     assert problem.what.startswith("category 9 of 1 boxes is not in categories, which has 1 (car), 2 (person)")
 
 
+def test_a_file_of_which_no_box_is_of_a_listed_category_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, [{**PERSON, "category_id": 9}, {**PERSON, "category_id": "person"}], categories("car", "person"))
+    with pytest.raises(ValueError, match=r"2 broken records, for example test\.json: category 9 of 1 boxes is not in"):
+        datasets.load_frames("custom", tmp_path, "gallery")
+
+
 @pytest.mark.parametrize("written", [[{"id": 1}], {"id": 1}, ["person"], [{"name": "person"}]])
 def test_categories_of_another_shape_are_refused(tmp_path: Path, written: object) -> None:
     write(tmp_path, [PERSON], written)
