@@ -7,6 +7,7 @@ import argparse
 import pickle
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -45,8 +46,12 @@ def trainer(samples: list[FrameSample], run: Path, *, accumulate: int = 1, epoch
     return TrainingRun(JointTrainingTask(model, samples, config=config, losses=LOSSES), run, fabric=join_processes())
 
 
-def main() -> None:
-    """Train, and write what came out beside the run's own files."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Train, and write what came out beside the run's own files.
+
+    Args:
+        words: What would be typed, for a training in this process; None takes what was typed.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("samples", type=Path)
     parser.add_argument("run", type=Path)
@@ -54,7 +59,7 @@ def main() -> None:
     parser.add_argument("--accumulate", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--pause", type=float, default=0.0)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     torch.set_num_threads(1)
     run = trainer(
         pickle.loads(arguments.samples.read_bytes()),

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import joint_run
 import numpy as np
 import pytest
 import torch
@@ -48,6 +49,11 @@ def finish(process: subprocess.Popen[bytes]) -> None:
     assert process.returncode == 0, output.decode()[-3000:]
 
 
+def train_here(*words: object) -> None:
+    """A training of one process in this one, which has loaded the libraries."""
+    joint_run.main([str(word) for word in words])
+
+
 def curve(run: Path) -> dict[str, list[float]]:
     with (run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -66,7 +72,7 @@ def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path:
     in float32 a proposal that rounding puts on the other side of a threshold makes another batch after a few steps.
     """
     finish(start(*TORCHRUN, free_port(), PROGRAM, samples, tmp_path / "two", "--accumulate", 2))
-    finish(start(PROGRAM, samples, tmp_path / "one", "--accumulate", 2))
+    train_here(samples, tmp_path / "one", "--accumulate", 2)
     one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
     assert one["step"] == two["step"] == [float(step) for step in range(1, 21)]
     for name in one:
@@ -96,8 +102,8 @@ def test_a_frame_that_one_process_cannot_read_holds_up_none(tmp_path: Path, samp
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(tmp_path: Path, samples: Path) -> None:
     """The detector's losses, exactly; identity losses are means over each part's people, tables are written once."""
-    finish(start(PROGRAM, samples, tmp_path / "whole", "--epochs", 1))
-    finish(start(PROGRAM, samples, tmp_path / "parts", "--epochs", 1, "--accumulate", 2))
+    train_here(samples, tmp_path / "whole", "--epochs", 1)
+    train_here(samples, tmp_path / "parts", "--epochs", 1, "--accumulate", 2)
     whole, parts = curve(tmp_path / "whole"), curve(tmp_path / "parts")
     for name in ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg"):
         np.testing.assert_allclose(parts[name][0], whole[name][0], rtol=1e-5)
@@ -105,7 +111,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(tmp_path: Path, samples:
 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, samples: Path) -> None:
     """kill -9 in the middle of an epoch, some steps after the last resume point."""
-    finish(start(PROGRAM, samples, tmp_path / "whole"))
+    train_here(samples, tmp_path / "whole")
     process = start(PROGRAM, samples, tmp_path / "cut", "--pause", 0.3)
     until = time.monotonic() + 240
     while not (tmp_path / "cut" / "resume.pt").is_file():
@@ -119,7 +125,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, samples: Pat
     kept = torch.load(tmp_path / "cut" / "resume.pt", weights_only=True)["step"]
     assert kept % 3 == 0
     assert kept < 20
-    finish(start(PROGRAM, samples, tmp_path / "cut", "--resume"))
+    train_here(samples, tmp_path / "cut", "--resume")
     assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
     whole = end(tmp_path / "whole")
     for name, value in end(tmp_path / "cut").items():

@@ -22,7 +22,7 @@ LIBRARIES = (
     "motmetrics", "numpy", "pyarrow.compute", "pycocotools.coco", "scipy.optimize", "scipy.spatial", "torch",
     "torch.utils.tensorboard", "torchvision.models.detection", "xml.etree.ElementTree", "yaml",
 )  # fmt: skip
-LEFT_OUT = (".git", ".venv", "venv", "runs", "build", "dist", "report", "*_cache", "*.egg-info")
+COPIED = (*PACKAGES, "tests", "docs", "pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 NOTICED, SURVIVED, TOO_LONG, NO_TESTS = "noticed", "survived", "too long", "no tests"
 
 
@@ -64,7 +64,12 @@ def prepare(folder: Path, workers: int) -> list[Path]:
     copies = []
     for worker in range(workers):
         copy = folder / str(worker) / REPOSITORY.name
-        shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
+        copy.mkdir(parents=True)
+        for name in COPIED:
+            if (REPOSITORY / name).is_dir():
+                shutil.copytree(REPOSITORY / name, copy / name, symlinks=True)
+            elif (REPOSITORY / name).is_file():
+                shutil.copy(REPOSITORY / name, copy / name)
         shared = REPOSITORY.parent / "shared"
         if shared.is_dir():
             (copy.parent / "shared").symlink_to(shared.resolve())

@@ -37,9 +37,8 @@ def without_batch_statistics(model: nn.Module) -> None:
             without_batch_statistics(child)
 
 
-def main() -> None:
+def main(crops: Path, run: Path) -> None:
     """Train, and write what came out beside the run's own files."""
-    crops, run = (Path(word) for word in sys.argv[1:])
     torch.set_num_threads(1)
     samples = []
     for path in sorted(crops.iterdir()):
@@ -57,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:]))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import crop_run
 import cv2
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     train("-m", "torch.distributed.run", "--nproc-per-node", 2, "--master-port", port, PROGRAM, crops, tmp_path / "two")
-    train(PROGRAM, crops, tmp_path / "one")
+    crop_run.main(crops, tmp_path / "one")
     one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
     assert len(one) == len(two) == 20
     for name in one[0]:
