@@ -17,6 +17,8 @@ from tools.main import COMMANDS
 ORDER = ("datasets", "reid", "detection", "search", "tools")
 FOLDERS = {*ORDER, "tests"}
 LONGEST_FILE = 400
+LONGEST_FUNCTION = 60  # without its docstring
+MOST_ARGUMENTS = 10
 MOST_FILES = 15  # of a room
 TESTS_OF_NO_ROOM = {"faults", "fuzz"}
 FEWEST_FILES = 2  # a room of so few may be tested elsewhere
@@ -178,3 +180,34 @@ def test_every_command_gives_its_figures_for_programs_too() -> None:
     ]
     assert len(calls) >= len(COMMANDS) - 1
     assert not [name for name, call in calls if len(call.args) < 2], "an Outcome without figures leaves --json empty"
+
+
+def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    return [argument.arg for argument in given if argument.arg not in ("self", "cls")]
+
+
+def test_no_function_takes_too_many_arguments() -> None:
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}:{function.lineno} {function.name}: {len(arguments(function))}"
+        for file in SOURCES
+        for function in functions(file)
+        if len(arguments(function)) > MOST_ARGUMENTS
+    ]
+    assert not wrong, f"at most {MOST_ARGUMENTS} arguments, what belongs together is a frozen dataclass: {wrong}"
+
+
+def test_no_function_is_too_long() -> None:
+    wrong = []
+    for file in SOURCES:
+        for function in functions(file):
+            first = function.body[1 if len(function.body) > 1 and ast.get_docstring(function) else 0]
+            lines = (function.end_lineno or 0) - first.lineno + 1
+            if lines > LONGEST_FUNCTION:
+                wrong.append(f"{file.relative_to(REPOSITORY)}:{function.lineno} {function.name}: {lines} lines")
+    assert not wrong, f"at most {LONGEST_FUNCTION} lines after the docstring: {wrong}"
