@@ -19,6 +19,11 @@ FOLDERS = {*ORDER, "tests"}
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60  # without its docstring
 MOST_ARGUMENTS = 10
+MAY_MOVE_FILES = {
+    "datasets/files.py": "the one place",
+    "datasets/plaza/recordings.py": "a recording may be a folder of pictures, which is moved whole",
+    "reid/runs/run.py": "the model file follows once its resume point is written, or goes",
+}
 MOST_FILES = 15  # of a room
 TESTS_OF_NO_ROOM = {"faults", "fuzz"}
 FEWEST_FILES = 2  # a room of so few may be tested elsewhere
@@ -211,3 +216,23 @@ def test_no_function_is_too_long() -> None:
             if lines > LONGEST_FUNCTION:
                 wrong.append(f"{file.relative_to(REPOSITORY)}:{function.lineno} {function.name}: {lines} lines")
     assert not wrong, f"at most {LONGEST_FUNCTION} lines after the docstring: {wrong}"
+
+
+def test_files_are_written_whole_in_one_place() -> None:
+    """Moving a file into its place is the end of writing it whole: only that place does so."""
+    wrong = []
+    for file in SOURCES:
+        if str(file.relative_to(REPOSITORY)) in MAY_MOVE_FILES:
+            continue
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.keywords:
+                # str.replace takes two words, Path.replace one.
+                moves = node.func.attr == "rename" or (node.func.attr == "replace" and len(node.args) == 1)
+                of_system = isinstance(node.func.value, ast.Name) and node.func.value.id == "os"
+                if (
+                    moves
+                    or (of_system and node.func.attr in ("replace", "renames", "link"))
+                    or node.func.attr == "mkstemp"
+                ):
+                    wrong.append(f"{file.relative_to(REPOSITORY)}:{node.lineno} {ast.unparse(node)[:60]}")
+    assert not wrong, f"datasets/files.py writes files whole or not at all: {wrong}"

@@ -121,7 +121,7 @@ PLANTED: tuple[PlantedFault, ...] = (
         (_STEPS,),
     ),
     PlantedFault(
-        "every stage of the sampler draws alike",
+        "every part of the detector draws alike",
         "detection/faster_rcnn.py",
         "torch.manual_seed(seed + self.part)",
         "torch.manual_seed(seed)",
