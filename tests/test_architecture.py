@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -236,3 +237,14 @@ def test_files_are_written_whole_in_one_place() -> None:
                 ):
                     wrong.append(f"{file.relative_to(REPOSITORY)}:{node.lineno} {ast.unparse(node)[:60]}")
     assert not wrong, f"datasets/files.py writes files whole or not at all: {wrong}"
+
+
+def test_arguments_are_described_in_full() -> None:
+    fragment = re.compile(r"\s+\w+: (of [a-z]|likewise|as there|as above|see above|as of )")
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}:{number} {line.strip()[:60]}"
+        for file in SOURCES
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if fragment.match(line)
+    ]
+    assert not wrong, f"an argument's text says what it is, as a sentence of its own would: {wrong}"
