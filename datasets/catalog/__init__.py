@@ -1,60 +1,6 @@
 """Every data set by name: the one table of them, loading, checking and counting."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datasets.catalog.check import check_dataset
-    from datasets.catalog.joined import join_training_frames
-    from datasets.catalog.loading import load_crops, load_frames, load_queries, read_crops, read_everything, read_frames
-    from datasets.catalog.statistics import FrameStatistics, height_histogram, measure_frames
-    from datasets.catalog.table import (
-        CROP_DATASETS,
-        CROP_ONLY_DATASETS,
-        CROP_SPLITS,
-        FRAME_DATASETS,
-        FRAME_SPLITS,
-        LAYOUTS,
-        SEARCH_DATASETS,
-        CheckFormat,
-        CropFormat,
-        FrameFormat,
-        Layout,
-        SearchFormat,
-    )
-else:
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(_HOMES[name]), name)
-
-
-__all__ = [
-    "CROP_DATASETS",
-    "CROP_ONLY_DATASETS",
-    "CROP_SPLITS",
-    "FRAME_DATASETS",
-    "FRAME_SPLITS",
-    "LAYOUTS",
-    "SEARCH_DATASETS",
-    "CheckFormat",
-    "CropFormat",
-    "FrameFormat",
-    "FrameStatistics",
-    "Layout",
-    "SearchFormat",
-    "check_dataset",
-    "height_histogram",
-    "join_training_frames",
-    "load_crops",
-    "load_frames",
-    "load_queries",
-    "measure_frames",
-    "read_crops",
-    "read_everything",
-    "read_frames",
-]
 
 _HOMES = {
     "CROP_DATASETS": "datasets.catalog.table",
@@ -81,3 +27,11 @@ _HOMES = {
     "read_everything": "datasets.catalog.loading",
     "read_frames": "datasets.catalog.loading",
 }
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,31 +1,6 @@
 """A seeded synthetic square with five calibrated cameras: data for the demo, the tests and the documents."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datasets.plaza.cameras import PlazaCamera, plaza_cameras
-    from datasets.plaza.looks import Look, draw_looks
-    from datasets.plaza.recordings import RecordingsSummary, write_recordings
-    from datasets.plaza.world import PlazaSummary, write_plaza
-else:
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(_HOMES[name]), name)
-
-
-__all__ = [
-    "Look",
-    "PlazaCamera",
-    "PlazaSummary",
-    "RecordingsSummary",
-    "draw_looks",
-    "plaza_cameras",
-    "write_plaza",
-    "write_recordings",
-]
 
 _HOMES = {
     "Look": "datasets.plaza.looks",
@@ -37,3 +12,11 @@ _HOMES = {
     "write_plaza": "datasets.plaza.world",
     "write_recordings": "datasets.plaza.recordings",
 }
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -5,33 +5,6 @@ with a memory have `criterion.update(embeddings, person_index, ...)`, to be call
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from reid.losses.classifiers import SoftmaxLoss, SphereLoss
-    from reid.losses.criterion import IdentityCriterion
-    from reid.losses.metric import CenterLoss, TripletLoss
-    from reid.losses.oim import OIMLoss
-    from reid.losses.settings import LossConfig
-    from reid.losses.toim import TOIMLoss
-else:
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(_HOMES[name]), name)
-
-
-__all__ = [
-    "CenterLoss",
-    "IdentityCriterion",
-    "LossConfig",
-    "OIMLoss",
-    "SoftmaxLoss",
-    "SphereLoss",
-    "TOIMLoss",
-    "TripletLoss",
-]
 
 _HOMES = {
     "CenterLoss": "reid.losses.metric",
@@ -43,3 +16,11 @@ _HOMES = {
     "TOIMLoss": "reid.losses.toim",
     "TripletLoss": "reid.losses.metric",
 }
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,39 +1,6 @@
 """How well people are ranked: distances, protocols, figures and re-ranking."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from reid.ranking.expansion import expand_both, expand_queries
-    from reid.ranking.metrics import RankMetrics, rank_embeddings, rank_metrics
-    from reid.ranking.open_set import identify, verdict_thresholds
-    from reid.ranking.pair_counts import PairCounts, count_pairs
-    from reid.ranking.protocols import CropTask, evaluate_crops
-    from reid.ranking.rerank import k_reciprocal
-    from reid.ranking.sides import RankingSides
-else:
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(_HOMES[name]), name)
-
-
-__all__ = [
-    "CropTask",
-    "PairCounts",
-    "RankMetrics",
-    "RankingSides",
-    "count_pairs",
-    "evaluate_crops",
-    "expand_both",
-    "expand_queries",
-    "identify",
-    "k_reciprocal",
-    "rank_embeddings",
-    "rank_metrics",
-    "verdict_thresholds",
-]
 
 _HOMES = {
     "CropTask": "reid.ranking.protocols",
@@ -50,3 +17,11 @@ _HOMES = {
     "rank_metrics": "reid.ranking.metrics",
     "verdict_thresholds": "reid.ranking.open_set",
 }
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
