@@ -98,3 +98,13 @@ def test_a_damaged_description_is_one_line(tmp_path: Path, change: dict[str, Any
     with pytest.raises(ValueError, match=message) as caught:
         Gallery.open(tmp_path / "people")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("table", ["sightings", "frames"])
+@pytest.mark.parametrize("part", ["data", "_versions"])
+def test_a_lost_file_is_one_line_with_the_way_to_repair(galleries: Path, table: str, part: str) -> None:
+    for file in (galleries / "plain" / "tables" / f"{table}.lance" / part).iterdir():
+        file.unlink()
+    with pytest.raises(OSError, match=r"gallery .*plain is damaged: .*; put it back from a copy, or index") as caught:
+        ask(Gallery.open(galleries / "plain"), np.ones(4), cameras="c1", after=1)
+    assert "\n" not in str(caught.value)
