@@ -284,6 +284,8 @@ def test_a_probe_goes_the_way_that_the_page_tells_and_never_back_up(walked: Walk
     assert not set(told) - entered
     assert max(map(len, walked.chains)) <= 10
     assert not [chain for chain in walked.chains if len(set(chain)) < len(chain)]
+    places = [[told.index(file) for file in chain if file in told] for chain in walked.chains]
+    assert all(place == sorted(place) for place in places), "a file calls one that stands above it in the list"
 
 
 def test_the_first_steps_find_the_person_in_other_cameras(walked: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
