@@ -50,3 +50,8 @@ def test_rooms_that_import_each_other_are_a_circle_and_are_drawn_red(tmp_path: P
     assert shown.count('class="inside"') == 2
     assert "reid imports datasets" in shown
     assert shown.count('class="door"') == 1
+
+
+def test_the_drawing_in_the_docs_is_of_todays_imports(repository: Path) -> None:
+    shown = (repository / "docs" / "rooms.svg").read_text(encoding="utf-8")
+    assert shown == drawing(imports_between_rooms(), room_sizes()), "`make rooms` draws it again"
