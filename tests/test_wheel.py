@@ -65,9 +65,9 @@ def test_it_holds_every_module_and_data_file_and_no_tests(wheel: Path, repositor
     }
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
-        licences = [name for name in archive.namelist() if name.endswith("LICENSE")]
+        licenses = [name for name in archive.namelist() if name.endswith("LICENSE")]
     assert packed == expected
-    assert licences
+    assert licenses
 
 
 def test_it_runs_from_another_folder(environment: Path, tmp_path: Path) -> None:

@@ -101,10 +101,10 @@ def _paint(
     mesh: Mesh, camera: PlazaCamera, period: Period, image: FloatImage, depth: FloatImage | None, *, keep_order: bool
 ) -> None:
     """Draws the faces that look at the camera into the oversampled image, far ones first unless in their own order."""
-    centres, normals = face_frames(mesh.vertices, mesh.faces)
+    centers, normals = face_frames(mesh.vertices, mesh.faces)
     pixels, depths = camera.project(mesh.vertices)
     face_depths = depths[mesh.faces]
-    seen = (np.sum((camera.position - centres) * normals, axis=1) > 0) & (face_depths.min(axis=1) > _NEAR)
+    seen = (np.sum((camera.position - centers) * normals, axis=1) > 0) & (face_depths.min(axis=1) > _NEAR)
     margin = np.array([camera.width, camera.height])
     low, high = pixels[mesh.faces].min(axis=1), pixels[mesh.faces].max(axis=1)
     seen &= np.all((high > 0) & (low < margin) & (high - low < 4 * margin), axis=1)
@@ -112,15 +112,15 @@ def _paint(
     middle = face_depths.mean(axis=1)
     if not keep_order:
         chosen = chosen[np.argsort(-middle[chosen], kind="stable")]
-    colours = period.shade(mesh.colours[chosen], normals[chosen], centres[chosen])
+    colors = period.shade(mesh.colors[chosen], normals[chosen], centers[chosen])
     # What glows by itself (lamps, lit windows) does not wait for light.
-    glows = mesh.colours[chosen].max(axis=1) > 1.0
-    colours[glows] = mesh.colours[chosen][glows]
+    glows = mesh.colors[chosen].max(axis=1) > 1.0
+    colors[glows] = mesh.colors[chosen][glows]
     haze = 1 - np.exp(-middle[chosen, None] / 260)
-    colours = colours * (1 - haze) + period.horizon * haze
+    colors = colors * (1 - haze) + period.horizon * haze
     polygons = np.round((pixels[mesh.faces[chosen]] * OVERSAMPLING - 0.5) * 16).astype(np.int32)
-    for polygon, colour, distance in zip(polygons, colours.tolist(), middle[chosen].tolist(), strict=True):
-        cv2.fillConvexPoly(image, polygon, colour, cv2.LINE_8, 4)
+    for polygon, color, distance in zip(polygons, colors.tolist(), middle[chosen].tolist(), strict=True):
+        cv2.fillConvexPoly(image, polygon, color, cv2.LINE_8, 4)
         if depth is not None:
             cv2.fillConvexPoly(depth, polygon, distance, cv2.LINE_8, 4)
 

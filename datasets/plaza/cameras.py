@@ -34,9 +34,9 @@ class Sensor:
     blur: float
     jpeg_quality: int
 
-    def develop(self, colours: NDArray[np.floating]) -> NDArray[np.float32]:
+    def develop(self, colors: NDArray[np.floating]) -> NDArray[np.float32]:
         """Scene colors (..., 3) in [0, 1] and above, as this camera shows them in [0, 1]."""
-        balanced = np.asarray(colours, dtype=np.float32) * np.asarray(self.gains, dtype=np.float32)
+        balanced = np.asarray(colors, dtype=np.float32) * np.asarray(self.gains, dtype=np.float32)
         grey = balanced.mean(axis=-1, keepdims=True)
         balanced = grey + (balanced - grey) * np.float32(self.saturation)
         # A soft shoulder keeps sunlit walls and lamps from clipping to flat white.

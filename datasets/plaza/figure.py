@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from datasets.plaza import skeleton as bones
 from datasets.plaza.looks import (
-    BAG_COLOURS,
-    CLOTH_COLOURS,
-    HAIR_COLOURS,
-    LOWER_COLOURS,
-    SHOE_COLOURS,
-    SKIN_COLOURS,
+    BAG_COLORS,
+    CLOTH_COLORS,
+    HAIR_COLORS,
+    LOWER_COLORS,
+    SHOE_COLORS,
+    SKIN_COLORS,
     Look,
 )
 from datasets.plaza.mesh import Array, Indices, Mesh, MeshBuilder, box, ellipsoid, loft, tube, upright_rings
@@ -47,7 +47,7 @@ def _front_angle(sides: int) -> Array:
 def _cloth(look: Look, angle: Array, level: Array) -> NDArray[np.float64]:
     """Colors (..., 3) of the upper garment at front angles (degrees) and levels (meters above the ground)."""
     angle, level = np.broadcast_arrays(angle, level)
-    upper, second = np.array(CLOTH_COLOURS[look.upper]), np.array(CLOTH_COLOURS[look.second])
+    upper, second = np.array(CLOTH_COLORS[look.upper]), np.array(CLOTH_COLORS[look.second])
     hoop = np.floor(level / 0.055) % 2 == 0
     stripe = np.floor(np.abs(angle) / 12.857) % 2 == 0
     match look.pattern:
@@ -66,10 +66,10 @@ def _cloth(look: Look, angle: Array, level: Array) -> NDArray[np.float64]:
             other = np.abs(angle) < 27
         case _:
             other = np.zeros(angle.shape, dtype=bool)
-    colours = np.where(other[..., None], second, upper)
+    colors = np.where(other[..., None], second, upper)
     if look.pattern == "checks":
-        colours = np.where((hoop & stripe)[..., None], (upper + second) / 2, colours)
-    return colours
+        colors = np.where((hoop & stripe)[..., None], (upper + second) / 2, colors)
+    return colors
 
 
 def _profile(rows: Array, count: int) -> Array:
@@ -89,21 +89,21 @@ def _add_torso(mesh: MeshBuilder, look: Look) -> None:
     vertices, faces = loft(upright_rings(profile, _TORSO_SIDES, squareness=2.35))
     middle = ((rows[1:, 0] + rows[:-1, 0]) / 2 * height)[:, None]
     angle = _front_angle(_TORSO_SIDES)[None]
-    colours = _cloth(look, angle, middle)
+    colors = _cloth(look, angle, middle)
     if look.bag == "backpack":
         straps = (np.abs(np.abs(angle) - 38) < 8) & (middle > 0.68 * height)
-        colours = np.where(straps[..., None], BAG_COLOURS[look.bag_colour], colours)
+        colors = np.where(straps[..., None], BAG_COLORS[look.bag_color], colors)
     if look.bag == "shoulder bag":
         across = np.sin(np.radians(angle)) * 0.10 * height
         line = middle - (0.68 * height - across * 1.35)
         strap = np.abs(line) < 0.022 * height
-        colours = np.where(strap[..., None], BAG_COLOURS[look.bag_colour], colours)
+        colors = np.where(strap[..., None], BAG_COLORS[look.bag_color], colors)
     hem = 0.485 if look.pattern != "two-tone" else 0.50
-    colours = np.where((middle < hem * height)[..., None], LOWER_COLOURS[look.lower], colours)
-    colours = np.where((middle > 0.838 * height)[..., None], SKIN_COLOURS[look.skin], colours)
-    flat = colours.reshape(-1, 3)
+    colors = np.where((middle < hem * height)[..., None], LOWER_COLORS[look.lower], colors)
+    colors = np.where((middle > 0.838 * height)[..., None], SKIN_COLORS[look.skin], colors)
+    flat = colors.reshape(-1, 3)
     caps = np.concatenate(
-        [np.tile(flat[:1] * 0.6, (_TORSO_SIDES, 1)), np.tile(SKIN_COLOURS[look.skin], (_TORSO_SIDES, 1))]
+        [np.tile(flat[:1] * 0.6, (_TORSO_SIDES, 1)), np.tile(SKIN_COLORS[look.skin], (_TORSO_SIDES, 1))]
     )
     weights = np.clip((vertices[:, 2] / height - 0.54) / 0.10, 0, 1)
     mesh.add(vertices, faces, np.concatenate([flat, caps]), bones=(bones.PELVIS, bones.CHEST), weights=weights)
@@ -123,7 +123,7 @@ def _limb(rows: list[tuple[float, float, float]], x: float, height: float, count
 def _add_arms(mesh: MeshBuilder, look: Look) -> None:
     height, build = look.height, look.build
     thick = build * (1.22 if look.pattern == "jacket" else 1.0)
-    skin = np.array(SKIN_COLOURS[look.skin])
+    skin = np.array(SKIN_COLORS[look.skin])
     sleeve_end = 0.485 if look.long_sleeves or look.pattern == "jacket" else 0.685
     for side in (-1, 1):
         rows = [
@@ -139,13 +139,13 @@ def _add_arms(mesh: MeshBuilder, look: Look) -> None:
         around = np.tile(_front_angle(_LIMB_SIDES), len(level) // _LIMB_SIDES)
         plain = look.pattern in ("print", "jacket")
         sleeve = (
-            np.broadcast_to(CLOTH_COLOURS[look.upper], (len(level), 3))
+            np.broadcast_to(CLOTH_COLORS[look.upper], (len(level), 3))
             if plain
             else _cloth(look, around, level * height)
         )
-        colours = np.where((level > sleeve_end)[:, None], sleeve, skin)
+        colors = np.where((level > sleeve_end)[:, None], sleeve, skin)
         weights = np.clip((0.655 - vertices[:, 2] / height) / 0.05, 0, 1)
-        mesh.add(vertices, faces, colours, bones=(bones.ARM[side], bones.FOREARM[side]), weights=weights)
+        mesh.add(vertices, faces, colors, bones=(bones.ARM[side], bones.FOREARM[side]), weights=weights)
         hand = (side * bones.SHOULDER_SIDE * height * build, 0.006 * height, 0.440 * height)
         vertices, faces = ellipsoid(hand, (0.013 * height, 0.023 * height, 0.042 * height), rows=6, sides=8)
         mesh.add(vertices, faces, skin, bones=(bones.FOREARM[side], 0))
@@ -153,7 +153,7 @@ def _add_arms(mesh: MeshBuilder, look: Look) -> None:
 
 def _add_legs(mesh: MeshBuilder, look: Look) -> None:
     height, build = look.height, look.build
-    lower, skin = np.array(LOWER_COLOURS[look.lower]), np.array(SKIN_COLOURS[look.skin])
+    lower, skin = np.array(LOWER_COLORS[look.lower]), np.array(SKIN_COLORS[look.skin])
     wide = build * (1.10 if look.lower_kind == "trousers" else 1.0)
     ankle = 0.034 if look.lower_kind == "trousers" else 0.022
     cloth_end = {"trousers": 0.0, "shorts": 0.30, "skirt": 0.47}[look.lower_kind]
@@ -169,9 +169,9 @@ def _add_legs(mesh: MeshBuilder, look: Look) -> None:
             (0.520, 0.042 * wide, 0.052 * wide),
         ]
         vertices, faces, level = _limb(rows, x, height, 22)
-        colours = np.where((level > cloth_end)[:, None], lower, skin)
+        colors = np.where((level > cloth_end)[:, None], lower, skin)
         weights = np.clip((0.315 - vertices[:, 2] / height) / 0.07, 0, 1)
-        mesh.add(vertices, faces, colours, bones=(bones.THIGH[side], bones.SHANK[side]), weights=weights)
+        mesh.add(vertices, faces, colors, bones=(bones.THIGH[side], bones.SHANK[side]), weights=weights)
         _add_shoe(mesh, look, side, x)
     if look.lower_kind == "skirt":
         fine = _profile(
@@ -215,20 +215,20 @@ def _add_shoe(mesh: MeshBuilder, look: Look, side: int, x: float) -> None:
         ]
     )
     vertices, faces = loft(rings)
-    mesh.add(vertices, faces, SHOE_COLOURS[look.shoes], bones=(bones.FOOT[side], 0))
+    mesh.add(vertices, faces, SHOE_COLORS[look.shoes], bones=(bones.FOOT[side], 0))
 
 
-def _head_colours(look: Look, angle: Array, level: Array) -> Array:
+def _head_colors(look: Look, angle: Array, level: Array) -> Array:
     """Face colors (R, S, 3) of the head: skin with eyes, mouth and beard. level: 0 chin, 1 crown."""
-    skin, hair = np.array(SKIN_COLOURS[look.skin]), np.array(HAIR_COLOURS[look.hair])
+    skin, hair = np.array(SKIN_COLORS[look.skin]), np.array(HAIR_COLORS[look.hair])
     aside = np.abs(angle) + 0 * level
-    colours = np.broadcast_to(skin, (*aside.shape, 3)).copy()
-    colours[(np.abs(level - 0.53) < 0.045) & (np.abs(aside - 27) < 10)] = skin * 0.35
-    colours[(np.abs(level - 0.62) < 0.04) & (np.abs(aside - 27) < 12)] = skin * 0.4 + hair * 0.5
-    colours[(np.abs(level - 0.22) < 0.04) & (aside < 20)] = skin * np.array([0.85, 0.55, 0.55])
+    colors = np.broadcast_to(skin, (*aside.shape, 3)).copy()
+    colors[(np.abs(level - 0.53) < 0.045) & (np.abs(aside - 27) < 10)] = skin * 0.35
+    colors[(np.abs(level - 0.62) < 0.04) & (np.abs(aside - 27) < 12)] = skin * 0.4 + hair * 0.5
+    colors[(np.abs(level - 0.22) < 0.04) & (aside < 20)] = skin * np.array([0.85, 0.55, 0.55])
     if look.beard:
-        colours[(level < 0.34) & (aside < 100) & ~((np.abs(level - 0.22) < 0.04) & (aside < 20))] = hair * 0.9 + 0.03
-    return colours
+        colors[(level < 0.34) & (aside < 100) & ~((np.abs(level - 0.22) < 0.04) & (aside < 20))] = hair * 0.9 + 0.03
+    return colors
 
 
 def _hair_cover(look: Look, angle: Array, level: Array) -> NDArray[np.bool_]:
@@ -256,7 +256,7 @@ def _add_head(mesh: MeshBuilder, look: Look) -> None:
     neck, faces = tube(
         (0, -0.004 * height, 0.82 * height), (0, 0.004 * height, 0.89 * height), 0.034 * height, 0.03 * height
     )
-    mesh.add(neck, faces, np.array(SKIN_COLOURS[look.skin]) * 0.93, bones=(bones.HEAD, 0))
+    mesh.add(neck, faces, np.array(SKIN_COLORS[look.skin]) * 0.93, bones=(bones.HEAD, 0))
 
     def shell(scale: float, lift: float) -> tuple[Array, Indices]:
         wide, deep = 0.045 * height * swell * jaw * scale, 0.056 * height * swell * jaw * scale
@@ -264,30 +264,30 @@ def _add_head(mesh: MeshBuilder, look: Look) -> None:
         return loft(upright_rings(profile, _HEAD_SIDES))
 
     vertices, faces = shell(1.0, 0.0)
-    colours = _head_colours(look, angle, level).reshape(-1, 3)
-    caps = np.tile(SKIN_COLOURS[look.skin], (2 * _HEAD_SIDES, 1))
-    mesh.add(vertices, faces, np.concatenate([colours, caps]), bones=(bones.HEAD, 0))
+    colors = _head_colors(look, angle, level).reshape(-1, 3)
+    caps = np.tile(SKIN_COLORS[look.skin], (2 * _HEAD_SIDES, 1))
+    mesh.add(vertices, faces, np.concatenate([colors, caps]), bones=(bones.HEAD, 0))
     nose, faces_of_nose = box(
         (0, 0.064 * height, 0.926 * height), (0.016 * height, 0.02 * height, 0.026 * height), taper=0.5
     )
-    mesh.add(nose, faces_of_nose, np.array(SKIN_COLOURS[look.skin]) * 1.02, bones=(bones.HEAD, 0))
+    mesh.add(nose, faces_of_nose, np.array(SKIN_COLORS[look.skin]) * 1.02, bones=(bones.HEAD, 0))
 
     vertices, faces = shell(1.09, 0.008 * height)
     cover = _hair_cover(look, angle, level + 0 * angle)
     kept = np.concatenate(
         [cover.reshape(-1), np.zeros(_HEAD_SIDES, bool), np.full(_HEAD_SIDES, look.hair_style != "bald")]
     )
-    hair = np.array(HAIR_COLOURS[look.hair])
+    hair = np.array(HAIR_COLORS[look.hair])
     shine = 1.0 + 0.10 * np.cos(np.arange(len(faces)) * 2.4)[:, None]
-    colours = hair * shine
+    colors = hair * shine
     if look.hair_style == "cap":
         upper_part = np.concatenate(
             [np.broadcast_to(level > 0.6, cover.shape).reshape(-1), np.ones(2 * _HEAD_SIDES, bool)]
         )
-        colours = np.where(upper_part[:, None], CLOTH_COLOURS[look.second], colours)
+        colors = np.where(upper_part[:, None], CLOTH_COLORS[look.second], colors)
         brim, brim_faces = box((0, 0.078 * height, 0.957 * height), (0.075 * height, 0.05 * height, 0.006 * height))
-        mesh.add(brim, brim_faces, np.array(CLOTH_COLOURS[look.second]) * 0.8, bones=(bones.HEAD, 0))
-    mesh.add(vertices, faces[kept], colours[kept], bones=(bones.HEAD, 0))
+        mesh.add(brim, brim_faces, np.array(CLOTH_COLORS[look.second]) * 0.8, bones=(bones.HEAD, 0))
+    mesh.add(vertices, faces[kept], colors[kept], bones=(bones.HEAD, 0))
     if look.hair_style == "long":
         fall, fall_faces = ellipsoid(
             (0, -0.034 * height, 0.868 * height), (0.052 * height, 0.03 * height, 0.09 * height)
@@ -302,39 +302,39 @@ def _add_head(mesh: MeshBuilder, look: Look) -> None:
 
 def _add_bag(mesh: MeshBuilder, look: Look) -> None:
     height, build = look.height, look.build
-    colour = np.array(BAG_COLOURS[look.bag_colour])
+    color = np.array(BAG_COLORS[look.bag_color])
     match look.bag:
         case "backpack":
             back = -0.075 * height * build - 0.06
             vertices, faces = ellipsoid((0, back, 0.695 * height), (0.15, 0.10, 0.26), rows=9, sides=12)
-            mesh.add(vertices, faces, colour, bones=(bones.CHEST, 0))
+            mesh.add(vertices, faces, color, bones=(bones.CHEST, 0))
             vertices, faces = ellipsoid((0, back - 0.07, 0.645 * height), (0.10, 0.05, 0.11), rows=6, sides=10)
-            mesh.add(vertices, faces, colour * 0.8, bones=(bones.CHEST, 0))
+            mesh.add(vertices, faces, color * 0.8, bones=(bones.CHEST, 0))
         case "shoulder bag":
             vertices, faces = box((0.125 * height * build, -0.01, 0.50 * height), (0.10, 0.32, 0.25), taper=0.9)
-            mesh.add(vertices, faces, colour, bones=(bones.PELVIS, 0))
+            mesh.add(vertices, faces, color, bones=(bones.PELVIS, 0))
             vertices, faces = box((0.125 * height * build + 0.05, -0.01, 0.53 * height), (0.02, 0.28, 0.12))
-            mesh.add(vertices, faces, colour * 0.8, bones=(bones.PELVIS, 0))
+            mesh.add(vertices, faces, color * 0.8, bones=(bones.PELVIS, 0))
         case "handbag":
             x = bones.SHOULDER_SIDE * height * build
             vertices, faces = box((x, 0.0, 0.32 * height), (0.11, 0.32, 0.24), taper=0.85)
-            mesh.add(vertices, faces, colour, bones=(bones.FOREARM[1], 0))
+            mesh.add(vertices, faces, color, bones=(bones.FOREARM[1], 0))
             for end in (-0.08, 0.08):
                 vertices, faces = tube((x, end, 0.38 * height), (x, 0.0, 0.43 * height), 0.012, 0.012, 5)
-                mesh.add(vertices, faces, colour * 0.8, bones=(bones.FOREARM[1], 0))
+                mesh.add(vertices, faces, color * 0.8, bones=(bones.FOREARM[1], 0))
 
 
 def _add_bicycle(mesh: MeshBuilder, look: Look) -> None:
     """Two wheels, frame, fork, handlebar, saddle and chain wheel."""
-    paint = np.array(BAG_COLOURS[look.bag_colour]) * 0.8 + 0.12
+    paint = np.array(BAG_COLORS[look.bag_color]) * 0.8 + 0.12
     black = np.array([0.07, 0.07, 0.08])
     radius = bones.WHEEL_RADIUS
     rear, front = (-0.50, radius), (0.58, radius)
     head, seat, crank = (0.44, 0.86), (-0.14, 0.80), bones.CRANK
 
-    def bar(a: tuple[float, float], b: tuple[float, float], thick: float, colour: Array, x: float = 0.0) -> None:
+    def bar(a: tuple[float, float], b: tuple[float, float], thick: float, color: Array, x: float = 0.0) -> None:
         vertices, faces = tube((x, *a), (x, *b), thick, thick, 6)
-        mesh.add(vertices, faces, colour, bones=(bones.BICYCLE, 0), gear=True)
+        mesh.add(vertices, faces, color, bones=(bones.BICYCLE, 0), gear=True)
 
     for hub in (rear, front):
         angle = np.arange(25) * (2 * np.pi / 24)

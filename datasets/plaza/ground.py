@@ -54,48 +54,48 @@ def _paving(rng: np.random.Generator, x: FloatImage, y: FloatImage) -> FloatImag
     shifted = x + 0.45 * (row % 2)
     column = np.floor(shifted / 0.9).astype(np.int32)
     tones = rng.normal(1.0, 0.045, size=(97, 89)).astype(np.float32)
-    colour = np.array([0.64, 0.61, 0.56], dtype=np.float32) * tones[row % 97, column % 89][..., None]
+    color = np.array([0.64, 0.61, 0.56], dtype=np.float32) * tones[row % 97, column % 89][..., None]
     band = (np.abs((x + 3.0) % 6.0 - 3.0) < 0.3) | (np.abs((y + 3.0) % 6.0 - 3.0) < 0.3)
-    colour[band] *= np.array([0.80, 0.77, 0.76], dtype=np.float32)
+    color[band] *= np.array([0.80, 0.77, 0.76], dtype=np.float32)
     joint = (np.abs(shifted - np.round(shifted / 0.9) * 0.9) < 0.014) | (np.abs(y - np.round(y / 0.6) * 0.6) < 0.014)
-    colour[joint] *= 0.70
-    return colour
+    color[joint] *= 0.70
+    return color
 
 
 def ground_picture(rng: np.random.Generator) -> FloatImage:
     """The unlit ground, (rows, columns, 3) in [0, 1], EXTENT at TEXEL, first row in the south."""
     x, y = _grid(TEXEL)
-    colour = _paving(rng, x, y)
+    color = _paving(rng, x, y)
     radius = np.hypot(x - FOUNTAIN[0], y - FOUNTAIN[1])
     around = np.arctan2(y - FOUNTAIN[1], x - FOUNTAIN[0])
     ringed = radius < 5.2
     wedge = (np.floor(radius / 0.55) + np.floor(around / (2 * np.pi / 32))) % 2 == 0
     rings = np.where(wedge[..., None], _tint(0.60, 0.50, 0.43), _tint(0.68, 0.63, 0.56))
-    colour[ringed] = rings[ringed]
-    colour[np.abs(radius - 5.2) < 0.18] = (0.42, 0.39, 0.37)
+    color[ringed] = rings[ringed]
+    color[np.abs(radius - 5.2) < 0.18] = (0.42, 0.39, 0.37)
     outside = (np.abs(x) > 17.6) | (np.abs(y) > 14.9)
     road = outside & (np.abs(x) < 21.3) & (np.abs(y) < 17.8)
     pavement = outside & ~road
-    colour[road] = ASPHALT
-    colour[pavement] *= _tint(0.86, 0.88, 0.92)
+    color[road] = ASPHALT
+    color[pavement] *= _tint(0.86, 0.88, 0.92)
     kerb = (np.maximum(np.abs(x) - 17.6, np.abs(y) - 14.9) > 0) & (np.maximum(np.abs(x) - 17.78, np.abs(y) - 15.08) < 0)
-    colour[kerb] = (0.72, 0.71, 0.68)
+    color[kerb] = (0.72, 0.71, 0.68)
     for bed in BEDS:
         distance = np.hypot(x - bed[0], y - bed[1])
         grass = distance < BED_RADIUS - 0.1
         blades = rng.normal(1.0, 0.16, size=int(grass.sum())).astype(np.float32)
-        colour[grass] = _tint(0.24, 0.38, 0.14) * blades[:, None]
+        color[grass] = _tint(0.24, 0.38, 0.14) * blades[:, None]
     for cx, cy in TREES:
         pit = np.maximum(np.abs(x - cx), np.abs(y - cy)) < 0.6
-        colour[pit] = (0.27, 0.22, 0.17)
+        color[pit] = (0.27, 0.22, 0.17)
     for cx, cy in ((-6.0, 1.4), (4.2, -6.8), (8.6, 10.4), (-12.5, -3.0)):
         cover = np.hypot(x - cx, y - cy) < 0.34
-        colour[cover] = (0.30, 0.29, 0.29)
+        color[cover] = (0.30, 0.29, 0.29)
     stains = 1 + 0.05 * _clouded(rng, x.shape, 24) + 0.04 * _clouded(rng, x.shape, 110)
     grain = rng.standard_normal(x.shape, dtype=np.float32) * 0.022
-    colour = colour * (stains + grain)[..., None]
-    _strew_leaves(rng, colour)
-    return np.clip(colour, 0, 1).astype(np.float32)
+    color = color * (stains + grain)[..., None]
+    _strew_leaves(rng, color)
+    return np.clip(color, 0, 1).astype(np.float32)
 
 
 def _strew_leaves(rng: np.random.Generator, picture: FloatImage) -> None:
@@ -138,7 +138,7 @@ def sun_map(period: Period, furniture: Mesh) -> FloatImage:
 
 def ground_light(period: Period, sunlit: FloatImage) -> FloatImage:
     """Light on level ground (rows, columns, 3), EXTENT at SHADOW_TEXEL."""
-    sun, sky = period.ground_sun.astype(np.float32), period.sky_colour.astype(np.float32)
+    sun, sky = period.ground_sun.astype(np.float32), period.sky_color.astype(np.float32)
     light = np.float32(0.25) * sky + sunlit[..., None] * (sun + 0.75 * sky)
     if not period.lamps:
         light = sky + sunlit[..., None] * sun

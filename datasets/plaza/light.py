@@ -20,7 +20,7 @@ LAMPS = np.array(
 )  # fmt: skip
 """(9, 2) lamp posts on the ground, meters; the first five carry cameras 1 .. 5."""
 
-_LAMP_COLOUR = np.array([1.0, 0.76, 0.48])
+_LAMP_COLOR = np.array([1.0, 0.76, 0.48])
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +31,8 @@ class Period:
         name: "morning", "noon" or "evening".
         start: The first second of the recording, in seconds since the epoch (UTC).
         sun: (3,) unit vector towards the sun.
-        sun_colour: (3,) light that falls on a face that looks into the sun.
-        sky_colour: (3,) light from all around.
+        sun_color: (3,) light that falls on a face that looks into the sun.
+        sky_color: (3,) light from all around.
         zenith: (3,) color of the sky overhead.
         horizon: (3,) color of the sky at the horizon, and of the haze.
         lamps: The strength of the lamps; at 0 they are off.
@@ -42,8 +42,8 @@ class Period:
     name: str
     start: float
     sun: Array
-    sun_colour: Array
-    sky_colour: Array
+    sun_color: Array
+    sky_color: Array
     zenith: Array
     horizon: Array
     lamps: float
@@ -52,22 +52,22 @@ class Period:
     @property
     def ground_sun(self) -> Array:
         """(3,) sunlight on level ground; never less than 0.45 of the full light, or low suns leave no shadows."""
-        return self.sun_colour * max(float(self.sun[2]), 0.45)
+        return self.sun_color * max(float(self.sun[2]), 0.45)
 
-    def shade(self, colours: Array, normals: Array, points: Array, sunlit: Array | float = 1.0) -> Array:
+    def shade(self, colors: Array, normals: Array, points: Array, sunlit: Array | float = 1.0) -> Array:
         """Lit colors of faces.
 
         Args:
-            colours: (F, 3) diffuse.
+            colors: (F, 3) diffuse.
             normals: (F, 3) unit.
             points: (F, 3) or (3,) where the faces are, meters.
             sunlit: (F,) or one share of the sun that reaches them.
         """
         facing = np.clip(normals @ self.sun * 0.85 + 0.15, 0, 1) * sunlit
-        light = self.sky_colour * (0.80 + 0.20 * normals[:, 2:3]) + facing[:, None] * self.sun_colour
+        light = self.sky_color * (0.80 + 0.20 * normals[:, 2:3]) + facing[:, None] * self.sun_color
         if self.lamps:
             light = light + self.lamplight(points, normals)
-        return colours * light
+        return colors * light
 
     def lamplight(self, points: Array, normals: Array | None = None) -> Array:
         """(..., 3) light of the lamps at points (..., 3) on faces with these normals, or on level ground."""
@@ -80,7 +80,7 @@ class Period:
             else:
                 facing = np.clip(np.sum(towards * normals, -1) / np.sqrt(square) * 0.7 + 0.3, 0, 1)
             total = total + 7.5 * np.clip(facing, 0, 1) / (square + 3.0)
-        return self.lamps * total[..., None] * _LAMP_COLOUR
+        return self.lamps * total[..., None] * _LAMP_COLOR
 
 
 def _direction(azimuth: float, elevation: float) -> Array:

@@ -16,7 +16,7 @@ class Mesh:
     Args:
         vertices: (V, 3) meters.
         faces: (F, 4) rows of `vertices`.
-        colours: (F, 3) diffuse color in [0, 1].
+        colors: (F, 3) diffuse color in [0, 1].
         bones: (V, 2) the two bones that move a vertex.
         weights: (V,) share of the second bone.
         gear: (F,) True for what is carried along but is no part of the person (a bicycle).
@@ -24,7 +24,7 @@ class Mesh:
 
     vertices: Array
     faces: Indices
-    colours: Array
+    colors: Array
     bones: Indices
     weights: Array
     gear: NDArray[np.bool_]
@@ -40,7 +40,7 @@ class MeshBuilder:
         self,
         vertices: Array,
         faces: Indices,
-        colours: ArrayLike,
+        colors: ArrayLike,
         *,
         bones: ArrayLike = (0, 0),
         weights: ArrayLike = 0.0,
@@ -51,7 +51,7 @@ class MeshBuilder:
             Mesh(
                 vertices,
                 faces,
-                np.broadcast_to(np.asarray(colours, dtype=np.float64), (len(faces), 3)),
+                np.broadcast_to(np.asarray(colors, dtype=np.float64), (len(faces), 3)),
                 np.broadcast_to(np.asarray(bones, dtype=np.int64), (len(vertices), 2)),
                 np.broadcast_to(np.asarray(weights, dtype=np.float64), (len(vertices),)),
                 np.full(len(faces), gear),
@@ -64,7 +64,7 @@ class MeshBuilder:
         return Mesh(
             np.concatenate([part.vertices for part in self._parts]),
             np.concatenate([part.faces + offset for part, offset in zip(self._parts, offsets, strict=True)]),
-            np.concatenate([part.colours for part in self._parts]),
+            np.concatenate([part.colors for part in self._parts]),
             np.concatenate([part.bones for part in self._parts]),
             np.concatenate([part.weights for part in self._parts]),
             np.concatenate([part.gear for part in self._parts]),
@@ -139,24 +139,24 @@ def tube(start: ArrayLike, end: ArrayLike, radius: float, end_radius: float, sid
     return loft(np.stack([a + radius * circle, b + end_radius * circle]))
 
 
-def box(centre: ArrayLike, size: ArrayLike, *, turn: float = 0.0, taper: float = 1.0) -> tuple[Array, Indices]:
+def box(center: ArrayLike, size: ArrayLike, *, turn: float = 0.0, taper: float = 1.0) -> tuple[Array, Indices]:
     """A box of size (x, y, z) turned about the vertical by `turn` radians; `taper` scales its top."""
-    centre, half = np.asarray(centre, dtype=np.float64), np.asarray(size, dtype=np.float64) / 2
+    center, half = np.asarray(center, dtype=np.float64), np.asarray(size, dtype=np.float64) / 2
     corners = np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    low = (corners * half[:2]) @ rotation.T + centre[:2]
-    high = (corners * half[:2] * taper) @ rotation.T + centre[:2]
+    low = (corners * half[:2]) @ rotation.T + center[:2]
+    high = (corners * half[:2] * taper) @ rotation.T + center[:2]
     z = np.full((4, 1), 1.0)
     vertices = np.concatenate(
-        [np.hstack([low, z * (centre[2] - half[2])]), np.hstack([high, z * (centre[2] + half[2])])]
+        [np.hstack([low, z * (center[2] - half[2])]), np.hstack([high, z * (center[2] + half[2])])]
     )
     faces = np.array([[0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [3, 0, 4, 7], [4, 5, 6, 7], [3, 2, 1, 0]])
     return vertices, faces
 
 
-def ellipsoid(centre: ArrayLike, radii: ArrayLike, *, rows: int = 8, sides: int = 10) -> tuple[Array, Indices]:
+def ellipsoid(center: ArrayLike, radii: ArrayLike, *, rows: int = 8, sides: int = 10) -> tuple[Array, Indices]:
     """A closed ellipsoid of upright rings."""
-    c, r = np.asarray(centre, dtype=np.float64), np.asarray(radii, dtype=np.float64)
+    c, r = np.asarray(center, dtype=np.float64), np.asarray(radii, dtype=np.float64)
     polar = np.linspace(-0.49 * np.pi, 0.49 * np.pi, rows)
     ring = np.cos(polar)
     profile = np.column_stack(

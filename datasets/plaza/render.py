@@ -47,7 +47,7 @@ class _Sprite:
     """
 
     person: int
-    colours: FloatImage
+    colors: FloatImage
     cover: FloatImage
     body: FloatImage
     left: int
@@ -119,28 +119,28 @@ class FrameRenderer:
     def _draw(self, placement: Placement, mesh: Mesh, vertices: Array) -> _Sprite:
         """Draws a figure alone, far faces first, into a patch of its own."""
         k = _FIGURE_OVERSAMPLING
-        centres, normals = face_frames(vertices, mesh.faces)
-        seen = np.flatnonzero(np.einsum("fi,fi->f", self.camera.position - centres, normals) > 0)
+        centers, normals = face_frames(vertices, mesh.faces)
+        seen = np.flatnonzero(np.einsum("fi,fi->f", self.camera.position - centers, normals) > 0)
         pixels, _ = self.camera.project(vertices)
-        depth = centres[seen] @ self.camera.rotation[2]
+        depth = centers[seen] @ self.camera.rotation[2]
         order = seen[np.argsort(-depth, kind="stable")]
         # Every face a little lighter or darker: cloth has folds.
         folds = 1 + 0.05 * np.sin(np.arange(len(mesh.faces)) * 12.9898 + placement.way * 2)[order, None]
         lit = self.period.shade(
-            mesh.colours[order] * folds, normals[order], centres[order], self._sunlit(placement.x, placement.y)
+            mesh.colors[order] * folds, normals[order], centers[order], self._sunlit(placement.x, placement.y)
         )
-        colours = np.round(self.camera.sensor.develop(lit) * 255)
+        colors = np.round(self.camera.sensor.develop(lit) * 255)
         labels = np.where(mesh.gear[order], _GEAR, _PERSON)[:, None]
         left, top = np.floor(pixels.min(axis=0)).astype(int) - 1
         right, bottom = np.ceil(pixels.max(axis=0)).astype(int) + 1
         patch = np.zeros(((bottom - top) * k, (right - left) * k, 4), dtype=np.uint8)
         polygons = np.round(((pixels[mesh.faces[order]] - (left, top)) * k - 0.5) * 16).astype(np.int32)
-        for polygon, colour in zip(polygons, np.hstack([colours, labels]).tolist(), strict=True):
-            cv2.fillConvexPoly(patch, polygon, colour, cv2.LINE_8, 4)
+        for polygon, color in zip(polygons, np.hstack([colors, labels]).tolist(), strict=True):
+            cv2.fillConvexPoly(patch, polygon, color, cv2.LINE_8, 4)
         size = (right - left, bottom - top)
         cover = shrink(patch[..., 3] > 0, size)
         body = shrink(patch[..., 3] == _PERSON, size)
-        colour_sum = cv2.resize(patch[..., :3], size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        color_sum = cv2.resize(patch[..., :3], size, interpolation=cv2.INTER_AREA).astype(np.float32)
         own = pixels[mesh.faces[seen[~mesh.gear[seen]]]].reshape(-1, 2)
         box = np.concatenate([own.min(axis=0), own.max(axis=0)])
         # A camera that looks down sees the feet further away than the head: one depth would be wrong at a bench.
@@ -149,7 +149,7 @@ class FrameRenderer:
         rows = top + (np.arange((bottom - top) * OVERSAMPLING) + 0.5) / OVERSAMPLING
         row_depths = np.interp(rows, place[:, 1], distance).astype(np.float32)[:, None]
         return _Sprite(
-            placement.person, colour_sum, cover, body, int(left), int(top), box, float(distance[1]), row_depths
+            placement.person, color_sum, cover, body, int(left), int(top), box, float(distance[1]), row_depths
         )
 
     def _window(self, sprite: _Sprite) -> tuple[slice, slice, slice, slice]:
@@ -178,8 +178,8 @@ class FrameRenderer:
             return
         unhidden = self._unhidden(sprite, rows, columns)
         cover = (sprite.cover[own_rows, own_columns] * unhidden)[..., None]
-        colours = sprite.colours[own_rows, own_columns] * unhidden[..., None]
-        image[rows, columns] = np.round(image[rows, columns] * (1 - cover) + colours)
+        colors = sprite.colors[own_rows, own_columns] * unhidden[..., None]
+        image[rows, columns] = np.round(image[rows, columns] * (1 - cover) + colors)
 
     def _measure(self, sprites: Sequence[_Sprite]) -> list[Silhouette]:
         """What is seen of everybody; sprites come far ones first."""

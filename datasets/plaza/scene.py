@@ -31,36 +31,36 @@ _STONE = np.array([0.60, 0.58, 0.54])
 _WOOD = np.array([0.46, 0.30, 0.18])
 
 
-def _ring(mesh: MeshBuilder, centre: Array, radii: tuple[float, float], z: tuple[float, float], colour: Array) -> None:
+def _ring(mesh: MeshBuilder, center: Array, radii: tuple[float, float], z: tuple[float, float], color: Array) -> None:
     """A ring wall from the ground: outer side, flat top and inner side, in short pieces."""
     outer, inner = radii
     rows = [(outer, z[0]), (outer, z[1]), (inner, z[1]), (inner, z[0])]
-    profile = [(centre[0], centre[1], level, radius, radius) for radius, level in rows]
+    profile = [(center[0], center[1], level, radius, radius) for radius, level in rows]
     vertices, faces = loft(upright_rings(profile, 36), caps=False)
     pieces = np.arange(len(faces)) % 36
-    mesh.add(vertices, faces, colour * (1 + 0.06 * np.cos(pieces * 2.1))[:, None])
+    mesh.add(vertices, faces, color * (1 + 0.06 * np.cos(pieces * 2.1))[:, None])
 
 
 def _add_fountain(mesh: MeshBuilder) -> None:
-    centre = np.array(FOUNTAIN)
+    center = np.array(FOUNTAIN)
     water = np.array([0.30, 0.46, 0.52])
     for outer, inner in ((2.05, 1.4), (1.4, 0.8), (0.8, 0.2)):
-        profile = [(*centre, 0.36, outer, outer), (*centre, 0.361, inner, inner)]
+        profile = [(*center, 0.36, outer, outer), (*center, 0.361, inner, inner)]
         vertices, faces = loft(upright_rings(profile, 36), caps=False)
         mesh.add(vertices, faces, water * (1 + 0.10 * np.cos(np.arange(36) * 1.7 + outer * 5))[:, None])
-    _ring(mesh, centre, (FOUNTAIN_RADIUS, 2.02), (0.0, 0.52), _STONE)
+    _ring(mesh, center, (FOUNTAIN_RADIUS, 2.02), (0.0, 0.52), _STONE)
     profile = [(0.45, 0.3), (0.40, 0.5), (0.20, 0.7), (0.17, 1.15), (0.25, 1.25), (0.95, 1.42), (1.0, 1.50), (0.9, 1.5)]
-    rows = [(*centre, z, radius, radius) for radius, z in profile]
+    rows = [(*center, z, radius, radius) for radius, z in profile]
     vertices, faces = loft(upright_rings(rows, 20))
     mesh.add(vertices, faces, _STONE * 0.92)
-    rows = [(*centre, z, radius, radius) for radius, z in ((0.16, 1.5), (0.12, 1.8), (0.20, 1.9), (0.05, 2.2))]
+    rows = [(*center, z, radius, radius) for radius, z in ((0.16, 1.5), (0.12, 1.8), (0.20, 1.9), (0.05, 2.2))]
     vertices, faces = loft(upright_rings(rows, 12))
     mesh.add(vertices, faces, _STONE * 0.9)
     foam = np.array([0.80, 0.86, 0.90])
     for step in range(14):
         angle = step * 2 * np.pi / 14
         direction = np.array([np.cos(angle), np.sin(angle)])
-        points = [(*(centre + direction * r), z) for r, z in ((0.98, 1.5), (1.15, 1.35), (1.26, 0.9), (1.32, 0.38))]
+        points = [(*(center + direction * r), z) for r, z in ((0.98, 1.5), (1.15, 1.35), (1.26, 0.9), (1.32, 0.38))]
         for a, b in pairwise(points):
             vertices, faces = tube(a, b, 0.022, 0.018, 4)
             mesh.add(vertices, faces, foam)
@@ -83,24 +83,24 @@ def _add_bench(mesh: MeshBuilder, x: float, y: float, turn: float) -> None:
 
 
 def _add_foliage(
-    mesh: MeshBuilder, rng: np.random.Generator, centre: Array, radii: Array, tint: Array, count: int
+    mesh: MeshBuilder, rng: np.random.Generator, center: Array, radii: Array, tint: Array, count: int
 ) -> None:
     """Clusters of leaves through an ellipsoid, darker inside and below."""
     direction = rng.normal(size=(count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     depth = rng.uniform(0.45, 1.0, size=(count, 1)) ** 0.5
-    places = centre + direction * depth * radii
+    places = center + direction * depth * radii
     size = rng.uniform(0.05, 0.13, size=(count, 1)) * (0.5 + 0.5 * float(np.mean(radii)))
     normal = _unit(rng.normal(size=(count, 3)) + np.array([0, 0, 0.6]))
     side = _unit(np.cross(normal, rng.normal(size=(count, 3))))
     other = np.cross(normal, side)
     corners = [places + size * (np.cos(angle) * side + np.sin(angle) * other) for angle in (0.2, 1.7, 3.2, 4.9)]
     shade = (0.45 + 0.55 * depth**3) * (0.86 + 0.22 * direction[:, 2:])
-    colours = np.clip(tint * shade * rng.uniform(0.8, 1.2, size=(count, 3)) ** np.array([0.6, 0.4, 0.6]), 0, 1)
+    colors = np.clip(tint * shade * rng.uniform(0.8, 1.2, size=(count, 3)) ** np.array([0.6, 0.4, 0.6]), 0, 1)
     # Leaves are seen from both sides.
     fronts = np.arange(4 * count).reshape(count, 4)
     faces = np.concatenate([fronts, fronts[:, ::-1]])
-    mesh.add(np.stack(corners, axis=1).reshape(-1, 3), faces, np.tile(colours, (2, 1)))
+    mesh.add(np.stack(corners, axis=1).reshape(-1, 3), faces, np.tile(colors, (2, 1)))
 
 
 def _unit(vectors: Array) -> Array:
@@ -122,21 +122,21 @@ def _add_tree(mesh: MeshBuilder, rng: np.random.Generator, x: float, y: float, h
     tint = np.array(
         [(0.30, 0.42, 0.15), (0.52, 0.42, 0.12), (0.58, 0.32, 0.10), (0.38, 0.44, 0.16)][int(rng.integers(4))]
     )
-    centre = np.array([x, y, height - crown * 0.85])
-    _add_foliage(mesh, rng, centre, np.array([crown, crown, crown * 0.85]), tint, 700)
+    center = np.array([x, y, height - crown * 0.85])
+    _add_foliage(mesh, rng, center, np.array([crown, crown, crown * 0.85]), tint, 700)
 
 
-def _add_bed(mesh: MeshBuilder, rng: np.random.Generator, centre: Array) -> None:
-    _ring(mesh, centre, (BED_RADIUS, BED_RADIUS - 0.16), (0.0, 0.22), _STONE * 0.95)
+def _add_bed(mesh: MeshBuilder, rng: np.random.Generator, center: Array) -> None:
+    _ring(mesh, center, (BED_RADIUS, BED_RADIUS - 0.16), (0.0, 0.22), _STONE * 0.95)
     for dx, dy, size in ((0.0, 0.1, 0.75), (-0.75, 0.5, 0.5), (0.8, -0.35, 0.55), (0.1, -0.9, 0.42)):
-        place, radii = np.array([centre[0] + dx, centre[1] + dy, size * 0.75]), np.array([size, size, size * 0.85])
+        place, radii = np.array([center[0] + dx, center[1] + dy, size * 0.75]), np.array([size, size, size * 0.85])
         _add_foliage(mesh, rng, place, radii, np.array([0.20, 0.36, 0.14]), 140)
     blooms = np.array(
         [(0.62, 0.18, 0.22), (0.72, 0.60, 0.20), (0.52, 0.30, 0.55), (0.22, 0.36, 0.14), (0.22, 0.36, 0.14)]
     )
     for step in range(26):
         angle, radius = step * 2 * np.pi / 26 + rng.uniform(-0.1, 0.1), rng.uniform(1.55, 2.1)
-        place = np.array([*(centre + radius * np.array([np.cos(angle), np.sin(angle)])), 0.14])
+        place = np.array([*(center + radius * np.array([np.cos(angle), np.sin(angle)])), 0.14])
         size = float(rng.uniform(0.12, 0.24))
         vertices, faces = ellipsoid(place, (size, size, size * 0.9), rows=5, sides=6)
         mesh.add(vertices, faces, blooms[int(rng.integers(5))] * rng.uniform(0.7, 1.2, size=(len(faces), 1)))
@@ -159,10 +159,10 @@ def _add_kiosk(mesh: MeshBuilder, x: float, y: float) -> None:
         profile = [(x, y, level - 0.15, 1.35, 1.35), (x, y, min(level + 0.15, 2.4), 1.35, 1.35)]
         vertices, faces = loft(upright_rings(profile, 16), caps=False)
         opening = (level > 0.95) & (level < 2.1) & (np.arange(16) % 4 != 0)
-        colours = np.where(
+        colors = np.where(
             opening[:, None], np.array([0.16, 0.17, 0.18]), green if level < 0.9 or level > 2.1 else cream
         )
-        mesh.add(vertices, faces, colours)
+        mesh.add(vertices, faces, colors)
     rows = [(x, y, 2.38, 1.85, 1.85), (x, y, 2.52, 1.8, 1.8), (x, y, 3.0, 0.7, 0.7), (x, y, 3.25, 0.12, 0.12)]
     vertices, faces = loft(upright_rings(rows, 16))
     stripes = np.where((np.arange(len(faces)) % 2 == 0)[:, None], green * 1.3, cream)
@@ -260,17 +260,17 @@ class _Facade:
         self.origin = np.array([*start, 0.0])
         self.along, self.normal, self.length = _wall_frame(start, end)
 
-    def rectangle(self, left: float, right: float, low: float, high: float, colour: Array, out: float = 0.0) -> None:
+    def rectangle(self, left: float, right: float, low: float, high: float, color: Array, out: float = 0.0) -> None:
         """A flat piece of the wall, meters along it and above the ground, `out` meters before it."""
         corners = [(left, low), (right, low), (right, high), (left, high)]
         vertices = np.array([self.origin + self.along * u + (0, 0, v) + self.normal * out for u, v in corners])
-        self.mesh.add(vertices, np.array([[0, 1, 2, 3]]), colour)
+        self.mesh.add(vertices, np.array([[0, 1, 2, 3]]), color)
 
-    def ledge(self, left: float, right: float, low: float, high: float, colour: Array, out: float) -> None:
+    def ledge(self, left: float, right: float, low: float, high: float, color: Array, out: float) -> None:
         """A thing that sticks out: an awning, a cornice."""
-        centre = self.origin + self.along * (left + right) / 2 + self.normal * out / 2 + (0, 0, (low + high) / 2)
+        center = self.origin + self.along * (left + right) / 2 + self.normal * out / 2 + (0, 0, (low + high) / 2)
         turn = float(np.arctan2(self.along[1], self.along[0]))
-        self.mesh.add(*box(centre, (right - left, out, high - low), turn=turn), colour)
+        self.mesh.add(*box(center, (right - left, out, high - low), turn=turn), color)
 
 
 def _add_window(
@@ -311,8 +311,8 @@ def _add_shop(facade: _Facade, rng: np.random.Generator, left: float, wide: floa
     if rng.random() < 0.4:
         for stripe in range(6):
             first = left + 0.2 + stripe * (wide - 0.4) / 6
-            colour = tint * 1.2 if stripe % 2 else np.array([0.86, 0.84, 0.78])
-            facade.ledge(first, first + (wide - 0.4) / 6, 2.52, 2.66, colour, 0.9)
+            color = tint * 1.2 if stripe % 2 else np.array([0.86, 0.84, 0.78])
+            facade.ledge(first, first + (wide - 0.4) / 6, 2.52, 2.66, color, 0.9)
 
 
 def _add_wall(facade: _Facade, rng: np.random.Generator, height: float, floors: int, wall: Array, lit: bool) -> None:
@@ -346,13 +346,13 @@ def build_buildings(rng: np.random.Generator, lit: bool) -> list[Mesh]:
     The faces of a house are in drawing order.
     """
     houses = []
-    for west, east, south, north, height, floors, colour in _BUILDINGS:
+    for west, east, south, north, height, floors, color in _BUILDINGS:
         mesh = MeshBuilder()
         corners = np.array([(west, south), (east, south), (east, north), (west, north)])
         for index in range(4):
             facade = _Facade(mesh, corners[index], corners[(index + 1) % 4])
             if np.any((_VIEWPOINTS - corners[index]) @ facade.normal[:2] > 0):
-                _add_wall(facade, rng, height, floors, np.array(colour), lit)
+                _add_wall(facade, rng, height, floors, np.array(color), lit)
         houses.append(mesh.build())
     return houses
 

@@ -10,7 +10,7 @@ from datasets.files import write_whole
 from search.gallery.sightings import Cutout
 
 CUTOUT_SIDE = 192
-"""Longest side of a stored cut-out in pixels: about 5 KB, enough to recognise a person on a page."""
+"""Longest side of a stored cut-out in pixels: about 5 KB, enough to recognize a person on a page."""
 
 
 class CutoutStore:

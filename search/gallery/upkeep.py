@@ -44,4 +44,4 @@ def optimize(gallery: Path, sightings: Any, frames: Any) -> None:
         sightings.optimize(cleanup_older_than=KEEP_OLD_VERSIONS)
         frames.optimize(cleanup_older_than=KEEP_OLD_VERSIONS)
     except (OSError, RuntimeError, ValueError) as error:
-        logger.info("gallery %s not optimised this time: %s", gallery, error)
+        logger.info("gallery %s not optimized this time: %s", gallery, error)

@@ -57,9 +57,9 @@ def reranked(
 
     Args:
         query: (P, D) unit embeddings of pictures of one person.
-        gallery: (N, D) of the candidates; their neighbours among one another decide, so fewer candidates are another
+        gallery: (N, D) of the candidates; their neighbors among one another decide, so fewer candidates are another
             question, not a cheaper answer.
-        confidence: (N,) of their detections, for class-weighted similarities, or None. Neighbours are found by the
+        confidence: (N,) of their detections, for class-weighted similarities, or None. Neighbors are found by the
             embeddings alone: who looks like whom is no matter of a detector's confidence.
 
     Returns:

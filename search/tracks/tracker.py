@@ -90,7 +90,7 @@ class Tracker:
         if rows.shape[1] != self._embeddings.shape[1]:
             width = self._embeddings.shape[1]
             raise ValueError(f"embeddings of width {rows.shape[1]} after those of width {width}; use one model")
-        return _normalised(rows)
+        return _normalized(rows)
 
     def _keep(self, alive: NDArray[np.bool_]) -> None:
         self._ids, self._boxes, self._velocity = self._ids[alive], self._boxes[alive], self._velocity[alive]
@@ -132,7 +132,7 @@ class Tracker:
         self._boxes[tracks], self._seen[tracks] = boxes, timestamp
         if rows is not None and self._embeddings is not None:
             momentum = self.settings.momentum
-            self._embeddings[tracks] = _normalised(momentum * self._embeddings[tracks] + (1 - momentum) * rows)
+            self._embeddings[tracks] = _normalized(momentum * self._embeddings[tracks] + (1 - momentum) * rows)
 
     def _begin(
         self, timestamp: float, ids: TrackIds, boxes: NDArray[np.float64], rows: NDArray[np.float64] | None
@@ -151,5 +151,5 @@ def _centers(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
-def _normalised(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalized(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

@@ -1,4 +1,4 @@
-"""A joint model small enough for tests, and frames with people of flat colours."""
+"""A joint model small enough for tests, and frames with people of flat colors."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def tiny_model(tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig) -
 def frames(tmp_path: Path) -> list[FrameSample]:
     """Eight frames of 128 x 96 with two of three people each, one of them without an identity, and one empty frame."""
     rng = np.random.default_rng(0)
-    colours = {0: (200, 30, 30), 1: (30, 30, 200), -1: (30, 160, 30)}
+    colors = {0: (200, 30, 30), 1: (30, 30, 200), -1: (30, 160, 30)}
     samples = []
     for row in range(9):
         image = rng.integers(90, 130, (96, 128, 3), dtype=np.uint8)
@@ -51,7 +51,7 @@ def frames(tmp_path: Path) -> list[FrameSample]:
         boxes = []
         for place, person in enumerate(people):
             x, y = 10 + 60 * place + int(rng.integers(20)), 15 + int(rng.integers(20))
-            cv2.rectangle(image, (x, y), (x + 18, y + 48), colours[person], -1)
+            cv2.rectangle(image, (x, y), (x + 18, y + 48), colors[person], -1)
             boxes.append([x, y, x + 19, y + 49])
         path = tmp_path / f"frame{row}.png"
         cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

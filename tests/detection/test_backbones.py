@@ -36,7 +36,7 @@ def pyramid(backbone: str, levels: tuple[int, ...]) -> nn.Module:
 
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_maps_have_strides_4_to_32_and_are_those_of_torchvisions_stages(backbone: str) -> None:
-    """Each map is torchvision's own stage, normalised over its channels, (N, C, H, W) whatever Swin gives."""
+    """Each map is torchvision's own stage, normalized over its channels, (N, C, H, W) whatever Swin gives."""
     network = pyramid(backbone, (1, 2, 3, 4))
     assert isinstance(network, NormedPyramid)
     # Neither square nor a multiple of Swin's windows of 7 or 8 patches.

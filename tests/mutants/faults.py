@@ -130,8 +130,8 @@ PLANTED: tuple[PlantedFault, ...] = (
     PlantedFault(
         "the tracker's momentum counts for the new looks",
         "search/tracks/tracker.py",
-        "_normalised(momentum * self._embeddings[tracks] + (1 - momentum) * rows)",
-        "_normalised((1 - momentum) * self._embeddings[tracks] + momentum * rows)",
+        "_normalized(momentum * self._embeddings[tracks] + (1 - momentum) * rows)",
+        "_normalized((1 - momentum) * self._embeddings[tracks] + momentum * rows)",
         ("tests/search/tracks/test_tracking.py",),
     ),
     PlantedFault(

@@ -1,4 +1,4 @@
-"""A small world of coloured people, and a model that finds and tells them apart by their colours."""
+"""A small world of colored people, and a model that finds and tells them apart by their colors."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ HEIGHT, WIDTH = 120, 160
 
 
 class BlobModel(nn.Module):
-    """Detects bright blobs on a dark ground and embeds their mean colour; it has what searches need of a model."""
+    """Detects bright blobs on a dark ground and embeds their mean color; it has what searches need of a model."""
 
     embedding_dim = 3
     least_confidence = 0.0

@@ -1,4 +1,4 @@
-"""The predictor: index what a camera saw, find a person by crop or by box; a small world of coloured people."""
+"""The predictor: index what a camera saw, find a person by crop or by box; a small world of colored people."""
 
 import copy
 import dataclasses
@@ -170,9 +170,9 @@ def test_index_a_video_and_read_its_frames_again(search: PersonSearch, gallery: 
         image = read_original(one)
         assert image is not None
         x1, y1, x2, y2 = map(int, one.box)
-        colour = image[y1 + 4 : y2 - 4, x1 + 4 : x2 - 4].mean(axis=(0, 1))
+        color = image[y1 + 4 : y2 - 4, x1 + 4 : x2 - 4].mean(axis=(0, 1))
         person = int((one.timestamp or 0) - 1.7e9) % 5
-        assert np.abs(colour - PEOPLE[person]).max() < 60
+        assert np.abs(color - PEOPLE[person]).max() < 60
         assert image[max(0, y1 - 6), x1 + 5].max() < 100
         assert image[min(HEIGHT - 1, y2 + 5), x1 + 5].max() < 100
 

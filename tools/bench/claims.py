@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 LEAST_STEPS = 200
-"""Trainings of fewer steps have not learnt enough to be compared: any difference between them is chance."""
+"""Trainings of fewer steps have not learned enough to be compared: any difference between them is chance."""
 
 Answer = Literal["holds", "does not hold", "undecided", "no claim"]
 

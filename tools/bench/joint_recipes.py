@@ -160,7 +160,7 @@ def parts_table(base: JointRecipe) -> JointTable:
 
 
 def backbone_table(base: JointRecipe) -> JointTable:
-    """Other trunks with the base's stages; one that begins on a detector has one of its own, which learnt as long."""
+    """Other trunks with the base's stages; one that begins on a detector has one of its own, which learned as long."""
     names: dict[BackboneName, None] = dict.fromkeys((base.detector.backbone, "resnet50", "convnext_tiny", "swin_t"))
     needed = {*base.detector.pyramid_levels}
     fitting = [name for name in names if needed <= {*range(level_range(name)[0], level_range(name)[1] + 1)}]
@@ -169,7 +169,7 @@ def backbone_table(base: JointRecipe) -> JointTable:
 
 
 def on_common_detector(base: JointRecipe, epochs: int) -> JointRecipe:
-    """A recipe that begins on a detector which has learnt from the boxes alone, the same one for every seed.
+    """A recipe that begins on a detector which has learned from the boxes alone, the same one for every seed.
 
     Args:
         base: The recipe; the detector is trained by its seed.

@@ -21,9 +21,9 @@ def unit_rows(rng: np.random.Generator, count: int, width: int = 8) -> NDArray[n
 def problem(seed: int = 3, queries: int = 12, gallery: int = 20, people: int = 5) -> dict[str, NDArray]:
     """Persons that are clusters, some sightings of nobody (-2) and of unknown people (-1)."""
     rng = np.random.default_rng(seed)
-    centres = unit_rows(rng, people)
+    centers = unit_rows(rng, people)
     ids = rng.integers(0, people, queries), rng.integers(-2, people, gallery)
-    features = [centres[side] + 0.6 * unit_rows(rng, len(side)) for side in ids]
+    features = [centers[side] + 0.6 * unit_rows(rng, len(side)) for side in ids]
     query, items = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in features)
     return {
         "query": query, "gallery": items, "query_ids": ids[0], "gallery_ids": ids[1],

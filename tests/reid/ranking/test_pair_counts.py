@@ -28,9 +28,9 @@ def unit_rows(rng: np.random.Generator, count: int, width: int = 8) -> NDArray[n
 def problem() -> dict[str, NDArray]:
     """Persons that are clusters, so that both kinds of pairs overlap but differ."""
     rng = np.random.default_rng(3)
-    centres = unit_rows(rng, 7)
+    centers = unit_rows(rng, 7)
     ids = rng.integers(0, 7, 40), rng.integers(0, 7, 61)
-    features = [centres[side] + 0.5 * unit_rows(rng, len(side)) for side in ids]
+    features = [centers[side] + 0.5 * unit_rows(rng, len(side)) for side in ids]
     query, gallery = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in features)
     return {
         "query": query, "gallery": gallery, "query_ids": ids[0], "gallery_ids": ids[1],

@@ -214,7 +214,7 @@ def test_old_recipes_name_what_todays_tasks_compare() -> None:
         assert len(old) > 40
 
 
-def test_seeds_of_steps_are_far_apart_in_neighbouring_runs(tmp_path: Path) -> None:
+def test_seeds_of_steps_are_far_apart_in_neighboring_runs(tmp_path: Path) -> None:
     tasks = [ToyTask(ToyRecipe(seed=seed)) for seed in range(4)]
     for number, task in enumerate(tasks):
         run_of(tmp_path / str(number), task).run()

@@ -128,10 +128,10 @@ def world(
 ) -> Searches:
     """Every person in two cameras, and nobody's detections among them; the smaller the spread, the easier."""
     rng = np.random.default_rng(seed)
-    centres = rng.standard_normal((people + 2, width))  # nobody is -2
+    centers = rng.standard_normal((people + 2, width))  # nobody is -2
 
     def rows(ids: NDArray[np.int64]) -> torch.Tensor:
-        made = np.where(ids[:, None] >= 0, centres[ids], 0) + spread * rng.standard_normal((len(ids), width))
+        made = np.where(ids[:, None] >= 0, centers[ids], 0) + spread * rng.standard_normal((len(ids), width))
         return torch.nn.functional.normalize(torch.from_numpy(made).float(), dim=1)
 
     asked, there = np.arange(people), np.concatenate([np.repeat(np.arange(people), each), np.full(people, -2)])

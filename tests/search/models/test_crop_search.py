@@ -84,7 +84,7 @@ def test_indexing_stores_what_the_crop_model_makes_of_the_same_boxes(
             assert image is not None
             (expected,) = embed_boxes(crops, [image], [torch.tensor([one.box])])
             torch.testing.assert_close(stored[one.id][2], expected[0], atol=1e-5, rtol=0)
-    # Person 3 is in three of the frames, and one flat colour at any size.
+    # Person 3 is in three of the frames, and one flat color at any size.
     by_box = look_for(search, gallery, frame=scene([2, 3, 4], 2), box=stored["2.png#1"][0], limit=3)
     x1, y1, x2, y2 = map(int, stored["3.png#0"][0])
     picture = scene([3, 4, 0], 3)[y1:y2, x1:x2]

@@ -84,8 +84,8 @@ def read(path: Path) -> tuple[str, Page]:
     return text, page
 
 
-def picture(colour: tuple[int, int, int] = (90, 120, 160)) -> np.ndarray:
-    return np.full((90, 160, 3), colour, dtype=np.uint8)
+def picture(color: tuple[int, int, int] = (90, 120, 160)) -> np.ndarray:
+    return np.full((90, 160, 3), color, dtype=np.uint8)
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ def test_unit_rows_whose_products_are_the_weighted_similarities() -> None:
     assert stacked_scores(samples, found).tolist() == [0.75, 0.5, 0.25]  # type: ignore[arg-type]
 
 
-def test_neighbours_are_found_without_the_confidence() -> None:
+def test_neighbors_are_found_without_the_confidence() -> None:
     random = np.random.default_rng(6)
     query, rows = unit(random.standard_normal((2, 6))), unit(random.standard_normal((40, 6)))
     confidence = random.uniform(0.1, 1, 40)
