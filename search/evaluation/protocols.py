@@ -23,6 +23,7 @@ from search.evaluation.stacking import (
 )
 from search.query.context import match_by_context
 from search.query.fusion import reranked
+from search.query.ranking import Ranking
 
 CHUNK_ELEMENTS = 2**22
 """Similarities held at once; bounds the memory of an evaluation to some hundred megabytes."""
@@ -118,13 +119,13 @@ def evaluate_reranked(
     *,
     score_threshold: float = 0.5,
     ignore: Mapping[str, AnyBoxes] | None = None,
-    candidates: int = 1000,
+    candidates: int = Ranking.candidates,
     weighted: bool = False,
 ) -> SearchMetrics:
-    """As `evaluate_search`, after the best detections of each query were re-ranked by their k-reciprocal neighbours.
+    """As `evaluate_search`, after the best detections of each query were re-ranked by their k-reciprocal neighbors.
 
     Each query is searched alone, as `find` does: its candidates come from its own gallery, and no other query helps,
-    unlike in published figures of re-ranking. What is ignored is a neighbour all the same, for a search does not know
+    unlike in published figures of re-ranking. What is ignored is a neighbor all the same, for a search does not know
     it; detections that are no candidates follow in their order.
 
     Args:

@@ -26,7 +26,6 @@ SECOND = "SphereReID alone"
 CASCADE = "cascade"
 TRACKLETS = "tracklets"
 RERANKED = "k-reciprocal"
-CASCADE_RERANKED = f"{CASCADE} + {RERANKED}"
 
 Look = tuple[Mapping[str, Detections], Tensor]
 
@@ -100,7 +99,7 @@ def compare_stages(
     The weighted sum is taken over all detections, not over the candidates that `find` bounds it to. Queries, and the
     people beside them, keep their own embeddings: only the sightings that are searched are averaged over tracklets.
     Context and re-ranking are never combined, as in `find`: the one leaves similarities of a pair, the other of
-    neighbourhoods, and the people matched would stand among others by another measure.
+    neighborhoods, and the people matched would stand among others by another measure.
 
     Args:
         looks: The first stage, and the second where there is one: frame name -> Detections with its embeddings,

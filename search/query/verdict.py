@@ -10,7 +10,6 @@ from search.query.ranking import Ranking
 from search.query.rates import RATES_OF, RateOf
 
 Level = Literal["match", "possible", "not present"]
-LEVELS: tuple[Level, ...] = ("match", "possible", "not present")
 
 
 @dataclass(frozen=True)

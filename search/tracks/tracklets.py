@@ -21,7 +21,7 @@ from torch.nn import functional
 from datasets.boxes import FloatBoxes
 from datasets.samples import Camera
 from detection.detections import Detections
-from search.tracks.settings import TrackerSettings, require_blend
+from search.tracks.settings import TrackerSettings, TrackletAveraging, require_blend
 from search.tracks.tracker import UNTRACKED, Tracker, TrackIds
 
 
@@ -184,7 +184,7 @@ def without_short(tracks: Mapping[str, TrackIds], minimum_length: int) -> dict[s
 
 
 def averaged(
-    detections: Mapping[str, Detections], tracks: Mapping[str, TrackIds], *, blend: float = 0.5
+    detections: Mapping[str, Detections], tracks: Mapping[str, TrackIds], *, blend: float = TrackletAveraging.blend
 ) -> dict[str, Detections]:
     """The same detections, each with the mean embedding of its tracklet: one bad view weighs less.
 
