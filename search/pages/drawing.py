@@ -65,12 +65,15 @@ class Timeline:
     days: str
 
 
-def timeline(sightings: Sequence[Sighting], cameras: Sequence[str] = ()) -> Timeline | None:
+def timeline(
+    sightings: Sequence[Sighting], cameras: Sequence[str] = (), *, ordered_by: str = "similarity"
+) -> Timeline | None:
     """Where and when a person was seen.
 
     Args:
         sightings: ranked, best first.
         cameras: cameras that get a lane even when nobody was seen there.
+        ordered_by: The word for the figure that ranked the sightings.
 
     Returns:
         None where no sighting has a time.
@@ -93,7 +96,7 @@ def timeline(sightings: Sequence[Sighting], cameras: Sequence[str] = ()) -> Time
     for rank, one, time in reversed(shown):
         strength = (one.score - lowest) / (highest - lowest) if highest > lowest else 1.0
         camera = NO_CAMERA if one.camera is None else one.camera
-        text = f"rank {rank}, {camera}, {display_time(time)}, score {one.score:.3f}"
+        text = f"rank {rank}, {camera}, {display_time(time)}, {ordered_by} {one.score:.3f}"
         lanes.setdefault(camera, []).append(Dot(_place(time, first, span), strength, rank, text))
     days = f"{_day(first)} UTC" if _day(first) == _day(last) else f"{_day(first)} to {_day(last)} UTC"
     return Timeline(

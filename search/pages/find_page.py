@@ -73,7 +73,9 @@ def find_page(
         probe_frame=probe_frame,
         results=results,
         cards=cards,
-        timeline=drawing.timeline(results, cameras if len(cameras) <= MOST_EMPTY_LANES else ()),
+        timeline=drawing.timeline(
+            results, cameras if len(cameras) <= MOST_EMPTY_LANES else (), ordered_by=results.ordered_by
+        ),
         facts=_facts(results),
     )
 
@@ -103,7 +105,7 @@ def _facts(results: RankedSightings) -> list[tuple[str, str]]:
     facts = [("sightings shown", f"{len(results):,} of {results.searched:,} compared")]
     if not results:
         return facts
-    facts.append(("best score", f"{results[0].score:.3f}"))
+    facts.append((f"best {results.ordered_by}", f"{results[0].score:.3f}"))
     cameras = sorted({NO_CAMERA if one.camera is None else one.camera for one in results})
     facts.append(("cameras", ", ".join(cameras[:8]) + (f" and {len(cameras) - 8} more" if len(cameras) > 8 else "")))
     times = [one.timestamp for one in results if one.timestamp is not None]

@@ -56,15 +56,21 @@ class RankedSightings(Sequence[Sighting]):
         """Whether scores are something else than similarities: re-ranking or company made them."""
         return any(one.similarity is not None and one.similarity != one.score for one in self.sightings)
 
-    def to_table(self) -> str:
-        """Aligned text for a terminal, one row a sighting: rank, camera, time, frame, box, score, and the verdict.
+    @property
+    def ordered_by(self) -> str:
+        """The word for the figure that orders the sightings: "similarity", or "score" where it is another one."""
+        return "score" if self.rescored else "similarity"
 
-        Where re-ranking gave the scores, the similarities, which verdicts follow, stand beside them.
+    def to_table(self) -> str:
+        """Aligned text for a terminal, one row a sighting: rank, camera, time, frame, box, similarity, and the verdict.
+
+        Where re-ranking or company gave other scores, these come first, and the similarities, which verdicts follow,
+        stand beside them.
         """
         further = [("similarity", self._similarity)] if self.rescored else []
         if self.verdict is not None:
             further.append(("verdict", lambda sighting: self.level_of(sighting) or "-"))
-        header = ("rank", "camera", "time", "frame", "box x1,y1,x2,y2", "score", *(name for name, _ in further))
+        header = ("rank", "camera", "time", "frame", "box x1,y1,x2,y2", self.ordered_by, *(name for name, _ in further))
         rows = [
             (
                 str(rank),

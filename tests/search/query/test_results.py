@@ -49,7 +49,7 @@ def test_times(timestamp: float | None, text: str) -> None:
 def test_table_has_a_row_for_each_sighting() -> None:
     second = sighting(camera=None, timestamp=61.0, frame="a much longer name.jpg", score=-0.25)
     lines = RankedSightings((sighting(), second), searched=9).to_table().splitlines()
-    assert lines[0].split() == ["rank", "camera", "time", "frame", "box", "x1,y1,x2,y2", "score"]
+    assert lines[0].split() == ["rank", "camera", "time", "frame", "box", "x1,y1,x2,y2", "similarity"]
     assert lines[2].split() == ["1", "c1", "2024-05-01T08:30:00Z", "a/1.jpg", "10,20,31,80", "0.812"]
     assert lines[3].split()[:3] == ["2", "unknown", "00:01:01"]
     assert len({line.rindex(line.split()[-1]) + len(line.split()[-1]) for line in lines}) == 1  # aligned

@@ -211,7 +211,7 @@ def test_the_table_and_the_json_say_it_for_every_sighting() -> None:
     rows = [sighting(score=value, similarity=value) for value in (0.8, 0.6, 0.1)]
     answer = RankedSightings(tuple(rows), 100, 0.8, verdict)
     lines = answer.to_table().splitlines()
-    assert lines[0].split()[-2:] == ["score", "verdict"]
+    assert lines[0].split()[-2:] == ["similarity", "verdict"]
     assert [line.split(maxsplit=6)[-1] for line in lines[2:]] == ["match", "possible", "not present"]
     reranked = RankedSightings(tuple(dataclasses.replace(row, score=0.9) for row in rows), 100, 0.8, verdict)
     lines = reranked.to_table().splitlines()
