@@ -136,7 +136,7 @@ def evaluate_reranked(
         ignore: as in evaluate_search.
         candidates: how many detections are re-ranked for each query; time grows with the square of it.
         weighted: multiply similarities by the detections' confidence, before the candidates are chosen and after they
-            are re-ranked (`search.models.second_look.reranked`).
+            are re-ranked (`search.query.fusion.reranked`).
 
     Returns:
         The figures; see SearchMetrics.

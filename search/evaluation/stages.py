@@ -198,7 +198,7 @@ def class_weighted(detections: Mapping[str, Detections]) -> dict[str, Detections
 def fused_detections(
     first: Mapping[str, Detections], second: Mapping[str, Detections], second_weight: float
 ) -> dict[str, Detections]:
-    """Both embeddings of each detection as one, see `search.models.second_look.fused`.
+    """Both embeddings of each detection as one, see `search.query.fusion.fused`.
 
     Args:
         first: frame name -> Detections of the first stage.

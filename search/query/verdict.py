@@ -77,7 +77,7 @@ class Calibration:
         data: what it was made of.
         rates: on the same data, for the sizes of the thresholds.
         held_out: on people who took no part in choosing the thresholds; empty where there were too few.
-        rate_of: whether both rates are shares of "probes" or of "pairs", see `search.evaluation.calibration.calibrate`.
+        rate_of: whether both rates are shares of "probes" or of "pairs", see `search.query.rates.VerdictRates`.
     """
 
     embedded_by: EmbeddedBy
