@@ -252,6 +252,9 @@ def _readable(message: str, hints: Mapping[str, Any], positional: Sequence[str],
     unknown = re.match(r"[Uu]nrecognized arguments: --([\w.-]+)", text)
     if unknown is None:
         return text
-    close = difflib.get_close_matches(unknown[1].replace("-", "_"), hints, n=1)
+    word = unknown[1].replace("-", "_")
+    last_words = {name.rpartition(".")[2]: name for name in hints}
+    close = difflib.get_close_matches(word, hints, n=1)
+    close = close or [last_words[name] for name in difflib.get_close_matches(word, last_words, n=1)]
     guess = f", did you mean {typed_name(close[0])}?" if close else ""
     return f"--{unknown[1]} is no option of this command{guess}"

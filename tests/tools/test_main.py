@@ -100,6 +100,10 @@ def test_help_explains_a_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["try", "it"], "ROOT is missing"),
         (["try", "it", ".", "more"], "more is one word too many"),
         (["try", "it", ".", "--cout", "3"], "--cout is no option of this command, did you mean --count?"),
+        (
+            ["train", "joint", ".", "--epoch", "3"],
+            "--epoch is no option of this command, did you mean --training.epochs?",
+        ),
         (["try", "it", ".", "--count", "many"], "--count is many, expected a whole number"),
         (["try", "it", ".", "--box", "1,2,3"], "--box is 1,2,3, expected two numbers x1,y1,x2,y2"),
         (["try", "it", ".", "--progress", "no"], "--progress is no, expected one of auto, always, never"),
