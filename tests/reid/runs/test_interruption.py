@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ def test_a_signal_ends_the_training_after_its_step_and_resume_goes_on_from_there
     for part in ("model", "averaged", "criterion"):
         for name, value in ends[0][part].items():
             assert torch.equal(value, ends[1][part][name]), f"{part}.{name}"
+
+
+@pytest.fixture(autouse=True)
+def usual_signals() -> Iterator[None]:
+    """The handlers of a process in the foreground: a shell's background jobs begin with SIGINT ignored."""
+    before = [signal.signal(signal.SIGINT, signal.default_int_handler), signal.signal(signal.SIGTERM, signal.SIG_DFL)]
+    yield
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before):
+        signal.signal(number, handler)
 
 
 def test_the_first_signal_is_noted_and_the_second_is_as_without() -> None:
