@@ -1,7 +1,7 @@
 """Calibrations beside the model they belong to: `model.calibration.json` next to `model.safetensors`.
 
-The model's file is never touched. Each calibration names the fingerprints that it was made with, so that one of other
-weights, of another second stage or of another share is met and passed over.
+The model's file is never touched. Each calibration names the models that it was made with (by fingerprints of their
+weights) and the way of searching. A search uses only a calibration that was made with the same models in the same way.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from search.query.verdict import Calibration, LabelledData, LevelRates, Measured
 
 FORMAT = "personsearch-calibration-2"
 OLD_FORMAT = "personsearch-calibration-1"
-"""How earlier versions wrote them; such files are read."""
+"""The format that earlier versions wrote; such files can still be read."""
 
 _COUNTED = ("false_positive", "found", "found_first")
 
@@ -66,13 +66,14 @@ class StoredCalibrations:
         pictures: int = 1,
         combine: str = "mean",
     ) -> RankedSightings:
-        """An answer with its verdict, or with the reason why there is none; as it is where nobody was compared.
+        """Give an answer its verdict, or the reason why there is none. An answer that compared nobody stays as it is.
 
         Args:
             answer: The answer of a search.
             embedded_by: What made the vectors that were compared, without a second stage where it took no part.
             ranking: How their similarities were made.
-            probe_kind: "box" in a frame, "crop", or None where it makes no difference.
+            probe_kind: "box" for a box in a whole frame, "crop" for a picture of the person alone, None where it makes
+                no difference.
             pictures: How many pictures of the person made the probe.
             combine: "mean" or "max", see `search.query.rank.EmbeddedProbe`.
         """
@@ -88,7 +89,7 @@ class StoredCalibrations:
 
 
 def _differences(calibration: Calibration, embedded_by: EmbeddedBy, ranking: Ranking) -> list[str]:
-    """How a calibration was made where a search is made otherwise, in words."""
+    """What was different when a calibration was made from how a search is made now, in words."""
     found = calibration.embedded_by.differences(embedded_by)
     if calibration.ranking.second_weight != ranking.second_weight and calibration.embedded_by.second_stage is not None:
         found.append(f"with --second-weight {calibration.ranking.second_weight:g} instead of {ranking.second_weight:g}")
@@ -117,8 +118,8 @@ def read_calibrations(file: Path) -> tuple[Calibration, ...]:
     """All calibrations of a file, checked.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: damaged, or of another format.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged or has another format.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -131,14 +132,16 @@ def read_calibrations(file: Path) -> tuple[Calibration, ...]:
 
 
 def store_calibrations(model: Path | str, calibrations: list[Calibration]) -> Path:
-    """Put calibrations beside a model, whole or not at all; those of the same similarity are replaced, others stay.
+    """Put calibrations beside a model. Those of the same models and way of searching are replaced, others stay.
+
+    The file is written whole or not at all.
 
     Returns:
-        The file.
+        The file that was written.
 
     Raises:
-        ValueError: there is a file that is damaged.
-        OSError: it cannot be written.
+        ValueError: The file is there already, and it is damaged.
+        OSError: The file cannot be written.
     """
     file = calibration_file(model)
     kept: tuple[Calibration, ...] = read_calibrations(file) if file.exists() else ()
@@ -154,7 +157,7 @@ def store_calibrations(model: Path | str, calibrations: list[Calibration]) -> Pa
 
 
 def _plain(calibration: Calibration) -> dict[str, Any]:
-    """As JSON knows it; rates that nobody could count are null."""
+    """A calibration as JSON knows it; rates that nobody could count are null."""
     plain: dict[str, Any] = _without_nan(dataclasses.asdict(calibration))
     return plain
 

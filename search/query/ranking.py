@@ -19,19 +19,21 @@ class Ranking:
 
     Args:
         second_weight: The share w of the second stage in the similarity, from 0 to 1: (1 - w) first + w second. 0 ranks
-            by the first stage alone, 1 by the second stage alone. It counts only where there is a second stage. 0.8 was
-            chosen on prw_c6's own test queries, with a ResNet-18 joint model of 99 people (mAP 0.125 alone) and a
-            ResNet-18 SphereReID of Market-1501 (0.625 alone): both together have 0.615 at a share of 0.5 and 0.634 at
-            0.8. A better joint model probably wants a smaller share.
-        candidates: How many of the best sightings are looked at again by the second stage and by re-ranking, 1 or more.
-            Raising it finds people whom the first stage ranks low, and takes time and memory in proportion.
+            by the first stage alone, 1 by the second stage alone. It counts only where there is a second stage. A
+            better joint model probably wants a smaller share. The default 0.8 was chosen on the test queries of prw_c6
+            itself, with a weak joint model (mAP 0.125 alone, trained on 99 people) and a stronger crop model (0.625
+            alone, trained on Market-1501): together they reach 0.615 at a share of 0.5, and 0.634 at 0.8.
+        candidates: How many of the best sightings by the first stage are compared again, by the second stage and by
+            re-ranking, 1 or more. Raising it finds people whom the first stage ranks low; time and memory grow in
+            proportion.
         rerank: Order the candidates by the neighbors that they share with the probe (k-reciprocal re-ranking, Zhong et
             al., CVPR 2017).
         class_weighted: Multiply every similarity by the detector's confidence, so that doubtful boxes rank lower
             (class-weighted similarity of Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020).
             The candidates are then the best by that product.
-        context: Also match the people beside the probe in its frame with those in the frames of the best sightings
-            (`search.query.context`). It needs a frame and a box, and does not go with `rerank`.
+        context: Also compare the people beside the probe with the people beside each of the best sightings, so that
+            somebody in the same company comes up (`search.query.context`). It needs a frame and a box, and cannot be
+            used together with re-ranking.
 
     Raises:
         ValueError: The share is not in [0, 1], or there is no candidate.
@@ -49,12 +51,13 @@ class Ranking:
             raise ValueError(f"{self.candidates} candidates, expected at least 1")
 
     def for_similarity(self, *, second_stage: bool) -> Self:
-        """The same without what a similarity does not depend on: candidates and the order that re-ranking gives.
+        """The part of the ranking that decides the similarity, with the default for everything else.
 
-        Verdicts follow the similarity, so a calibration is of this part alone.
+        Candidates, re-ranking and context change only the order. Verdicts follow the similarity, so a calibration
+        belongs to this part alone.
 
         Args:
-            second_stage: Whether a second stage takes part; without one its share does not matter.
+            second_stage: Whether a second stage takes part. Without one, its share does not matter.
         """
         plain = type(self)()
         share = self.second_weight if second_stage else plain.second_weight

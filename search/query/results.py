@@ -1,4 +1,4 @@
-"""What a search answers: ranked sightings, and their table and JSON-able forms."""
+"""What a search answers: the ranked sightings, as a table for people and as JSON for programs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,13 @@ class RankedSightings(Sequence[Sighting]):
     """The answer of a search, best first.
 
     Args:
-        sightings: in falling score; equal scores in the order of source, frame and row.
-        searched: how many sightings passed the filters and were compared.
-        best_similarity: The highest similarity of all that were compared, whatever the limit and the least score;
-            None without any.
-        verdict: whether the person is there, by a calibration; None without one.
-        no_verdict: one line why there is none; empty where nobody asked.
+        sightings: The sightings from the highest score to the lowest; equal scores stand in the order of source, frame
+            and row.
+        searched: How many sightings passed the filters and were compared.
+        best_similarity: The highest similarity of all sightings that were compared, also of those that are not shown;
+            None where nothing was compared.
+        verdict: Whether the person is there, as a calibration judges it; None without a calibration.
+        no_verdict: One line that says why there is no verdict; empty where there is one, or where nobody asked.
         contents: What the gallery holds, in one line, where no sighting passed the filters; empty otherwise.
     """
 
@@ -53,7 +54,7 @@ class RankedSightings(Sequence[Sighting]):
 
     @property
     def rescored(self) -> bool:
-        """Whether scores are something else than similarities: re-ranking or company made them."""
+        """Whether the scores are no similarities, because re-ranking or the company of the probe made them."""
         return any(one.similarity is not None and one.similarity != one.score for one in self.sightings)
 
     @property
@@ -64,8 +65,8 @@ class RankedSightings(Sequence[Sighting]):
     def to_table(self) -> str:
         """Aligned text for a terminal, one row a sighting: rank, camera, time, frame, box, similarity, and the verdict.
 
-        Where re-ranking or company gave other scores, these come first, and the similarities, which verdicts follow,
-        stand beside them.
+        Where the sightings are ordered by another score, that score comes first. The similarities stand beside it,
+        because verdicts follow those.
         """
         further = [("similarity", self._similarity)] if self.rescored else []
         if self.verdict is not None:

@@ -18,12 +18,14 @@ class LabelledData:
 
     Args:
         name: The name of the data set.
-        probes: searches for a labelled person.
-        people: persons among them.
-        sightings: people found in the frames, who were compared with each.
-        probe_kind: "box" in a frame or "crop".
-        same_camera: whether a person's sightings by the probe's own camera counted.
-        unlabelled: whether sightings of unknown people were left out ("ignore") or are others ("negative").
+        probes: How many searches for a labeled person were made.
+        people: How many different people were searched for.
+        sightings: How many sightings each of these searches was compared with.
+        probe_kind: How the searches showed their person: "box" is a box in a whole frame, "crop" a picture of the
+            person alone.
+        same_camera: Whether a person's sightings by the probe's own camera counted.
+        unlabelled: What became of sightings without an identity: "ignore" left them out, "negative" took them for
+            strangers.
     """
 
     name: str
@@ -37,13 +39,17 @@ class LabelledData:
 
 @dataclass(frozen=True)
 class LevelRates:
-    """How often a level is reached in a gallery of one size.
+    """How often searches reach one level, in a gallery of one size. All four are shares from 0 to 1.
 
     Args:
-        false_positive: share of absent probes; the false positive identification rate.
-        found: share of present probes whose person's best sighting reaches it.
-        found_first: The share of present probes whose person's best sighting reaches it and is the most similar of all.
-        false_match: share of pairs of a probe and one sighting of somebody else; None where nobody counted.
+        false_positive: The share of the searches for a person who is not there that reach the level all the same. It
+            is called the false positive identification rate.
+        found: The share of the searches for a person who is there in which that person's best sighting reaches the
+            level.
+        found_first: The share of the searches for a person who is there in which that person's best sighting reaches
+            the level and is the most similar of all.
+        false_match: The share of the pairs of a probe and one sighting of somebody else that reach the level; None
+            where nobody counted them.
     """
 
     false_positive: float
@@ -54,7 +60,7 @@ class LevelRates:
 
 @dataclass(frozen=True)
 class MeasuredSize:
-    """Rates of both levels in a gallery of `size` sightings; "possible" counts matches too."""
+    """How often both levels are reached in a gallery of `size` sightings; `possible` counts matches too."""
 
     size: int
     match: LevelRates
@@ -63,21 +69,23 @@ class MeasuredSize:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Thresholds of one similarity with what they were made of and what they do.
+    """The similarities from which on a sighting is a match or possible, and how they were found.
 
     Raises:
-        ValueError: the rates are of neither probes nor pairs.
+        ValueError: `rate_of` is neither "probes" nor "pairs".
 
     Args:
         embedded_by: What made the vectors that are compared, without a second stage where it takes no part.
         ranking: How the similarity is made, see `Ranking.for_similarity`.
-        thresholds: for galleries of any size.
-        match_rate: share of absent probes, or of pairs of two persons, that may be called a match.
-        possible_rate: share of them that may be called a match or possible.
-        data: what it was made of.
-        rates: on the same data, for the sizes of the thresholds.
-        held_out: on people who took no part in choosing the thresholds; empty where there were too few.
-        rate_of: whether both rates are shares of "probes" or of "pairs", see `search.query.rates.VerdictRates`.
+        thresholds: The similarities at which the levels begin, for a gallery of any size.
+        match_rate: The share of mistakes that may be called a match, between 0 and 1; `rate_of` says what is counted.
+        possible_rate: The share of mistakes that may be called a match or possible, at least `match_rate`.
+        data: The labeled data that the thresholds were chosen on.
+        rates: How often the levels are reached on that same data, for each size that the thresholds know.
+        held_out: The same, measured on people who took no part in choosing the thresholds; empty where there were too
+            few people.
+        rate_of: What both rates count: "probes" counts the searches for people who are not there, "pairs" the pairs of
+            a probe and a sighting of somebody else. See `search.query.rates.VerdictRates`.
     """
 
     embedded_by: EmbeddedBy
@@ -99,14 +107,18 @@ class Calibration:
 
         Args:
             similarity: The similarity of the most similar sighting.
-            size: how many sightings were compared; with several probes of which the best counts, times their number.
+            size: How many comparisons were made: the number of sightings, or that number times the number of pictures
+                where each picture was compared by itself.
             probe_kind: "box" or "crop", None where nobody knows.
-            pictures: how many pictures of the person made the probe.
+            pictures: How many pictures of the person made the probe.
         """
         return Verdict(similarity, size, self.thresholds.at(size), self, probe_kind, pictures)
 
     def rates_near(self, size: int) -> MeasuredSize | None:
-        """The known rates of the largest size that is not larger; of the smallest where all are."""
+        """The rates of the largest measured gallery that is no larger than `size`.
+
+        Where every measured gallery is larger, the rates are those of the smallest one; None where none was measured.
+        """
         below = [one for one in self.rates if one.size <= size]
         return below[-1] if below else next(iter(self.rates), None)
 
@@ -117,11 +129,11 @@ class Verdict:
 
     Args:
         similarity: The similarity of the most similar sighting.
-        size: sightings that the probe was compared with.
-        thresholds: for a gallery of that size.
-        calibration: where they come from.
+        size: How many sightings the probe was compared with.
+        thresholds: The similarities at which the levels begin, in a gallery of that size.
+        calibration: The calibration that gave the thresholds.
         probe_kind: "box" or "crop", None where nobody knows.
-        pictures: how many pictures of the person made the probe.
+        pictures: How many pictures of the person made the probe.
     """
 
     similarity: float
@@ -133,11 +145,11 @@ class Verdict:
 
     @property
     def level(self) -> Level:
-        """Of the probe: that of its most similar sighting."""
+        """The level of the whole search, which is the level of its most similar sighting."""
         return self.level_of(self.similarity)
 
     def level_of(self, similarity: float) -> Level:
-        """Of one sighting, by its calibrated similarity."""
+        """The level of one sighting, by its similarity."""
         if similarity >= self.thresholds.match:
             return "match"
         return "possible" if similarity >= self.thresholds.possible else "not present"
@@ -159,7 +171,7 @@ class Verdict:
         calibration, by_pairs = self.calibration, self.calibration.rate_of == "pairs"
         match, possible = percent(calibration.match_rate), percent(calibration.possible_rate)
         if by_pairs:
-            text = f"Of two sightings of two different people, {match} are called a match, {possible} at least possible"
+            text = f"Of all pairs of sightings of two people, {match} are called a match, {possible} at least possible"
         else:
             text = (
                 f"When a person is not in the footage, {match} of searches say match and {possible} at least possible"
@@ -178,7 +190,7 @@ class Verdict:
         return f"{text}. Measured on {self.data_text()}."
 
     def data_text(self) -> str:
-        """What the thresholds were made of."""
+        """The data that the thresholds were chosen on, in words."""
         data = self.calibration.data
         return f"{data.name}: {data.probes:,} searches for {data.people:,} people among {data.sightings:,} sightings"
 
@@ -199,7 +211,7 @@ class Verdict:
         return doubts
 
     def to_dict(self) -> dict[str, object]:
-        """JSON-able, keys stable."""
+        """The verdict as JSON knows it. The names of the keys do not change from version to version."""
         return {
             "level": self.level,
             "similarity": self.similarity,

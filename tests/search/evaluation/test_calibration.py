@@ -180,7 +180,7 @@ def test_rates_of_pairs_are_those_of_single_comparisons() -> None:
     assert absent[-1] > 0.2
     assert made.held_out[-1].match.false_positive > made.held_out[0].match.false_positive
     verdict = made.judge(1.0, 10**6)
-    assert verdict.meaning().startswith("Of two sightings of two different people, 1 % are called a match, 10 %")
+    assert verdict.meaning().startswith("Of all pairs of sightings of two people, 1 % are called a match, 10 %")
     assert " of searches for people who were not there, among " in verdict.meaning()
     assert verdict.doubts()[0].startswith("wrong answers become more frequent in a gallery as large as this: at most ")
     assert verdict.thresholds.match == made.thresholds.match[0]

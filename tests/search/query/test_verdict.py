@@ -78,7 +78,7 @@ def test_what_a_verdict_is_worth_is_said() -> None:
         in calibration().judge(0.9, 101).meaning()
     )
     by_pairs = calibration(rate_of="pairs").judge(0.9, 101).meaning()
-    assert by_pairs.startswith("Of two sightings of two different people, 1 % are called a match, 10 % at least")
+    assert by_pairs.startswith("Of all pairs of sightings of two people, 1 % are called a match, 10 % at least")
     assert "in the footage, 50 % of searches say match and 80 % at least possible" in by_pairs
     doubtful = calibration().judge(0.9, 101, probe_kind="crop", pictures=3)
     assert [line.split(",")[0] for line in doubtful.doubts()] == [

@@ -173,7 +173,7 @@ def test_weighted_searches_have_thresholds_of_their_own(
     assert main(find) == 0
     lines = capsys.readouterr().out.splitlines()
     assert ": the most similar sighting has a similarity of " in lines[0]
-    assert lines[1].startswith("Of two sightings of two different people, 1 % are called a match, 10 %")
+    assert lines[1].startswith("Of all pairs of sightings of two people, 1 % are called a match, 10 %")
 
 
 def test_sightings_are_probes_where_nobody_wrote_queries(
