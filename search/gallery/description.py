@@ -12,7 +12,7 @@ from search.models.model_files import ModelFiles
 
 FORMAT_VERSION = 3
 OLD_VERSIONS = (1, 2)
-"""Formats of earlier versions, which are read: 1 without a second stage, 2 with one."""
+"""The formats of earlier versions, which can still be read. Galleries of format 1 have no second stage."""
 
 DESCRIPTION_FILE = "gallery.json"
 
@@ -28,10 +28,10 @@ class GalleryDescription:
         embedding_dim: The width D of the first stage's embeddings, more than 0.
         embedded_by: What made the vectors; only vectors made alike can be compared.
         second_dim: The width E of the second stage's embeddings, None without a second stage.
-        files: Where the models were when the gallery was made; empty where nobody knows.
+        files: Where the files of the models were when the gallery was made; empty where nobody knows.
 
     Raises:
-        ValueError: A width is not positive, or only one of width and fingerprint of the second stage is there.
+        ValueError: A width is not positive, or the second stage has a width without a fingerprint or the reverse.
     """
 
     embedding_dim: int
@@ -44,7 +44,9 @@ class GalleryDescription:
             if width <= 0:
                 raise ValueError(f"embedding width {width}, expected a positive number")
         if (self.second_dim is None) != (self.embedded_by.second_stage is None):
-            raise ValueError("a second stage has a width and a fingerprint, expected both or none of them")
+            raise ValueError(
+                "the second stage has a width or a fingerprint, but not the other one; expected both or none"
+            )
 
     def first_stage(self) -> "GalleryDescription":
         """The same without the second stage."""
@@ -81,11 +83,11 @@ def require_same_models(path: Path, own: GalleryDescription, given: GalleryDescr
         path: The gallery's folder, for the message.
         own: What the gallery says.
         given: What the models at hand make.
-        reading: Whether the gallery is only searched: the second stage may then be left out, and how sightings are
-            averaged over tracklets does not matter, for a probe never is.
+        reading: Whether the gallery is only searched. The second stage may then be left out. How sightings were
+            averaged over tracklets does not matter then, because the picture that one searches by is never averaged.
 
     Raises:
-        ValueError: A model is another one, or was used otherwise.
+        ValueError: A model is not the one that filled the gallery, or it was used in another way.
     """
     mine, theirs = own.embedded_by, given.embedded_by
     anew = "or index into a new folder"
@@ -96,8 +98,8 @@ def require_same_models(path: Path, own: GalleryDescription, given: GalleryDescr
             f"use the model it was indexed with{where}, {anew}"
         )
     if mine.mirrored != theirs.mirrored:
-        did = "with" if mine.mirrored else "without"
-        raise ValueError(f"gallery {path} was indexed {did} --mirrored: do so again, {anew}")
+        did, do = ("with", "give it again") if mine.mirrored else ("without", "leave it out")
+        raise ValueError(f"gallery {path} was indexed {did} --mirrored; {do}, {anew}")
     if (mine.second_stage, own.second_dim) != (theirs.second_stage, given.second_dim):
         if mine.second_stage is None:
             raise ValueError(f"gallery {path} has no second stage; leave --second-stage out, {anew} with it")
@@ -112,11 +114,12 @@ def require_same_models(path: Path, own: GalleryDescription, given: GalleryDescr
     if mine.tracklet_blend != theirs.tracklet_blend and not reading:
         share = mine.tracklet_blend
         did = "without --tracklets" if share is None else f"with --tracklets and --tracklet-blend {share:g}"
-        raise ValueError(f"gallery {path} was indexed {did}: do so again, {anew}")
+        do = "leave it out" if share is None else "give both again"
+        raise ValueError(f"gallery {path} was indexed {did}; {do}, {anew}")
 
 
 def write_description(path: Path, description: GalleryDescription) -> None:
-    """Make a folder with tables a gallery; a reader sees the whole file or none."""
+    """Write gallery.json, which makes a folder of tables a gallery; a reader sees the whole file or none."""
     content = {
         "format": FORMAT_VERSION,
         "embedding_dim": description.embedding_dim,
@@ -161,7 +164,7 @@ def read_description(path: Path) -> GalleryDescription:
 
 
 def _converted(file: Path, content: dict[str, Any]) -> GalleryDescription:
-    """A description of formats 1 and 2, which knew no places of models."""
+    """A description in format 1 or 2, which did not say where the models are."""
     _require_keys(file, content, {"model_fingerprint": str})
     second_dim = second = None
     if content["format"] == 2:

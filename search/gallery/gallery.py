@@ -256,13 +256,13 @@ class Gallery:
         return self._done
 
     def flush(self) -> int:
-        """Write what `add` collected; on return it is on disk and visible to other processes.
+        """Write the sightings that `add` collected. On return they are on disk, where other processes see them.
 
         Returns:
             How many sightings were written.
 
         Raises:
-            OSError: the write failed time and again; what was collected is kept for the next try.
+            OSError: Every attempt to write failed. The sightings are kept, and the next call tries again.
         """
         self._last_flush = time.monotonic()
         if not self._pending:

@@ -197,12 +197,12 @@ def frame_rows(
 
 
 def sightings_table(waiting: Sequence[FrameRows], cutouts: Sequence[Cutout], schema: pa.Schema) -> pa.Table:
-    """Rows of the table of sightings.
+    """The sightings of some frames as rows of a gallery's table, one row for each sighting.
 
     Args:
-        waiting: the frames.
-        cutouts: where the pictures lie, in the order of the frames and their boxes.
-        schema: that of the table, see `sightings_schema`.
+        waiting: The frames with the people found in them.
+        cutouts: Where the cut-out picture of each sighting lies, in the order of the frames and of their boxes.
+        schema: The columns of the table, as `sightings_schema` gives them.
     """
     owner = [rows.frame for rows in waiting for _ in range(len(rows))]
     scores = np.concatenate([np.zeros(0, dtype=np.float32), *(rows.scores for rows in waiting)])

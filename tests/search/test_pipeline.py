@@ -316,10 +316,10 @@ def test_what_is_mirrored_is_so_everywhere_and_is_not_mixed_with_what_is_not(
     crop = np.random.default_rng(0).integers(0, 256, (60, 24, 3), dtype=np.uint8)
     both = search.embed_crops([crop, np.ascontiguousarray(crop[:, ::-1])])
     assert float((both[0] * both[1]).sum()) > 0.999
-    with pytest.raises(ValueError, match=r"was indexed with --mirrored: do so again"):
+    with pytest.raises(ValueError, match=r"was indexed with --mirrored; give it again"):
         plain.open_gallery(tmp_path / "people")
     plain.open_gallery(tmp_path / "plain", create=True)
-    with pytest.raises(ValueError, match=r"was indexed without --mirrored: do so again"):
+    with pytest.raises(ValueError, match=r"was indexed without --mirrored; leave it out"):
         search.open_gallery(tmp_path / "plain")
 
 

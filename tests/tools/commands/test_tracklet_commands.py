@@ -47,7 +47,7 @@ def test_a_gallery_of_averaged_sightings(
     assert json.loads((tmp_path / "people" / "gallery.json").read_text())["embedded_by"]["tracklet_blend"] == 0.7
     assert main(words) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "was indexed with --tracklets and --tracklet-blend 0.7: do so again" in line
+    assert "was indexed with --tracklets and --tracklet-blend 0.7; give both again" in line
     # Whoever reads the gallery need not know.
     probe = ["--frame", str(square / "frames" / sorted(p.name for p in (square / "frames").iterdir())[0])]
     find = ["find", str(tmp_path / "people"), "--model", str(model), *probe, "--box", "40,30,80,120"]
