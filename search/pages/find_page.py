@@ -39,13 +39,14 @@ def find_page(
     """The answer of a search as HTML: the verdict, the probe, a timeline, and the sightings as cards.
 
     Args:
-        results: what `Gallery.search` or `PersonSearch.find` answered.
-        gallery: where the cut-outs lie.
-        probe_image: the person looked for, one picture or several, (H, W, 3) uint8 RGB.
-        title: shown on top.
-        note: a line below the title, the filters for example.
-        probe_frame: the frame the probe was taken from, with its box.
-        frames_in_context: the best so many sightings show their whole frame when opened; each adds about 100 KB.
+        results: The answer of `Gallery.search` or `PersonSearch.find`.
+        gallery: The gallery that was searched, which keeps the cut-out picture of each sighting.
+        probe_image: The person looked for, one picture or several, (H, W, 3) uint8 RGB.
+        title: The heading of the page.
+        note: A line below the heading, for example the filters.
+        probe_frame: The frame that the probe was taken from, with its box.
+        frames_in_context: How many of the best sightings show their whole frame when they are opened; each adds about
+            100 KB to the page.
         read_frame: Gives the frame of a sighting, or None where there is none any more. The default reads the footage
             again, and shows a frame only where the sighting's box still has the pixels of its stored cut-out.
     """
@@ -88,7 +89,7 @@ class _FramePictures:
         self._encoded: dict[tuple[str, str], str | None] = {}
 
     def picture(self, sighting: Sighting) -> dict[str, object] | None:
-        """What the page needs of a sighting's frame, None where it cannot be read any more."""
+        """The frame of a sighting as the page draws it, None where it cannot be read any more."""
         key = (sighting.source, sighting.frame)
         if key not in self._encoded:
             image = self._read(sighting)
@@ -101,7 +102,7 @@ class _FramePictures:
 
 
 def _facts(results: RankedSightings) -> list[tuple[str, str]]:
-    """What stands beside the probe: (label, value)."""
+    """The lines that stand beside the probe, each as its label and its value."""
     facts = [("sightings shown", f"{len(results):,} of {results.searched:,} compared")]
     if not results:
         return facts
