@@ -105,8 +105,8 @@ def _ending(command: str, hidden: Sequence[Option]) -> str:
     if not hidden:
         return "A flag is typed alone to turn it on, and with false behind it to turn it off."
     groups = dict.fromkeys(_group_words(option) for option in hidden)
-    about = ", ".join(words for words in groups if words)
-    about = f": {about}" if about else ""
+    about = "; ".join(words for words in groups if words)
+    about = f". They belong to: {about}" if about else ""
     count = f"{len(hidden)} more options" if len(hidden) > 1 else "one more option"
     return f"`personsearch {command} --help-all` explains {count}{about}."
 

@@ -16,11 +16,12 @@ class ModelFiles:
     """Where the models of a search are: a joint model with or without a second stage, or a detector and a crop model.
 
     Args:
-        model: model.safetensors of a run of `train joint`, or its folder.
-        second_stage: model.safetensors of a run of `train crop`, or its folder. Beside a joint model it embeds the same
-            people again; with a detector it alone tells people apart.
+        model: The joint model, which finds people and tells them apart: the folder of a `train joint` run, or the
+            model.safetensors in it.
+        second_stage: The crop model: the folder of a `train crop` run, or the model.safetensors in it. Beside a joint
+            model it looks at the same people once more; with a detector it alone tells people apart.
         detector: What finds people in place of a joint model: coco (torchvision's Faster R-CNN, downloaded once), or a
-            file of `train joint`, of which the boxes are used.
+            model of `train joint`, of which only the boxes are used.
     """
 
     model: Path | None = None

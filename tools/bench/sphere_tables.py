@@ -14,10 +14,11 @@ BATCH = 64
 
 
 def sphere_tables(scale: Scale, size: SplitSize = SplitSize()) -> list[PaperTable]:  # noqa: B008 - frozen
-    """The ablations of SphereReID.
+    """Tables 1 to 5 of the SphereReID paper, in which one part of the method changes at a time.
 
-    Tables 1 to 3 are of networks without the last layer's bias as far as their numbers agree with Table 4 (its row
-    without bias is Table 3's row of 0.25), and Table 1's dropout is not printed: 0.25 is taken throughout.
+    The trainings here have a bias in the last layer, except in Table 4's row without one. The paper probably made
+    Tables 1 to 3 without it: Table 4's row without bias prints the figures of Table 3's row for a dropout of 0.25. The
+    paper does not print the dropout of Table 1; here it is 0.25 wherever a table does not vary it.
     """
     final = sphere_recipe(scale)
     return [_networks(scale), _sampling(scale, size), _dropout(scale), _bias(scale), _test_size(final)]

@@ -33,12 +33,12 @@ def toim_recipe(
     dimension: int = 512,
     size: SplitSize = SplitSize(),  # noqa: B008
 ) -> CropRecipe:
-    """A training of section V.A: batches of 15, AdaDelta, from the softmax training.
+    """A training of the TOIM paper's section V.A: it goes on from a softmax training, by AdaDelta in batches of 15.
 
-    The paper says of the softmax training only that its output fills the Pooled Table. Here it has the schedule of
-    SphereReID (Adam, 16 persons x 4 pictures), and every loss starts from that model and has the same budget after it;
-    softmax goes on with its classifier. Batches are 5 persons x 3 pictures, since batch-hard triplets need pairs; the
-    paper prints only 15.
+    The paper says about the softmax training only that its output fills the Pooled Table. Here that training has
+    SphereReID's schedule (Adam, 16 persons x 4 pictures). Every loss then starts from its model and trains for the same
+    number of epochs; the softmax loss also keeps the classifier. The paper prints a batch size of 15 and no more. Here
+    a batch is 5 persons x 3 pictures, because batch-hard triplets need several pictures of each person.
     """
     network = SphereReIDConfig(
         network="B",

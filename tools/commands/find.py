@@ -26,12 +26,13 @@ class Probe:
     """The person looked for.
 
     Args:
-        crop: A picture that shows the person alone; several of the same person may be given: a.jpg,b.jpg.
+        crop: A picture that shows the person alone; several pictures of the same person may be given: a.jpg,b.jpg.
         frame: A whole frame that shows the person.
         box: Where the person is in that frame: x1,y1,x2,y2 in pixels.
-        combine: How several pictures count: mean compares with their average, max compares each sighting with the
-            picture most like it.
-        include_own_frame: Rank the sightings of --frame itself too, where it was indexed; its person comes first then.
+        combine: How several pictures count: mean compares each sighting with their average, max compares it with the
+            picture that is most like it.
+        include_own_frame: Show also the sightings in --frame itself, if it is in the gallery. The person looked for
+            then comes first, found in their own frame.
         max_pixels: A picture with more pixels than this is refused, so that a small file cannot fill the memory.
     """
 
@@ -43,10 +44,10 @@ class Probe:
     max_pixels: int = MOST_PIXELS
 
     def require_one(self) -> None:
-        """Refuse what is neither a picture of a person nor a box in a frame."""
+        """Refuse options that give neither a picture of the person nor a frame with a box, or that give both."""
         if (self.crop is None) == (self.frame is None) or (self.frame is None) != (self.box is None):
             raise ValueError(
-                "the probe is unclear, expected either --crop PICTURE or --frame PICTURE --box x1,y1,x2,y2"
+                "it is unclear whom to look for, expected either --crop PICTURE or --frame PICTURE --box x1,y1,x2,y2"
             )
 
 
@@ -70,7 +71,7 @@ class Choice:
     minimum_similarity: float | None = None
 
     def filters(self, own_frame: Path | None) -> "Filters":
-        """The same as the library takes it; `own_frame` is left out of the answer."""
+        """The choice as the library takes it; sightings in the picture file `own_frame` are left out of the answer."""
         from search.gallery.filters import Filters
 
         after, before = (
@@ -92,23 +93,22 @@ def find(
 ) -> Outcome:
     """Show where a person was seen: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
 
-    The sightings of the gallery come in the order of their similarity to the person, up to 1. The similarity only
-    orders them: no value of it says alone that two people are the same. What does is `personsearch calibrate`: the
-    answer then begins with a verdict, match, possible or not present, and so does every sighting.
+    The sightings of the gallery come in the order of their similarity to the person. The highest similarity is 1. No
+    similarity says by itself that two people are the same. After `personsearch calibrate` the answer begins with a
+    verdict, which is match, possible or not present, and every sighting has a verdict too.
 
-    The gallery knows its models. They are looked for where they were when it was made; --model and --second-stage name
-    another place.
+    The gallery knows the models that filled it and where they were then. If they have been moved, --model and
+    --second-stage say where they are now.
 
     Args:
         gallery: The gallery's folder, made by `personsearch index`.
-        model: The joint model that made the gallery, where it is somewhere else today. Given alone, it searches a
-            gallery of two stages by the first.
-        second_stage: The crop model that made the gallery's second embeddings, where it is somewhere else today.
+        model: The joint model that filled the gallery, if it has been moved. If it is given without
+            --second-stage, a gallery with a second stage is ranked by the joint model alone.
+        second_stage: The crop model that filled the gallery as its second stage, if it has been moved.
         probe: The person looked for.
         choice: Which sightings may answer.
-        ranking: How similarities are made and sightings ordered. With --rerank the score that orders is one minus a
-            distance, with --context that of the most similar of the company; verdicts follow the similarity all the
-            same.
+        ranking: How similarities are made and sightings ordered. --rerank and --context order the sightings by a score
+            that is no similarity. Verdicts follow the similarity all the same.
         html: Also write a page with pictures to this file.
     """
     from search.pages.find_page import find_page
@@ -136,7 +136,10 @@ def find(
             write_whole(html, find_page(answer, store, pictures, note=note, probe_frame=origin))
             lines.append(f"page: {html}")
         if store.embedded_by.second_stage is not None and not used_second:
-            lines.append("by the joint model alone; the gallery has a second stage too: --second-stage CROP_MODEL")
+            lines.append(
+                "ranked by the joint model alone; the gallery has a second stage too, --second-stage CROP_MODEL "
+                "ranks by both"
+            )
         embedded_by = store.embedded_by if used_second else store.embedded_by.first_stage
     figures = {
         "gallery": gallery,
@@ -167,11 +170,11 @@ def _answer(
 
 
 def _how(ranking: Ranking) -> list[str]:
-    """What a page says of the ranking, where it is not the usual one."""
+    """What the page says about the ranking, where it is not the usual one."""
     said = {
         "similarities multiplied by the detector's confidence": ranking.class_weighted,
-        "re-ranked by shared neighbors: a score is one minus a distance": ranking.rerank,
-        "matched with their company: a score is that of the most similar of it": ranking.context,
+        "re-ranked by shared neighbors, so a score is no similarity": ranking.rerank,
+        "matched with their company, so a score is that of the most similar person in it": ranking.context,
     }
     return [text for text, holds in said.items() if holds]
 
@@ -179,7 +182,7 @@ def _how(ranking: Ranking) -> list[str]:
 def _verdict(
     answer: "RankedSightings", store: "Gallery", files: ModelFiles, ranking: Ranking, used_second: bool
 ) -> list[str]:
-    """Whether the person is there, or how to get to know it."""
+    """The lines that say whether the person is there, or how to get such a verdict."""
     if answer.verdict is not None:
         verdict = answer.verdict
         return [verdict.headline(), verdict.meaning(), *(f"but {doubt}" for doubt in verdict.doubts()), ""]

@@ -19,17 +19,18 @@ class Footage:
     """How the footage is read.
 
     Args:
-        every_seconds: The distance of two frames of a video in seconds; smaller sees more and takes longer, 0 takes
-            every frame.
-        camera: The camera of all frames, in place of what the names of files and folders tell.
+        every_seconds: How many seconds lie between two frames that are taken from a video. A smaller number finds more
+            and takes longer; 0 takes every frame.
+        camera: The camera that all of this footage belongs to, in place of what the names of files and folders say.
         start_time: When the footage begins: a date and time such as 2024-05-01T08:30 (UTC where no zone is given) or
-            seconds since the epoch. The videos of one camera go on one after the other. Without it videos count from 0,
-            images have no time, and `find` cannot choose by the time of day.
-        max_pixels: A picture or video with more pixels than this is named and not read, so that a small file cannot
-            fill the memory.
-        reconnect_minutes: For how many minutes a live stream that broke off is tried again, 0 or more.
-        detection_threshold: People found with less confidence are not kept, from 0 to 1. Lowering it finds more of
-            them, and more that are none.
+            seconds since the epoch. The videos of one camera follow one another: each begins where the one before it
+            ended. Without a start time videos count from 0, pictures have no time, and `find` cannot choose by the time
+            of day.
+        max_pixels: A picture, or a video whose frames have more pixels than this, is not read but reported, so that a
+            small file cannot fill the memory.
+        reconnect_minutes: For how many minutes to try to reach a live stream again after it broke off, 0 or more.
+        detection_threshold: People whom the detector finds with less confidence than this are not kept, from 0 to 1.
+            Lowering it keeps more people, and more things that are no people.
     """
 
     every_seconds: float = 1.0
@@ -54,8 +55,9 @@ class IndexedTracklets(Tracklets):
             the mean of its tracklet, so that one bad view weighs less. Frames should be a second or two apart and come
             in time order. The pictures that `find` searches by are not averaged.
         tracklet_blend: The share of the tracklet's mean in the embedding of each of its sightings, from 0 to 1.
-        tracklet_lookahead: How many later frames of its camera a sighting waits for, to be averaged with them too; it
-            is stored when these are there, or when indexing stops, which cuts tracklets.
+        tracklet_lookahead: How many later frames of the same camera a sighting waits for before it is stored, so that
+            it can be averaged with its later views too. When indexing stops, the waiting sightings are averaged with
+            the views known by then, and their tracklets end there.
     """
 
     tracklet_lookahead: int = TrackletAveraging.lookahead
@@ -76,22 +78,23 @@ def index(
     tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
     batch_size: int = 4,
 ) -> Outcome:
-    """Find everybody in frames or a video and add them to a gallery; interrupted, it goes on where it was.
+    """Find everybody in pictures or videos and add them to a gallery. Run it again to go on after a stop.
 
-    With --second-stage beside --model the gallery holds two embeddings of each person, and `find` ranks by both. Who
-    has no joint model gives --detector and --second-stage: the crop model alone tells people apart then. The gallery
-    notes where the models are, so that `find` need not be told.
+    With --second-stage beside --model the gallery holds two embeddings of each person, and `find` ranks by both.
+    Without a joint model, give --detector and --second-stage: the detector then finds people, and the crop model alone
+    tells them apart. The gallery notes where the models are, so that `find` need not be told.
 
     Args:
-        source: An image, a folder of images, a JSON of the custom layout, a video, or a stream's address.
+        source: A picture, a video, a folder of either, the address of a stream, or the JSON file of a data set in the
+            custom layout.
         gallery: The gallery's folder; it is made if it is not there.
         models: The models that find people and tell them apart.
         footage: How the footage is read.
-        mirrored: Average each embedding with that of the mirrored frame: it matters less which way a person walks, and
-            takes longer.
+        mirrored: Look at each frame a second time, mirrored, and average the two embeddings of each person. The
+            direction in which somebody walks then matters less, and indexing takes longer.
         averaging: Whether sightings share the mean embedding of their tracklet.
         tracker: How sightings are linked into tracklets.
-        batch_size: The number of frames of a forward pass, 1 or more.
+        batch_size: How many frames the models look at together, 1 or more.
     """
     from datasets.footage.names import written
     from datasets.footage.sources import count_frames

@@ -152,7 +152,7 @@ def test_a_mirrored_gallery_is_found_in_as_it_was_made(
     assert main([*find, "--box", "40,30,80,120", "--after", "2026-05-01T08:30"]) == 2
     assert "has no times to choose by; index into a new gallery with --start-time" in last_line(capsys)
     assert main(index) == 2
-    assert "was indexed with --mirrored: do so again" in last_line(capsys)
+    assert "was indexed with --mirrored; give it again" in last_line(capsys)
     assert main([*index, "--mirrored", "--detection-threshold", "2"]) == 2
     assert "score threshold 2, expected 0.05 to 1" in last_line(capsys)
 
@@ -218,8 +218,8 @@ def test_filters_by_time_keep_what_lies_between(run: Path, gallery: Path, tmp_pa
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--frame", "PICTURE"], "the probe is unclear"),
-        (["--box", "1,2,3,4"], "the probe is unclear"),
+        (["--frame", "PICTURE"], "it is unclear whom to look for"),
+        (["--box", "1,2,3,4"], "it is unclear whom to look for"),
         (["--frame", "PICTURE", "--box", "50,50,20,90"], "no area"),
         (["--frame", "PICTURE", "--box", "5000,10,5100,90"], "outside the frame"),
         (["--frame", "PICTURE", "--box", "1,2,3"], "--box"),
