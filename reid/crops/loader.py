@@ -112,12 +112,13 @@ def placed(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 def load_crop_batches(
     crops: TrainingCrops, batches: Sequence[NDArray[np.int64]], *, epoch: int, workers: int
 ) -> Iterator[CropBatch]:
-    """Decode and augment batches ahead of the network.
+    """Decode and augment batches while the network still works on earlier ones.
 
     Args:
-        crops: The crops that the batches index.
-        batches: For each batch the rows of its crops and their places, (B, 2), in the order to yield them.
-        epoch: The number of the epoch; each has other augmentations.
-        workers: The threads that work ahead, two batches each; 0 loads in the calling thread.
+        crops: The crops that the rows of the batches count in.
+        batches: The batches in the order to yield them, each (B, 2): the row of each crop and its place in the batch,
+            as `placed` gives them.
+        epoch: The number of the epoch; every epoch augments the crops differently.
+        workers: How many threads work ahead, each by up to two batches; 0 loads in the calling thread.
     """
     return mapped_ahead(lambda draws: crops.batch(epoch, draws), batches, workers=workers, ahead=2 * workers)

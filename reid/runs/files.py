@@ -195,12 +195,13 @@ def digest_of(descriptions: Sequence[bytes]) -> str:
 
 
 def mean_of_end(run_directory: Path, column: str, share: float = 0.1) -> float:
-    """The mean of a column of metrics.csv over the end of a run.
+    """The mean of one column of a run's metrics.csv over the last steps of the training.
 
     Args:
         run_directory: The folder of the run.
         column: The name of the column.
-        share: The share of the steps that counts as the end, more than 0 and at most 1; at least one step is taken.
+        share: The share of the steps that are averaged, counted from the last one, more than 0 and at most 1. At least
+            one step is taken.
     """
     with (run_directory / METRICS_FILE).open(newline="", encoding="utf-8") as file:
         values = [float(row[column]) for row in csv.DictReader(file)]
