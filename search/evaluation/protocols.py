@@ -129,11 +129,12 @@ def evaluate_reranked(
     it; detections that are no candidates follow in their order.
 
     Args:
-        detections: as in evaluate_search.
-        queries: as in evaluate_search.
-        query_embeddings: as in evaluate_search.
-        score_threshold: as in evaluate_search.
-        ignore: as in evaluate_search.
+        detections: frame name -> Detections with (N, D) embeddings, boxes in original pixels.
+        queries: the protocol as data.
+        query_embeddings: (Q, D) in the order of the queries.
+        score_threshold: Detections with less confidence are dropped.
+        ignore: frame name -> (M, 4) xyxy boxes; a detection on one of them leaves the ranking, unless it fits the true
+            box at least as well.
         candidates: how many detections are re-ranked for each query; time grows with the square of it.
         weighted: multiply similarities by the detections' confidence, before the candidates are chosen and after they
             are re-ranked (`search.query.fusion.reranked`).
@@ -180,10 +181,11 @@ def random_search(
     """What chance alone gets from the same detections and queries: the figure to print beside a real one.
 
     Args:
-        detections: as in evaluate_search; embeddings are not looked at.
-        queries: as in evaluate_search.
-        score_threshold: as in evaluate_search.
-        ignore: as in evaluate_search.
+        detections: frame name -> Detections, boxes in original pixels; embeddings are not looked at.
+        queries: the protocol as data.
+        score_threshold: Detections with less confidence are dropped.
+        ignore: frame name -> (M, 4) xyxy boxes; a detection on one of them leaves the ranking, unless it fits the true
+            box at least as well.
         draws: how many random rankings are averaged; more brings the mean nearer to the expectation.
         seed: The seed of the random similarities, 0 or more.
 

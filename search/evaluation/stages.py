@@ -108,8 +108,9 @@ def compare_stages(
         ranking: The share of the second stage; whether and how many candidates to re-rank; whether similarities are
             also multiplied by the detections' confidence (`class_weighted`): those of the first stage, and those of all
             that comes before re-ranking.
-        score_threshold: as in evaluate_search.
-        ignore: as in evaluate_search.
+        score_threshold: Detections with less confidence are dropped.
+        ignore: frame name -> (M, 4) xyxy boxes; a detection on one of them leaves the ranking, unless it fits the true
+            box at least as well.
         context: also match the people beside each query (`search.query.context`): over the first stage, and over all
             that comes before re-ranking; None does not.
         tracklets: also average the sightings over their tracklets; None does not.

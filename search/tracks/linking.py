@@ -60,7 +60,7 @@ def renumbered(
     """Track numbers replaced by those of the people that `link_tracklets` gave; what has no track keeps none.
 
     Args:
-        tracks: of `track_frames`.
+        tracks: frame name -> (N,) track numbers, as `track_frames` gives them.
         tracklets: the T tracklets of these tracks.
         people: (T,) number of each one's person.
     """

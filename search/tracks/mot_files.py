@@ -101,7 +101,8 @@ def read_public_detections(sequences: Mapping[str, Mapping[int, FrameSample]]) -
     """What det/det.txt of each MOTChallenge sequence says was detected; rows of frames that are not there count not.
 
     Args:
-        sequences: of `number_frames`, the images in SEQUENCE/img1/.
+        sequences: Sequence name -> frame number -> frame, as `number_frames` gives them; the images lie in
+            SEQUENCE/img1/.
 
     Returns:
         Frame name -> Detections without embeddings, for every frame.
@@ -124,7 +125,7 @@ def read_tracks(
 
     Args:
         path: a folder with NAME.txt for every sequence, or the file where there is one sequence.
-        sequences: of `number_frames`.
+        sequences: Sequence name -> frame number -> frame, as `number_frames` gives them.
 
     Returns:
         Frame name -> Detections without embeddings and frame name -> track numbers, for every frame; and how many rows
@@ -166,7 +167,7 @@ def write_tracks(
 
     Args:
         folder: made where missing.
-        sequences: of `number_frames`.
+        sequences: Sequence name -> frame number -> frame, as `number_frames` gives them.
         detections: frame name -> Detections; missing frames have no rows.
         tracks: frame name -> (N,) track numbers; UNTRACKED detections are not written.
 

@@ -136,9 +136,9 @@ def tracklets(
     """The tracks as one value each, in the order of their numbers.
 
     Args:
-        frames: as for `track_frames`.
+        frames: The frames that were tracked, in any order.
         detections: frame name -> Detections.
-        tracks: of `track_frames`.
+        tracks: frame name -> (N,) track numbers, as `track_frames` gives them.
 
     Raises:
         ValueError: a frame has another number of track numbers than of detections.
@@ -190,8 +190,8 @@ def averaged(
 
     Args:
         detections: frame name -> Detections with embeddings (N, D).
-        tracks: of `track_frames`, or numbers of linked tracklets. Frames and detections without a track stay as they
-            are.
+        tracks: frame name -> (N,) track numbers, as `track_frames` gives them, or numbers of linked tracklets. Frames
+            and detections without a track stay as they are.
         blend: share of the mean, 0 to 1: 0 leaves all as they were, 1 makes all sightings of a tracklet alike, so that
             nothing tells its best view from a wrong link any more.
 
