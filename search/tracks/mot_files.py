@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from datasets.boxes import FloatBoxes
 from datasets.files import write_whole
+from datasets.frame_numbers import own_numbers
 from datasets.samples import FrameSample
 from detection.detections import Detections
 from search.tracks.tracker import UNTRACKED, TrackIds
@@ -80,11 +81,12 @@ def number_frames(frames: Sequence[FrameSample], *, by_file_name: bool) -> dict[
 
     Args:
         frames: Frames of any cameras.
-        by_file_name: the number is the image file's name, as in MOTChallenge's img1/000001.jpg; otherwise frames are
-            counted from 1 in time order.
+        by_file_name: Whether the number is the one that the image file's name ends with, as in MOTChallenge's
+            img1/000001.jpg. Without it, and where names have no number or begin with 0, frames are counted from 1 in
+            time order: the rows of MOTChallenge's files have no frame 0.
 
     Raises:
-        ValueError: two cameras have one name, or only some frames of a camera have a time.
+        ValueError: two cameras have one name, two pictures one number, or only some frames of a camera have a time.
     """
     sequences: dict[str, dict[int, FrameSample]] = {}
     for camera, members in by_camera(frames).items():
@@ -92,7 +94,9 @@ def number_frames(frames: Sequence[FrameSample], *, by_file_name: bool) -> dict[
         name = "frames" if camera is None else quote(str(camera), safe=" ()+,=@")
         if name in sequences:
             raise ValueError(f"two cameras are called {name}, one by a number, one by a text; rename one of them")
-        numbers = (int(frame.path.stem) if by_file_name else place for place, (_, frame) in enumerate(members, start=1))
+        numbers = own_numbers([frame.path for _, frame in members]) if by_file_name else None
+        if numbers is None or min(numbers) < 1:
+            numbers = list(range(1, len(members) + 1))
         sequences[name] = {number: frame for number, (_, frame) in zip(numbers, members, strict=True)}
     return sequences
 

@@ -225,6 +225,20 @@ def test_tracks_come_back_as_they_were_written(square: Path, tmp_path: Path) -> 
     assert list(number_frames(twice, by_file_name=False)) == ["1"]  # one camera, however it is written
 
 
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        (["000000", "000001", "000002"], [1, 2, 3]),
+        (["frame_7", "frame_8", "frame_10"], [7, 8, 10]),
+        (["north", "south"], [1, 2]),
+    ],
+)
+def test_frames_of_motchallenge_are_numbered_as_its_rows_know_them(names: list[str], numbers: list[int]) -> None:
+    frames = [FrameSample(name, Path(f"{name}.jpg"), [], [], camera="gate") for name in names]
+    (sequence,) = number_frames(frames, by_file_name=True).values()
+    assert [(number, frame.name) for number, frame in sequence.items()] == list(zip(numbers, names, strict=True))
+
+
 def test_real_public_detections_have_their_pixels(shared: Path) -> None:
     samples = datasets.load_frames("mot", shared / "data" / "MOT17-mini", "train")
     found = read_public_detections(number_frames(samples, by_file_name=True))
