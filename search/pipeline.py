@@ -213,8 +213,8 @@ class PersonSearch:
             every_seconds: the distance of two frames of a video; smaller sees more and takes longer.
             camera: The camera of all frames, in place of what the source tells.
             start_time: seconds since the epoch of the first frame, where the source does not tell.
-            reading: All settings of reading at once, in place of the three before: also the largest picture, and for
-                how long a broken stream is tried again.
+            reading: All settings of reading at once, in place of the three before, which are then refused: also the
+                largest picture, and for how long a broken stream is tried again.
             detection_threshold: people found with less confidence are not kept; lowering it finds more of them, and
                 more that are none.
             on_progress: called after each batch with the figures so far.
@@ -225,11 +225,14 @@ class PersonSearch:
         Raises:
             FileNotFoundError: the source does not exist.
             ValueError: not a single frame could be read, the gallery is of another model or second stage or averaged
-                otherwise, or the threshold is not in [0, 1].
+                otherwise, the threshold is not in [0, 1], or settings of reading are given twice.
             OSError: the gallery cannot be written.
         """
         if not 0 <= detection_threshold <= 1:
             raise ValueError(f"detection threshold {detection_threshold}, expected a confidence from 0 to 1")
+        single = Reading(every_seconds, camera, start_time)
+        if reading is not None and single != Reading():
+            raise ValueError("reading is given beside every_seconds, camera or start_time; give all of them in reading")
         require_same_models(gallery.path, gallery.description, self.description, reading=False)
 
         def look(images: Sequence[Image]) -> list[tuple[Detections, Tensor | None]]:
@@ -242,7 +245,7 @@ class PersonSearch:
             look,
             batch_size=self.batch_size,
             averaging=self.tracklets,
-            reading=reading or Reading(every_seconds, camera, start_time),
+            reading=reading or single,
             on_progress=on_progress,
         )
 

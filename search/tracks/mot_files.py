@@ -56,7 +56,7 @@ def read_rows(path: Path) -> TrackRows:
             f"{path} is not there, expected a text file of rows frame, track, left, top, width, height"
         )
     rows: list[list[float]] = []
-    for number, line in enumerate(path.read_text(encoding="ascii", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -118,7 +118,7 @@ def read_public_detections(sequences: Mapping[str, Mapping[int, FrameSample]]) -
     for frames in sequences.values():
         folder = next(iter(frames.values())).path.parent.parent
         rows = read_rows(folder / "det" / "det.txt")
-        found |= {name: _detections(part) for name, part in _by_frame(rows, frames).items()}
+        found |= {name: _detections(part) for name, part in _by_frame(rows, _as_rows_count(frames, rows)).items()}
     return found
 
 
@@ -154,7 +154,7 @@ def read_tracks(
             raise ValueError(
                 f"{file} has rows of track {rows.track.min()}, expected numbers from 0: are they detections?"
             )
-        parts = _by_frame(rows, frames)
+        parts = _by_frame(rows, _as_rows_count(frames, rows))
         found |= {frame: _detections(part) for frame, part in parts.items()}
         tracks |= {frame: part.track for frame, part in parts.items()}
         left_out += len(rows) - sum(map(len, parts.values()))
@@ -194,6 +194,18 @@ def write_tracks(
         files.append(folder / f"{name}.txt")
         write_whole(files[-1], "".join(lines))
     return files
+
+
+def _as_rows_count(frames: Mapping[int, FrameSample], rows: TrackRows) -> Mapping[int, FrameSample]:
+    """The frames of a sequence by the numbers that its rows use.
+
+    Trackers count the pictures that they are given from 1, also where the first one is called 000100.jpg.
+    """
+    first, last, count = min(frames), max(frames), len(frames)
+    unbroken = last - first + 1 == count
+    if unbroken and len(rows) and rows.frame.min() < first and rows.frame.max() == count:
+        return dict(enumerate(frames.values(), start=1))
+    return frames
 
 
 def _by_frame(rows: TrackRows, frames: Mapping[int, FrameSample]) -> dict[str, TrackRows]:

@@ -13,6 +13,7 @@ from asking import ask, look_for
 from blob_scenes import HEIGHT, PEOPLE, WIDTH, BlobModel, scene, write
 from numpy.typing import NDArray
 
+from datasets.footage.reading import Reading
 from datasets.images import as_tensor
 from detection.checkpoints import save_model
 from detection.faster_rcnn import DetectorConfig
@@ -49,6 +50,11 @@ def footage(tmp_path: Path) -> Path:
 @pytest.fixture
 def gallery(search: PersonSearch, tmp_path: Path) -> Gallery:
     return search.open_gallery(tmp_path / "people", create=True)
+
+
+def test_settings_of_reading_are_given_once(search: PersonSearch, gallery: Gallery, footage: Path) -> None:
+    with pytest.raises(ValueError, match="give all of them in reading"):
+        search.index(footage, gallery, camera="gate", reading=Reading(every_seconds=2.0))
 
 
 def test_index_a_folder_and_find_by_crop(search: PersonSearch, gallery: Gallery, footage: Path) -> None:

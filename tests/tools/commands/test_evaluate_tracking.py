@@ -239,6 +239,19 @@ def test_frames_of_motchallenge_are_numbered_as_its_rows_know_them(names: list[s
     assert [(number, frame.name) for number, frame in sequence.items()] == list(zip(numbers, names, strict=True))
 
 
+def test_rows_counted_from_1_meet_pictures_that_count_from_100(tmp_path: Path) -> None:
+    frames = [FrameSample(f"{n:06}", tmp_path / "img1" / f"{n:06}.jpg", [], [], camera="gate") for n in (100, 101, 102)]
+    sequences = number_frames(frames, by_file_name=True)
+    (tmp_path / "gate.txt").write_text("\ufeff1,7,1,1,10,20,1\n3,7,5,1,10,20,1\n", encoding="utf-8")
+    _, tracks, left_out = read_tracks(tmp_path, sequences)
+    assert {name: ids.tolist() for name, ids in tracks.items()} == {"000100": [7], "000101": [], "000102": [7]}
+    assert left_out == 0
+    (tmp_path / "gate.txt").write_text("101,7,1,1,10,20,1\n103,7,5,1,10,20,1\n", encoding="utf-8")
+    _, tracks, left_out = read_tracks(tmp_path, sequences)
+    assert tracks["000101"].tolist() == [7]
+    assert left_out == 1
+
+
 def test_real_public_detections_have_their_pixels(shared: Path) -> None:
     samples = datasets.load_frames("mot", shared / "data" / "MOT17-mini", "train")
     found = read_public_detections(number_frames(samples, by_file_name=True))
