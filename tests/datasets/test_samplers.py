@@ -52,6 +52,10 @@ def test_seed_and_epoch_decide() -> None:
     assert order(0, 0) != order(1, 0)
 
 
+def test_one_crop_is_a_batch() -> None:
+    assert [batch.tolist() for batch in shuffled_batches(1, 2, seed=0, epoch=0)] == [[0, 0]]
+
+
 def test_shuffling_shows_every_crop_once() -> None:
     batches = shuffled_batches(10, 4, seed=0, epoch=0)
     assert [len(batch) for batch in batches] == [4, 4, 4]

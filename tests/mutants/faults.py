@@ -74,8 +74,18 @@ AREAS: tuple[Area, ...] = (
     Area("reid/ranking/rerank.py", ("tests/reid/ranking/test_rerank.py",)),
     Area("reid/ranking/open_set.py", ("tests/reid/ranking/test_open_set.py",)),
     Area("detection/metrics.py", ("tests/detection/test_metrics.py",)),
-    Area("search/evaluation/protocols.py", ("tests/search/evaluation/test_protocols.py",)),
-    Area("search/query/rank.py", ("tests/search/gallery/test_gallery.py", "tests/search/query/test_class_weighted.py")),
+    Area(
+        "search/evaluation/protocols.py",
+        ("tests/search/evaluation/test_protocols.py", "tests/search/evaluation/test_stages.py"),
+    ),
+    Area(
+        "search/query/rank.py",
+        (
+            "tests/search/query/test_class_weighted.py",
+            "tests/search/query/test_find_context.py",
+            "tests/search/gallery/test_gallery.py",
+        ),
+    ),
     Area("search/query/verdict.py", ("tests/search/query/test_verdict.py",)),
     Area("search/gallery/filters.py", ("tests/search/gallery/test_gallery.py",)),
 )

@@ -146,6 +146,24 @@ def test_checkpoint_resumes_exactly() -> None:
         torch.save(resumed.state_dict(), file)
 
 
+def test_oim_remembers_for_as_long_as_the_config_says() -> None:
+    rows = functional.normalize(torch.eye(8)[:2])  # two embeddings of person 0 that have nothing in common
+    criterion = build(LossConfig(sphere=0, oim=1, oim_momentum=0.9))
+    for row in rows:
+        criterion.update(PersonFeatures(torch.zeros(1, 12), row[None]), torch.tensor([0]), torch.tensor([0]))
+    expected = functional.normalize(0.9 * rows[0] + 0.1 * rows[1], dim=0)
+    torch.testing.assert_close(criterion.losses["oim"].table[0], expected)
+
+
+def test_what_two_criteria_have_in_common_is_taken_over() -> None:
+    first = build(EVERYTHING)
+    train(first, range(2))
+    second = build(dataclasses.replace(EVERYTHING, triplet=0, center=0))
+    second.continue_from(first.state_dict())
+    for name, value in second.state_dict().items():
+        torch.testing.assert_close(value, first.state_dict()[name], rtol=0, atol=0)
+
+
 def test_bfloat16_features_are_computed_with_in_float32() -> None:
     criterion = build(EVERYTHING)
     train(criterion, range(2))

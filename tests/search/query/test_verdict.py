@@ -44,6 +44,12 @@ def calibration(**changes: object) -> Calibration:
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
 
 
+def test_rates_are_of_probes_or_of_pairs() -> None:
+    assert calibration(rate_of="pairs").rate_of == "pairs"
+    with pytest.raises(ValueError, match=r"rates of 'people', expected one of"):
+        calibration(rate_of="people")
+
+
 @pytest.mark.parametrize(
     ("value", "level"),
     [(1.0, "match"), (0.75, "match"), (0.7499, "possible"), (0.5, "possible"), (0.4999, "not present")],
