@@ -201,4 +201,16 @@ _IN_FLOAT32_ANYWAY = "autocast computes norms and distances in float32 by itself
 EQUIVALENT: tuple[Equivalent, ...] = (
     Equivalent("reid/losses/toim.py", _AUTOCAST, ", enabled=False -> nothing", _IN_FLOAT32_ANYWAY),
     Equivalent("reid/losses/metric.py", _AUTOCAST, ", enabled=False -> nothing", _IN_FLOAT32_ANYWAY),
+    Equivalent(
+        "reid/losses/toim.py",
+        "return torch.zeros_like(person_index, dtype=torch.int64)",
+        ", dtype=torch.int64 -> nothing",
+        "Indices of any integer type choose the same rows.",
+    ),
+    Equivalent(
+        "reid/ranking/rerank.py",
+        "part.numpy() for part in torch.topk(torch.from_numpy(block), min(count + 1, width), dim=1, largest=False)",
+        "dim=1, -> nothing",
+        "The last dimension of a matrix is dimension 1.",
+    ),
 )
