@@ -37,3 +37,11 @@ def fixed_seeds() -> None:
     np.random.seed(0)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_line_every_half_minute() -> None:
+    """A command that takes long on a busy machine says no more than on an idle one."""
+    from tools import progress
+
+    progress.SECONDS_BETWEEN_LINES = 3600.0

@@ -163,25 +163,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = _run(words)
+        try:
+            status = _run(words)
+        except SystemExit as asked:  # --help and --print-config print and leave
+            status = int(asked.code or 0)
         sys.stdout.flush()
         return status
-    except SystemExit as asked:  # --help and --print-config print and leave
-        return int(asked.code or 0)
     except KeyboardInterrupt as interrupt:
         _end_workers()
         print(f"personsearch: {str(interrupt) or 'interrupted; what was written before is kept'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe (`| head`) has gone: there is nobody to tell, and the flush at exit must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of a pipe (`| head`) has gone: there is nobody to tell.
+        _forget_unwritten()
         return 1
     except Exception as error:
         line = one_line(error)
         if line is None or "--debug" in words:
             raise
         print(f"personsearch: {line}", file=sys.stderr)
+        _forget_unwritten()
         return 2
+
+
+def _forget_unwritten() -> None:
+    """Give up what standard output does not take, so that the flush at exit does not fail once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end_workers() -> None:

@@ -13,6 +13,7 @@ from blob_scenes import BlobModel, scene, write
 from search.pages.find_page import find_page
 from search.pipeline import PersonSearch
 from tools.commands.find import Probe, find
+from tools.errors import PACKAGES
 
 FLOORS = ("tools", "search", "search/tracks", "search/query", "search/gallery", "search/models", "detection")
 """From the command down: a hop leads to the same floor or a lower one."""
@@ -42,7 +43,7 @@ def test_from_find_to_the_ranking(tmp_path: Path, repository: Path, monkeypatch:
             above: FrameType | None = frame
             while above is not None:
                 file = Path(above.f_code.co_filename)
-                if file.is_relative_to(repository) and not file.is_relative_to(repository / "tests"):
+                if file.is_relative_to(repository) and file.relative_to(repository).parts[0] in PACKAGES:
                     way.append(file.relative_to(repository).as_posix())
                 above = above.f_back
             ways.append(way[::-1])

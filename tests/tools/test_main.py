@@ -251,18 +251,30 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     os.close(reading)
     words = [sys.executable, "-m", "tools.main", "--help"]
     repository = Path(__file__).resolve().parents[2]
-    ended = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, cwd=repository, timeout=60, check=False)
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    ended = subprocess.run(
+        words, stdout=writing, stderr=subprocess.PIPE, cwd=repository, env=environment, timeout=60, check=False
+    )
     os.close(writing)
     assert ended.stderr == b""
     assert ended.returncode == 1
 
 
-def test_a_full_disk_is_one_line_with_a_remedy() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_full_disk_is_one_line_with_a_remedy(unbuffered: str) -> None:
     words = [sys.executable, "-m", "tools.main", "find", "--help"]
     repository = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
-            words, stdout=full, stderr=subprocess.PIPE, text=True, cwd=repository, timeout=60, check=False
+            words,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=repository,
+            env=environment,
+            timeout=60,
+            check=False,
         )
     assert ended.stderr == "personsearch: No space left on device; make room and run the same command again\n"
     assert ended.returncode == 2

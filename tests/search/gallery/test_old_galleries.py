@@ -88,7 +88,7 @@ def test_old_calibrations_are_converted_and_kept_beside_new_ones(tmp_path: Path)
         ({"embedded_by": {"model": "a", "color": 1}}, "unknown field 'color'"),
         ({"embedded_by": []}, "lacks one of"),
         ({"files": {"detectors": "coco"}}, "unknown field 'detectors'"),
-        ({"second_dim": 3}, "a second stage has a width and a fingerprint"),
+        ({"second_dim": 3}, "the second stage has a width or a fingerprint, but not the other one"),
     ],
 )
 def test_a_damaged_description_is_one_line(tmp_path: Path, change: dict[str, Any], message: str) -> None:
