@@ -25,10 +25,10 @@ losses: {oim_queue: 8}
 
 
 @pytest.fixture(scope="module")
-def run(square: Path) -> Path:
+def run(square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model trained for one epoch by the command; good for nothing but the way of the data."""
     (square.parent / "tiny.yaml").write_text(TINY)
-    folder = square.parent / "run"
+    folder = tmp_path_factory.mktemp("trained") / "run"  # one for each module: the square is shared by all of them
     words = ["train", "joint", str(square), "--config", str(square.parent / "tiny.yaml"), "--output", str(folder)]
     assert main([*words, "--json", str(folder.parent / "train.json")]) == 0
     return folder
@@ -39,7 +39,7 @@ def gallery(square: Path, run: Path) -> Path:
     """Everything the untrained model takes for a person; it is never sure, so its threshold is low."""
     from search.pipeline import PersonSearch
 
-    folder = square.parent / "gallery"
+    folder = run.parent / "gallery"
     search = PersonSearch.from_checkpoint(run)
     with search.open_gallery(folder, create=True) as store:
         search.index(square / "test.json", store, detection_threshold=0.0)
