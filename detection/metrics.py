@@ -12,6 +12,7 @@ from torch import Tensor
 
 from datasets.boxes import as_boxes, box_overlap
 from detection.detections import Detections
+from detection.settings import LEAST_CONFIDENCE
 
 AnyBoxes = NDArray[np.float32] | Tensor
 
@@ -46,7 +47,7 @@ def recall_and_ap(
     truths: Sequence[AnyBoxes],
     *,
     iou_threshold: float = 0.5,
-    score_threshold: float = 0.5,
+    score_threshold: float = LEAST_CONFIDENCE,
     skip_empty_frames: bool = False,
 ) -> tuple[float, float]:
     """Computes the detection recall and average precision as person search papers report them.

@@ -14,6 +14,9 @@ BackboneName = Literal[
 
 BACKBONES: tuple[BackboneName, ...] = get_args(BackboneName)
 
+LEAST_CONFIDENCE = 0.5
+"""People found with less confidence count neither in searches nor in the figures of the field, unless it is asked."""
+
 SMALLEST_INPUT = 32
 """Pixels: the last map of a trunk has one place for so many."""
 

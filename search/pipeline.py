@@ -22,6 +22,7 @@ from datasets.images import as_tensor
 from datasets.samples import Camera
 from detection.detections import Detections
 from detection.model import PersonModel
+from detection.settings import LEAST_CONFIDENCE
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
 from search.gallery.description import GalleryDescription, read_description, require_same_models
@@ -197,7 +198,7 @@ class PersonSearch:
         camera: Camera | None = None,
         start_time: float | None = None,
         reading: Reading | None = None,
-        detection_threshold: float = 0.5,
+        minimum_confidence: float = LEAST_CONFIDENCE,
         on_progress: Callable[[IndexSummary], None] | None = None,
     ) -> IndexSummary:
         """Find everybody in footage and add them to a gallery; what is in it already is passed over.
@@ -215,7 +216,7 @@ class PersonSearch:
             start_time: seconds since the epoch of the first frame, where the source does not tell.
             reading: All settings of reading at once, in place of the three before, which are then refused: also the
                 largest picture, and for how long a broken stream is tried again.
-            detection_threshold: people found with less confidence are not kept; lowering it finds more of them, and
+            minimum_confidence: people found with less confidence are not kept; lowering it finds more of them, and
                 more that are none.
             on_progress: called after each batch with the figures so far.
 
@@ -228,15 +229,15 @@ class PersonSearch:
                 otherwise, the threshold is not in [0, 1], or settings of reading are given twice.
             OSError: the gallery cannot be written.
         """
-        if not 0 <= detection_threshold <= 1:
-            raise ValueError(f"detection threshold {detection_threshold}, expected a confidence from 0 to 1")
+        if not 0 <= minimum_confidence <= 1:
+            raise ValueError(f"minimum confidence {minimum_confidence}, expected 0 to 1")
         single = Reading(every_seconds, camera, start_time)
         if reading is not None and single != Reading():
             raise ValueError("reading is given beside every_seconds, camera or start_time; give all of them in reading")
         require_same_models(gallery.path, gallery.description, self.description, reading=False)
 
         def look(images: Sequence[Image]) -> list[tuple[Detections, Tensor | None]]:
-            seen = [found[found.scores >= detection_threshold] for found in self.detect(images)]
+            seen = [found[found.scores >= minimum_confidence] for found in self.detect(images)]
             return list(zip(seen, self._look_again(images, seen), strict=True))
 
         return index_source(

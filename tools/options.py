@@ -6,13 +6,6 @@ from typing import Any, Literal
 
 from datasets.catalog.table import LAYOUTS
 
-OPTIONS: dict[str, tuple[str, ...]] = {
-    "market1501": ("split_by",),
-    "cuhk03": ("protocol", "boxes", "fold"),
-    "msmt17": ("validation",),
-    **{name: ("unlabelled", "same_camera") for name, layout in LAYOUTS.items() if layout.queries},
-}
-
 
 @dataclass(frozen=True)
 class CropOptions:
@@ -42,10 +35,10 @@ class CropOptions:
         Raises:
             ValueError: An option of another layout was set.
         """
-        allowed = OPTIONS.get(layout, ())
+        allowed = LAYOUTS[layout].crop_options
         for item in dataclasses.fields(self):
             if item.name not in allowed and getattr(self, item.name) != item.default:
-                owners = ", ".join(name for name, options in OPTIONS.items() if item.name in options)
+                owners = ", ".join(name for name, one in LAYOUTS.items() if item.name in one.crop_options)
                 raise ValueError(
                     f"--data.{item.name} {getattr(self, item.name)} has no meaning for {layout}; it is for {owners}"
                 )

@@ -7,6 +7,11 @@ from tools.errors import UsageError
 
 RENAMED: dict[str, str] = {
     "find --minimum-score": "--minimum-similarity",
+    "index --detection-threshold": "--minimum-confidence",
+    "calibrate --detection-threshold": "--minimum-confidence",
+    "evaluate detection --score-threshold": "--minimum-confidence",
+    "evaluate search --score-threshold": "--minimum-confidence",
+    "evaluate tracking --score-threshold": "--minimum-confidence",
     "data plaza --recordings": "--make",
     "data plaza --recordings none": "--make dataset",
     "train crop --losses.metric-on pooled": "--losses.metric-on features",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from datasets.catalog.table import LAYOUTS
 from search.query.ranking import Ranking
 from search.tracks.settings import TrackerSettings, TrackletAveraging
 
@@ -47,7 +48,7 @@ class Tracklets:
 
     def require_cameras(self, layout: str) -> None:
         """Refuse tracklets for a data set whose frames belong to no camera."""
-        if self.tracklets and layout == "cuhk-sysu":
+        if self.tracklets and not LAYOUTS[layout].recorded:
             raise ValueError(
-                "--tracklets is given, but cuhk-sysu's frames are single pictures of no camera; leave it out"
+                f"--tracklets is given, but {layout}'s frames are single pictures of no camera; leave it out"
             )

@@ -15,6 +15,9 @@ SearchFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr"]
 CropFormat = Literal["market1501", "dukemtmc", "cuhk03", "msmt17", "csv", "cuhk-sysu", "prw", "custom", "uestc-pr"]
 """The data sets that `load_crops` reads."""
 
+TrackingFormat = Literal["custom", "uestc-pr", "mot"]
+"""The data sets whose frames follow one another, so that tracks can be judged."""
+
 CheckFormat = Literal[FrameFormat, "market1501", "dukemtmc", "cuhk03", "msmt17", "csv"]
 """All of them: what `check_dataset` reads."""
 
@@ -36,6 +39,13 @@ class Layout:
         crops_to_check: The options of `crop_scan` that together reach every list and every picture which any of the
             data set's protocols uses; one entry for each call.
         json_file: True where a single JSON file may stand for the data set, and queries may be absent.
+        crop_options: The options of `crop_scan` that a user may choose.
+        recorded: True where frames are of cameras that went on recording; False for single pictures.
+        judged_split: The split whose true tracks are public, which trackers are judged by.
+        numbered_by_name: True where a frame's number is in its file's name; elsewhere frames count in time order.
+        ignored_are_people: True where boxes to ignore are people, as MOTChallenge's; elsewhere they are areas, as
+            COCO's crowds.
+        shared_people: True where the same people come before several cameras.
     """
 
     module: str
@@ -44,6 +54,12 @@ class Layout:
     crop_scan: str = "scan_crops"
     crops_to_check: tuple[Mapping[str, Any], ...] = field(default=(_NO_OPTIONS,))
     json_file: bool = False
+    crop_options: tuple[str, ...] = ()
+    recorded: bool = True
+    judged_split: Literal["train", "gallery"] = "gallery"
+    numbered_by_name: bool = False
+    ignored_are_people: bool = False
+    shared_people: bool = True
 
     def function(self, name: str) -> Callable[..., Any]:
         """A function of the layout's module, for example `scan_frames`.
@@ -60,24 +76,37 @@ class Layout:
         return self.queries or not self.frames
 
 
+_CUT: Mapping[str, Any] = {"frames": True, "queries": True, "crop_options": ("unlabelled", "same_camera")}
+"""Data sets of full frames with a search protocol, whose boxes are cut into crops."""
+
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
-        "cuhk-sysu": Layout("datasets.layouts.cuhk_sysu", frames=True, queries=True),
-        "prw": Layout("datasets.layouts.prw", frames=True, queries=True),
-        "uestc-pr": Layout("datasets.layouts.uestc_pr", frames=True, queries=True, json_file=True),
-        "custom": Layout("datasets.layouts.custom", frames=True, queries=True, json_file=True),
-        "mot": Layout("datasets.layouts.mot", frames=True),
-        "market1501": Layout("datasets.layouts.market1501"),
+        "cuhk-sysu": Layout("datasets.layouts.cuhk_sysu", recorded=False, **_CUT),
+        "prw": Layout("datasets.layouts.prw", **_CUT),
+        "uestc-pr": Layout("datasets.layouts.uestc_pr", json_file=True, **_CUT),
+        "custom": Layout("datasets.layouts.custom", json_file=True, **_CUT),
+        "mot": Layout(
+            "datasets.layouts.mot",
+            frames=True,
+            judged_split="train",
+            numbered_by_name=True,
+            ignored_are_people=True,
+            shared_people=False,
+        ),
+        "market1501": Layout("datasets.layouts.market1501", crop_options=("split_by",)),
         "dukemtmc": Layout("datasets.layouts.market1501", crop_scan="scan_duke_crops"),
         "cuhk03": Layout(
             "datasets.layouts.cuhk03",
+            crop_options=("protocol", "boxes", "fold"),
             crops_to_check=(
                 {"boxes": "both"},
                 {"protocol": "new", "boxes": "labeled"},
                 {"protocol": "new", "boxes": "detected"},
             ),
         ),
-        "msmt17": Layout("datasets.layouts.msmt17", crops_to_check=({"validation": True},)),
+        "msmt17": Layout(
+            "datasets.layouts.msmt17", crop_options=("validation",), crops_to_check=({"validation": True},)
+        ),
         "csv": Layout("datasets.layouts.csv_crops"),
     }
 )

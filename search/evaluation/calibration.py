@@ -108,7 +108,7 @@ def fit_calibration(
     if not len(searches.probes):
         raise ValueError(f"{data.name} has no labelled person to look for, expected some; check its identities")
     if not len(searches.sightings):
-        raise ValueError(f"nobody was found in the frames of {data.name}; lower --detection-threshold or train longer")
+        raise ValueError(f"nobody was found in the frames of {data.name}; lower the least confidence, or train longer")
     rates = rates or VerdictRates()
     found = searches.identify()
     pairs = searches.count_pairs()

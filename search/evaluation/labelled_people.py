@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.boxes import as_boxes, box_overlap
+from datasets.boxes import FloatBoxes, as_boxes, box_overlap
 from datasets.samples import BACKGROUND, UNLABELLED, Camera, FrameSample, Query
 from detection.detections import Detections
 from reid.ranking.sides import same_identity
@@ -49,6 +49,18 @@ class People:
             tuple(self.frames[row] for row in rows),
             beside[beside[:, 0] >= 0],
         )
+
+
+def unlabelled_boxes(samples: Sequence[FrameSample]) -> dict[str, FloatBoxes]:
+    """The boxes of people without an identity, frame by frame: `evaluate_search` ignores who is found there.
+
+    Args:
+        samples: The frames.
+
+    Returns:
+        The name of each frame -> (M, 4) xyxy pixels.
+    """
+    return {sample.name: sample.boxes[sample.person_ids < 0] for sample in samples}
 
 
 def label_detections(

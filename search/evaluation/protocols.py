@@ -12,6 +12,7 @@ from torch import Tensor
 from datasets.boxes import box_overlap
 from datasets.samples import Query
 from detection.detections import Detections
+from detection.settings import LEAST_CONFIDENCE
 from search.evaluation.stacking import (
     AnyBoxes,
     FrameLookup,
@@ -53,7 +54,7 @@ def evaluate_search(
     queries: Sequence[Query],
     query_embeddings: Tensor | NDArray[np.floating],
     *,
-    score_threshold: float = 0.5,
+    score_threshold: float = LEAST_CONFIDENCE,
     context: Sequence[Detections | None] | None = None,
     context_gallery: int = 10,
     context_people: int = 3,
@@ -117,7 +118,7 @@ def evaluate_reranked(
     queries: Sequence[Query],
     query_embeddings: Tensor | NDArray[np.floating],
     *,
-    score_threshold: float = 0.5,
+    score_threshold: float = LEAST_CONFIDENCE,
     ignore: Mapping[str, AnyBoxes] | None = None,
     candidates: int = Ranking.candidates,
     weighted: bool = False,
@@ -173,7 +174,7 @@ def random_search(
     detections: Mapping[str, Detections],
     queries: Sequence[Query],
     *,
-    score_threshold: float = 0.5,
+    score_threshold: float = LEAST_CONFIDENCE,
     ignore: Mapping[str, AnyBoxes] | None = None,
     draws: int = 5,
     seed: int = 0,

@@ -14,6 +14,7 @@ from datasets.images import ImageError, as_tensor, read_image
 from datasets.samples import FrameSample, Query
 from detection.detections import Detections
 from detection.model import PersonModel
+from detection.settings import LEAST_CONFIDENCE
 from reid.crops.sphere_reid import SphereReID
 from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
@@ -208,7 +209,7 @@ def query_context(
     found: Mapping[str, Detections],
     *,
     overlap: float = 0.5,
-    score_threshold: float = 0.5,
+    score_threshold: float = LEAST_CONFIDENCE,
 ) -> list[Detections | None]:
     """Who walks beside each query: its own box first, then the other detections of its frame, best first.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from datasets.samples import FrameSample, Query
 from detection.detections import Detections
+from detection.settings import LEAST_CONFIDENCE
 from search.evaluation.protocols import SearchMetrics, evaluate_reranked, evaluate_search
 from search.evaluation.splits import query_context
 from search.query.context import ContextSize
@@ -89,7 +90,7 @@ def compare_stages(
     queries: Sequence[Query],
     ranking: Ranking,
     *,
-    score_threshold: float = 0.5,
+    score_threshold: float = LEAST_CONFIDENCE,
     ignore: Mapping[str, NDArray[np.float32]] | None = None,
     context: ContextSize | None = None,
     tracklets: TrackletMeans | None = None,

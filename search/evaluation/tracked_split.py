@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
+from datasets import read_frames
+from datasets.catalog.table import LAYOUTS
 from datasets.samples import FrameSample
 from detection.detections import Detections
 from search.evaluation.tracked_frames import TrackedFrame, judged_frame
 from search.tracks.linking import link_tracklets, renumbered
+from search.tracks.mot_files import number_frames
 from search.tracks.settings import TrackerSettings
 from search.tracks.tracker import UNTRACKED, TrackIds
 from search.tracks.tracklets import track_frames, tracklets, without_short
@@ -70,22 +74,22 @@ class TrackedSplit:
         return replace(self, tracks=numbers, people=people)
 
     def judged(
-        self, sequences: Sequences, *, across_cameras: bool, ignored_are_people: bool, iou_threshold: float
+        self, truth: "TrackingTruth", *, across_cameras: bool, iou_threshold: float
     ) -> dict[str, list[TrackedFrame]]:
         """The frames of each sequence that could be read, without what must not be judged.
 
         Args:
-            sequences: The frames with their true boxes.
+            truth: The frames with their true boxes.
             across_cameras: Whether the numbers over all cameras are judged, or those within each.
-            ignored_are_people: Whether boxes to ignore are people, as MOTChallenge's, or areas, as COCO's crowds.
-            iou_threshold: The least overlap of a hit.
+            iou_threshold: The least overlap of a hit, from 0 to 1.
 
         Raises:
             ValueError: A number occurs twice in a frame.
         """
         numbers = self.people if across_cameras else self.tracks
-        judged: dict[str, list[TrackedFrame]] = {name: [] for name in sequences}
-        for name, frames in sequences.items():
+        ignored_are_people = LAYOUTS[truth.layout].ignored_are_people
+        judged: dict[str, list[TrackedFrame]] = {name: [] for name in truth.judged}
+        for name, frames in truth.judged.items():
             for number, sample in frames.items():
                 if sample.name not in self.found:
                     continue
@@ -111,7 +115,44 @@ class TrackedSplit:
         )
 
 
-def with_truth(sequences: Sequences) -> tuple[Sequences, list[str]]:
-    """The sequences that have true boxes, and the names of the others."""
-    judged = {name: frames for name, frames in sequences.items() if any(len(one.boxes) for one in frames.values())}
-    return judged, [name for name in sequences if name not in judged]
+@dataclass(frozen=True, eq=False)
+class TrackingTruth:
+    """A data set's frames as trackers are judged by them.
+
+    Args:
+        layout: The name of the data set's layout.
+        samples: The frames.
+        sequences: All frames by sequence or camera and by number.
+        judged: Those sequences that have true boxes.
+        missing: The names of the others, which are in no figure.
+        failures: A line for each frame that could not be read.
+    """
+
+    layout: str
+    samples: Sequence[FrameSample]
+    sequences: Sequences
+    judged: Sequences
+    missing: list[str]
+    failures: list[str]
+
+
+def tracking_truth(layout: str, root: Path, split: str | None = None) -> TrackingTruth:
+    """Reads the frames and true boxes that trackers are judged by.
+
+    Args:
+        layout: The name of the data set's layout.
+        root: The data set's folder, one sequence of it, or its JSON.
+        split: "train" or "gallery"; None takes the one whose true tracks are public.
+
+    Raises:
+        FileNotFoundError, ValueError: The data set cannot be read.
+    """
+    rules = LAYOUTS[layout]
+    samples, failures = read_frames(layout, root, split or rules.judged_split)
+    sequences = number_frames(samples, by_file_name=rules.numbered_by_name)
+    judged: Sequences = sequences
+    if rules.numbered_by_name:
+        # A test sequence has no truth at all, where elsewhere a camera may simply have seen nobody.
+        judged = {name: frames for name, frames in sequences.items() if any(len(one.boxes) for one in frames.values())}
+    missing = [name for name in sequences if name not in judged]
+    return TrackingTruth(layout, samples, sequences, judged, missing, failures)

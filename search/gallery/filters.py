@@ -44,7 +44,8 @@ class Filters:
         after: Only sightings from this time on, in seconds as in `Frame.timestamp`. With a time filter sightings of
             unknown time are left out.
         before: Only sightings earlier than this time, in seconds.
-        minimum_similarity: Only sightings at least this similar to the probe; raising it gives fewer and surer answers.
+        minimum_similarity: Only sightings at least this similar to the probe; raising it gives fewer and surer
+            answers. The similarity counts, also where re-ranking or context order the sightings by another score.
             Where re-ranking or context gives a sighting another score, that score must reach it.
         limit: At most this many sightings, 1 or more.
         exclude_frame: Leave out frames of this name, the probe's own for example.

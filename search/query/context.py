@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from detection.detections import Detections
+from detection.settings import LEAST_CONFIDENCE
 from reid.crops.sphere_reid import SphereReID
 from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
@@ -88,7 +89,9 @@ def company_of(
     return Company(rows, torch.cat([second, others]).float().numpy(), size.gallery)
 
 
-def people_beside(box: Tensor, found: Detections, *, overlap: float = 0.5, score_threshold: float = 0.5) -> Detections:
+def people_beside(
+    box: Tensor, found: Detections, *, overlap: float = 0.5, score_threshold: float = LEAST_CONFIDENCE
+) -> Detections:
     """The detections of a frame that are not the person of a box (1, 4), best first; arguments as `query_context`."""
     from torchvision.ops import box_iou
 

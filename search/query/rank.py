@@ -134,7 +134,7 @@ def ranked(
             whether similarities are class-weighted.
         limit: at most this many answers.
         where: SQL condition applied before the comparison, or None.
-        minimum_similarity: Only sightings of at least this score, or None for all.
+        minimum_similarity: Only sightings at least this similar, in whatever order they come; None for all.
         company: who is beside the one probe in its frame, for context matching (`search.query.context`), or None.
 
     Raises:
@@ -164,7 +164,7 @@ def ranked(
         )
     order = _order(rows, scores)
     if minimum_similarity is not None:
-        order = order[scores[order] >= minimum_similarity]
+        order = order[similarities[order] >= minimum_similarity]
     order = order[:limit]
     chosen = rows.drop_columns(vectors).take(pa.array(order)).to_pylist()
     values = zip(chosen, scores[order].tolist(), similarities[order].tolist(), strict=True)

@@ -21,7 +21,7 @@ FIVE_LINES = """
 from search import Filters, PersonSearch, Ranking
 search = PersonSearch.from_checkpoint({model!r}, device="cpu")
 gallery = search.open_gallery({gallery!r}, create=True)
-search.index({footage!r}, gallery, detection_threshold=0)
+search.index({footage!r}, gallery, minimum_confidence=0)
 answer = search.find(gallery, crop=picture, filters=Filters(limit=3), ranking=Ranking(class_weighted=True))
 """
 
@@ -72,7 +72,7 @@ def gallery(models: Path, footage: Path, tmp_path: Path) -> Path:
     files = ModelFiles(models / "joint.safetensors", models / "crops.safetensors")
     search = PersonSearch.from_files(files, device="cpu", mirrored=True)
     with search.open_gallery(tmp_path / "people", create=True) as made:
-        search.index(footage, made, detection_threshold=0.0)
+        search.index(footage, made, minimum_confidence=0.0)
         assert len(made)
     return tmp_path / "people"
 
@@ -119,7 +119,7 @@ def test_a_gallery_of_a_detector_knows_its_crop_model(models: Path, footage: Pat
     files = ModelFiles(None, models / "crops.safetensors", str(models / "joint.safetensors"))
     search = PersonSearch.from_files(files, device="cpu", score_threshold=0.01)
     with search.open_gallery(tmp_path / "people", create=True) as made:
-        search.index(footage, made, detection_threshold=0.0)
+        search.index(footage, made, minimum_confidence=0.0)
     assert read_description(tmp_path / "people").files.detector == str((models / "joint.safetensors").resolve())
     found = PersonSearch.from_gallery(tmp_path / "people")
     assert found.second_stage is None

@@ -198,13 +198,13 @@ def test_weak_detections_are_left_out(search: PersonSearch, gallery: Gallery, tm
     write(tmp_path / "one" / "a.png", image)
     assert search.index(tmp_path / "one", gallery).sightings == 1
     other = search.open_gallery(tmp_path / "all", create=True)
-    assert search.index(tmp_path / "one", other, detection_threshold=0.2).sightings == 2
+    assert search.index(tmp_path / "one", other, minimum_confidence=0.2).sightings == 2
 
 
-def test_the_detection_threshold_is_a_confidence(search: PersonSearch, gallery: Gallery, footage: Path) -> None:
+def test_the_minimum_confidence_is_a_confidence(search: PersonSearch, gallery: Gallery, footage: Path) -> None:
     for wrong in (-0.1, 1.5, float("nan")):
         with pytest.raises(ValueError, match=f"detection threshold {wrong}, expected a confidence"):
-            search.index(footage, gallery, detection_threshold=wrong)
+            search.index(footage, gallery, minimum_confidence=wrong)
 
 
 def test_batch_size_changes_nothing(footage: Path, tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_the_joint_model_end_to_end(joint_model: PersonSearchRCNN, footage: Path
     save_model(tmp_path / "model.safetensors", joint_model)
     search = PersonSearch.from_checkpoint(tmp_path / "model.safetensors", device="cpu", batch_size=2)
     gallery = search.open_gallery(tmp_path / "people", create=True)
-    summary = search.index(footage, gallery, detection_threshold=0.0)
+    summary = search.index(footage, gallery, minimum_confidence=0.0)
     assert summary.frames == 12
     assert summary.sightings == len(gallery) > 12
     stored = ask(gallery, np.ones(8), limit=1000)
@@ -303,7 +303,7 @@ def test_what_is_mirrored_is_so_everywhere_and_is_not_mixed_with_what_is_not(
     search = PersonSearch(joint_model, device="cpu", mirrored=True)
     assert search.embedded_by == dataclasses.replace(plain.embedded_by, mirrored=True)
     gallery = search.open_gallery(tmp_path / "people", create=True)
-    search.index(footage, gallery, detection_threshold=0.0)
+    search.index(footage, gallery, minimum_confidence=0.0)
     image = scene([1, 0], 0)
     (raw,) = search.model.detect([as_tensor(image)])
     (found,) = search.detect([image])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from datasets.catalog.table import SearchFormat
+from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.query.rates import VerdictRates
 from search.tracks.settings import TrackerSettings
@@ -45,14 +46,14 @@ class Work:
 
     Args:
         mirrored: Calibrate for galleries that were indexed with --mirrored.
-        detection_threshold: People found with less confidence are left out, as `index` does, from 0 to 1.
+        minimum_confidence: People found with less confidence are left out, as `index` does, from 0 to 1.
         batch_size: The number of frames of a forward pass, 1 or more.
         seed: The seed of halving the people for the measurement on those left out, 0 or more.
         report: Also write report.html with curves and tables into this folder.
     """
 
     mirrored: bool = False
-    detection_threshold: float = 0.5
+    minimum_confidence: float = LEAST_CONFIDENCE
     batch_size: int = 4
     seed: int = 0
     report: Path | None = None
@@ -113,14 +114,14 @@ def calibrate(
     queries = calibration_queries(whom.format, root, whom.probes)
     search = PersonSearch.from_files(
         models,
-        score_threshold=work.detection_threshold,
+        score_threshold=work.minimum_confidence,
         batch_size=work.batch_size,
         mirrored=work.mirrored,
         tracklets=averaging.averaging(tracker),
     )
     kind = "crop" if queries and queries[0].crop is not None else "box"
     data = LabelledData(root.resolve().name, probe_kind=kind, unlabelled=whom.unlabelled)
-    searches, failures = _searches(search, samples, queries, whom, similarity, work.detection_threshold)
+    searches, failures = _searches(search, samples, queries, whom, similarity, work.minimum_confidence)
     fitted = []
     for one in searches:
         with Progress(f"Calibrating {one.label}", unit="similarity"):
@@ -140,7 +141,7 @@ def _searches(
     queries: "list[Query]",
     whom: Whom,
     similarity: Similarity,
-    detection_threshold: float,
+    minimum_confidence: float,
 ) -> "tuple[list[NamedSearches], list[str]]":
     """The searches to calibrate, and a line for each frame and query that could not be seen."""
     from search.evaluation.calibration_searches import label_split, searches_to_calibrate
@@ -153,7 +154,7 @@ def _searches(
             models.first,
             samples,
             second_stage=models.second,
-            score_threshold=detection_threshold,
+            score_threshold=minimum_confidence,
             batch_size=search.batch_size,
             on_progress=progress,
         )

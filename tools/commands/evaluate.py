@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from datasets.catalog.table import FrameFormat, SearchFormat
+from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from search.tracks.settings import TrackerSettings, TrackletAveraging
@@ -22,7 +23,7 @@ def detection(
     *,
     model: Path,
     format: FrameFormat = "custom",  # noqa: A002 - the option is called --format
-    score_threshold: float = 0.5,
+    minimum_confidence: float = LEAST_CONFIDENCE,
     batch_size: int = 4,
 ) -> Outcome:
     """Measure the boxes that a model finds: recall and average precision on the split "gallery".
@@ -34,7 +35,7 @@ def detection(
         root: The data set's folder, or for the custom layout its JSON.
         model: The model.safetensors of a run of `train joint`, or the run's folder.
         format: The layout of the data set.
-        score_threshold: The least confidence that counts in the field's figure, from 0 to 1.
+        minimum_confidence: The least confidence that counts in the field's figure, from 0 to 1.
         batch_size: How many frames go through the network together, 1 or more. More takes more memory.
     """
     from datasets import read_frames
@@ -45,21 +46,21 @@ def detection(
 
     samples, left_out = read_frames(format, root, "gallery")
     network = load_model(model)
-    require_threshold(score_threshold, network)
+    require_threshold(minimum_confidence, network)
     with Progress("Detecting") as progress:
         found = detect_split(network, samples, batch_size=batch_size, on_progress=progress)
     readable = [sample for sample in samples if sample.name in found.by_frame]
     detections = [found.by_frame[sample.name] for sample in readable]
     truths = [sample.boxes for sample in readable]
-    recall, ap = recall_and_ap(detections, truths, score_threshold=score_threshold)
+    recall, ap = recall_and_ap(detections, truths, score_threshold=minimum_confidence)
     recall_all, ap_all = recall_and_ap(detections, truths, score_threshold=0.05)
     coco = coco_average_precision(detections, truths, ignore=[sample.ignore for sample in readable])
     boxes = sum(len(truth) for truth in truths)
     rows: list[list[object]] = [
         ["frames", len(readable)],
         ["boxes", boxes],
-        [f"AP@0.5, scores >= {score_threshold:g}", f"{ap:.4f}"],
-        [f"recall, scores >= {score_threshold:g}", f"{recall:.4f}"],
+        [f"AP@0.5, scores >= {minimum_confidence:g}", f"{ap:.4f}"],
+        [f"recall, scores >= {minimum_confidence:g}", f"{recall:.4f}"],
         ["AP@0.5, scores >= 0.05", f"{ap_all:.4f}"],
         ["recall, scores >= 0.05", f"{recall_all:.4f}"],
         ["COCO AP@0.5", f"{coco.ap50:.4f}"],
@@ -67,7 +68,7 @@ def detection(
         ["COCO AP@0.75", f"{coco.ap75:.4f}"],
     ]
     figures: dict[str, Any] = {
-        "frames": len(readable), "boxes": boxes, "score_threshold": score_threshold, "ap": ap, "recall": recall,
+        "frames": len(readable), "boxes": boxes, "score_threshold": minimum_confidence, "ap": ap, "recall": recall,
         "ap_all_scores": ap_all, "recall_all_scores": recall_all, "coco": coco,
     }  # fmt: skip
     return Outcome(table(["detection", root.name], rows), figures, [*left_out, *_lines(found.failures)])
@@ -100,7 +101,7 @@ def search(
     ranking: Ranking = Ranking(),  # noqa: B008 - frozen
     averaging: Tracklets = Tracklets(),  # noqa: B008 - frozen
     tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
-    score_threshold: float = 0.5,
+    minimum_confidence: float = LEAST_CONFIDENCE,
     batch_size: int = 4,
 ) -> Outcome:
     """Mean average precision and top-k of searching each query's person in its gallery, beside random ranking.
@@ -124,10 +125,11 @@ def search(
             camera count as one second apart, in the data set's order. With the query's own camera in the gallery the
             query's own sighting is in a mean too.
         tracker: How sightings are linked into tracklets.
-        score_threshold: Detections with less confidence are dropped before the search, from 0 to 1.
+        minimum_confidence: Detections with less confidence are dropped before the search, from 0 to 1.
         batch_size: The number of images of a forward pass, 1 or more.
     """
     from datasets import read_frames
+    from search.evaluation.labelled_people import unlabelled_boxes
     from search.evaluation.query_sets import KnownProbes, context_size, search_protocols
     from search.evaluation.splits import detect_split
     from search.models.opening import open_models
@@ -137,18 +139,18 @@ def search(
         protocol.format, root, gallery_sizes=protocol.gallery_size, same_camera=protocol.same_camera
     )
     samples, left_out = read_frames(protocol.format, root, "gallery")
-    opened = open_models(models, score_threshold=score_threshold)
+    opened = open_models(models, score_threshold=minimum_confidence)
     with Progress("Detecting") as progress:
         found = detect_split(
             opened.first,
             samples,
             second_stage=opened.second,
-            score_threshold=score_threshold,
+            score_threshold=minimum_confidence,
             batch_size=batch_size,
             on_progress=progress,
         )
-    ignore = {s.name: s.boxes[s.person_ids < 0] for s in samples} if protocol.unlabelled == "ignore" else None
-    shared: dict[str, Any] = {"score_threshold": score_threshold, "ignore": ignore}
+    ignore = unlabelled_boxes(samples) if protocol.unlabelled == "ignore" else None
+    shared: dict[str, Any] = {"score_threshold": minimum_confidence, "ignore": ignore}
     if ranking.context:
         shared["context"] = context_size(protocol.format)
     steady = averaging.averaging(tracker)

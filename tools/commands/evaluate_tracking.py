@@ -1,10 +1,11 @@
 """personsearch evaluate tracking: how well people are followed within a camera, and told apart over all of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from datasets.catalog.table import LAYOUTS, TrackingFormat
+from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from search.tracks.settings import TrackerSettings
@@ -12,11 +13,8 @@ from tools.outcome import Outcome, table
 from tools.progress import Progress
 
 if TYPE_CHECKING:
-    from datasets.samples import FrameSample
-    from search.evaluation.tracked_split import Sequences, TrackedSplit
+    from search.evaluation.tracked_split import TrackedSplit, TrackingTruth
     from search.evaluation.tracking_metrics import AcrossCameras, TrackingMetrics
-
-TrackingFormat = Literal["custom", "uestc-pr", "mot"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Linking:
     """What is linked, and how far.
 
     Args:
-        score_threshold: Detections with less confidence are dropped; by default 0.5, and none for --public and
+        minimum_confidence: Detections with less confidence are dropped; by default 0.5, and none for --public and
             --tracks, whose confidences may have any range.
         second_weight: The share of the second stage in the embedding, from 0 to 1.
         minimum_length: Tracks of fewer sightings are dropped.
@@ -63,7 +61,7 @@ class Linking:
         batch_size: The number of frames of a forward pass, 1 or more.
     """
 
-    score_threshold: float | None = None
+    minimum_confidence: float | None = None
     second_weight: float = Ranking.second_weight
     minimum_length: int = 1
     across_cameras: bool = False
@@ -101,38 +99,34 @@ def tracking(
         tracker: How detections are linked.
         output: A folder that receives the tracks as NAME.txt, with --across-cameras numbered over all cameras.
     """
-    from datasets import read_frames
-    from search.evaluation.tracked_split import with_truth
-    from search.tracks.mot_files import number_frames, write_tracks
+    from search.evaluation.tracked_split import tracking_truth
+    from search.tracks.mot_files import write_tracks
 
     _check(models, instead, truth.format, linking.across_cameras)
-    mot = truth.format == "mot"
-    samples, failures = read_frames(truth.format, root, truth.split or ("train" if mot else "gallery"))
-    sequences = number_frames(samples, by_file_name=mot)
-    judged, missing = with_truth(sequences) if mot else (sequences, [])
-    if not judged and output is None:
+    known = tracking_truth(truth.format, root, truth.split)
+    if not known.judged and output is None:
         raise ValueError(f"no sequence of {root} has true tracks in gt/gt.txt; give --output to write tracks alone")
-    answer, unseen = _answer(models, instead, linking, samples, sequences)
+    answer, unseen = _answer(models, instead, linking, known)
     if instead.tracks is None:
         with Progress("Linking") as progress:
             answer = answer.linked(
-                samples,
+                known.samples,
                 tracker,
                 minimum_length=linking.minimum_length,
                 link_similarity=linking.link_similarity if linking.across_cameras else None,
                 on_progress=progress,
             )
     if output is not None:
-        write_tracks(output, sequences, answer.found, answer.people if linking.across_cameras else answer.tracks)
+        write_tracks(output, known.sequences, answer.found, answer.people if linking.across_cameras else answer.tracks)
     figures: dict[str, Any] = {
         "tracker": tracker if instead.tracks is None else None, "rows_left_out": answer.rows_left_out, "output": output,
     }  # fmt: skip
-    text = _judge(judged, answer, truth, linking.across_cameras, figures)
+    text = _judge(known, answer, truth.iou_threshold, linking.across_cameras, figures)
     if answer.rows_left_out:
         text += f"\n{answer.rows_left_out} rows of {instead.tracks} belong to frames that the data set does not have"
     # Who wants tracks of a test set knows that nobody outside has its truth.
-    unjudged = [f"{name}: no true track in gt/gt.txt, so it is in no figure" for name in missing if judged]
-    return Outcome(text, figures, [*failures, *unseen, *unjudged])
+    unjudged = [f"{name}: no true track in gt/gt.txt, so it is in no figure" for name in known.missing if known.judged]
+    return Outcome(text, figures, [*known.failures, *unseen, *unjudged])
 
 
 def _check(models: ModelFiles, instead: Instead, format_name: str, across_cameras: bool) -> None:
@@ -145,14 +139,14 @@ def _check(models: ModelFiles, instead: Instead, format_name: str, across_camera
     if len(there) != 1:
         met = " and ".join(there) or "nothing"
         raise ValueError(f"{met} given to judge, expected one of --model, --detector, --public and --tracks")
-    if instead.public and format_name != "mot":
+    if instead.public and not LAYOUTS[format_name].numbered_by_name:
         raise ValueError(f"--public is MOTChallenge's det/det.txt, --format is {format_name}; give --model or --tracks")
-    if across_cameras and format_name == "mot":
+    if across_cameras and not LAYOUTS[format_name].shared_people:
         raise ValueError("--across-cameras is given, but MOTChallenge's sequences have nobody in common; leave it out")
 
 
 def _answer(
-    models: ModelFiles, instead: Instead, linking: Linking, samples: "Sequence[FrameSample]", sequences: "Sequences"
+    models: ModelFiles, instead: Instead, linking: Linking, known: "TrackingTruth"
 ) -> "tuple[TrackedSplit, list[str]]":
     """What is judged before it is linked, and a line for each frame that could not be read."""
     from search.evaluation.splits import detect_split
@@ -162,16 +156,16 @@ def _answer(
     from search.tracks.mot_files import read_public_detections, read_tracks
 
     if instead.public:
-        return TrackedSplit(read_public_detections(sequences)).surer_than(linking.score_threshold), []
+        return TrackedSplit(read_public_detections(known.sequences)).surer_than(linking.minimum_confidence), []
     if instead.tracks is not None:
-        found, numbers, left_out = read_tracks(instead.tracks, sequences)
-        return TrackedSplit(found, numbers, numbers, left_out).surer_than(linking.score_threshold), []
-    threshold = 0.5 if linking.score_threshold is None else linking.score_threshold
+        found, numbers, left_out = read_tracks(instead.tracks, known.sequences)
+        return TrackedSplit(found, numbers, numbers, left_out).surer_than(linking.minimum_confidence), []
+    threshold = LEAST_CONFIDENCE if linking.minimum_confidence is None else linking.minimum_confidence
     opened = open_models(models, score_threshold=threshold)
     with Progress("Detecting") as progress:
         seen = detect_split(
             opened.first,
-            samples,
+            known.samples,
             second_stage=opened.second,
             score_threshold=threshold,
             batch_size=linking.batch_size,
@@ -182,23 +176,22 @@ def _answer(
 
 
 def _judge(
-    sequences: "Sequences", answer: "TrackedSplit", truth: Truth, across_cameras: bool, figures: dict[str, Any]
+    known: "TrackingTruth", answer: "TrackedSplit", iou_threshold: float, across_cameras: bool, figures: dict[str, Any]
 ) -> str:
     """Add the figures of the sequences, and give the text."""
     from search.evaluation.tracking_metrics import evaluate_across, evaluate_tracks
 
-    if not sequences:
+    if not known.judged:
         return f"no true tracks to judge by; the tracks are in {figures['output']}"
-    how: dict[str, Any] = {"ignored_are_people": truth.format == "mot", "iou_threshold": truth.iou_threshold}
     with Progress("Judging", unit="sequence") as progress:
-        frames = answer.judged(sequences, across_cameras=False, **how)
-        single, overall = evaluate_tracks(frames, iou_threshold=truth.iou_threshold, on_progress=progress)
+        frames = answer.judged(known, across_cameras=False, iou_threshold=iou_threshold)
+        single, overall = evaluate_tracks(frames, iou_threshold=iou_threshold, on_progress=progress)
     figures["sequences"] = [{"sequence": name, "metrics": metrics} for name, metrics in single.items()]
     figures["overall"] = overall
     text = table(list(_COLUMNS), [_row(name, metrics) for name, metrics in [*single.items(), ("overall", overall)]])
     if across_cameras:
-        frames = answer.judged(sequences, across_cameras=True, **how)
-        whole = figures["across_cameras"] = evaluate_across(frames, iou_threshold=truth.iou_threshold)
+        frames = answer.judged(known, across_cameras=True, iou_threshold=iou_threshold)
+        whole = figures["across_cameras"] = evaluate_across(frames, iou_threshold=iou_threshold)
         text += f"\n\n{_across_text(whole)}"
     return text
 

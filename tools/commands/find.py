@@ -61,7 +61,8 @@ class Choice:
         after: Only sightings from this time on: a date and time such as 2024-05-01T08:30 (UTC where no zone is given),
             or seconds from the start of the recording.
         before: Only sightings earlier than this time.
-        minimum_similarity: Only sightings at least this similar, up to 1; raising it gives fewer and surer answers.
+        minimum_similarity: Only sightings at least this similar, up to 1; raising it gives fewer and surer answers. The
+            similarity counts, also where --rerank or --context order the sightings by another score.
     """
 
     limit: int = 20

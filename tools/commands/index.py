@@ -6,6 +6,7 @@ from pathlib import Path
 
 from datasets.footage.reading import RECONNECT_MINUTES, Reading
 from datasets.images import MOST_PIXELS
+from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.tracks.settings import TrackerSettings, TrackletAveraging
 from tools.outcome import Outcome, table
@@ -29,7 +30,7 @@ class Footage:
         max_pixels: A picture, or a video whose frames have more pixels than this, is not read but reported, so that a
             small file cannot fill the memory.
         reconnect_minutes: For how many minutes to try to reach a live stream again after it broke off, 0 or more.
-        detection_threshold: People whom the detector finds with less confidence than this are not kept, from 0 to 1.
+        minimum_confidence: People whom the detector finds with less confidence than this are not kept, from 0 to 1.
             Lowering it keeps more people, and more things that are no people.
     """
 
@@ -38,7 +39,7 @@ class Footage:
     start_time: str | None = None
     max_pixels: int = MOST_PIXELS
     reconnect_minutes: float = RECONNECT_MINUTES
-    detection_threshold: float = 0.5
+    minimum_confidence: float = LEAST_CONFIDENCE
 
     def reading(self) -> Reading:
         """The same as the library takes it."""
@@ -105,7 +106,7 @@ def index(
     steady = averaging.averaging(tracker)
     search = PersonSearch.from_files(
         models,
-        score_threshold=footage.detection_threshold,
+        score_threshold=footage.minimum_confidence,
         batch_size=batch_size,
         mirrored=mirrored,
         tracklets=steady,
@@ -121,7 +122,7 @@ def index(
             source,
             store,
             reading=reading,
-            detection_threshold=footage.detection_threshold,
+            minimum_confidence=footage.minimum_confidence,
             on_progress=report,
         )
         whole = store.summary()

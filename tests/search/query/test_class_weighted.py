@@ -170,6 +170,22 @@ def test_the_weighted_best_are_those_of_a_naive_loop(
         assert len(ask(empty, probes, ranking=how)) == 0
 
 
+def test_the_least_similarity_counts_whatever_score_orders_the_sightings(
+    world: tuple[Gallery, Looks, list[Query]],
+) -> None:
+    """Re-ranked scores are no similarities: nobody is left out, or kept, for them."""
+    gallery, looks, _ = world
+    probe = looks[0][1][:1]
+    for ranking in (Ranking(), Ranking(rerank=True), Ranking(rerank=True, class_weighted=True)):
+        whole = list(ask(gallery, probe, ranking=ranking, limit=500))
+        least = sorted(one.similarity for one in whole)[len(whole) // 2]
+        kept = [one.id for one in ask(gallery, probe, ranking=ranking, limit=500, minimum_similarity=least)]
+        assert kept == [one.id for one in whole if one.similarity >= least]
+        assert 0 < len(kept) < len(whole)
+        cut_by_score = [one.id for one in whole if one.score >= least]
+        assert not ranking.rerank or kept != cut_by_score
+
+
 def test_unit_rows_whose_products_are_the_weighted_similarities() -> None:
     random = np.random.default_rng(2)
     rows, probes = unit(random.standard_normal((30, 6))), unit(random.standard_normal((4, 6)))

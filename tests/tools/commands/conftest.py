@@ -42,5 +42,5 @@ def gallery(square: Path, run: Path) -> Path:
     folder = run.parent / "gallery"
     search = PersonSearch.from_checkpoint(run)
     with search.open_gallery(folder, create=True) as store:
-        search.index(square / "test.json", store, detection_threshold=0.0)
+        search.index(square / "test.json", store, minimum_confidence=0.0)
     return folder

@@ -77,7 +77,7 @@ def test_public_detections_of_real_sequences(shared: Path, tmp_path: Path, capsy
     one = str(shared / "data" / "MOT17-mini" / "train" / "MOT17-10-FRCNN")
     single = run(tmp_path, one, "--format", "mot", "--tracks", str(tmp_path / "tracks" / "MOT17-10-FRCNN.txt"))
     assert single["overall"]["mota"] == figures["sequences"][2]["metrics"]["mota"]
-    sure = run(tmp_path, root, "--format", "mot", "--public", "--score-threshold", "0.9", "--minimum-length", "4")
+    sure = run(tmp_path, root, "--format", "mot", "--public", "--minimum-confidence", "0.9", "--minimum-length", "4")
     assert sure["overall"]["counts"]["found"] < counts["found"]
 
 
@@ -116,7 +116,7 @@ def test_a_model_is_tracked_linked_and_written(
     (broken / "test.json").write_text(json.dumps(content))
     words = ["evaluate", "tracking", str(broken / "test.json"), "--model", str(tmp_path / "joint.safetensors")]
     words += [
-        "--score-threshold",
+        "--minimum-confidence",
         "0",
         "--across-cameras",
         "--link-similarity",

@@ -49,10 +49,10 @@ def test_a_threshold_that_the_model_cannot_serve_is_refused(
     square: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], threshold: str
 ) -> None:
     line = f"score threshold {threshold}, expected 0.05 to 1: below 0.05 the model returns nobody"
-    assert main(["evaluate", "detection", str(square), "--model", str(run), f"--score-threshold={threshold}"]) == 2
+    assert main(["evaluate", "detection", str(square), "--model", str(run), f"--minimum-confidence={threshold}"]) == 2
     assert line in last_line(capsys)
     words = ["index", str(square / "test.json"), "--gallery", str(tmp_path / "people"), "--model", str(run)]
-    assert main([*words, f"--detection-threshold={threshold}"]) == 2
+    assert main([*words, f"--minimum-confidence={threshold}"]) == 2
     assert line in last_line(capsys)
     assert not (tmp_path / "people").exists()
 

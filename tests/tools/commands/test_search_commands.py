@@ -48,7 +48,7 @@ def test_evaluation_prints_a_table_and_writes_the_same_figures(
     assert 0 <= figures["ap"] <= figures["recall"] <= 1
     assert figures["boxes"] > 0
 
-    words = ["evaluate", "search", str(square), "--model", str(run), "--score-threshold", "0", "--context"]
+    words = ["evaluate", "search", str(square), "--model", str(run), "--minimum-confidence", "0", "--context"]
     assert main([*words, "--unlabelled", "ignore", "--json", str(tmp_path / "s.json")]) == 0
     printed = capsys.readouterr().out
     rows = json.loads((tmp_path / "s.json").read_text())["rows"]
@@ -141,7 +141,7 @@ def test_a_mirrored_gallery_is_found_in_as_it_was_made(
         shutil.copy(picture, tmp_path / "footage")
     index = ["index", str(tmp_path / "footage"), "--model", str(run), "--gallery", str(tmp_path / "people")]
     answer = tmp_path / "answer.json"
-    assert main([*index, "--mirrored", "--detection-threshold", "0"]) == 0
+    assert main([*index, "--mirrored", "--minimum-confidence", "0"]) == 0
     picture = next((tmp_path / "footage").iterdir())
     find = ["find", str(tmp_path / "people"), "--model", str(run), "--json", str(answer), "--frame", str(picture)]
     assert main([*find, "--box", "40,30,80,120", "--include-own-frame", "--limit", "1"]) == 0
@@ -153,7 +153,7 @@ def test_a_mirrored_gallery_is_found_in_as_it_was_made(
     assert "has no times to choose by; index into a new gallery with --start-time" in last_line(capsys)
     assert main(index) == 2
     assert "was indexed with --mirrored; give it again" in last_line(capsys)
-    assert main([*index, "--mirrored", "--detection-threshold", "2"]) == 2
+    assert main([*index, "--mirrored", "--minimum-confidence", "2"]) == 2
     assert "score threshold 2, expected 0.05 to 1" in last_line(capsys)
 
 
@@ -321,7 +321,7 @@ def test_a_query_that_cannot_be_seen_is_named_and_the_others_are_evaluated(
     (world / "crop.jpg").write_text("not a picture")
     queries.append({"crop": "crop.jpg", "person_id": max(people)})
     (world / "queries.json").write_text(json.dumps(queries))
-    words = ["evaluate", "search", str(world), "--model", str(run), "--score-threshold", "0", "--context"]
+    words = ["evaluate", "search", str(world), "--model", str(run), "--minimum-confidence", "0", "--context"]
     assert main([*words, "--json", str(tmp_path / "s.json")]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert sum("query of person" in line and frame.name in line for line in lines) == lost

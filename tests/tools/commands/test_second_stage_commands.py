@@ -52,7 +52,7 @@ def footage(square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def gallery(models: Path, footage: Path) -> Path:
     words = ["index", str(footage), "--gallery", str(models / "people"), "--model", str(models / "joint.safetensors")]
-    words += ["--second-stage", str(models / "crops.safetensors"), "--detection-threshold", "0"]
+    words += ["--second-stage", str(models / "crops.safetensors"), "--minimum-confidence", "0"]
     assert main([*words, "--json", str(models / "index.json")]) == 0
     return models / "people"
 
@@ -127,12 +127,12 @@ def test_a_detector_and_a_crop_model_index_and_find_without_a_joint_model(
     joint, crops = str(models / "joint.safetensors"), str(models / "crops.safetensors")
     people = str(tmp_path / "people")
     index = ["index", str(footage), "--gallery", people, "--detector", joint, "--second-stage", crops]
-    assert main([*index, "--detection-threshold", "0", "--json", str(tmp_path / "i.json")]) == 0
+    assert main([*index, "--minimum-confidence", "0", "--json", str(tmp_path / "i.json")]) == 0
     figures = json.loads((tmp_path / "i.json").read_text())
     assert figures["run"]["sightings"] > 0
     assert figures["summary"]["embedding_dim"] == 8
     assert figures["summary"]["embedded_by"]["second_stage"] is None
-    assert main([*index, "--detection-threshold", "0", "--json", str(tmp_path / "i.json")]) == 0
+    assert main([*index, "--minimum-confidence", "0", "--json", str(tmp_path / "i.json")]) == 0
     assert json.loads((tmp_path / "i.json").read_text())["run"]["skipped"] == 4
     picture = str(sorted(footage.iterdir())[0])
     find_ = ["find", people, "--second-stage", crops, "--frame", picture, *BOX, "--json", str(tmp_path / "f.json")]
@@ -175,7 +175,7 @@ def test_the_evaluation_has_a_row_for_every_stage(
     square = tmp_path / "world"
     write_plaza(square, seed=300, persons=6, minutes=0.05, frame_width=240)
     joint, crops = str(models / "joint.safetensors"), str(models / "crops.safetensors")
-    words = ["evaluate", "search", str(square), "--score-threshold", "0", "--json", str(tmp_path / "s.json")]
+    words = ["evaluate", "search", str(square), "--minimum-confidence", "0", "--json", str(tmp_path / "s.json")]
 
     def rows(*more: str) -> dict[str, float]:
         assert main([*words, *more]) == 0

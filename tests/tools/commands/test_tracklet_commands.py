@@ -35,7 +35,7 @@ def test_a_gallery_of_averaged_sightings(
     for picture in sorted((square / "frames").iterdir())[:3]:
         shutil.copy(picture, footage)
     words = ["index", str(footage), "--gallery", str(tmp_path / "people"), "--model", str(model)]
-    words += ["--detection-threshold", "0", "--camera", "7"]
+    words += ["--minimum-confidence", "0", "--camera", "7"]
     more = ["--tracklets", "--tracklet-blend", "0.7", "--tracklet-lookahead", "2", "--tracker.maximum_gap", "3"]
     assert main([*words, *more, "--json", str(tmp_path / "index.json")]) == 0
     assert "tracklets they make" in capsys.readouterr().out
