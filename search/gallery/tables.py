@@ -121,10 +121,11 @@ def readable(gallery: Path) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError, OSError) as error:
         text = str(error)
-        missing = re.search(r"Not found: (/[^\s,]+)", text)
+        # The engine leaves the first slash of a path out.
+        missing = re.search(r"Not found: /?([^\s,]+)", text)
         if missing is None and "lance" not in text.lower() and "was not found" not in text:
             raise
-        reason = f"the file {missing[1]} is missing" if missing else text.strip().splitlines()[0][:200]
+        reason = f"the file /{missing[1]} is missing" if missing else text.strip().splitlines()[0][:200]
         raise OSError(
             f"gallery {gallery} is damaged: {reason}; put it back from a copy, or index the footage again into a new "
             "folder, for what is lost cannot be made from the rest"
