@@ -122,7 +122,7 @@ def readable(gallery: Path) -> Iterator[None]:
     except (RuntimeError, ValueError, OSError) as error:
         text = str(error)
         # The engine leaves the first slash of a path out.
-        missing = re.search(r"Not found: /?([^\s,]+)", text)
+        missing = re.search(r"Not found: .*?/?([^\s,:/][^\s,:]*\.lance/[^\s,:]+)", text, flags=re.DOTALL)
         if missing is None and "lance" not in text.lower() and "was not found" not in text:
             raise
         reason = f"the file /{missing[1]} is missing" if missing else text.strip().splitlines()[0][:200]
