@@ -21,8 +21,7 @@ def figures(words: list[str], file: Path) -> dict:
 def test_real_people_are_detected_by_a_model_trained_from_nothing(shared: Path, tmp_path: Path) -> None:
     data = str(shared / "data" / "prw_c6")
     run = str(tmp_path / "run")
-    trained = figures(["train", "joint", data, "--config", "small", "--output", run], tmp_path / "train.json")
-    assert trained["seconds"] < 3600
+    figures(["train", "joint", data, "--config", "small", "--output", run], tmp_path / "train.json")
     found = figures(["evaluate", "detection", data, "--model", run], tmp_path / "detection.json")
     assert found["ap"] >= 0.90
     words = ["evaluate", "search", data, "--model", run, "--unlabelled", "ignore"]
@@ -51,8 +50,7 @@ def test_a_real_video_becomes_a_gallery(shared: Path, repository: Path, tmp_path
 def test_crops_of_market_are_told_apart_by_a_model_trained_from_nothing(shared: Path, tmp_path: Path) -> None:
     data = str(shared / "data" / "Market-1501-v15.09.15")
     run = str(tmp_path / "run")
-    trained = figures(["train", "crop", data, "--config", "crop_small", "--output", run], tmp_path / "train.json")
-    assert trained["seconds"] < 7200
+    figures(["train", "crop", data, "--config", "crop_small", "--output", run], tmp_path / "train.json")
     rows = figures(["evaluate", "crop", run, data], tmp_path / "crop.json")["rows"]
     market = next(row for row in rows if row["protocol"] == "market1501")
     assert market["cmc"][0] >= 0.75
