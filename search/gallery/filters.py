@@ -46,7 +46,6 @@ class Filters:
         before: Only sightings earlier than this time, in seconds.
         minimum_similarity: Only sightings at least this similar to the probe; raising it gives fewer and surer
             answers. The similarity counts, also where re-ranking or context order the sightings by another score.
-            Where re-ranking or context gives a sighting another score, that score must reach it.
         limit: At most this many sightings, 1 or more.
         exclude_frame: Leave out frames of this name, the probe's own for example.
         exclude_source: Leave out `exclude_frame` only where it belongs to this source; None means every source.

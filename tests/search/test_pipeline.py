@@ -203,7 +203,7 @@ def test_weak_detections_are_left_out(search: PersonSearch, gallery: Gallery, tm
 
 def test_the_minimum_confidence_is_a_confidence(search: PersonSearch, gallery: Gallery, footage: Path) -> None:
     for wrong in (-0.1, 1.5, float("nan")):
-        with pytest.raises(ValueError, match=f"detection threshold {wrong}, expected a confidence"):
+        with pytest.raises(ValueError, match=f"minimum confidence {wrong}, expected 0 to 1"):
             search.index(footage, gallery, minimum_confidence=wrong)
 
 
