@@ -16,19 +16,23 @@ SECONDS = 8
 @pytest.fixture
 def footage(tmp_path: Path) -> Path:
     """Folders of pictures of two cameras; person 10 + k is seen by both in second k and the one after it."""
-    root = tmp_path / "footage"
+    return recorded(tmp_path / "footage", SECONDS, "{:06d}.jpg")
+
+
+def recorded(root: Path, seconds: int, names: str) -> Path:
+    """Footage whose pictures have names made of their numbers."""
     random = np.random.default_rng(0)
     identities = ["recording,track,person_id"]
     for camera in (1, 2):
         folder = root / f"c{camera}p1"
         folder.mkdir(parents=True)
         rows = []
-        for frame in range(1, SECONDS + 1):
+        for frame in range(1, seconds + 1):
             image = random.integers(0, 256, (60, 80, 3), dtype=np.uint8)
-            cv2.imwrite(str(folder / f"{frame:06d}.jpg"), image)
+            cv2.imwrite(str(folder / names.format(frame)), image)
             rows += [f"{frame},{track},{5 * track},{3 + camera},10,{30 + camera},1,1,1" for track in (frame - 1, frame)]
         (root / f"c{camera}p1.txt").write_text("\n".join(rows) + "\n")
-        identities += [f"c{camera}p1,{track},{10 + track}" for track in range(SECONDS + 1)]
+        identities += [f"c{camera}p1,{track},{10 + track}" for track in range(seconds + 1)]
     (root / "identities.csv").write_text("\n".join(identities) + "\n")
     return root
 
@@ -51,6 +55,21 @@ def test_build_says_what_it_wrote(footage: Path, tmp_path: Path, capsys: pytest.
     assert main(["data", "check", str(out), "--format", "uestc-pr"]) == 0
     assert build(footage, out, "--format", "uestc-pr") == 2
     assert "exists, expected a folder without it" in capsys.readouterr().err
+
+
+def test_pictures_keep_their_own_boxes_when_their_numbers_have_no_zeros_in_front(tmp_path: Path) -> None:
+    """frame_2.jpg comes before frame_10.jpg, whatever the alphabet says."""
+    boxes: dict[str, dict[bytes, set[tuple[float, ...]]]] = {}
+    for style, names in (("padded", "{:06d}.jpg"), ("unpadded", "frame_{}.jpg")):
+        footage = recorded(tmp_path / style, 12, names)
+        assert build(footage, tmp_path / f"{style}_set", "--format", "uestc-pr") == 0
+        boxes[style] = {
+            frame.path.read_bytes(): {tuple(box) for box in frame.boxes.tolist()}
+            for split in ("train", "gallery")
+            for frame in load_frames("uestc-pr", tmp_path / f"{style}_set", split)
+        }
+    assert len(boxes["padded"]) == 24
+    assert boxes["padded"] == boxes["unpadded"]
 
 
 def test_build_hides_less_where_people_stay_together(footage: Path, tmp_path: Path) -> None:
