@@ -20,6 +20,7 @@ from search.pages.page import (
     rendered,
 )
 from search.query.results import RankedSightings
+from search.query.verdict import UNDECIDED
 
 FRAMES_IN_CONTEXT = 24
 MOST_EMPTY_LANES = 12
@@ -74,6 +75,7 @@ def find_page(
         probe_frame=probe_frame,
         results=results,
         cards=cards,
+        undecided=UNDECIDED,
         timeline=drawing.timeline(
             results, cameras if len(cameras) <= MOST_EMPTY_LANES else (), ordered_by=results.ordered_by
         ),

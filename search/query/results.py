@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import overload
 
 from search.gallery.sightings import NO_CAMERA, Sighting, display_time, printable
-from search.query.verdict import Level, Verdict
+from search.query.verdict import UNDECIDED, Level, Verdict
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class RankedSightings(Sequence[Sighting]):
         """
         further = [("similarity", self._similarity)] if self.rescored else []
         if self.verdict is not None:
-            further.append(("verdict", lambda sighting: self.level_of(sighting) or "-"))
+            further.append(("verdict", self._word))
         header = ("rank", "camera", "time", "frame", "box x1,y1,x2,y2", self.ordered_by, *(name for name, _ in further))
         rows = [
             (
@@ -112,6 +112,11 @@ class RankedSightings(Sequence[Sighting]):
                 for rank, sighting in enumerate(self.sightings, 1)
             ],
         }
+
+    def _word(self, sighting: Sighting) -> str:
+        """The verdict on a sighting where it says something: "match", "possible", or "-"."""
+        level = self.level_of(sighting)
+        return "-" if level is None or level == UNDECIDED else level
 
     @staticmethod
     def _similarity(sighting: Sighting) -> str:

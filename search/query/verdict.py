@@ -1,4 +1,4 @@
-"""match, possible, not present: what a calibrated similarity says about a probe and about each sighting."""
+"""match, possible, no confident match: what a calibrated similarity says about a probe and about each sighting."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from search.models.embedded_by import EmbeddedBy
 from search.query.ranking import Ranking
 from search.query.rates import RATES_OF, RateOf
 
-Level = Literal["match", "possible", "not present"]
+Level = Literal["match", "possible", "no confident match"]
+UNDECIDED: Level = "no confident match"
+"""The level below both thresholds. It claims nothing: many people who are there end here too."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class Verdict:
         """The level of one sighting, by its similarity."""
         if similarity >= self.thresholds.match:
             return "match"
-        return "possible" if similarity >= self.thresholds.possible else "not present"
+        return "possible" if similarity >= self.thresholds.possible else UNDECIDED
 
     def headline(self) -> str:
         """One line: the level, the similarity, and from where on the levels begin."""
@@ -168,6 +170,7 @@ class Verdict:
         The rates of people who are not there are those that the thresholds were set for, and beside them those that
         were measured on people who took no part in choosing the thresholds.
         """
+        begin = f"{self.also_here()}. " if self.level == UNDECIDED else ""
         calibration, by_pairs = self.calibration, self.calibration.rate_of == "pairs"
         match, possible = percent(calibration.match_rate), percent(calibration.possible_rate)
         if by_pairs:
@@ -187,7 +190,24 @@ class Verdict:
             fewer = "fewer than " if self.thresholds.extrapolated and not by_pairs else ""
             found = f"{percent(known.match.found)} of searches say match and {fewer}{percent(known.possible.found)}"
             text += f". When the person is in the footage, {fewer}{found} at least possible"
-        return f"{text}. Measured on {self.data_text()}."
+        return f"{begin}{text}. Measured on {self.data_text()}."
+
+    def also_here(self) -> str:
+        """One sentence without its full stop: how many people who are there end below both thresholds too."""
+        share, claim = self.present_below, "This does not say that the person is absent"
+        if share is None:
+            return f"{claim}: nobody measured how many who are there also end here"
+        more = "more than " if self.thresholds.extrapolated and self.calibration.rate_of == "probes" else ""
+        return f"{claim}: {more}{100 * share:.0f} of 100 people who are there also end here"
+
+    @property
+    def present_below(self) -> float | None:
+        """The share of searches for people who are there that reach neither level; None where nobody measured it.
+
+        It is measured in galleries no larger than this one. In a larger gallery more searches end there.
+        """
+        known = self.calibration.rates_near(self.size)
+        return None if known is None or not math.isfinite(known.possible.found) else 1 - known.possible.found
 
     def data_text(self) -> str:
         """The data that the thresholds were chosen on, in words."""
@@ -222,6 +242,7 @@ class Verdict:
             "match_rate": self.calibration.match_rate,
             "possible_rate": self.calibration.possible_rate,
             "rate_of": self.calibration.rate_of,
+            "present_below_possible": self.present_below,
             "calibrated_on": self.calibration.data.name,
             "doubts": self.doubts(),
         }

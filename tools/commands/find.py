@@ -96,7 +96,7 @@ def find(
 
     The sightings of the gallery come in the order of their similarity to the person. The highest similarity is 1. No
     similarity says by itself that two people are the same. After `personsearch calibrate` the answer begins with a
-    verdict, which is match, possible or not present, and every sighting has a verdict too.
+    verdict, which is match, possible or no confident match. Sightings that are a match or possible say so.
 
     The gallery knows the models that filled it and where they were then. If they have been moved, --model and
     --second-stage say where they are now.

@@ -52,7 +52,7 @@ def test_rates_are_of_probes_or_of_pairs() -> None:
 
 @pytest.mark.parametrize(
     ("value", "level"),
-    [(1.0, "match"), (0.75, "match"), (0.7499, "possible"), (0.5, "possible"), (0.4999, "not present")],
+    [(1.0, "match"), (0.75, "match"), (0.7499, "possible"), (0.5, "possible"), (0.4999, "no confident match")],
 )
 def test_a_threshold_belongs_to_its_level(value: float, level: str) -> None:
     verdict = calibration().judge(value, 100)
@@ -67,7 +67,7 @@ def test_a_threshold_belongs_to_its_level(value: float, level: str) -> None:
 
 def test_the_same_similarity_is_less_in_a_larger_gallery() -> None:
     levels = [calibration().judge(0.55, size).level for size in (1, 10, 100, 10**6)]
-    assert levels == ["match", "possible", "possible", "not present"]
+    assert levels == ["match", "possible", "possible", "no confident match"]
 
 
 def test_what_a_verdict_is_worth_is_said() -> None:
@@ -92,6 +92,21 @@ def test_what_a_verdict_is_worth_is_said() -> None:
         "you search by a picture of the person alone",
         "you search by 3 pictures",
     ]
+
+
+def test_no_confident_match_claims_nothing() -> None:
+    nothing = "This does not say that the person is absent: "
+    below = calibration().judge(0.1, 100)
+    assert below.meaning().startswith(f"{nothing}20 of 100 people who are there also end here. When a person is not")
+    assert below.to_dict()["present_below_possible"] == pytest.approx(0.2)
+    assert calibration().judge(0.1, 10**6).meaning().startswith(f"{nothing}more than 20 of 100 people")
+    assert calibration(rate_of="pairs").judge(0.1, 10**6).meaning().startswith(f"{nothing}20 of 100 people")
+    unknown = LevelRates(0.1, math.nan, math.nan)
+    for rates in ((), (MeasuredSize(1, unknown, unknown),)):
+        unmeasured = calibration(rates=rates).judge(0.1, 100)
+        assert unmeasured.meaning().startswith(f"{nothing}nobody measured how many who are there also end here. When")
+        assert unmeasured.to_dict()["present_below_possible"] is None
+    assert nothing not in calibration().judge(0.6, 100).meaning()
 
 
 def test_rates_near_a_size() -> None:
@@ -218,14 +233,14 @@ def test_the_table_and_the_json_say_it_for_every_sighting() -> None:
     answer = RankedSightings(tuple(rows), 100, 0.8, verdict)
     lines = answer.to_table().splitlines()
     assert lines[0].split()[-2:] == ["similarity", "verdict"]
-    assert [line.split(maxsplit=6)[-1] for line in lines[2:]] == ["match", "possible", "not present"]
+    assert [line.split(maxsplit=6)[-1] for line in lines[2:]] == ["match", "possible", "-"]
     reranked = RankedSightings(tuple(dataclasses.replace(row, score=0.9) for row in rows), 100, 0.8, verdict)
     lines = reranked.to_table().splitlines()
     assert lines[0].split()[-3:] == ["score", "similarity", "verdict"]
     assert lines[3].split()[-3:] == ["0.900", "0.600", "possible"]
     content = json.loads(json.dumps(reranked.to_dict()))
     assert content["verdict"]["level"] == "match"
-    assert [one["verdict"] for one in content["sightings"]] == ["match", "possible", "not present"]
+    assert [one["verdict"] for one in content["sightings"]] == ["match", "possible", "no confident match"]
     assert "verdict" not in RankedSightings(tuple(rows), 100).to_table()
     assert RankedSightings(tuple(rows), 100).to_dict()["verdict"] is None
 
@@ -244,9 +259,12 @@ def test_a_search_by_a_calibrated_model_has_a_verdict(tmp_path: Path) -> None:
         assert there.level_of(there[0]) == "match"
         # Nothing passes the least score, and the verdict still knows the best of all.
         assert len(absent) == 0
-        assert absent.verdict.level == "not present"
+        assert absent.verdict.level == "no confident match"
         assert absent.verdict.similarity == absent.best_similarity
         (tmp_path / "there.html").write_text(find_page(there, gallery, crops[0]), encoding="utf-8")
+        (tmp_path / "absent.html").write_text(
+            find_page(search.find(gallery, crop=crops[1]), gallery, crops[1]), encoding="utf-8"
+        )
         search.calibrations = stored(calibration())
         uncalibrated = look_for(search, gallery, crop=crops[0])
         assert uncalibrated.verdict is None
@@ -259,6 +277,10 @@ def test_a_search_by_a_calibrated_model_has_a_verdict(tmp_path: Path) -> None:
     page = (tmp_path / "there.html").read_text(encoding="utf-8")
     assert '<div class="chip match">match' in page
     assert there.verdict.headline() in page
+    page = (tmp_path / "absent.html").read_text(encoding="utf-8")
+    assert '<p class="level">No confident match</p>' in page
+    assert '<div class="chip' not in page
+    assert '<article class="card"' in page
     page = (tmp_path / "none.html").read_text(encoding="utf-8")
     assert uncalibrated.no_verdict in page
     assert "chip" not in page.split("</style>")[1]
