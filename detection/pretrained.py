@@ -8,15 +8,17 @@ from torch import Tensor
 from torchvision import models
 from torchvision.models import detection as detectors
 
-from detection.backbones import classifier_prefix, early_parameters, has_layer_norm
+from detection.backbones import early_parameters, has_layer_norm
 from detection.joint import PersonSearchRCNN
-from detection.settings import BackboneName, DetectorConfig
-from reid.runs.torchvision_weights import download_weights, read_weight_file
+from detection.settings import DetectorConfig
+from reid.runs.torchvision_weights import download_weights, is_classifier, read_weight_file, trunk_of_classifier
 
 IMAGENET = {
     "resnet50": models.ResNet50_Weights.IMAGENET1K_V1,
     "resnet18": models.ResNet18_Weights.IMAGENET1K_V1,
+    "mobilenet_v2": models.MobileNet_V2_Weights.IMAGENET1K_V1,
     "mobilenet_v3_large": models.MobileNet_V3_Large_Weights.IMAGENET1K_V1,
+    "efficientnet_b0": models.EfficientNet_B0_Weights.IMAGENET1K_V1,
     "convnext_tiny": models.ConvNeXt_Tiny_Weights.IMAGENET1K_V1,
     "convnext_small": models.ConvNeXt_Small_Weights.IMAGENET1K_V1,
     "convnext_base": models.ConvNeXt_Base_Weights.IMAGENET1K_V1,
@@ -42,20 +44,22 @@ def pretrained_structure(config: DetectorConfig, weights: str) -> DetectorConfig
 
     As torchvision does, BatchNorm is frozen, and the pyramid has none.
     From "none" the structure stays as it is, and its BatchNorm must train. With "imagenet" the pyramid keeps what it
-    has; a file of a ConvNeXt or Swin counts as such, as torchvision has no detector of them.
+    has, and with the file of a classifier too, as it holds the same.
 
     Args:
         config: The structure that was asked for.
         weights: "none", "imagenet", "coco" or a file.
 
     Raises:
-        ValueError: BatchNorm would be frozen at its random initial state.
+        FileNotFoundError: There is no such file.
+        ValueError: BatchNorm would be frozen at its random initial state, or the file is damaged.
     """
     if weights == "none":
         if config.frozen_norm:
             raise ValueError("frozen_norm with weights 'none' freezes BatchNorm at random; set frozen_norm to false")
         return config
-    if weights == "imagenet" or has_layer_norm(config.backbone):
+    of_trunk = weights == "imagenet" or has_layer_norm(config.backbone)
+    if of_trunk or (weights not in KNOWN and is_classifier(read_weight_file(weights))):
         return dataclasses.replace(config, frozen_norm=True)
     epsilon = 0.0 if config.backbone == "resnet50" else config.norm_epsilon
     return dataclasses.replace(config, frozen_norm=True, pyramid_norm=False, norm_epsilon=epsilon)
@@ -80,7 +84,7 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
     if weights == "none":
         return []
     detector = model.detector
-    state = _detector_state(_published(weights, model.detector_config.backbone), model.detector_config.backbone)
+    state = _detector_state(_published(weights, model.detector_config.backbone))
     own = detector.state_dict()
     wrong = [name for name in state if name in own and own[name].shape != state[name].shape]
     if wrong:
@@ -119,15 +123,10 @@ def _published(weights: str, backbone: str) -> dict[str, Tensor]:
     return read_weight_file(weights)
 
 
-def _detector_state(state: dict[str, Tensor], backbone: BackboneName) -> dict[str, Tensor]:
-    """Names and rows as our detector has them: classification weights go under the backbone, people's rows are kept."""
-    if not any(name.startswith("backbone.") for name in state):
-        prefix = classifier_prefix(backbone)
-        return {
-            f"backbone.body.{name.removeprefix(prefix)}": value
-            for name, value in state.items()
-            if name.startswith(prefix) and not name.startswith(("fc.", "classifier."))
-        }
+def _detector_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names and rows as our detector has them: a classifier's trunk goes under the backbone, people's rows are kept."""
+    if is_classifier(state):
+        return {f"backbone.body.{name}": value for name, value in trunk_of_classifier(state).items()}
     kept = dict(state)
     classes = len(state.get("roi_heads.box_predictor.cls_score.bias", ()))
     if classes > 2:

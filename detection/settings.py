@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from reid.losses.settings import LossConfig
 
 BackboneName = Literal[
-    "resnet18", "resnet50", "mobilenet_v3_large",
+    "resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0",
     "convnext_tiny", "convnext_small", "convnext_base",
     "swin_t", "swin_s", "swin_b", "swin_v2_t", "swin_v2_s", "swin_v2_b",
 ]  # fmt: skip
@@ -32,7 +32,7 @@ def level_range(name: BackboneName) -> tuple[int, int]:
     Args:
         name: The backbone.
     """
-    return (0, 5) if name.startswith("mobilenet") else (1, 4)
+    return (0, 5) if name == "mobilenet_v3_large" else (1, 4)
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class DetectorConfig:
     """Everything that fixes the structure of the detector; a checkpoint carries it. The defaults are ResNet-50-FPN.
 
     Args:
-        backbone: The network under the pyramid. "resnet50" is the published choice; "resnet18" and "mobilenet_v3_large"
-            are for small machines; "convnext_*" and "swin_*" (t, s, b; also "swin_v2_*") know more from ImageNet and
-            cost more.
+        backbone: The network under the pyramid. "resnet50" is the published choice; "resnet18", "mobilenet_v2",
+            "mobilenet_v3_large" and "efficientnet_b0" are for small machines; "convnext_*" and "swin_*" (t, s, b; also
+            "swin_v2_*") know more from ImageNet and cost more.
         pyramid_levels: The backbone's levels that feed the pyramid; levels after the last one are dropped. They are
             1..4 with strides 4, 8, 16, 32, for MobileNetV3 0..5 with strides 2, 4, 8, 16, 32, 32.
         pyramid_channels: The width of the pyramid. The cost grows with its square.

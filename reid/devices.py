@@ -22,14 +22,16 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+def autocast(device: torch.device, precision: Precision, *, float32_on_processor: bool = False) -> torch.autocast:
     """Switches bf16 autocast on under "auto" where the device has it, and changes nothing elsewhere.
 
     Args:
         device: Where the network computes.
         precision: "auto" or "float32".
+        float32_on_processor: Whether a processor computes in float32 under "auto" too, for work that is slower in bf16.
     """
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "auto" and has_bfloat16(device))
+    wanted = precision == "auto" and not (float32_on_processor and device.type == "cpu")
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted and has_bfloat16(device))
 
 
 def at_least_float32(values: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Backbone = Literal["resnet18", "resnet34", "resnet50"]
+Backbone = Literal["resnet18", "resnet34", "resnet50", "mobilenet_v2", "efficientnet_b0"]
 
 
 @dataclass(frozen=True)
@@ -13,12 +13,14 @@ class SphereReIDConfig:
     Args:
         network: What follows the global average pooling. "A": nothing; "B": FC; "C": FC, BN; "D": BN, dropout, FC, BN
             (SphereReID); "bnneck": BN without a shift and no FC, as the bag of tricks has it.
-        backbone: The ResNet that sees the crop: "resnet18", "resnet34" or "resnet50".
-        dimension: The width D of the embedding for B, C and D; A and bnneck keep the backbone's (2048 or 512).
+        backbone: The trunk that sees the crop: "resnet18", "resnet34", "resnet50", or for small machines "mobilenet_v2"
+            or "efficientnet_b0".
+        dimension: The width D of the embedding for B, C and D; A and bnneck keep the backbone's: 512 (resnet18,
+            resnet34), 2048 (resnet50) or 1280.
         dropout: The share of the features before the FC that D drops in training, 0 or more and less than 1.
         bias: Whether the FC has one.
-        last_stride: The stride of the backbone's last group of layers. 1 doubles its map for four times its work; the
-            paper has 2.
+        last_stride: The stride of the backbone's last group of layers, which begins at a 16th of the input. 1 doubles
+            its map for four times its work; the paper has 2.
         stride: The stride of the two groups before the last; 1 for TOIM's Table 1.
         height: The rows of the network's input in training, in pixels.
         width: The columns of the network's input in training, in pixels.

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reid.crops.backbones import build_backbone
+from reid.crops.backbones import build_backbone, trains_in_float32
 from reid.crops.settings import SphereReIDConfig
 from reid.devices import Precision, at_least_float32, autocast, default_device
 from reid.features import PersonFeatures
@@ -75,7 +75,8 @@ class SphereReID(nn.Module):
         """
         scaled = crops.float() / 255 if crops.dtype == torch.uint8 else crops
         normalized = ((scaled - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        with autocast(crops.device, self.precision):
+        exact = self.training and trains_in_float32(self.config.backbone)
+        with autocast(crops.device, self.precision, float32_on_processor=exact):
             maps = self.backbone(normalized)  # [N, F, h, w]
         with torch.autocast(crops.device.type, enabled=False):
             features = at_least_float32(maps).mean((2, 3))  # [N, F]

@@ -8,7 +8,7 @@ from reid.crops.backbones import IMAGENET
 from reid.crops.settings import SphereReIDConfig
 from reid.crops.sphere_reid import FORMAT, SphereReID
 from reid.devices import default_device
-from reid.runs.torchvision_weights import download_weights, read_weight_file
+from reid.runs.torchvision_weights import download_weights, read_weight_file, trunk_of_classifier
 from reid.runs.weight_files import is_model_file
 
 
@@ -42,7 +42,7 @@ def start_crop_model(weights: str, config: SphereReIDConfig, *, seed: int) -> Sp
             state = download_weights(IMAGENET, weights, config.backbone)
         else:
             state = read_weight_file(weights)
-        trunk = {name: value for name, value in state.items() if not name.startswith("fc.")}
+        trunk = trunk_of_classifier(state)
         own_state = model.backbone.state_dict()
         wrong = [name for name in own_state if name in trunk and own_state[name].shape != trunk[name].shape]
         absent = [name for name in own_state if name not in trunk and not name.endswith("num_batches_tracked")]

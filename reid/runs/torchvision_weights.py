@@ -53,3 +53,33 @@ def read_weight_file(weights: str) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"weights {weights} holds no plain state dict, expected names with tensors")
     return state
+
+
+def is_classifier(state: Mapping[str, Tensor]) -> bool:
+    """Says whether weights are those of a classifier, as torchvision's of ImageNet are, and not of a detector.
+
+    Args:
+        state: Names and tensors; torchvision's detectors have a part called "backbone", its classifiers have none.
+    """
+    return not any(name.startswith("backbone.") for name in state)
+
+
+def trunk_of_classifier(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Leaves the layers that classify out of a classifier's weights, and names the others as its trunk does.
+
+    Args:
+        state: Names and tensors of torchvision's classifier. A ResNet classifies with "fc", the others with
+            "classifier" or "head" and all that stands beside their "features".
+
+    Returns:
+        Names, without "features." in front, and tensors.
+
+    Example:
+        >>> weight = torch.zeros(1)
+        >>> sorted(trunk_of_classifier({"features.0.weight": weight, "classifier.1.weight": weight}))
+        ['0.weight']
+        >>> sorted(trunk_of_classifier({"conv1.weight": weight, "fc.weight": weight}))
+        ['conv1.weight']
+    """
+    trunk = {name.removeprefix("features."): value for name, value in state.items() if name.startswith("features.")}
+    return trunk or {name: value for name, value in state.items() if not name.startswith("fc.")}

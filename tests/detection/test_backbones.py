@@ -1,4 +1,4 @@
-"""ConvNeXt and Swin under the pyramid: their maps, gradients, published names, and the joint model over them."""
+"""Trunks under the pyramid: their maps, gradients, published names, and the joint model over them."""
 
 from pathlib import Path
 
@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
+from torchvision.ops import FrozenBatchNorm2d
 
-from detection.backbones import NormedPyramid, build_pyramid, has_layer_norm
+from detection.backbones import FrozenNorm, NormedPyramid, build_pyramid, has_layer_norm
 from detection.checkpoints import load_model, save_model
 from detection.joint import PersonSearchRCNN
 from detection.pretrained import IMAGENET, load_pretrained, pretrained_structure
@@ -123,6 +124,80 @@ def test_a_file_of_torchvisions_classifier_fills_the_trunk(tmp_path: Path, backb
     assert all(value.requires_grad for value in model.detector.backbone.norms.parameters())
 
 
+@pytest.mark.parametrize(("backbone", "ends", "widths"), [
+    ("mobilenet_v2", (3, 6, 13, 18), (24, 32, 96, 1280)), ("efficientnet_b0", (2, 3, 5, 8), (24, 40, 112, 1280)),
+])  # fmt: skip
+def test_a_row_of_blocks_gives_its_last_map_of_each_stride(
+    backbone: str, ends: tuple[int, ...], widths: tuple[int, ...]
+) -> None:
+    """The maps are torchvision's own, of strides 4 to 32, each the last of its size."""
+    network = pyramid(backbone, (1, 2, 3, 4))
+    fed: dict[str, torch.Tensor] = {}
+    network.fpn.register_forward_pre_hook(lambda _, inputs: fed.update(inputs[0]))
+    places, made = torch.rand(2, 3, 64, 96), []
+    with torch.no_grad():
+        maps = network(places)
+        for block in network.body.children():
+            places = block(places)
+            made.append(places)
+    assert [tuple(fed[name].shape) for name in "0123"] == [
+        (2, width, 64 // stride, 96 // stride) for width, stride in zip(widths, (4, 8, 16, 32), strict=True)
+    ]
+    assert [tuple(maps[name].shape[-2:]) for name in (*"0123", "pool")] == [(16, 24), (8, 12), (4, 6), (2, 3), (1, 2)]
+    for name, end in zip("0123", ends, strict=True):
+        assert torch.equal(fed[name], made[end])
+        assert end + 1 == len(made) or made[end + 1].shape[-1] < made[end].shape[-1]
+    assert len(pyramid(backbone, (2, 3)).body) == ends[2] + 1
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "efficientnet_b0"])
+def test_a_row_of_blocks_trains_detects_and_starts_from_the_classifiers_file(tmp_path: Path, backbone: str) -> None:
+    torch.manual_seed(1)
+    published = getattr(models, backbone)(weights=None).state_dict()
+    weights = str(tmp_path / "own.safetensors")
+    # As the files in use: the trunk alone is enough.
+    save_file({name: value for name, value in published.items() if name.startswith("features.")}, weights)
+    model = start_model(weights, structure(backbone, pyramid_levels=(1, 2)), EMBEDDING, seed=0)
+    body = model.detector.backbone.body
+    for name, value in body.state_dict().items():
+        assert torch.equal(value.cpu(), published[f"features.{name}"]), name
+    frozen = {int(name.split(".")[0]) for name, value in body.named_parameters() if not value.requires_grad}
+    trained = {int(name.split(".")[0]) for name, value in body.named_parameters() if value.requires_grad}
+    first, last = {"mobilenet_v2": (3, 6), "efficientnet_b0": (2, 3)}[backbone]
+    assert (frozen, trained) == (set(range(first + 1)), set(range(first + 1, last + 1)))
+    target = {
+        "boxes": torch.tensor([[10.0, 10.0, 40.0, 60.0]], device=model.device),
+        "labels": torch.ones(1, dtype=torch.int64, device=model.device),
+        "person_index": torch.tensor([3]), "camera_index": torch.tensor([0]),
+    }  # fmt: skip
+    result = model.losses([torch.rand(3, 64, 80, device=model.device)], [target])
+    (sum(result.detection.values()) + result.embeddings.square().mean(dim=0)[0]).backward()
+    assert all(value.grad is not None for value in model.parameters() if value.requires_grad)
+    (found,) = model.eval().detect([torch.rand(3, 64, 80)])
+    assert len(found)
+
+
+@pytest.mark.parametrize("type_", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("epsilon", [0.0, 1e-3])
+def test_a_frozen_norm_is_torchvisions_in_one_operation(type_: torch.dtype, epsilon: float) -> None:
+    """Same names, same results, same gradients, in the type of the maps; nothing of it changes in training."""
+    torch.manual_seed(0)
+    theirs, ours = FrozenBatchNorm2d(6, eps=epsilon), FrozenNorm(6, eps=epsilon)
+    for value in theirs.buffers():
+        value.uniform_(0.1, 2.0)
+    ours.load_state_dict(theirs.state_dict())
+    before = {name: value.clone() for name, value in ours.state_dict().items()}
+    maps = [torch.linspace(-2, 2, 2 * 6 * 4 * 3).view(2, 6, 4, 3).to(type_).requires_grad_() for _ in range(2)]
+    expected, made = theirs(maps[0].float()), ours.train()(maps[1])
+    assert made.dtype == type_
+    tolerance = 1e-5 if type_ == torch.float32 else 2e-2
+    torch.testing.assert_close(made.float(), expected, atol=tolerance, rtol=tolerance)
+    expected.square().sum().backward()
+    made.float().square().sum().backward()
+    torch.testing.assert_close(maps[1].grad, maps[0].grad, atol=20 * tolerance, rtol=tolerance)
+    assert all(torch.equal(value, before[name]) for name, value in ours.state_dict().items())
+
+
 def test_weights_of_another_trunk_are_refused(tmp_path: Path) -> None:
     torch.save(models.resnet18(weights=None).state_dict(), tmp_path / "resnet.pth")
     model = PersonSearchRCNN(structure("convnext_tiny"), EMBEDDING)
@@ -139,7 +214,7 @@ def test_every_backbone_has_published_weights_with_the_names_of_its_trunk() -> N
         assert models.get_model_weights(name)["IMAGENET1K_V1"] is IMAGENET[name]
         with torch.device("meta"):
             whole = models.get_model(name, weights=None)
-            trunk = pyramid(name, (4, 5) if name.startswith("mobilenet") else (1, 2, 3, 4)).body
+            trunk = pyramid(name, (4, 5) if name == "mobilenet_v3_large" else (1, 2, 3, 4)).body
         assert IMAGENET[name].meta["num_params"] == sum(value.numel() for value in whole.parameters())
         if has_layer_norm(name):
             whole = whole.features

@@ -97,21 +97,41 @@ def test_the_mobilenet_detector_proposes_and_regresses_as_torchvisions_does(tmp_
     torch.testing.assert_close(proposals[1], proposals[0], atol=1e-2, rtol=1e-4)
 
 
-@pytest.mark.parametrize("backbone", ["resnet18", "resnet50", "mobilenet_v3_large"])
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0"])
 def test_imagenet_backbone(tmp_path: Path, backbone: str) -> None:
     classifier = getattr(models, backbone)(weights=None)
     torch.save(classifier.state_dict(), tmp_path / "backbone.pth")
-    config = MOBILENET if backbone.startswith("mobile") else DetectorConfig(backbone=backbone)
+    config = MOBILENET if backbone == MOBILENET.backbone else DetectorConfig(backbone=backbone)
     model = build(config, str(tmp_path / "backbone.pth"))
     missing = load_pretrained(model, str(tmp_path / "backbone.pth"))
     assert missing
     assert not any(name.startswith("backbone.body") for name in missing)
-    source = classifier.features[0][0] if backbone.startswith("mobile") else classifier.conv1
+    source = classifier.conv1 if backbone.startswith("resnet") else classifier.features[0][0]
     body = model.detector.backbone.body
-    own = body["0"][0] if backbone.startswith("mobile") else body["conv1"]
+    own = body["conv1"] if backbone.startswith("resnet") else body["0"][0]
     assert torch.equal(own.weight, source.weight)
     assert not own.weight.requires_grad
     assert any(parameter.requires_grad for parameter in body.parameters())
+
+
+@pytest.mark.parametrize("ending", [".pth", ".safetensors"])
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50", "mobilenet_v2"])
+def test_a_classifiers_file_is_treated_as_imagenet_and_a_detectors_as_coco(
+    tmp_path: Path, backbone: str, ending: str
+) -> None:
+    """The pyramid of a detector's file has no BatchNorm; a classifier's file says nothing of a pyramid."""
+    config = DetectorConfig(backbone=backbone)
+    trunk = {"features.0.0.weight" if backbone == "mobilenet_v2" else "conv1.weight": torch.zeros(1)}
+    files = {"classifier": trunk, "detector": {f"backbone.body.{name}": value for name, value in trunk.items()}}
+    structures = {}
+    for kind, state in files.items():
+        file = tmp_path / (kind + ending)
+        save_file(state, file) if ending == ".safetensors" else torch.save(state, file)
+        structures[kind] = pretrained_structure(config, str(file))
+    assert structures["classifier"] == pretrained_structure(config, "imagenet")
+    assert structures["classifier"].pyramid_norm
+    assert structures["detector"] == pretrained_structure(config, "coco")
+    assert not structures["detector"].pyramid_norm
 
 
 def test_batch_norm_is_frozen_with_published_weights_only() -> None:
@@ -150,7 +170,9 @@ def test_there_are_no_coco_weights_of_resnet18() -> None:
 
 
 def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    model = build(DetectorConfig(backbone="resnet18"), "file")
+    model = build(DetectorConfig(backbone="resnet18"), "imagenet")
+    with pytest.raises(FileNotFoundError, match="is no file, expected none, imagenet, coco"):
+        pretrained_structure(DetectorConfig(), str(tmp_path / "missing.pth"))
     with pytest.raises(FileNotFoundError, match="is no file, expected none, imagenet, coco"):
         load_pretrained(model, str(tmp_path / "missing.pth"))
     (tmp_path / "text.pth").write_text("weights")
@@ -176,7 +198,7 @@ def test_a_pickle_that_would_run_code_is_not_run(tmp_path: Path) -> None:
 
     torch.save({"weight": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(ValueError, match="cannot be read as plain tensors"):
-        load_pretrained(build(DetectorConfig(backbone="resnet18"), "file"), str(tmp_path / "evil.pth"))
+        load_pretrained(build(DetectorConfig(backbone="resnet18"), "imagenet"), str(tmp_path / "evil.pth"))
     assert not (tmp_path / "ran").exists()
 
 

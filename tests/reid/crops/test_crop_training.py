@@ -10,12 +10,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
+from torchvision import models
 
 from datasets.samples import CropSample
 from datasets.transforms import CropAugmentation, CropTransform
+from reid.crops.backbones import IMAGENET
 from reid.crops.evaluation_log import PeriodicEvaluation
 from reid.crops.loader import TrainingCrops, load_crop_batches, placed
-from reid.crops.settings import CropTrainingConfig
+from reid.crops.settings import Backbone, CropTrainingConfig
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.crops.splits import crop_features, embed_crops
 from reid.crops.start import resumed_crop_model, start_crop_model
@@ -240,12 +243,32 @@ def test_starting_weights_must_fit(tmp_path: Path) -> None:
         start_crop_model(str(tmp_path / "other.pth"), NETWORK, seed=0)
     with pytest.raises(FileNotFoundError, match="is no file"):
         start_crop_model(str(tmp_path / "none.pth"), NETWORK, seed=0)
-    from torchvision.models import resnet18
-
-    published = resnet18(weights=None)
+    published = models.resnet18(weights=None)
     torch.save(published.state_dict(), tmp_path / "published.pth")
     model = start_crop_model(str(tmp_path / "published.pth"), NETWORK, seed=0)
     assert torch.equal(model.backbone.layer1[0].conv1.weight, published.layer1[0].conv1.weight)
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "efficientnet_b0"])
+def test_a_small_trunk_starts_from_torchvisions_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: Backbone
+) -> None:
+    """From a file with or without the classifier, and by name from torch's cache."""
+    network = dataclasses.replace(NETWORK, backbone=backbone, last_stride=1)
+    published = getattr(models, backbone)(weights=None).state_dict()
+    torch.save(published, tmp_path / "published.pth")
+    trunk = {name: value for name, value in published.items() if name.startswith("features.")}
+    save_file(trunk, tmp_path / "trunk.safetensors")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    torch.save(published, cache / IMAGENET[backbone].url.rpartition("/")[2])
+    for weights in ("imagenet", str(tmp_path / "published.pth"), str(tmp_path / "trunk.safetensors")):
+        model = start_crop_model(weights, network, seed=0)
+        for name, value in model.backbone.state_dict().items():
+            assert torch.equal(value.cpu(), published[f"features.{name}"]), name
+    with pytest.raises(ValueError, match="expected torchvision's resnet18"):
+        start_crop_model(str(tmp_path / "published.pth"), NETWORK, seed=0)
 
 
 @pytest.mark.parametrize("changes", [

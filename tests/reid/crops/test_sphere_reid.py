@@ -53,13 +53,39 @@ def test_the_defaults_are_the_papers() -> None:
     assert not small(network="bnneck").head.bias.requires_grad
 
 
-def test_strides() -> None:
-    picture = torch.rand(1, 3, 64, 32)
+@pytest.mark.parametrize(("backbone", "channels"), [
+    ("resnet18", 512), ("resnet50", 2048), ("mobilenet_v2", 1280), ("efficientnet_b0", 1280),
+])  # fmt: skip
+def test_the_channels_of_a_trunk(backbone: str, channels: int) -> None:
+    trunk, told = build_backbone(backbone)
+    assert told == channels
+    assert trunk(torch.rand(2, 3, 64, 32)).shape == (2, channels, 2, 1)
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "mobilenet_v2", "efficientnet_b0"])
+def test_strides(backbone: str) -> None:
+    picture = torch.rand(2, 3, 64, 32)
     sizes = {
-        (last, inner): tuple(build_backbone("resnet18", last_stride=last, stride=inner)[0](picture).shape[-2:])
+        (last, inner): tuple(build_backbone(backbone, last_stride=last, stride=inner)[0](picture).shape[-2:])
         for last, inner in ((2, 2), (1, 2), (1, 1))
     }
     assert sizes == {(2, 2): (2, 1), (1, 2): (4, 2), (1, 1): (16, 8)}
+
+
+@pytest.mark.parametrize(("backbone", "training", "expected"), [
+    ("resnet18", True, torch.bfloat16), ("mobilenet_v2", True, torch.float32), ("mobilenet_v2", False, torch.bfloat16),
+])  # fmt: skip
+def test_depthwise_trunks_train_in_float32_and_embed_in_bf16(
+    monkeypatch: pytest.MonkeyPatch, backbone: str, training: bool, expected: torch.dtype
+) -> None:
+    monkeypatch.setattr("reid.devices.has_bfloat16", lambda device: True)
+    types: list[torch.dtype] = []
+    model = small(backbone=backbone).train(training)
+    model.backbone.register_forward_hook(lambda _, __, maps: types.append(maps.dtype))
+    model(torch.rand(2, 3, 32, 16))
+    model.precision = "float32"
+    model(torch.rand(2, 3, 32, 16))
+    assert types == [expected, torch.float32]
 
 
 def test_embeddings_are_unit_rows_whatever_the_batch_and_the_size_of_crops() -> None:
