@@ -31,7 +31,8 @@ from reid.runs.weight_files import state_fingerprint
 
 Target = dict[str, Tensor]
 """boxes (N, 4) xyxy pixels, labels (N,) ones, person_index (N,) >= 0 or UNLABELLED, camera_index (N,); frame_seed, an
-integer that decides what is sampled of the frame, may be absent."""
+integer that decides what is sampled of the frame, may be absent; so may taught (N, D), what a teacher makes of the
+people."""
 
 
 class JointLosses(NamedTuple):

@@ -49,6 +49,7 @@ class TrainingFrames(Dataset[Item]):
         transform: What augments a frame.
         seed: The seed of the augmentation, 0 or more.
         cameras: The camera_index of each camera, and of None for frames without one; others get 0.
+        taught: For each frame what a teacher makes of its people, (N_i, D) float32; None without a teacher.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class TrainingFrames(Dataset[Item]):
         *,
         seed: int,
         cameras: Mapping[Camera | None, int],
+        taught: Sequence[NDArray[np.float32]] | None = None,
     ) -> None:
         self.samples = samples
         self.transform = transform
         self.seed = seed
         self.cameras = cameras
+        self.taught = taught
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -85,6 +88,8 @@ class TrainingFrames(Dataset[Item]):
             "camera_index": torch.full((len(boxes),), camera, dtype=torch.int64),
             "frame_seed": torch.tensor(seed),
         }
+        if self.taught is not None:
+            target["taught"] = torch.from_numpy(self.taught[row][kept])
         return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1), target  # [3, H, W]
 
 

@@ -16,10 +16,11 @@ from datasets.samplers import frame_batches
 from datasets.samples import FrameSample
 from datasets.transforms import FrameTransform
 from detection.checkpoints import save_model
-from detection.joint import JointLosses, PersonSearchRCNN
+from detection.joint import JointLosses, PersonSearchRCNN, Target
 from detection.loader import Batch, TrainingFrames, load_batches
 from detection.settings import JOINT_LOSSES, JointTrainingConfig
 from detection.true_boxes import embed_people
+from reid.crops.teacher import TaughtFrames
 from reid.features import PersonFeatures
 from reid.losses.criterion import IdentityCriterion
 from reid.losses.rows import gather_rows_with_gradient, occurrence_rank
@@ -41,14 +42,15 @@ class JointTrainingTask:
         losses: The identity losses, which are added to those of the detector by their weights.
         augmentation: How far training frames depart from the recorded ones.
         notes: What the model file keeps beside the weights, such as data and command.
+        taught: What a teacher makes of the people in these frames; None without a teacher.
 
     Attributes:
         frames: The training frames with their augmentation.
         identities: The number of labelled people in them.
 
     Raises:
-        ValueError: There are no frames, no identity is labelled, or tables are to be initialized that the losses do
-            not have.
+        ValueError: There are no frames, no identity is labelled, tables are to be initialized that the losses do not
+            have, or the teacher does not fit the losses or the frames.
     """
 
     forward_methods: tuple[str, ...] = ("losses",)
@@ -62,14 +64,19 @@ class JointTrainingTask:
         losses: LossConfig = JOINT_LOSSES,
         augmentation: FrameAugmentation | None = None,
         notes: Mapping[str, object] | None = None,
+        taught: TaughtFrames | None = None,
     ) -> None:
         ids = np.concatenate([sample.person_ids for sample in samples]) if samples else np.empty(0, np.int64)  # [B]
         _require_trainable(len(samples), ids, config, losses)
+        require_teacher(losses, given=taught is not None)
+        if taught is not None and len(taught.rows) != len(samples):
+            raise ValueError(f"{len(taught.rows)} frames are taught and {len(samples)} trained on, expected the same")
         self.model = model
         self.config = config
         self.loss_config = losses
         self.augmentation = augmentation or FrameAugmentation()
-        self.notes = dict(notes or {})
+        self.taught_by = "nobody" if taught is None else taught.fingerprint
+        self.notes = dict(notes or {}) | ({} if taught is None else {"taught_by": taught.fingerprint})
         self.identities = max(0, int(ids.max()) + 1)
         # Frames without a camera, where others have one, are a camera of their own.
         cameras = sorted({sample.camera for sample in samples}, key=str)
@@ -78,6 +85,7 @@ class JointTrainingTask:
             FrameTransform(self.augmentation),
             seed=config.seed,
             cameras={camera: row for row, camera in enumerate(cameras)},
+            taught=None if taught is None else taught.rows,
         )
         self._aspects = [image_aspect(sample.path) if config.group_aspects else 1.0 for sample in samples]
         torch.manual_seed(config.seed)
@@ -134,8 +142,10 @@ class JointTrainingTask:
         found = cast(PersonSearchRCNN, network).losses(pictures, moved)
         rows = best_boxes(found) if self.config.anchors == "one" else torch.arange(len(found.overlap), device=device)
         own = (found.embeddings[rows], found.person_index[rows], found.camera_index[rows], found.overlap[rows])
-        embeddings, person_index, camera_index = gather_rows_with_gradient(*own[:3])
-        parts = self.criterion(PersonFeatures(embeddings, embeddings), person_index, camera_index)
+        taught = [rows_of_people(moved, "taught", found)[rows]] if self.frames.taught is not None else []
+        embeddings, *known = gather_rows_with_gradient(*own[:3], *taught)
+        person_index = known[0]
+        parts = self.criterion(PersonFeatures(embeddings, embeddings), *known)
         identity = parts.pop("loss")
         total = sum(found.detection.values(), start=identity)
         named = {**found.detection, **parts, "loss": total, "loss_identity": identity}
@@ -165,6 +175,7 @@ class JointTrainingTask:
             recipe |= {f"{name}.{key}": str(value) for key, value in vars(part).items()}
         recipe |= {"frames": len(self.frames), "identities": self.identities}
         recipe["data"] = digest_of([described(sample) for sample in self.frames.samples])
+        recipe["teacher"] = self.taught_by
         for name in ("workers", "checkpoint_steps"):
             recipe.pop(name)
         return recipe
@@ -173,6 +184,22 @@ class JointTrainingTask:
 def described(sample: FrameSample) -> bytes:
     """What tells a frame and its labels apart from others."""
     return f"{sample.name} {sample.camera}\n".encode() + sample.boxes.tobytes() + sample.person_ids.tobytes()
+
+
+def rows_of_people(targets: Sequence[Target], name: str, found: JointLosses) -> Tensor:
+    """What the targets say of the person that each sampled box shows.
+
+    Args:
+        targets: The target of each frame of the batch.
+        name: The name of an entry that has a row for each person of a frame.
+        found: The R embeddings of the batch.
+
+    Returns:
+        (R, ...) the rows of that entry.
+    """
+    counts = torch.tensor([len(target[name]) for target in targets], device=found.truth_index.device)
+    first = counts.cumsum(0) - counts  # the place of each frame's first person among all people
+    return torch.cat([target[name] for target in targets])[first[found.image_index] + found.truth_index]
 
 
 def best_boxes(found: JointLosses) -> Tensor:
@@ -192,14 +219,31 @@ def best_boxes(found: JointLosses) -> Tensor:
     return order[first].sort().values
 
 
+def require_teacher(losses: LossConfig, *, given: bool) -> None:
+    """Refuses a teacher without the loss that listens to it, and that loss without a teacher.
+
+    Args:
+        losses: The losses of the training.
+        given: Whether there is a teacher.
+
+    Raises:
+        ValueError: One is there without the other.
+    """
+    if given and not losses.teacher:
+        raise ValueError("there is a teacher, but the weight of its loss is 0; give --losses.teacher 1 too")
+    if losses.teacher and not given:
+        raise ValueError(f"the weight of teacher is {losses.teacher:g}, but there is no teacher; give --teacher too")
+
+
 def _rate_share(config: JointTrainingConfig, total_steps: int) -> RateShare:
     warmup_steps = max(1, min(config.warmup_steps, total_steps // 10))
     return lambda step: step_schedule(step, warmup_steps=warmup_steps, total_steps=total_steps)
 
 
 def _require_trainable(frames: int, ids: NDArray[np.int64], config: JointTrainingConfig, losses: LossConfig) -> None:
-    if not (len(ids) if losses.none else (ids >= 0).any()):
-        what = "no box of a person" if losses.none else "no person with an identity (a detector alone: --losses.oim 0)"
+    if not ((ids >= 0).any() if losses.needs_identities else len(ids)):
+        identity = "no person with an identity (a detector alone: --losses.oim 0)"
+        what = identity if losses.needs_identities else "no box of a person"
         raise ValueError(f"{frames} training frames hold {what}; check the split with `personsearch data check`")
     if losses.metric_on != "embedding":
         raise ValueError(

@@ -204,8 +204,14 @@ def _rate_share(config: CropTrainingConfig, steps_per_epoch: int) -> RateShare:
 
 
 def _require_trainable(config: CropTrainingConfig, losses: LossConfig) -> None:
+    if losses.teacher:
+        raise ValueError(
+            f"the weight of teacher is {losses.teacher:g}, expected 0: a crop model learns from no teacher, a joint "
+            "model does (train joint --teacher)"
+        )
+    others = ", ".join(name for name in LOSSES if name != "teacher")
     if losses.none:
-        raise ValueError(f"every loss has the weight 0, expected one of {', '.join(LOSSES)} above 0")
+        raise ValueError(f"every loss has the weight 0, expected one of {others} above 0")
     if losses.triplet and config.persons // config.accumulate < 2:
         raise ValueError(
             f"{config.persons} persons in {config.accumulate} parts leave no two in a part for triplets; lower "

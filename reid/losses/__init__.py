@@ -14,6 +14,7 @@ _HOMES = {
     "SoftmaxLoss": "reid.losses.classifiers",
     "SphereLoss": "reid.losses.classifiers",
     "TOIMLoss": "reid.losses.toim",
+    "TeacherLoss": "reid.losses.teacher",
     "TripletLoss": "reid.losses.metric",
 }
 

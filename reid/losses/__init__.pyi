@@ -5,6 +5,7 @@ from reid.losses.criterion import IdentityCriterion
 from reid.losses.metric import CenterLoss, TripletLoss
 from reid.losses.oim import OIMLoss
 from reid.losses.settings import LossConfig
+from reid.losses.teacher import TeacherLoss
 from reid.losses.toim import TOIMLoss
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "SoftmaxLoss",
     "SphereLoss",
     "TOIMLoss",
+    "TeacherLoss",
     "TripletLoss",
 ]

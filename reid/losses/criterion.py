@@ -13,6 +13,7 @@ from reid.losses.metric import CenterLoss, TripletLoss
 from reid.losses.oim import OIMLoss
 from reid.losses.rows import to_unit_length
 from reid.losses.settings import LossConfig, LossName
+from reid.losses.teacher import TeacherLoss
 from reid.losses.toim import TOIMLoss
 
 
@@ -25,12 +26,14 @@ class _Loss:
         metric: Whether the loss acts on what `metric_on` names, instead of on the embedding.
         unit_length: Whether its rows are brought to unit length first.
         remembers: What its `update()` takes beside rows and identities; None for a loss without a memory.
+        compared_with: What its rows are compared with: who they are, or what the teacher makes of them.
     """
 
     build: Callable[[LossConfig, int, int, int], nn.Module]
     metric: bool = False
     unit_length: Callable[[LossConfig], bool] = lambda config: False
     remembers: tuple[Literal["camera_index", "confidence"], ...] | None = None
+    compared_with: Literal["person_index", "taught"] = "person_index"
 
 
 def _toim(config: LossConfig, width: int, identities: int, cameras: int) -> TOIMLoss:
@@ -86,6 +89,8 @@ _TABLE: dict[LossName, _Loss] = {
         metric=True,
         remembers=(),
     ),
+    # It brings both sides to unit length by itself.
+    "teacher": _Loss(lambda config, *_: TeacherLoss(config.teacher_relations), compared_with="taught"),
 }
 """Every loss there is. They are made, summed up and updated in this order."""
 
@@ -140,7 +145,11 @@ class IdentityCriterion(nn.Module):
         return ("loss", *(f"loss_{name}" for name, _, _ in self._named_losses()))
 
     def forward(
-        self, features: PersonFeatures, person_index: Tensor, camera_index: Tensor | None = None
+        self,
+        features: PersonFeatures,
+        person_index: Tensor,
+        camera_index: Tensor | None = None,
+        taught: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Computes what is minimized, and each of its parts.
 
@@ -148,15 +157,24 @@ class IdentityCriterion(nn.Module):
             features: What the network makes of R people.
             person_index: (R,) integers: an identity >= 0; rows below zero do not count.
             camera_index: None of these losses looks at it. It is here so that the call reads like `update()`.
+            taught: (R, D) what the teacher makes of the same people, a row of zeros for whom it has not seen; None
+                where there is no teacher.
 
         Returns:
             Scalars by `names`: "loss", the sum by weight, and every part before it is weighted. A batch without
             labelled rows, or a criterion without losses, has zeros with their graph.
 
         Raises:
-            ValueError: Shapes disagree, or an identity is not below the number of identities.
+            ValueError: Shapes disagree, an identity is not below the number of identities, or the loss of the teacher
+                is on and nothing is taught.
         """
-        parts = {name: loss(self._rows(entry, features), person_index) for name, loss, entry in self._named_losses()}
+        if taught is None and "teacher" in self.losses:
+            raise ValueError("the weight of teacher is not 0, expected the teacher's embeddings; give them or set 0")
+        known = {"person_index": person_index, "taught": taught}
+        parts = {
+            name: loss(self._rows(entry, features), known[entry.compared_with])
+            for name, loss, entry in self._named_losses()
+        }
         if not parts:
             return {"loss": 0 * features.embedding.sum()}
         weighted = torch.stack([self.config.weight(name) * part for name, part in parts.items()])

@@ -172,10 +172,10 @@ def gather_rows(embeddings: Tensor, *indices: Tensor) -> tuple[Tensor, ...]:
 
     Args:
         embeddings: (R, D); R may differ between processes.
-        indices: (R,) integers or floating point each.
+        indices: (R,) or (R, ...), integers or floating point each.
 
     Returns:
-        (S, D) and one (S,) for each index, with S the sum of all R, without a graph.
+        (S, D) and one (S,) or (S, ...) for each index, with S the sum of all R, without a graph.
     """
     embeddings = embeddings.detach()
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
@@ -206,10 +206,10 @@ def gather_rows_with_gradient(embeddings: Tensor, *indices: Tensor) -> tuple[Ten
 
     Args:
         embeddings: (R, D); R may differ between processes.
-        indices: (R,) integers each.
+        indices: (R,) or (R, ...), integers or floating point each; they have no graph.
 
     Returns:
-        (S, D) and one (S,) for each index, with S the sum of all R.
+        (S, D) and one (S,) or (S, ...) for each index, with S the sum of all R.
     """
     gathered, *joined = gather_rows(embeddings, *indices)
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:

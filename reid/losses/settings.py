@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-LossName = Literal["sphere", "softmax", "oim", "triplet", "toim", "center"]
+LossName = Literal["sphere", "softmax", "oim", "triplet", "toim", "center", "teacher"]
 LOSSES: tuple[LossName, ...] = get_args(LossName)
 Negatives = Literal["update", "pooled"]
 Denominator = Literal["hardest", "table"]
@@ -25,6 +25,7 @@ class LossConfig:
         triplet: The weight of batch-hard triplets.
         toim: The weight of triplets over the memory.
         center: The weight of the squared distance to centers.
+        teacher: The weight of the distance to a teacher's embeddings of the same people; the joint model alone has one.
         metric_on: What triplet, toim and center act on: the network's "embedding", or the "features" before the neck.
             The other losses always act on the embedding.
         sphere_scale: The factor on the cosines of the Sphere loss. A larger one is sharper and forgives less.
@@ -46,6 +47,8 @@ class LossConfig:
         toim_unit_length: Whether rows are brought to unit length before TOIM sees them, as rows that are ranked by
             cosine are. The paper does not say.
         center_learning_rate: How fast centers follow their rows, whatever their loss weighs.
+        teacher_relations: How much the cosines between two people count beside the cosine with the teacher; 0 leaves
+            them out.
 
     Raises:
         ValueError: A value is out of its range.
@@ -57,6 +60,7 @@ class LossConfig:
     triplet: float = 0.0
     toim: float = 0.0
     center: float = 0.0
+    teacher: float = 0.0
     metric_on: Literal["embedding", "features"] = "embedding"
     sphere_scale: float = 14.0
     softmax_bias: bool = False
@@ -75,6 +79,7 @@ class LossConfig:
     toim_scale: float = 1.0
     toim_unit_length: bool = True
     center_learning_rate: float = 0.5
+    teacher_relations: float = 0.0
 
     def __post_init__(self) -> None:
         for name in LOSSES:
@@ -94,6 +99,8 @@ class LossConfig:
         for name in ("label_smoothing", "oim_momentum", "toim_gamma"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to 1")
+        if not (self.teacher_relations >= 0 and math.isfinite(self.teacher_relations)):
+            raise ValueError(f"teacher_relations is {self.teacher_relations}, expected a number >= 0")
         for name, least in (("oim_queue", 0), ("toim_queue", 0), ("toim_update_length", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {least} or more")
@@ -106,6 +113,11 @@ class LossConfig:
     def none(self) -> bool:
         """Whether every loss is left out."""
         return not any(self.weight(name) for name in LOSSES)
+
+    @property
+    def needs_identities(self) -> bool:
+        """Whether a loss is on that tells identities apart; a teacher's does not, it is about people of any."""
+        return any(self.weight(name) for name in LOSSES if name != "teacher")
 
     def weight(self, name: LossName) -> float:
         """Gives the weight of a loss, 0 where it is left out."""

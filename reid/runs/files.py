@@ -84,10 +84,22 @@ def write_config(run_directory: Path, config: Mapping[str, object]) -> None:
     Raises:
         FileExistsError: There is a run in the folder.
     """
-    if any((run_directory / name).exists() for name in (RESUME_FILE, MODEL_FILE)):
-        raise FileExistsError(f"{run_directory} holds a run already; choose another --output, or continue it: --resume")
+    require_no_run(run_directory)
     run_directory.mkdir(parents=True, exist_ok=True)
     write_whole(run_directory / "config.json", json.dumps(config, indent=2) + "\n")
+
+
+def require_no_run(run_directory: Path) -> None:
+    """Refuses a folder in which a training left something to keep.
+
+    Args:
+        run_directory: The folder.
+
+    Raises:
+        FileExistsError: There is a run in it.
+    """
+    if any((run_directory / name).exists() for name in (RESUME_FILE, MODEL_FILE)):
+        raise FileExistsError(f"{run_directory} holds a run already; choose another --output, or continue it: --resume")
 
 
 def write_resume_point(run_directory: Path, state: Mapping[str, object]) -> None:

@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -76,6 +78,21 @@ def synchronized_norms(model: nn.Module) -> nn.Module:
         return model
     synchronized: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return synchronized
+
+
+@contextmanager
+def first_process_first() -> Iterator[None]:
+    """Lets the first process do the block alone, and the others do it afterwards; every process must come here.
+
+    What the first one writes to a file is then there for the others.
+    """
+    several = distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+    waits = several and distributed.get_rank() > 0
+    if waits:
+        distributed.barrier()
+    yield
+    if several and not waits:
+        distributed.barrier()
 
 
 def gather_failures(failures: dict[str, str]) -> dict[str, str]:

@@ -19,6 +19,9 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.settings import JointTrainingConfig
 from detection.training import JointTrainingTask
+from reid.crops.settings import SphereReIDConfig
+from reid.crops.sphere_reid import SphereReID
+from reid.crops.teacher import TEACHER_FILE, teach_frames
 from reid.losses.criterion import LossConfig
 from reid.runs.processes import join_processes
 from reid.runs.run import TrainingRun
@@ -31,19 +34,27 @@ DETECTOR = DetectorConfig(
 EMBEDDING = EmbeddingConfig(dimension=24, pool_height=8, pool_width=4, channels=16)
 LOSSES = LossConfig(
     sphere=0, oim=1, oim_queue=5, toim=1, toim_queue=3, toim_scale=10, triplet=0.5, triplet_unit_length=True,
-    softmax=0.5,
+    softmax=0.5, teacher=1, teacher_relations=0.5,
+)  # fmt: skip
+TEACHER = SphereReIDConfig(
+    network="B", backbone="resnet18", dimension=24, height=32, width=16, resize_height=32, resize_width=16
 )  # fmt: skip
 
 
 def trainer(samples: list[FrameSample], run: Path, *, accumulate: int = 1, epochs: int = 10) -> TrainingRun:
     """The same weights and the same order whatever the number of processes."""
+    fabric = join_processes()
+    torch.manual_seed(0)
+    teacher = SphereReID(TEACHER, precision="float32").eval()
+    taught = teach_frames(teacher, samples, run / TEACHER_FILE, dimension=EMBEDDING.dimension)
     torch.manual_seed(0)
     model = PersonSearchRCNN(DETECTOR, EMBEDDING, precision="float32").double()
     config = JointTrainingConfig(
         epochs=epochs, batch_size=4, learning_rate=1e-4, workers=0, checkpoint_steps=3, accumulate=accumulate,
         warmup_steps=2, ema_decay=0.9, sure_updates=True,
     )  # fmt: skip
-    return TrainingRun(JointTrainingTask(model, samples, config=config, losses=LOSSES), run, fabric=join_processes())
+    task = JointTrainingTask(model, samples, config=config, losses=LOSSES, taught=taught)
+    return TrainingRun(task, run, fabric=fabric)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -93,6 +93,7 @@ AREAS: tuple[Area, ...] = (
 _STEPS = "tests/detection/test_training_steps.py"
 _COMMANDS = "tests/tools/commands/test_search_commands.py"
 _DRAWING = "tests/search/pages/test_drawing.py"
+_TEACHER = "tests/detection/test_learning_from_a_teacher.py"
 
 PLANTED: tuple[PlantedFault, ...] = (
     PlantedFault(
@@ -122,6 +123,41 @@ PLANTED: tuple[PlantedFault, ...] = (
         "size_seed = [self.config.seed, step]",
         "size_seed = [self.config.seed, 0]",
         (_STEPS,),
+    ),
+    PlantedFault(
+        "a box that augmentation keeps has the teacher's row of another one",
+        "detection/loader.py",
+        "torch.from_numpy(self.taught[row][kept])",
+        "torch.from_numpy(self.taught[row][: len(boxes)])",
+        (_TEACHER,),
+    ),
+    PlantedFault(
+        "the teacher's rows are those of the first frame",
+        "detection/training.py",
+        "[first[found.image_index] + found.truth_index]",
+        "[found.truth_index]",
+        (_TEACHER,),
+    ),
+    PlantedFault(
+        "another teacher goes on with a run",
+        "detection/training.py",
+        """        recipe["teacher"] = self.taught_by\n""",
+        "",
+        (_TEACHER,),
+    ),
+    PlantedFault(
+        "whom the teacher has not seen counts",
+        "reid/losses/teacher.py",
+        "taught.any(dim=1).nonzero()",
+        "taught.isfinite().any(dim=1).nonzero()",
+        ("tests/reid/losses/test_teacher_loss.py",),
+    ),
+    PlantedFault(
+        "the second part of the teacher's crops overwrites the first",
+        "reid/crops/teacher.py",
+        "{id(sample): start + row for",
+        "{id(sample): row for",
+        ("tests/reid/crops/test_teacher.py",),
     ),
     PlantedFault(
         "regions to ignore are not grey in training",

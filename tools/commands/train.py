@@ -19,6 +19,7 @@ from tools.recipe_files import JointModelOptions
 
 if TYPE_CHECKING:
     from detection.training import JointTrainingTask
+    from reid.crops.teacher import TaughtFrames
     from reid.runs.task import RunSummary
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def joint(
     output: Path,
     data: FrameData = FrameData(),
     start: JointStart = JointStart(),
+    teacher: Path | None = None,
     resume: bool = False,
     recipe: JointModelOptions = JointModelOptions(),  # noqa: B008
     given: Collection[str] | None = None,
@@ -75,6 +77,8 @@ def joint(
         output: The folder of the run.
         data: The data sets.
         start: What the training starts from.
+        teacher: A crop model to learn from, the folder of a `train crop` run or the model.safetensors in it. The joint
+            model learns to embed each person as the crop model does; --losses.teacher is the weight of that.
         resume: Whether to go on from the last resume point of the output folder.
         recipe: What the model is made of and how it is trained.
         given: The names of the options that were given, see `detection.start.start_model`.
@@ -90,14 +94,15 @@ def joint(
     read = {str(part): read_frames(data.format, part, "train") for part in roots}
     samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
     _warn_of_idle_settings(recipe.losses, given or ())
-    task = _task(samples, output, start, recipe, resume, given, data=[f"{data.format} {part.name}" for part in roots])
+    names = [f"{data.format} {part.name}" for part in roots]
+    task = _task(samples, output, start, recipe, resume, given, data=names, teacher=teacher)
     run = TrainingRun(task, output, fabric=fabric)
     if resume:
         run.resume()
     elif is_first_process():
         model = task.model
         made = dataclasses.replace(recipe, detector=model.detector_config, embedding=model.embedding_config)
-        _write_config(output, roots, data, start, made)
+        _write_config(output, roots, data, start, made, teacher=teacher)
     with told_how_to_go_on(RESUME), Progress("Training", unit="step") as progress:
         summary = run.run(
             lambda done, total, figures: progress(done, total, loss=figures["loss"], identity=figures["loss_identity"])
@@ -144,11 +149,12 @@ def _task(
     given: Collection[str] | None,
     *,
     data: list[str],
+    teacher: Path | None,
 ) -> "JointTrainingTask":
     """The training, with the model that it starts from or goes on with."""
     from detection.start import resumed_model, start_model
-    from detection.training import JointTrainingTask
-    from reid.runs.files import require_resume_point
+    from detection.training import JointTrainingTask, require_teacher
+    from reid.runs.files import require_no_run, require_resume_point
 
     parts = (start.weights, recipe.detector, recipe.embedding)
     seed = recipe.training.seed
@@ -157,6 +163,9 @@ def _task(
         model = resumed_model(output, *parts, new_head=start.new_head, given=given)
     else:
         model = start_model(*parts, seed=seed, new_head=start.new_head, given=given)
+    require_teacher(recipe.losses, given=teacher is not None)
+    if not resume and is_first_process():
+        require_no_run(output)
     return JointTrainingTask(
         model,
         samples,
@@ -164,11 +173,32 @@ def _task(
         losses=recipe.losses,
         augmentation=recipe.augmentation,
         notes={"data": data, "weights": Path(start.weights).name, "seed": seed},
+        taught=None if teacher is None else _taught(teacher, samples, output, dimension=model.embedding_dim),
     )
 
 
+def _taught(teacher: Path, samples: Sequence[FrameSample], output: Path, *, dimension: int) -> "TaughtFrames":
+    """What the teacher makes of everybody in the frames, kept in the folder of the run."""
+    from reid.crops.sphere_reid import SphereReID
+    from reid.crops.teacher import TEACHER_FILE, teach_frames
+
+    model = SphereReID.from_checkpoint(teacher)
+    file = output / TEACHER_FILE
+    with Progress("Teacher", unit="crop") as progress:
+        taught = teach_frames(model, samples, file, dimension=dimension, on_progress=progress)
+    for name, reason in taught.failures:
+        _log.warning("the teacher cannot see %s: %s", name, reason)
+    return taught
+
+
 def _write_config(
-    output: Path, roots: Sequence[Path], data: FrameData, start: JointStart, recipe: JointModelOptions
+    output: Path,
+    roots: Sequence[Path],
+    data: FrameData,
+    start: JointStart,
+    recipe: JointModelOptions,
+    *,
+    teacher: Path | None,
 ) -> None:
     from reid.runs.files import write_config
 
@@ -176,6 +206,7 @@ def _write_config(
         "command": sys.argv[1:],
         "roots": [str(part) for part in roots],
         "format": data.format,
+        "teacher": None if teacher is None else str(teacher),
         **dataclasses.asdict(start),
         **dataclasses.asdict(recipe),
     }

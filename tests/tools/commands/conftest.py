@@ -24,6 +24,14 @@ losses: {oim_queue: 8}
 """
 
 
+@pytest.fixture(scope="session")
+def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recipe of `run` in a file of its own."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="module")
 def run(square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model trained for one epoch by the command; good for nothing but the way of the data."""
