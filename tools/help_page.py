@@ -5,7 +5,7 @@ import shutil
 import textwrap
 from collections.abc import Callable, Sequence
 
-from tools.signature import REQUIRED, Option, options_of, purpose
+from tools.signature import REQUIRED, Option, examples, options_of, purpose
 from tools.wording import choices, display, is_flag, place
 
 COMMON_TEXTS = {
@@ -47,6 +47,8 @@ def help_page(
     lines = [" ".join(["usage: personsearch", command, *(word.typed for word in words), "[options]"])]
     for paragraph in paragraphs:
         lines += ["", *_wrapped(paragraph, "")]
+    if typed := examples(function):
+        lines += ["", *(f"    {line}" for line in typed)]
     if words:
         lines.append("")
     for word in words:

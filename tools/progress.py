@@ -12,6 +12,12 @@ When = Literal["auto", "always", "never"]
 SECONDS_BETWEEN_LINES = 30.0
 
 
+def say(line: str) -> None:
+    """Print one line on stderr before long work, of what was chosen for it; `--progress never` keeps it quiet."""
+    if Progress.when != "never" and is_first_process():
+        print(line, file=sys.stderr, flush=True)
+
+
 class Progress:
     """Progress that is a callback: `with Progress("Indexing") as progress: index(..., on_progress=progress)`.
 

@@ -83,6 +83,12 @@ def purpose(owner: Any) -> list[str]:
     return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
 
 
+def examples(owner: Any) -> list[str]:
+    """The lines of a docstring's Example section: commands as somebody types them."""
+    match = re.search(r"(?:^|\n)Example:\n((?:    .*\n?)+)", inspect.getdoc(owner) or "")
+    return [] if match is None else [line.strip() for line in match[1].splitlines()]
+
+
 def argument_texts(owner: Any) -> dict[str, str]:
     """The Args section of a Google style docstring: name -> text, in one line each."""
     match = re.search(r"(?:^|\n)Args:\n((?:    .*\n?|\n)+)", inspect.getdoc(owner) or "")

@@ -1,7 +1,7 @@
 """Model files: safetensors with the structure in their header, so that a file alone rebuilds its model, safely."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -55,17 +55,33 @@ def read_weight_header(path: Path | str, format_name: str, *, made_by: str) -> d
         FileNotFoundError: There is no such file.
         ValueError: The file holds something else.
     """
+    return read_any_header(path, (format_name,), made_by=f"`{made_by}`")
+
+
+def read_any_header(path: Path | str, formats: Sequence[str], *, made_by: str) -> dict[str, str]:
+    """The header of a model file of one of several formats; a folder stands for the model.safetensors in it.
+
+    Args:
+        path: A file or the folder of a run.
+        formats: The formats of which the header must name one.
+        made_by: The commands that write such files, for the error.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file holds something else.
+    """
     path = model_file(path)
     if not path.is_file():
-        raise FileNotFoundError(f"model {path} does not exist; give the model.safetensors of a run of `{made_by}`")
+        raise FileNotFoundError(f"model {path} does not exist; give the model.safetensors of a run of {made_by}")
     try:
         with safe_open(str(path), framework="pt") as file:
             header = dict(file.metadata() or {})
     except SafetensorError as error:
         raise ValueError(f"{path} is no readable safetensors file ({error}); copy it again or train it anew") from None
-    if header.get("format") != format_name:
+    if header.get("format") not in formats:
+        expected = " or ".join(map(repr, formats))
         raise ValueError(
-            f"{path} has format {header.get('format')!r}, expected {format_name!r}: a file written by `{made_by}`"
+            f"{path} has format {header.get('format')!r}, expected {expected}: a file written by {made_by}"
         )
     return header
 

@@ -9,6 +9,7 @@ from typing import Any
 from datasets.files import write_whole
 from search.models.embedded_by import EmbeddedBy
 from search.models.model_files import ModelFiles
+from search.models.noted_paths import is_shipped
 
 FORMAT_VERSION = 3
 OLD_VERSIONS = (1, 2)
@@ -93,6 +94,11 @@ def require_same_models(path: Path, own: GalleryDescription, given: GalleryDescr
     anew = "or index into a new folder"
     if mine.model != theirs.model or own.embedding_dim != given.embedding_dim:
         where = f", {own.files.owner}" if own.files.owner is not None else ""
+        if own.files.owner is not None and own.files.owner == given.files.owner and is_shipped(own.files.owner):
+            raise ValueError(
+                f"gallery {path} was indexed with {own.files.owner.name} of another version of personsearch, whose "
+                f"weights differ; use that version, {anew}"
+            )
         raise ValueError(
             f"gallery {path} was indexed with another model than the one given: their weights differ; "
             f"use the model it was indexed with{where}, {anew}"

@@ -1,9 +1,38 @@
-"""Which model files search a gallery: those that it notes, unless others are named."""
+"""Which model files search or fill a gallery: those that it notes, unless others are named."""
 
 from pathlib import Path
 
-from search.gallery.description import GalleryDescription
+from search.gallery.description import DESCRIPTION_FILE, GalleryDescription, read_description
 from search.models.model_files import ModelFiles
+from search.models.shipped import with_shipped
+
+
+def files_to_index(path: Path, named: ModelFiles) -> ModelFiles:
+    """The files of the models that fill a gallery: the shipped ones for a new gallery where no others are named.
+
+    A gallery that is there keeps the models that it was made with. Whether files that are named fit it is seen when
+    they are loaded.
+
+    Args:
+        path: The gallery's folder, which need not be there.
+        named: Files that somebody names instead.
+
+    Raises:
+        FileNotFoundError: A model is not where it was when the gallery was made, or the shipped models are missing.
+        ValueError: The gallery is there and does not say where its models are, or its description is damaged.
+    """
+    if named.model is not None or not (path / DESCRIPTION_FILE).exists():
+        return with_shipped(named)
+    described = read_description(path)
+    noted = described.files
+    if named.second_stage is not None and named.detector is not None:
+        return named
+    if named.detector is not None:
+        return with_shipped(ModelFiles(None, noted.second_stage, named.detector))
+    chosen = files_for(path, described, named)
+    if chosen.model is not None:
+        return chosen
+    return with_shipped(ModelFiles(None, chosen.second_stage, noted.detector))
 
 
 def files_for(path: Path, described: GalleryDescription, named: ModelFiles) -> ModelFiles:

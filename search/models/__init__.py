@@ -11,6 +11,7 @@ _HOMES = {
     "embed_boxes": "search.models.second_look",
     "look_again_at": "search.models.second_look",
     "open_models": "search.models.opening",
+    "shipped_models": "search.models.shipped",
 }
 
 __all__ = list(_HOMES)

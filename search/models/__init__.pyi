@@ -6,6 +6,7 @@ from search.models.mirrored import MirroredModel
 from search.models.model_files import ModelFiles
 from search.models.opening import SearchModels, open_models
 from search.models.second_look import embed_boxes, look_again_at
+from search.models.shipped import shipped_models
 
 __all__ = [
     "CropPersonSearch",
@@ -16,4 +17,5 @@ __all__ = [
     "embed_boxes",
     "look_again_at",
     "open_models",
+    "shipped_models",
 ]

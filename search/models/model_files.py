@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from search.models.embedded_by import known_fields
+from search.models.noted_paths import noted, noted_path
 
 COCO_DETECTOR = "coco"
 """torchvision's detector, in place of a file."""
@@ -62,17 +63,24 @@ class ModelFiles:
         return type(self)(model, second, detector)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON knows them; what is not there is left out."""
+        """The fields as JSON knows them, without those that are not there; shipped files are noted by their package."""
         given = {"model": self.model, "second_stage": self.second_stage, "detector": self.detector}
-        return {name: str(value) for name, value in given.items() if value is not None}
+        return {
+            name: COCO_DETECTOR if value == COCO_DETECTOR else noted(Path(value))
+            for name, value in given.items()
+            if value is not None
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """The value that `to_dict` gave.
 
         Raises:
-            ValueError: A field is unknown.
+            ValueError: A field is unknown, or names a shipped file that no package brings.
         """
         known = known_fields(cls, content)
-        model, second = (Path(known[name]) if known.get(name) else None for name in ("model", "second_stage"))
-        return cls(model, second, known.get("detector"))
+        model, second = (noted_path(known[name]) if known.get(name) else None for name in ("model", "second_stage"))
+        detector = known.get("detector")
+        if detector is not None and detector != COCO_DETECTOR:
+            detector = str(noted_path(detector))
+        return cls(model, second, detector)

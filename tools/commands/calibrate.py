@@ -11,7 +11,7 @@ from search.models.model_files import ModelFiles
 from search.query.rates import VerdictRates
 from search.tracks.settings import TrackerSettings
 from tools.outcome import Outcome, table
-from tools.progress import Progress
+from tools.progress import Progress, say
 from tools.search_options import Similarity, Tracklets
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def calibrate(
 
     Args:
         root: The data set's folder; its split "gallery" is used.
-        models: The models whose similarities are calibrated.
+        models: The models whose similarities are calibrated; by default those that come with personsearch.
         whom: Whom to look for.
         rates: How often people who are not there may reach each verdict.
         similarity: How similarities are made; give what you will give to `find`.
@@ -98,13 +98,15 @@ def calibrate(
     from datasets import read_frames
     from search.evaluation.calibration import fit_calibration
     from search.evaluation.query_sets import calibration_queries
+    from search.models.shipped import said_of, with_shipped
     from search.pipeline import PersonSearch
     from search.query.calibration_files import calibration_file, read_calibrations, store_calibrations
     from search.query.verdict import LabelledData
 
     averaging.require_cameras(whom.format)
-    models.require_usable()
-    owner = models.owner
+    chosen = with_shipped(models)
+    chosen.require_usable()
+    owner = chosen.owner
     assert owner is not None  # the line before saw to it
     if calibration_file(owner).exists():
         read_calibrations(calibration_file(owner))  # damaged ones are refused before the work
@@ -113,12 +115,14 @@ def calibrate(
     samples, left_out = read_frames(whom.format, root, "gallery")
     queries = calibration_queries(whom.format, root, whom.probes)
     search = PersonSearch.from_files(
-        models,
+        chosen,
         score_threshold=work.minimum_confidence,
         batch_size=work.batch_size,
         mirrored=work.mirrored,
         tracklets=averaging.averaging(tracker),
     )
+    if chosen != models:
+        say(f"models: {said_of(chosen)}")
     kind = "crop" if queries and queries[0].crop is not None else "box"
     data = LabelledData(root.resolve().name, probe_kind=kind, unlabelled=whom.unlabelled)
     searches, failures = _searches(search, samples, queries, whom, similarity, work.minimum_confidence)

@@ -10,7 +10,7 @@ from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from search.tracks.settings import TrackerSettings, TrackletAveraging
 from tools.outcome import Outcome, table
-from tools.progress import Progress
+from tools.progress import Progress, say
 from tools.search_options import Tracklets
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def search(
 
     Args:
         root: The data set's folder.
-        models: The models that find people and tell them apart.
+        models: The models that find people and tell them apart; by default those that come with personsearch.
         protocol: Which protocol of which data set.
         ranking: What the rows try beside the plain ranking.
         averaging: Whether a row has sightings that share the mean of their tracklet. Without times the frames of a
@@ -133,13 +133,17 @@ def search(
     from search.evaluation.query_sets import KnownProbes, context_size, search_protocols
     from search.evaluation.splits import detect_split
     from search.models.opening import open_models
+    from search.models.shipped import said_of, with_shipped
 
     averaging.require_cameras(protocol.format)
     protocols = search_protocols(
         protocol.format, root, gallery_sizes=protocol.gallery_size, same_camera=protocol.same_camera
     )
     samples, left_out = read_frames(protocol.format, root, "gallery")
-    opened = open_models(models, score_threshold=minimum_confidence)
+    chosen = with_shipped(models)
+    opened = open_models(chosen, score_threshold=minimum_confidence)
+    if chosen != models:
+        say(f"models: {said_of(chosen)}")
     with Progress("Detecting") as progress:
         found = detect_split(
             opened.first,

@@ -1,23 +1,25 @@
 """personsearch export: a trained model as a file to pass on."""
 
-import json
 from pathlib import Path
 
 from tools.outcome import Outcome
 
 
 def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
-    """Write the model of a run as one safetensors file, without anything that only training needs.
+    """Write the joint model or the crop model of a run as one safetensors file, without what only training needs.
 
     Its calibration is written beside it, if there is one. --half changes the weights, and so the similarities a little:
     calibrate the file that you pass on.
 
+    Example:
+        personsearch export runs/first first.safetensors --half
+
     Args:
-        model: The model.safetensors of a run of `train joint`, or the run's folder.
+        model: The model.safetensors of a run of `train joint` or `train crop`, or the run's folder.
         file: The file to write, which must not exist.
         half: Whether to store float16: half the size, each weight rounded by about one part in two thousand.
     """
-    from detection.checkpoints import load_model, read_header, save_model
+    from search.models.passing_on import pass_on
     from search.query.calibration_files import calibration_file, store_calibrations, stored_calibrations
 
     if file.suffix != ".safetensors":
@@ -27,18 +29,14 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
     for taken in (file, calibration_file(file)):
         if taken.exists():
             raise FileExistsError(f"{taken} exists; remove it, or name another file")
-    notes = json.loads(read_header(model)["notes"])
-    save_model(file, load_model(model, device="cpu"), notes=notes, half=half)
-    written = load_model(file, device="cpu")
-    size = file.stat().st_size
-    weights = sum(value.numel() for value in written.state_dict().values())
-    text = f"{file}: {weights:,} numbers, {size / 1e6:.2f} MB, fingerprint {written.fingerprint()}"
+    written = pass_on(model, file, half=half)
+    text = f"{file}: {written.numbers:,} numbers, {written.bytes / 1e6:.2f} MB, fingerprint {written.fingerprint}"
     beside = stored_calibrations(model)
-    own = [one for one in beside.calibrations if one.embedded_by.model == written.fingerprint()]
+    own = [one for one in beside.calibrations if one.embedded_by.model == written.fingerprint]
     failures = [beside.damage] if beside.damage else []
     if own:
         text += f"\ncalibration: {store_calibrations(file, own)}"
     elif beside.calibrations:
         text += "\nthe calibration beside the model is of other weights: run `personsearch calibrate` on this file"
-    figures = {"file": file, "bytes": size, "fingerprint": written.fingerprint(), "notes": notes}
+    figures = {"file": file, "bytes": written.bytes, "fingerprint": written.fingerprint, "notes": written.notes}
     return Outcome(text, figures | {"calibrations": len(own)}, failures)

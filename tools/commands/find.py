@@ -101,6 +101,9 @@ def find(
     The gallery knows the models that filled it and where they were then. If they have been moved, --model and
     --second-stage say where they are now.
 
+    Example:
+        personsearch find people --crop suspect.jpg --html answer.html
+
     Args:
         gallery: The gallery's folder, made by `personsearch index`.
         model: The joint model that filled the gallery, if it has been moved. If it is given without
@@ -189,11 +192,13 @@ def _verdict(
         return [verdict.headline(), verdict.meaning(), *(f"but {doubt}" for doubt in verdict.doubts()), ""]
     if not answer.no_verdict:
         return []
-    by = store.embedded_by
+    from search.models.shipped import is_usual
+
+    by, usual = store.embedded_by, is_usual(files)
     second = files.second_stage if used_second or files.model is None else None
-    options = [f"--model {files.model}"] if files.model is not None else []
-    options += [f"--second-stage {second}"] if second is not None else []
-    options += [f"--detector {files.detector or 'DETECTOR'}"] if files.model is None else []
+    options = [f"--model {files.model}"] if files.model is not None and not usual else []
+    options += [f"--second-stage {second}"] if second is not None and not usual else []
+    options += [f"--detector {files.detector or 'DETECTOR'}"] if files.model is None and not usual else []
     options += ["--mirrored"] if by.mirrored else []
     if used_second and ranking.second_weight != Ranking.second_weight:
         options.append(f"--second-weight {ranking.second_weight:g}")
@@ -203,5 +208,5 @@ def _verdict(
         usual = by.tracklet_blend == TrackletAveraging.blend
         options += ["--tracklets", *([] if usual else [f"--tracklet-blend {by.tracklet_blend:g}"])]
     options += ["--class-weighted"] if ranking.class_weighted else []
-    remedy = f"`personsearch calibrate LABELLED_DATA {' '.join(options)}`"
+    remedy = f"`{' '.join(['personsearch calibrate LABELLED_DATA', *options])}`"
     return [f"no verdict, the similarity only orders the sightings: {answer.no_verdict}; {remedy} makes one", ""]

@@ -10,7 +10,7 @@ from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.tracks.settings import TrackerSettings, TrackletAveraging
 from tools.outcome import Outcome, table
-from tools.progress import Progress
+from tools.progress import Progress, say
 from tools.search_options import Tracklets
 from tools.times import parse_time
 
@@ -81,15 +81,21 @@ def index(
 ) -> Outcome:
     """Find everybody in pictures or videos and add them to a gallery. Run it again to go on after a stop.
 
-    With --second-stage beside --model the gallery holds two embeddings of each person, and `find` ranks by both.
-    Without a joint model, give --detector and --second-stage: the detector then finds people, and the crop model alone
-    tells them apart. The gallery notes where the models are, so that `find` need not be told.
+    The models that come with personsearch find people and tell them apart. With a model of your own, give --model; with
+    --second-stage beside it the gallery holds two embeddings of each person, and `find` ranks by both. Without a joint
+    model --detector finds people, and the crop model of --second-stage alone tells them apart; that one of the two
+    which is not given is the shipped one. A gallery that is there keeps the models that it was made with. It notes
+    where they are, so that `find` need not be told.
+
+    Example:
+        personsearch index recordings/ --gallery people
+        personsearch find people --crop suspect.jpg
 
     Args:
         source: A picture, a video, a folder of either, the address of a stream, or the JSON file of a data set in the
             custom layout.
         gallery: The gallery's folder; it is made if it is not there.
-        models: The models that find people and tell them apart.
+        models: The models that find people and tell them apart; by default those that come with personsearch.
         footage: How the footage is read.
         mirrored: Look at each frame a second time, mirrored, and average the two embeddings of each person. The
             direction in which somebody walks then matters less, and indexing takes longer.
@@ -100,12 +106,15 @@ def index(
     from datasets.footage.names import written
     from datasets.footage.sources import count_frames
     from datasets.footage.streams import is_stream, public_name
+    from search.gallery.noted_models import files_to_index
+    from search.models.shipped import said_of
     from search.pipeline import IndexSummary, PersonSearch
 
     reading = footage.reading()
     steady = averaging.averaging(tracker)
+    chosen = files_to_index(gallery, models)
     search = PersonSearch.from_files(
-        models,
+        chosen,
         score_threshold=footage.minimum_confidence,
         batch_size=batch_size,
         mirrored=mirrored,
@@ -113,6 +122,8 @@ def index(
     )
     total = count_frames(source, every_seconds=footage.every_seconds)
     with search.open_gallery(gallery, create=True) as store, Progress("Indexing") as progress:
+        if chosen != models:
+            say(f"models: {said_of(chosen)}")
 
         def report(summary: IndexSummary) -> None:
             done = summary.frames + summary.skipped + len(summary.failures)
@@ -140,6 +151,7 @@ def index(
     # The address of a stream may hold a password, and figures are passed on.
     shown = public_name(source) if is_stream(source) else written(source)
     figures = {"source": shown, "gallery": gallery, "run": summary, "summary": dataclasses.asdict(whole)}
+    figures["models"] = search.files.to_dict()
     figures["tracklets"] = steady
     text = "\n".join([table(["index", str(gallery)], rows), *summary.notes])
     return Outcome(text, figures, failures)

@@ -197,7 +197,6 @@ def test_sightings_are_probes_where_nobody_wrote_queries(
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ([], "no model is given"),
         (["--model", "nowhere.safetensors"], "nowhere.safetensors does not exist"),
         (["--model", "nowhere.safetensors", "--match-rate", "0.2"], "rates 0.2 and 0.1, expected 0 <"),
         (["--model", "nowhere.safetensors", "--possible-rate", "1"], "rates 0.01 and 1, expected"),

@@ -1,0 +1,163 @@
+"""The commands with the models that come with the packages: nothing but footage and a gallery has to be named."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from detection.checkpoints import save_model
+from detection.faster_rcnn import DetectorConfig
+from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+from search.models import noted_paths
+from search.models.shipped import shipped_models
+from tools.main import main
+
+PACKAGES = ("datasets", "reid", "detection", "search", "tools")
+
+
+def write_stand_ins(detection: Path, reid: Path) -> None:
+    """An untrained detector and an untrained crop model in the folders `weights` of two packages."""
+    torch.manual_seed(0)
+    structure = DetectorConfig(
+        backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, anchor_sizes=((24,), (48,), (96,)),
+        anchor_ratios=(2.5,), box_features=32, min_size=120, max_size=240, rpn_post_nms=20, score_threshold=0.0,
+        detections_per_frame=6,
+    )  # fmt: skip
+    embedding = EmbeddingConfig(dimension=16, pool_height=8, pool_width=4, channels=16)
+    save_model(detection / "weights" / "people.safetensors", PersonSearchRCNN(structure, embedding))
+    config = SphereReIDConfig(backbone="resnet18", dimension=8, height=32, width=16, resize_height=32, resize_width=16)
+    SphereReID(config).save(reid / "weights" / "people.safetensors")
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which the packages bring the two stand-ins."""
+    write_stand_ins(tmp_path / "site" / "detection", tmp_path / "site" / "reid")
+    monkeypatch.setattr(noted_paths, "files", lambda package: tmp_path / "site" / package)
+    return tmp_path / "site"
+
+
+@pytest.fixture(scope="module")
+def footage(square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("footage")
+    for picture in sorted((square / "frames").iterdir())[:3]:
+        shutil.copy(picture, folder)
+    cv2.imwrite(str(folder.parent / "suspect.jpg"), cv2.imread(str(picture))[30:120, 40:80])
+    return folder
+
+
+def test_a_newcomer_types_two_commands(
+    packages: Path, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    index = ["index", str(footage), "--gallery", "people", "--minimum-confidence", "0"]
+    assert main([*index, "--json", "index.json"]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "models" in line]
+    assert lines == ["models: detector people (comes with personsearch), crop model people (comes with personsearch)"]
+    figures = json.loads(Path("index.json").read_text())
+    assert figures["run"]["sightings"] > 0
+    crops = SphereReID.from_checkpoint(packages / "reid" / "weights" / "people.safetensors")
+    assert figures["summary"]["embedded_by"]["model"] == crops.fingerprint()
+    assert figures["models"]["detector"] == "shipped:detection/weights/people.safetensors"
+    assert main(["find", "people", "--crop", str(footage.parent / "suspect.jpg"), "--json", "answer.json"]) == 0
+    assert json.loads(Path("answer.json").read_text())["sightings"]
+    assert "`personsearch calibrate LABELLED_DATA` makes one" in capsys.readouterr().out
+
+
+def test_a_gallery_keeps_its_own_models(
+    packages: Path, footage: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = ["index", str(footage), "--gallery", str(tmp_path / "people"), "--json", str(tmp_path / "i.json")]
+    assert main([*index, "--model", str(run)]) == 0
+    assert "models:" not in capsys.readouterr().err
+    assert main(index) == 0
+    assert f"models: joint model {run.resolve() / 'model.safetensors'}" in capsys.readouterr().err
+    assert json.loads((tmp_path / "i.json").read_text())["run"]["skipped"] == 3
+
+
+def test_a_crop_model_of_ones_own_gets_the_shipped_detector(packages: Path, footage: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.safetensors"
+    torch.manual_seed(7)
+    SphereReID(SphereReIDConfig(backbone="resnet18", dimension=12, height=32, width=16)).save(own)
+    index = ["index", str(footage), "--gallery", str(tmp_path / "people"), "--second-stage", str(own)]
+    assert main([*index, "--minimum-confidence", "0", "--json", str(tmp_path / "i.json")]) == 0
+    figures = json.loads((tmp_path / "i.json").read_text())
+    assert figures["summary"]["embedding_dim"] == 12
+    assert figures["models"] == {
+        "second_stage": str(own), "detector": "shipped:detection/weights/people.safetensors",
+    }  # fmt: skip
+
+
+def test_evaluation_and_calibration_take_the_shipped_models(
+    packages: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(square), "--minimum-confidence", "0", "--json", str(tmp_path / "figures.json")]
+    assert main(["evaluate", "search", *words]) == 0
+    assert "models: detector people (comes with personsearch)" in capsys.readouterr().err
+    status = main(["calibrate", *words])
+    told = capsys.readouterr().err
+    assert "models: detector people (comes with personsearch)" in told or status == 2
+    assert "no model is given" not in told
+
+
+def test_a_gallery_of_shipped_models_outlives_a_move_of_the_packages(
+    repository: Path, footage: Path, tmp_path: Path
+) -> None:
+    """In processes of their own, from a copy of the packages that stands somewhere else the second time."""
+    for name in PACKAGES:
+        shutil.copytree(
+            repository / name, tmp_path / "here" / name, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors")
+        )
+    write_stand_ins(tmp_path / "here" / "detection", tmp_path / "here" / "reid")
+
+    def command(place: str, *words: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / place)}
+        ended = subprocess.run(
+            [sys.executable, "-m", "tools.main", *words], cwd=tmp_path, env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    command("here", "index", str(footage), "--gallery", "people", "--minimum-confidence", "0")
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert "rank" in command("there", "find", "people", "--crop", str(footage.parent / "suspect.jpg"))
+
+
+def test_what_is_shipped_answers_as_it_is(footage: Path, tmp_path: Path) -> None:
+    """Tests what is shipped: the two commands of a newcomer with the files that lie in the packages today."""
+    index = ["index", str(footage), "--gallery", str(tmp_path / "people"), "--minimum-confidence", "0.06"]
+    assert main([*index, "--json", str(tmp_path / "i.json")]) == 0
+    figures = json.loads((tmp_path / "i.json").read_text())
+    assert figures["models"] == shipped_models().to_dict()
+    assert main(["find", str(tmp_path / "people"), "--crop", str(footage.parent / "suspect.jpg")]) == 0
+
+
+def test_a_crop_model_is_exported_in_half_the_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(3)
+    model = SphereReID(SphereReIDConfig(backbone="resnet18", dimension=8, height=32, width=16)).eval()
+    model.save(tmp_path / "run" / "model.safetensors", notes={"data": "market1501 m", "seed": 0})
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    assert main(["export", str(tmp_path / "run"), str(whole), "--json", str(tmp_path / "e.json")]) == 0
+    figures = json.loads((tmp_path / "e.json").read_text())
+    assert figures["notes"] == {"data": "market1501 m", "seed": 0}
+    assert figures["fingerprint"] == model.fingerprint()
+    assert figures["bytes"] == whole.stat().st_size
+    assert main(["export", str(tmp_path / "run"), str(half), "--half"]) == 0
+    assert half.stat().st_size < 0.55 * whole.stat().st_size
+    crop = (torch.rand(60, 24, 3) * 255).byte().numpy()
+    before, after = (SphereReID.from_checkpoint(file, device="cpu").embed([crop])[0] for file in (whole, half))
+    assert not torch.equal(before, after)
+    assert float(before @ after) > 0.999
+    capsys.readouterr()
+    assert main(["export", str(tmp_path / "run"), str(half)]) == 2
+    (tmp_path / "text.safetensors").write_text("no model")
+    assert main(["export", str(tmp_path / "text.safetensors"), str(tmp_path / "t.safetensors")]) == 2
+    assert "no readable safetensors file" in capsys.readouterr().err
