@@ -12,6 +12,7 @@ from torch import Tensor
 from datasets.ahead import batches, prefetched
 from datasets.footage.reading import Reading
 from datasets.footage.sources import frames_from_source
+from datasets.layouts.custom_records import is_rendered
 from detection.detections import Detections
 from search.gallery.gallery import Gallery
 from search.gallery.originals import VIDEO_MARK, SourcePlace, file_state, source_place, split_location
@@ -78,6 +79,8 @@ def index_source(
         ValueError: Not a single frame could be read.
         OSError: The gallery cannot be written.
     """
+    if str(source).lower().endswith(".json") and is_rendered(Path(source)):
+        gallery.note_rendered(source_place(source).name)
     gallery.refresh()
     place = source_place(source)
     known = _KnownFrames(gallery, place)

@@ -26,7 +26,7 @@ from detection.settings import LEAST_CONFIDENCE
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
 from search.gallery.description import GalleryDescription, read_description, require_same_models
-from search.gallery.filters import Filters
+from search.gallery.filters import Filters, matching_cameras
 from search.gallery.gallery import Gallery
 from search.gallery.noted_models import files_for
 from search.indexing import IndexSummary, index_source
@@ -36,7 +36,7 @@ from search.models.model_files import ModelFiles
 from search.models.opening import SearchModels, open_models
 from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
-from search.query.calibration_files import StoredCalibrations, stored_calibrations
+from search.query.calibration_files import StoredCalibrations, named_calibrations, stored_calibrations
 from search.query.context import ContextSize, company_of
 from search.query.rank import EmbeddedProbe, rank_sightings
 from search.query.ranking import Ranking
@@ -116,7 +116,13 @@ class PersonSearch:
 
     @classmethod
     def from_files(
-        cls, files: ModelFiles, *, score_threshold: float = 0.0, finds_people: bool = True, **options: Any
+        cls,
+        files: ModelFiles,
+        *,
+        score_threshold: float = 0.0,
+        finds_people: bool = True,
+        calibration: Path | None = None,
+        **options: Any,
     ) -> Self:
         """The predictor of some model files, and of the calibrations beside them.
 
@@ -124,6 +130,8 @@ class PersonSearch:
             files: Where the models are.
             score_threshold: People found with less confidence are left out, see `search.models.opening.open_models`.
             finds_people: Whether people must be found in frames; without, a crop model needs no detector.
+            calibration: The file of the calibrations, for footage of other cameras too; None takes the file beside the
+                models.
             **options: batch_size, device, mirrored and tracklets as for `PersonSearch`.
 
         Raises:
@@ -133,7 +141,7 @@ class PersonSearch:
         device = options.get("device", "auto")
         models = open_models(files, score_threshold=score_threshold, finds_people=finds_people, device=device)
         assert files.owner is not None  # else nothing could be loaded
-        near = stored_calibrations(files.owner)
+        near = stored_calibrations(files.owner) if calibration is None else named_calibrations(calibration)
         return cls(models.first, second_stage=models.second, calibrations=near, files=files.absolute(), **options)
 
     @classmethod
@@ -144,7 +152,7 @@ class PersonSearch:
             path: The gallery's folder.
             files: Where the models are today; where nothing is named the gallery's own note is followed. A joint model
                 alone searches by the first stage alone.
-            **options: batch_size and device as for `PersonSearch`.
+            **options: batch_size and device as for `PersonSearch`, and calibration as for `from_files`.
 
         Raises:
             FileNotFoundError: There is no gallery, or a model is not where it was.
@@ -361,4 +369,8 @@ class PersonSearch:
         by = gallery.embedded_by if self.second_stage is not None else gallery.embedded_by.first_stage
         # A crop model sees a box in a frame and its crop alike.
         kind = None if not self.model.sees_surroundings else "box" if crop is None else "crop"
-        return self.calibrations.judged(answer, by, ranking, probe_kind=kind, pictures=len(probe), combine=combine)
+        cameras = filters.camera_names if filters is not None else None
+        footage = gallery.footage(cameras and matching_cameras(gallery.path, cameras, gallery.cameras()))
+        return self.calibrations.judged(
+            answer, by, ranking, footage, probe_kind=kind, pictures=len(probe), combine=combine
+        )

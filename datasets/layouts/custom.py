@@ -2,11 +2,13 @@
 
     {"images":      [{"id", "file_name", "width", "height", "camera_id"?, "frame_index"?, "timestamp"?}],
      "annotations": [{"id", "image_id", "category_id": 1, "bbox": [x, y, width, height], "iscrowd", "person_id"}],
-     "categories":  [{"id": 1, "name": "person"}]}
+     "categories":  [{"id": 1, "name": "person"}],
+     "info":        {"synthetic": true}?}
 
 `file_name` is relative to the JSON's folder. `person_id` is an identity >= 0, or -1 (also when absent) for a person of
 unknown identity. `timestamp` is seconds, or a text in ISO 8601 (without a zone it is read as UTC). Boxes are 0-based
 pixels and are clipped to the frame. `iscrowd` boxes become regions to ignore; other categories are not read.
+`synthetic` says that a program rendered the frames.
 
 What loading does with broken records:
 - It refuses the file when a record cannot be understood: wrong types, a number that is not finite, an unknown

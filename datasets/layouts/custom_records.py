@@ -86,6 +86,20 @@ def read_images(path: Path) -> Scan:
     return Scan([image.sample() for image in images.values()], problems)
 
 
+def is_rendered(path: Path) -> bool:
+    """Tell whether a JSON file says that its frames were rendered: {"info": {"synthetic": true}, "images": ...}.
+
+    Args:
+        path: The JSON file.
+
+    Raises:
+        BrokenFileError: The file is no JSON.
+    """
+    content = read_json(path)
+    info = content.get("info") if isinstance(content, dict) else None
+    return isinstance(info, dict) and info.get("synthetic") is True
+
+
 def read_json(path: Path) -> Any:
     """Decode a JSON file.
 

@@ -114,7 +114,8 @@ def split_json(records: Sequence[FrameRecord]) -> dict[str, object]:
                     "person_id": sighting.person_id,
                 }
             )
-    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
+    info = {"description": "a rendered square", "synthetic": True}
+    return {"info": info, "images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
 
 
 def query_json(record: FrameRecord, sighting: Sighting) -> dict[str, object]:

@@ -30,6 +30,7 @@ class GalleryDescription:
         embedded_by: What made the vectors; only vectors made alike can be compared.
         second_dim: The width E of the second stage's embeddings, None without a second stage.
         files: Where the files of the models were when the gallery was made; empty where nobody knows.
+        rendered_sources: The sources, as the gallery names them, whose frames a program rendered.
 
     Raises:
         ValueError: A width is not positive, or the second stage has a width without a fingerprint or the reverse.
@@ -39,6 +40,7 @@ class GalleryDescription:
     embedded_by: EmbeddedBy
     second_dim: int | None = None
     files: ModelFiles = field(default_factory=ModelFiles)
+    rendered_sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for width in (self.embedding_dim, 1 if self.second_dim is None else self.second_dim):
@@ -51,7 +53,9 @@ class GalleryDescription:
 
     def first_stage(self) -> "GalleryDescription":
         """The same without the second stage."""
-        return GalleryDescription(self.embedding_dim, self.embedded_by.first_stage, None, self.files)
+        return GalleryDescription(
+            self.embedding_dim, self.embedded_by.first_stage, None, self.files, self.rendered_sources
+        )
 
 
 @dataclass(frozen=True)
@@ -132,9 +136,18 @@ def write_description(path: Path, description: GalleryDescription) -> None:
         "second_dim": description.second_dim,
         "embedded_by": description.embedded_by.to_dict(),
         "files": description.files.to_dict(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rendered_sources": list(description.rendered_sources),
+        "created": _created(path) or datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_whole(path / DESCRIPTION_FILE, json.dumps(content, indent=2) + "\n")
+
+
+def _created(path: Path) -> str | None:
+    """When the gallery was made, where its description says so already."""
+    try:
+        return str(json.loads((path / DESCRIPTION_FILE).read_text(encoding="utf-8"))["created"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read_description(path: Path) -> GalleryDescription:
@@ -164,7 +177,8 @@ def read_description(path: Path) -> GalleryDescription:
     _require_keys(file, content, {"embedded_by": dict, "files": dict})
     try:
         embedded_by, files = EmbeddedBy.from_dict(content["embedded_by"]), ModelFiles.from_dict(content["files"])
-        return GalleryDescription(content["embedding_dim"], embedded_by, content.get("second_dim"), files)
+        rendered = tuple(map(str, content.get("rendered_sources", ())))
+        return GalleryDescription(content["embedding_dim"], embedded_by, content.get("second_dim"), files, rendered)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{file} is damaged ({error}); restore it, or index into a new folder") from None
 

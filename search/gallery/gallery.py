@@ -9,6 +9,7 @@ A frame whose sightings arrived but which is not yet marked done is indexed agai
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,6 +40,7 @@ from search.gallery.filters import (
     require_times,
     without_file,
 )
+from search.gallery.footage import KIND_COLUMNS, Footage
 from search.gallery.sightings import Cutout
 from search.gallery.tables import (
     EMBEDDING,
@@ -357,6 +359,30 @@ class Gallery:
         with readable(self.path):
             column = self._frames.search().select(["camera"]).to_arrow()["camera"]
         return tuple(sorted(pc.drop_null(pc.unique(column)).to_pylist()))
+
+    def footage(self, cameras: Sequence[str] | None = None) -> Footage:
+        """Which cameras filmed the flushed frames, and whether a program rendered them.
+
+        Args:
+            cameras: Only frames of these cameras, by their names; None takes all frames.
+        """
+        with readable(self.path):
+            kinds = self._frames.search().select(KIND_COLUMNS).to_arrow().group_by(KIND_COLUMNS).aggregate([])
+        return Footage.of_frames(kinds.to_pylist(), self.description.rendered_sources, cameras)
+
+    def note_rendered(self, source: str) -> None:
+        """Note down that a program rendered the frames of a source.
+
+        Args:
+            source: The source as the gallery names it.
+
+        Raises:
+            OSError: gallery.json cannot be written.
+        """
+        if source not in self.description.rendered_sources:
+            known = (*self.description.rendered_sources, source)
+            self.description = dataclasses.replace(self.description, rendered_sources=known)
+            write_description(self.path, self.description)
 
     def time_span(self) -> tuple[float, float] | None:
         """First and last timestamp of the flushed frames, None where no frame has one."""

@@ -14,14 +14,15 @@ from typing import Any
 from datasets.files import write_whole
 from reid.ranking.open_set import VerdictThresholds
 from reid.runs.weight_files import model_file
+from search.gallery.footage import Footage
 from search.models.embedded_by import EmbeddedBy
 from search.query.ranking import Ranking
 from search.query.results import RankedSightings
 from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize
 
-FORMAT = "personsearch-calibration-2"
-OLD_FORMAT = "personsearch-calibration-1"
-"""The format that earlier versions wrote; such files can still be read."""
+FORMAT = "personsearch-calibration-3"
+OLD_FORMATS = ("personsearch-calibration-1", "personsearch-calibration-2")
+"""The formats that earlier versions wrote; such files can still be read."""
 
 _COUNTED = ("false_positive", "found", "found_first")
 
@@ -34,11 +35,13 @@ class StoredCalibrations:
         file: The file beside the model.
         calibrations: What the file holds; some may be those of another model that lay there before.
         damage: Why the file could not be read; empty where it could be, or is not there.
+        asked_for: Whether the user named the file. It then judges footage of other cameras too, and says so.
     """
 
     file: Path
     calibrations: tuple[Calibration, ...] = ()
     damage: str = ""
+    asked_for: bool = False
 
     def of(self, embedded_by: EmbeddedBy, ranking: Ranking) -> Calibration | None:
         """The calibration of exactly this similarity, None where there is none."""
@@ -56,11 +59,20 @@ class StoredCalibrations:
         nearest = min(others, key=len)
         return f"{self.file.name} was made for other searches than this one: {', '.join(nearest)}"
 
+    def refusal(self, calibration: Calibration, footage: Footage) -> str:
+        """One line: why a calibration gives no verdict about some footage; empty where it gives one."""
+        difference = calibration.difference(footage)
+        known = calibration.data.footage
+        if not difference or (self.asked_for and (known is None or known.same_kind(footage))):
+            return ""
+        return f"{self.file.name} was made {difference}"
+
     def judged(
         self,
         answer: RankedSightings,
         embedded_by: EmbeddedBy,
         ranking: Ranking,
+        footage: Footage,
         *,
         probe_kind: str | None = None,
         pictures: int = 1,
@@ -72,6 +84,7 @@ class StoredCalibrations:
             answer: The answer of a search.
             embedded_by: What made the vectors that were compared, without a second stage where it took no part.
             ranking: How their similarities were made.
+            footage: The footage of the sightings that were compared.
             probe_kind: "box" for a box in a whole frame, "crop" for a picture of the person alone, None where it makes
                 no difference.
             pictures: How many pictures of the person made the probe.
@@ -82,9 +95,14 @@ class StoredCalibrations:
         calibration = self.of(embedded_by, ranking)
         if calibration is None:
             return dataclasses.replace(answer, no_verdict=self.missing(embedded_by, ranking))
+        if refusal := self.refusal(calibration, footage):
+            return dataclasses.replace(answer, no_verdict=refusal)
         # Where the best of several pictures counts, each of them is compared with everybody.
         size = answer.searched * (pictures if combine == "max" else 1)
-        verdict = calibration.judge(answer.best_similarity, size, probe_kind=probe_kind, pictures=pictures)
+        elsewhere = calibration.difference(footage)
+        verdict = calibration.judge(
+            answer.best_similarity, size, probe_kind=probe_kind, pictures=pictures, elsewhere=elsewhere
+        )
         return dataclasses.replace(answer, verdict=verdict)
 
 
@@ -114,6 +132,21 @@ def stored_calibrations(model: Path | str) -> StoredCalibrations:
         return StoredCalibrations(file, damage=str(error))
 
 
+def named_calibrations(file: Path) -> StoredCalibrations:
+    """The calibrations of a file that the user named.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged or has another format.
+    """
+    try:
+        return StoredCalibrations(file, read_calibrations(file), asked_for=True)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"there is no calibration {file}; name a file that `personsearch calibrate` wrote"
+        ) from None
+
+
 def read_calibrations(file: Path) -> tuple[Calibration, ...]:
     """All calibrations of a file, checked.
 
@@ -123,7 +156,7 @@ def read_calibrations(file: Path) -> tuple[Calibration, ...]:
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        if content["format"] not in (FORMAT, OLD_FORMAT):
+        if content["format"] not in (FORMAT, *OLD_FORMATS):
             raise ValueError(f"format {content['format']!r}, expected {FORMAT!r}")
         return tuple(_calibration(one) for one in content["calibrations"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -176,12 +209,14 @@ def _calibration(content: dict[str, Any]) -> Calibration:
     if not 0 < rates[0] <= rates[1] < 1:
         raise ValueError(f"rates {rates[0]} and {rates[1]}, expected 0 < match <= possible < 1")
     known, held_out = (tuple(_measured(one) for one in content[name]) for name in ("rates", "held_out"))
-    counts = {name: int(content["data"][name]) for name in ("probes", "people", "sightings")}
+    data = content["data"] | {name: int(content["data"][name]) for name in ("probes", "people", "sightings")}
+    if data.get("footage") is not None:
+        data["footage"] = Footage.from_dict(data["footage"])
     return Calibration(
         *(_converted(content["ranked_by"]) if "ranked_by" in content else _similarity(content)),
         thresholds,
         *rates,
-        LabelledData(**(content["data"] | counts)),
+        LabelledData(**data),
         known,
         held_out,
         content.get("rate_of", "probes"),  # files of before do not say it

@@ -1,10 +1,12 @@
 """match, possible, no confident match: what a calibrated similarity says about a probe and about each sighting."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Literal
 
 from reid.ranking.open_set import LevelThresholds, VerdictThresholds
+from search.gallery.footage import Footage
 from search.models.embedded_by import EmbeddedBy
 from search.query.ranking import Ranking
 from search.query.rates import RATES_OF, RateOf
@@ -28,6 +30,8 @@ class LabelledData:
         same_camera: Whether a person's sightings by the probe's own camera counted.
         unlabelled: What became of sightings without an identity: "ignore" left them out, "negative" took them for
             strangers.
+        footage: Which cameras filmed the data, and whether it was rendered; None in files of earlier versions, which do
+            not say it.
     """
 
     name: str
@@ -37,6 +41,7 @@ class LabelledData:
     probe_kind: str = "box"
     same_camera: bool = False
     unlabelled: str = "ignore"
+    footage: Footage | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,20 @@ class Calibration:
         if self.rate_of not in RATES_OF:
             raise ValueError(f"rates of {self.rate_of!r}, expected one of {', '.join(RATES_OF)}")
 
-    def judge(self, similarity: float, size: int, *, probe_kind: str | None = None, pictures: int = 1) -> "Verdict":
+    def difference(self, footage: Footage) -> str:
+        """Why this calibration says nothing about some footage, as words after "was made"; empty where it does.
+
+        Args:
+            footage: The footage of the sightings that are judged.
+        """
+        known = self.data.footage
+        return (
+            "by an earlier version, which did not say on which footage" if known is None else known.difference(footage)
+        )
+
+    def judge(
+        self, similarity: float, size: int, *, probe_kind: str | None = None, pictures: int = 1, elsewhere: str = ""
+    ) -> "Verdict":
         """The verdict of a search.
 
         Args:
@@ -113,8 +131,9 @@ class Calibration:
                 where each picture was compared by itself.
             probe_kind: "box" or "crop", None where nobody knows.
             pictures: How many pictures of the person made the probe.
+            elsewhere: In which way the calibration's footage differs from this one, see `difference`.
         """
-        return Verdict(similarity, size, self.thresholds.at(size), self, probe_kind, pictures)
+        return Verdict(similarity, size, self.thresholds.at(size), self, probe_kind, pictures, elsewhere)
 
     def rates_near(self, size: int) -> MeasuredSize | None:
         """The rates of the largest measured gallery that is no larger than `size`.
@@ -136,6 +155,8 @@ class Verdict:
         calibration: The calibration that gave the thresholds.
         probe_kind: "box" or "crop", None where nobody knows.
         pictures: How many pictures of the person made the probe.
+        elsewhere: In which way the calibration's footage differs from the gallery's, as words after "was made"; empty
+            where it describes the gallery.
     """
 
     similarity: float
@@ -144,6 +165,7 @@ class Verdict:
     calibration: Calibration
     probe_kind: str | None = None
     pictures: int = 1
+    elsewhere: str = ""
 
     @property
     def level(self) -> Level:
@@ -217,7 +239,7 @@ class Verdict:
     def doubts(self) -> list[str]:
         """A line for each way in which this search differs from those that were calibrated."""
         data, largest = self.calibration.data, self.calibration.thresholds.sizes[-1]
-        doubts = []
+        doubts = [f"the calibration was made {self.elsewhere}"] if self.elsewhere else []
         if self.thresholds.extrapolated:
             by_pairs = self.calibration.rate_of == "pairs"
             what = "wrong answers become more frequent" if by_pairs else "the thresholds are only estimated"
@@ -232,6 +254,7 @@ class Verdict:
 
     def to_dict(self) -> dict[str, object]:
         """The verdict as JSON knows it. The names of the keys do not change from version to version."""
+        footage = self.calibration.data.footage
         return {
             "level": self.level,
             "similarity": self.similarity,
@@ -244,6 +267,7 @@ class Verdict:
             "rate_of": self.calibration.rate_of,
             "present_below_possible": self.present_below,
             "calibrated_on": self.calibration.data.name,
+            "calibrated_footage": None if footage is None else dataclasses.asdict(footage),
             "doubts": self.doubts(),
         }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datasets.samples import FrameSample, Query
     from search.evaluation.calibration import FittedCalibration
     from search.evaluation.calibration_searches import NamedSearches
+    from search.gallery.footage import Footage
     from search.pipeline import PersonSearch
     from search.query.verdict import Calibration
 
@@ -124,7 +125,9 @@ def calibrate(
     if chosen != models:
         say(f"models: {said_of(chosen)}")
     kind = "crop" if queries and queries[0].crop is not None else "box"
-    data = LabelledData(root.resolve().name, probe_kind=kind, unlabelled=whom.unlabelled)
+    data = LabelledData(
+        root.resolve().name, probe_kind=kind, unlabelled=whom.unlabelled, footage=_footage(root, samples, whom)
+    )
     searches, failures = _searches(search, samples, queries, whom, similarity, work.minimum_confidence)
     fitted = []
     for one in searches:
@@ -137,6 +140,16 @@ def calibrate(
         text += f"\nreport: {_write_report(work.report, root, owner, fitted)}"
     figures = {"file": file, "calibrations": [{"label": label, **vars(made.calibration)} for label, made in fitted]}
     return Outcome(text, figures, [*left_out, *failures])
+
+
+def _footage(root: Path, samples: "Sequence[FrameSample]", whom: Whom) -> "Footage":
+    """Which cameras filmed the data set, and whether a program rendered it."""
+    from datasets.layouts.custom import split_file
+    from datasets.layouts.custom_records import is_rendered
+    from search.gallery.footage import Footage
+
+    rendered = whom.format == "custom" and is_rendered(split_file(root, "gallery"))
+    return Footage.of_samples(samples, rendered=rendered)
 
 
 def _searches(

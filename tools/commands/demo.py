@@ -205,6 +205,7 @@ def _calibrate(
     """Store from which similarity on a person is there, for `find`; None where there are too few people for it."""
     from search.evaluation.calibration import Searches, fit_calibration
     from search.evaluation.labelled_people import label_detections, people_of_queries, stacked_embeddings
+    from search.gallery.footage import Footage
     from search.query.calibration_files import store_calibrations, stored_calibrations
     from search.query.ranking import Ranking
     from search.query.verdict import LabelledData
@@ -213,8 +214,9 @@ def _calibrate(
     searches = Searches(
         people_of_queries(queries), embeddings, label_detections(*sightings), stacked_embeddings(*sightings)
     )
+    data = LabelledData("the demo's square", footage=Footage.of_samples(sightings[0], rendered=True))
     try:
-        made = fit_calibration(searches, search.embedded_by, Ranking(), LabelledData("the demo's square")).calibration
+        made = fit_calibration(searches, search.embedded_by, Ranking(), data).calibration
     except ValueError:
         return None
     store_calibrations(model_file, [made])

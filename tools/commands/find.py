@@ -90,6 +90,7 @@ def find(
     probe: Probe = Probe(),
     choice: Choice = Choice(),
     ranking: Ranking = Ranking(),  # noqa: B008 - frozen
+    calibration: Path | None = None,
     html: Path | None = None,
 ) -> Outcome:
     """Show where a person was seen: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
@@ -113,6 +114,8 @@ def find(
         choice: Which sightings may answer.
         ranking: How similarities are made and sightings ordered. --rerank and --context order the sightings by a score
             that is no similarity. Verdicts follow the similarity all the same.
+        calibration: Judge by this file of `personsearch calibrate`, also where it was made on other cameras than the
+            gallery's. The answer then says so. A calibration on rendered footage never judges real footage.
         html: Also write a page with pictures to this file.
     """
     from search.pages.find_page import find_page
@@ -125,7 +128,7 @@ def find(
     if html is not None and html.is_dir():
         raise ValueError(f"--html {html} is a folder, expected a file; give a file name in it")
     filters = choice.filters(None if probe.include_own_frame else probe.frame)
-    search = PersonSearch.from_gallery(gallery, ModelFiles(model, second_stage))
+    search = PersonSearch.from_gallery(gallery, ModelFiles(model, second_stage), calibration=calibration)
     with search.open_gallery(gallery) as store:
         answer, pictures, origin = _answer(search, store, probe, filters, ranking)
         used_second = search.second_stage is not None

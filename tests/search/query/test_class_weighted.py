@@ -20,6 +20,7 @@ from search.evaluation.protocols import evaluate_search
 from search.evaluation.splits import query_context
 from search.evaluation.stages import CASCADE, CONTEXT, RERANKED, WEIGHTED, compare_stages
 from search.gallery.description import GalleryDescription
+from search.gallery.footage import Footage
 from search.gallery.gallery import Gallery
 from search.models.embedded_by import EmbeddedBy
 from search.pipeline import PersonSearch
@@ -207,7 +208,8 @@ def test_neighbors_are_found_without_the_confidence() -> None:
 
 
 def calibration(by: dict[str, Any]) -> Calibration:
-    return Calibration(*by.values(), VerdictThresholds((1,), (0.99,), (0.5,)), 0.01, 0.1, LabelledData("square"))
+    data = LabelledData("square", footage=Footage(("gate at 160x120",)))
+    return Calibration(*by.values(), VerdictThresholds((1,), (0.99,), (0.5,)), 0.01, 0.1, data)
 
 
 def test_a_file_of_before_is_of_similarities_without_weights(tmp_path: Path) -> None:
@@ -228,7 +230,7 @@ def test_a_file_of_before_is_of_similarities_without_weights(tmp_path: Path) -> 
 
 def test_a_verdict_is_of_the_way_that_was_calibrated(tmp_path: Path) -> None:
     for number in range(4):
-        write(tmp_path / "footage" / f"{number}.png", scene([0, 1], number))
+        write(tmp_path / "footage" / "gate" / f"{number}.png", scene([0, 1], number))
     crop = np.full((50, 18, 3), PEOPLE[0], dtype=np.uint8)
     plain, weighted = calibration(similarity("blobs")), calibration(similarity("blobs", weighted=True))
     search = PersonSearch(BlobModel(), device="cpu")

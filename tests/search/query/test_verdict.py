@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from datasets.samples import Frame
 from detection.detections import Detections
 from reid.ranking.open_set import VerdictThresholds
 from search.gallery.description import GalleryDescription
+from search.gallery.footage import UNKNOWN_CAMERA, Footage
 from search.gallery.gallery import Gallery
 from search.models.embedded_by import EmbeddedBy
 from search.pages.find_page import find_page
@@ -23,6 +25,7 @@ from search.pipeline import PersonSearch
 from search.query.calibration_files import (
     StoredCalibrations,
     calibration_file,
+    named_calibrations,
     read_calibrations,
     store_calibrations,
     stored_calibrations,
@@ -32,7 +35,8 @@ from search.query.results import RankedSightings
 from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize
 
 RATES = MeasuredSize(1, LevelRates(0.01, 0.5, 0.4, 0.001), LevelRates(0.1, 0.8, 0.6, 0.02))
-DATA = LabelledData("square", 1480, 37, 2066)
+FOOTAGE = Footage((UNKNOWN_CAMERA, "gate at 160x120"))
+DATA = LabelledData("square", 1480, 37, 2066, footage=FOOTAGE)
 
 
 def calibration(**changes: object) -> Calibration:
@@ -216,15 +220,49 @@ def stored(*calibrations: Calibration) -> StoredCalibrations:
     return StoredCalibrations(Path("model.calibration.json"), calibrations)
 
 
+def judged(
+    beside: StoredCalibrations,
+    answer: RankedSightings = RankedSightings((), searched=10, best_similarity=0.7),  # noqa: B008 - frozen
+    footage: Footage = Footage(("gate at 160x120",)),  # noqa: B008 - frozen
+    **options: Any,
+) -> RankedSightings:
+    return beside.judged(answer, **similarity("weights"), footage=footage, **options)
+
+
 def test_every_probe_of_several_is_compared_with_everybody() -> None:
-    answer = RankedSightings((), searched=10, best_similarity=0.7)
-    sizes = [
-        stored(calibration()).judged(answer, **similarity("weights"), pictures=10, combine=combine).verdict.size
-        for combine in ("mean", "max")
-    ]
+    sizes = [judged(stored(calibration()), pictures=10, combine=combine).verdict.size for combine in ("mean", "max")]
     assert sizes == [10, 100]
     nobody = RankedSightings((), searched=0)
-    assert stored(calibration()).judged(nobody, **similarity("weights")) == nobody
+    assert judged(stored(calibration()), nobody) == nobody
+
+
+def test_footage_that_was_not_calibrated_has_no_verdict_but_a_reason() -> None:
+    gate, other = Footage(("gate at 160x120",)), Footage(("roof at 160x120",))
+    rendered = Footage(gate.cameras, rendered=True)
+    known = calibration(data=dataclasses.replace(DATA, footage=gate))
+    assert judged(stored(known), footage=gate).verdict.doubts() == []
+    elsewhere = "on other cameras than roof at 160x120, which filmed this gallery"
+    told = {other: elsewhere, rendered: "on real footage, and this gallery holds rendered footage"}
+    for footage, words in told.items():
+        answer = judged(stored(known), footage=footage)
+        assert answer.verdict is None
+        assert answer.no_verdict == f"model.calibration.json was made {words}"
+    # Who names the file has it, with the doubt, but not across the border of rendered and real.
+    named = dataclasses.replace(stored(known), asked_for=True)
+    asked = judged(named, footage=other).verdict
+    assert asked.doubts() == [f"the calibration was made {elsewhere}"]
+    assert asked.to_dict()["calibrated_footage"] == {"cameras": ("gate at 160x120",), "rendered": False}
+    assert judged(named, footage=rendered).verdict is None
+    old = calibration(data=LabelledData("square"))
+    assert "by an earlier version, which did not say" in judged(stored(old), footage=gate).no_verdict
+    assert judged(dataclasses.replace(stored(old), asked_for=True), footage=gate).verdict.doubts() != []
+    assert json.loads(json.dumps(asked.to_dict()))["calibrated_on"] == "square"
+
+
+def test_a_named_file_is_there_and_whole(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no calibration .*; name a file that"):
+        named_calibrations(tmp_path / "model.calibration.json")
+    assert named_calibrations(store_calibrations(tmp_path, [calibration()])).asked_for
 
 
 def test_the_table_and_the_json_say_it_for_every_sighting() -> None:
@@ -247,7 +285,7 @@ def test_the_table_and_the_json_say_it_for_every_sighting() -> None:
 
 def test_a_search_by_a_calibrated_model_has_a_verdict(tmp_path: Path) -> None:
     for number in range(4):
-        write(tmp_path / "footage" / f"{number}.png", scene([0, 1], number))
+        write(tmp_path / "footage" / "gate" / f"{number}.png", scene([0, 1], number))
     made = calibration(**similarity("blobs"), thresholds=VerdictThresholds((1,), (0.99,), (0.9,)))
     search = PersonSearch(BlobModel(), device="cpu", calibrations=stored(made))
     with search.open_gallery(tmp_path / "people", create=True) as gallery:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from search.query.calibration_files import calibration_file
 from tools.main import main
 
 
@@ -91,6 +92,48 @@ def test_without_its_own_calibration_find_says_how_to_get_one(
     beside.write_text("{")
     assert main(["calibrate", str(square), "--model", str(tmp_path / "plaza.safetensors")]) == 2
     assert "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["prw_c6", "video"])
+def test_thresholds_of_rendered_footage_judge_no_real_footage(
+    kind: str, repository: Path, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = repository / "detection" / "weights" / "plaza.safetensors"
+    footage = tmp_path / "footage"
+    footage.mkdir()
+    for file in (
+        sorted(shared.glob("data/prw_c6/frames/*.jpg"))[:3] if kind == "prw_c6" else shared.glob("data/video/*")
+    ):
+        shutil.copy(file, footage)
+    words = ["index", str(footage), "--gallery", str(tmp_path / "people"), "--model", str(shipped)]
+    assert main([*words, "--every-seconds", "10", "--camera", "1"]) == 0
+    picture = next(iter(sorted(shared.glob("data/prw_c6/frames/*.jpg"))))
+    find = ["find", str(tmp_path / "people"), "--frame", str(picture), "--box", "10,10,60,200", "--limit", "1"]
+    for words in ([], ["--calibration", str(calibration_file(shipped))]):
+        capsys.readouterr()
+        assert main([*find, *words]) == 0
+        line = capsys.readouterr().out.splitlines()[0]
+        assert line.startswith(
+            "no verdict, the similarity only orders the sightings: plaza.calibration.json was made on "
+        )
+        assert "made on rendered footage, and this gallery holds real footage" in line
+
+
+def test_another_camera_is_judged_by_a_file_that_is_named(
+    model: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["index", str(square / "test.json"), "--gallery", str(tmp_path / "roof"), "--model", str(model)]
+    assert main([*words, "--camera", "roof"]) == 0
+    find = ["find", str(tmp_path / "roof"), *probe(square), "--limit", "1"]
+    capsys.readouterr()
+    assert main(find) == 0
+    assert "on other cameras than roof at " in capsys.readouterr().out.splitlines()[0]
+    assert main([*find, "--calibration", str(calibration_file(model))]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ": the most similar sighting has a similarity of " in lines[0]
+    assert lines[2].startswith("but the calibration was made on other cameras than roof at ")
+    assert main([*find, "--calibration", str(tmp_path / "none.json")]) == 2
+    assert "there is no calibration " in capsys.readouterr().err
 
 
 def test_an_exported_model_takes_its_calibration_along(
