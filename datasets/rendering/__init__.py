@@ -4,8 +4,12 @@ from importlib import import_module
 
 _HOMES = {
     "Camera": "datasets.rendering.camera",
+    "Lamp": "datasets.rendering.light",
+    "Light": "datasets.rendering.light",
     "Material": "datasets.rendering.surface",
+    "Picture": "datasets.rendering.view",
     "Surface": "datasets.rendering.surface",
+    "View": "datasets.rendering.view",
     "box": "datasets.rendering.builders",
     "cylinder": "datasets.rendering.builders",
     "ground": "datasets.rendering.builders",

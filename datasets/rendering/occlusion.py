@@ -1,0 +1,165 @@
+"""Where little of the sky is seen: corners, the floor below a table, the ground around feet."""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from datasets.rendering.geometry import Lens, bend
+from datasets.rendering.surface import Surface
+from datasets.rendering.textures import Number
+
+Floats = NDArray[np.float32]
+
+_TURN = np.arange(12) * 2.399963
+_HEIGHT = 1 - (2 * np.arange(12) + 1) / 12
+SPHERE = np.stack(
+    [np.sqrt(1 - _HEIGHT**2) * np.cos(_TURN), np.sqrt(1 - _HEIGHT**2) * np.sin(_TURN), _HEIGHT], 1
+).astype(np.float32)
+"""(12, 3) directions spread evenly."""
+
+REACH = 5.0
+"""How many radii from a ball its darkening is felt."""
+
+
+@njit(cache=True, error_model="numpy")
+def open_share(
+    position: Floats, normal: Floats, nearness: Floats, wanted: NDArray[np.bool_], lens: Lens, radius: Number
+) -> Floats:
+    """How much of the light from all around reaches what a picture shows, judged by the picture's own depths.
+
+    Args:
+        position: (h, w, 3) float32 meters.
+        normal: (h, w, 3) float32.
+        nearness: (h, w) float32, 1 / depth.
+        wanted: (h, w) bool, for which pixels to find it.
+        lens: The camera, with as many samples as the picture has pixels.
+        radius: Meters within which things are in each other's way.
+
+    Returns:
+        (h, w) float32 in [0, 1], 1 where it was not wanted.
+    """
+    height, width = nearness.shape
+    shares = np.ones((height, width), dtype=np.float32)
+    turned = lens.rotation
+    for y in range(height):
+        for x in range(width):
+            if not wanted[y, x]:
+                continue
+            angle = np.float32(((x % 4) * 4 + (y % 4) * 7) % 16) * np.float32(math.pi / 8)
+            cos, sin = math.cos(angle), math.sin(angle)
+            nx, ny, nz = normal[y, x, 0], normal[y, x, 1], normal[y, x, 2]
+            px, py, pz = (
+                position[y, x, 0] - lens.position[0],
+                position[y, x, 1] - lens.position[1],
+                position[y, x, 2] - lens.position[2],
+            )
+            lift = np.float32(0.01) + np.float32(0.004) / max(nearness[y, x], np.float32(1e-6))
+            hidden = np.float32(0)
+            for k in range(SPHERE.shape[0]):
+                sx, sy, sz = (
+                    SPHERE[k, 0] * cos - SPHERE[k, 1] * sin,
+                    SPHERE[k, 0] * sin + SPHERE[k, 1] * cos,
+                    SPHERE[k, 2],
+                )
+                length = radius * (np.float32(k * 5 % 12) + np.float32(0.7)) / np.float32(12)
+                sx, sy, sz = (
+                    px + nx * lift + (nx + sx) * length,
+                    py + ny * lift + (ny + sy) * length,
+                    pz + nz * lift + (nz + sz) * length,
+                )
+                depth = turned[2, 0] * sx + turned[2, 1] * sy + turned[2, 2] * sz
+                if depth < 0.1:
+                    continue
+                per = lens.focal / depth
+                u = (turned[0, 0] * sx + turned[0, 1] * sy + turned[0, 2] * sz) * per
+                v = (turned[1, 0] * sx + turned[1, 1] * sy + turned[1, 2] * sz) * per
+                if lens.distortion != 0:
+                    u, v = bend(u, v, lens)
+                i, j = int(u + lens.width * 0.5), int(v + lens.height * 0.5)
+                if 0 <= i < width and 0 <= j < height and nearness[j, i] > 0:
+                    ahead = depth - 1 / nearness[j, i]
+                    if ahead > lift:
+                        hidden += min(np.float32(1), np.float32(1.5) * radius / ahead)
+            shares[y, x] = 1 - hidden / SPHERE.shape[0]
+    return shares
+
+
+@njit(cache=True, error_model="numpy")
+def smooth(shares: Floats, nearness: Floats) -> Floats:
+    """Averages shares (h, w) over 4 x 4 neighbors that are about equally far away."""
+    height, width = shares.shape
+    result = np.empty_like(shares)
+    for y in range(height):
+        for x in range(width):
+            here, total, count = nearness[y, x], np.float32(0), np.float32(0)
+            for j in range(max(0, y - 2), min(height, y + 2)):
+                for i in range(max(0, x - 2), min(width, x + 2)):
+                    if abs(nearness[j, i] - here) <= np.float32(0.06) * here:
+                        total += shares[j, i]
+                        count += 1
+            result[y, x] = total / max(count, np.float32(1))
+    return result
+
+
+def balls(figure: Surface, side: float = 0.22) -> Floats:
+    """A figure as a heap of balls (N, 4) float32: middle and radius in meters, one for each cell of space it fills.
+
+    Args:
+        figure: Any surface.
+        side: The side of a cell in meters. Near the ground cells are half as large, for the feet.
+    """
+    points = figure.vertices
+    fine = np.where(points[:, 2] < 0.2, side / 2, side)
+    cells = np.floor(points / fine[:, None]).astype(np.int64) + 512 + 2048 * (fine < side)[:, None]
+    key = (cells[:, 0] * 8192 + cells[:, 1]) * 8192 + cells[:, 2]
+    _, place = np.unique(key, return_inverse=True)
+    count = np.bincount(place)
+    middle = np.stack([np.bincount(place, points[:, k]) / count for k in range(3)], axis=1)  # (N, 3)
+    spread = np.bincount(place, ((points - middle[place]) ** 2).sum(axis=1)) / count
+    radius = np.clip(1.15 * np.sqrt(spread), 0.02, side * 0.7)
+    return np.concatenate([middle, radius[:, None]], axis=1)[count >= 4].astype(np.float32)
+
+
+@njit(cache=True, error_model="numpy")
+def darken(shares: Floats, position: Floats, normal: Floats, heap: Floats, lens: Lens) -> None:
+    """Lowers the share of light from all around that reaches a place next to figures.
+
+    Args:
+        shares: (h, w) float32. Changed in place.
+        position: (h, w, 3) float32 meters, what is seen without the figures.
+        normal: (h, w, 3) float32.
+        heap: (N, 4) float32 balls.
+        lens: The camera, with as many samples as the picture has pixels.
+    """
+    height, width = shares.shape
+    turned = lens.rotation
+    for n in range(len(heap)):
+        bx, by, bz, radius = heap[n, 0], heap[n, 1], heap[n, 2], heap[n, 3]
+        x, y, z = bx - lens.position[0], by - lens.position[1], bz - lens.position[2]
+        reach = np.float32(REACH) * radius
+        depth = turned[2, 0] * x + turned[2, 1] * y + turned[2, 2] * z
+        if depth < 0.3:
+            continue
+        per = lens.focal / depth
+        u, v = (
+            (turned[0, 0] * x + turned[0, 1] * y + turned[0, 2] * z) * per,
+            (turned[1, 0] * x + turned[1, 1] * y + turned[1, 2] * z) * per,
+        )
+        u, v = bend(u, v, lens)
+        u, v, wide = (
+            u + lens.width * 0.5,
+            v + lens.height * 0.5,
+            reach * lens.focal / max(depth - reach, np.float32(0.3)),
+        )
+        for j in range(max(0, int(v - wide)), min(height, int(v + wide) + 1)):
+            for i in range(max(0, int(u - wide)), min(width, int(u + wide) + 1)):
+                dx, dy, dz = bx - position[j, i, 0], by - position[j, i, 1], bz - position[j, i, 2]
+                far = dx * dx + dy * dy + dz * dz
+                if far < reach * reach:
+                    distance = math.sqrt(far + np.float32(1e-6))
+                    facing = (normal[j, i, 0] * dx + normal[j, i, 1] * dy + normal[j, i, 2] * dz) / distance
+                    if facing > 0:
+                        hidden = facing * min(radius * radius / far, np.float32(1)) * (1 - distance / reach)
+                        shares[j, i] *= 1 - np.float32(0.8) * hidden

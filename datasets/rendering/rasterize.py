@@ -1,0 +1,158 @@
+"""Which triangle each sample of a picture shows: a depth buffer, filled triangle by triangle."""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from datasets.rendering.geometry import Mesh
+from datasets.rendering.textures import Number, Textures, covers, level_of
+
+Floats = NDArray[np.float32]
+
+
+@njit(cache=True, error_model="numpy")
+def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int32]) -> None:
+    """Draws a mesh over what is there already, where it is nearer.
+
+    Args:
+        mesh: What to draw.
+        textures: Its materials; their holes are left open.
+        nearness: (H, W) float32, 1 / depth of what is there, 0 where nothing is. Changed in place.
+        shown: (H, W) int32, the triangle that is seen. Changed in place.
+    """
+    height, width = nearness.shape
+    for t in range(len(mesh.triangles)):
+        a, b, c = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
+        ax, ay, an = mesh.screen[a, 0], mesh.screen[a, 1], mesh.screen[a, 2]
+        bx, by, bn = mesh.screen[b, 0], mesh.screen[b, 1], mesh.screen[b, 2]
+        cx, cy, cn = mesh.screen[c, 0], mesh.screen[c, 1], mesh.screen[c, 2]
+        left, right = min(ax, bx, cx), max(ax, bx, cx)
+        top, bottom = min(ay, by, cy), max(ay, by, cy)
+        if right < 0 or bottom < 0 or left > width or top > height:
+            continue
+        x0, x1 = max(0, math.ceil(left - 0.5)), min(width - 1, math.floor(right - 0.5))
+        y0, y1 = max(0, math.ceil(top - 0.5)), min(height - 1, math.floor(bottom - 0.5))
+        double_area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if x0 > x1 or y0 > y1 or double_area == 0:
+            continue
+        per = 1 / double_area
+        # The weights of b and c, and the nearness, grow evenly along a row.
+        b_step, c_step = (cy - ay) * per, -(by - ay) * per
+        near_step = (bn - an) * b_step + (cn - an) * c_step
+        holes = textures.cutout[mesh.material[t]]
+        level = _level_of_triangle(mesh, textures, t, abs(double_area)) if holes else 0
+        for y in range(y0, y1 + 1):
+            dx, dy = x0 + np.float32(0.5) - ax, y + np.float32(0.5) - ay
+            b_weight = (dx * (cy - ay) - dy * (cx - ax)) * per
+            c_weight = (dy * (bx - ax) - dx * (by - ay)) * per
+            near = an + (bn - an) * b_weight + (cn - an) * c_weight
+            for x in range(x0, x1 + 1):
+                inside = b_weight >= 0 and c_weight >= 0 and b_weight + c_weight <= 1 and near > nearness[y, x]
+                if inside and (not holes or _covered(mesh, textures, t, level, b_weight, c_weight)):
+                    nearness[y, x] = near
+                    shown[y, x] = t
+                b_weight += b_step
+                c_weight += c_step
+                near += near_step
+
+
+@njit(cache=True, error_model="numpy")
+def _level_of_triangle(mesh: Mesh, textures: Textures, t: int, double_area: Number) -> int:
+    """Which copy of its texture suits a whole triangle."""
+    a, b, c = mesh.uv[mesh.triangles[t, 0]], mesh.uv[mesh.triangles[t, 1]], mesh.uv[mesh.triangles[t, 2]]
+    double_repeats = abs((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
+    return level_of(textures, mesh.material[t], double_repeats / double_area, 0.0, 0.5)
+
+
+@njit(cache=True, error_model="numpy")
+def _covered(mesh: Mesh, textures: Textures, t: int, level: int, b_weight: Number, c_weight: Number) -> bool:
+    """Whether the texture of a triangle with holes has something at a sample."""
+    a, b, c = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
+    near_a = (1 - b_weight - c_weight) * mesh.screen[a, 2]
+    near_b, near_c = b_weight * mesh.screen[b, 2], c_weight * mesh.screen[c, 2]
+    per = 1 / (near_a + near_b + near_c)
+    u = (near_a * mesh.uv[a, 0] + near_b * mesh.uv[b, 0] + near_c * mesh.uv[c, 0]) * per
+    v = (near_a * mesh.uv[a, 1] + near_b * mesh.uv[b, 1] + near_c * mesh.uv[c, 1]) * per
+    return covers(textures, mesh.material[t], level, u, v)
+
+
+@njit(cache=True, error_model="numpy")
+def silhouette(
+    screen: Floats,
+    triangles: NDArray[np.int32],
+    first: int,
+    low: NDArray[np.int64],
+    coarse: int,
+    area: NDArray[np.bool_],
+) -> None:
+    """Marks all samples that triangles cover, inside the frame or not.
+
+    Args:
+        screen: (N, 3) as in `Mesh`.
+        triangles: (T, 3) int32, the triangles of one figure.
+        first: Unused samples before the first marked one in each cell of a coarser grid.
+        low: (2,) x and y in samples where `area` begins.
+        coarse: How many samples apart the marks are; 1 marks every sample.
+        area: (h, w) bool. Changed in place.
+    """
+    height, width = area.shape
+    for t in range(len(triangles)):
+        a, b, c = screen[triangles[t, 0]], screen[triangles[t, 1]], screen[triangles[t, 2]]
+        left, right = min(a[0], b[0], c[0]), max(a[0], b[0], c[0])
+        top, bottom = min(a[1], b[1], c[1]), max(a[1], b[1], c[1])
+        offset = first + np.float32(0.5)
+        x0, x1 = (
+            max(0, math.ceil((left - low[0] - offset) / coarse)),
+            min(width - 1, (right - low[0] - offset) // coarse),
+        )
+        y0, y1 = (
+            max(0, math.ceil((top - low[1] - offset) / coarse)),
+            min(height - 1, (bottom - low[1] - offset) // coarse),
+        )
+        double_area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if double_area == 0:
+            continue
+        per = 1 / double_area
+        for row in range(y0, y1 + 1):
+            dy = low[1] + row * coarse + offset - a[1]
+            for column in range(x0, x1 + 1):
+                dx = low[0] + column * coarse + offset - a[0]
+                b_weight = (dx * (c[1] - a[1]) - dy * (c[0] - a[0])) * per
+                c_weight = (dy * (b[0] - a[0]) - dx * (b[1] - a[1])) * per
+                if b_weight >= 0 and c_weight >= 0 and b_weight + c_weight <= 1:
+                    area[row, column] = True
+
+
+@njit(cache=True, error_model="numpy")
+def nearest(coordinates: Floats, triangles: NDArray[np.int32], low: Floats, cell: Number, depth: Floats) -> None:
+    """Draws the depths of triangles into a map without perspective, where they are smaller than what is there.
+
+    Args:
+        coordinates: (N, 3) float32, two places on the map and a depth.
+        triangles: (T, 3) int32.
+        low: (2,) float32, where the map begins.
+        cell: The side of a cell of the map.
+        depth: (R, R) float32, rows along the second coordinate. Changed in place.
+    """
+    rows, columns = depth.shape
+    for t in range(len(triangles)):
+        a, b, c = coordinates[triangles[t, 0]], coordinates[triangles[t, 1]], coordinates[triangles[t, 2]]
+        ax, ay = (a[0] - low[0]) / cell, (a[1] - low[1]) / cell
+        bx, by = (b[0] - low[0]) / cell, (b[1] - low[1]) / cell
+        cx, cy = (c[0] - low[0]) / cell, (c[1] - low[1]) / cell
+        x0, x1 = max(0, math.ceil(min(ax, bx, cx) - 0.5)), min(columns - 1, math.floor(max(ax, bx, cx) - 0.5))
+        y0, y1 = max(0, math.ceil(min(ay, by, cy) - 0.5)), min(rows - 1, math.floor(max(ay, by, cy) - 0.5))
+        double_area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if double_area == 0:
+            continue
+        per = 1 / double_area
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                dx, dy = x + np.float32(0.5) - ax, y + np.float32(0.5) - ay
+                b_weight = (dx * (cy - ay) - dy * (cx - ax)) * per
+                c_weight = (dy * (bx - ax) - dx * (by - ay)) * per
+                if b_weight >= 0 and c_weight >= 0 and b_weight + c_weight <= 1:
+                    here = a[2] + (b[2] - a[2]) * b_weight + (c[2] - a[2]) * c_weight
+                    depth[y, x] = min(depth[y, x], here)

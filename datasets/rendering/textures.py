@@ -1,0 +1,180 @@
+"""Textures as the compiled loops read them: all materials in one array, each in ever smaller copies.
+
+A far wall shows many texels in one pixel. It reads a smaller copy, in which they are averaged already, so nothing
+flickers (Williams, "Pyramidal parametrics", SIGGRAPH 1983).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from datasets.rendering.surface import Material
+
+GREY = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
+"""How much red, green and blue contribute to brightness."""
+
+MOST_LEVELS = 13
+
+Number = Any
+"""A number in a compiled loop, whose kind the compiler finds."""
+
+Triple = tuple[Any, Any, Any]
+"""Three numbers in a compiled loop, such as a color or a point."""
+
+_VALUES = np.arange(256, dtype=np.float64) / 255
+TO_LINEAR = np.where(_VALUES <= 0.04045, _VALUES / 12.92, ((_VALUES + 0.055) / 1.055) ** 2.4).astype(np.float32)
+"""(256,) linear light of sRGB values."""
+
+
+class Textures(NamedTuple):
+    """Materials for compiled loops.
+
+    Args:
+        texels: (N, 4) uint8 sRGB and cover, all copies of all textures one after the other.
+        first: (M, MOST_LEVELS) int64, where each copy begins in `texels`.
+        size: (M, MOST_LEVELS, 2) int32, height and width of each copy.
+        levels: (M,) int32, how many copies there are.
+        gloss: (M,) float32.
+        emission: (M,) float32.
+        cutout: (M,) bool, whether it has holes.
+    """
+
+    texels: NDArray[np.uint8]
+    first: NDArray[np.int64]
+    size: NDArray[np.int32]
+    levels: NDArray[np.int32]
+    gloss: NDArray[np.float32]
+    emission: NDArray[np.float32]
+    cutout: NDArray[np.bool_]
+
+
+_KNOWN: WeakKeyDictionary[Material, dict[bool, list[NDArray[np.uint8]]]] = WeakKeyDictionary()
+
+
+def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Linear light in [0, 1], any shape, as sRGB uint8."""
+    clipped = np.clip(linear, 0, 1)
+    curve = np.where(clipped <= 0.0031308, clipped * 12.92, 1.055 * clipped ** (1 / 2.4) - 0.055)
+    return np.rint(curve * 255).astype(np.uint8)
+
+
+def pack(materials: Sequence[Material], infrared: bool) -> Textures:
+    """Materials as compiled loops read them.
+
+    Args:
+        materials: Any number.
+        infrared: Whether they are lit by infrared light, under which everything is grey.
+    """
+    count = len(materials)
+    first = np.zeros((count, MOST_LEVELS), dtype=np.int64)
+    size = np.ones((count, MOST_LEVELS, 2), dtype=np.int32)
+    copies = [_copies(material, infrared) for material in materials]
+    begin = 0
+    for place, levels in enumerate(copies):
+        for level, picture in enumerate(levels):
+            first[place, level], size[place, level] = begin, picture.shape[:2]
+            begin += picture.shape[0] * picture.shape[1]
+    return Textures(
+        np.concatenate([np.zeros((0, 4), np.uint8), *(each.reshape(-1, 4) for levels in copies for each in levels)]),
+        first,
+        size,
+        np.array([len(levels) for levels in copies], dtype=np.int32),
+        np.array([material.gloss for material in materials], dtype=np.float32),
+        np.array([material.emission for material in materials], dtype=np.float32),
+        np.array([material.texture.shape[2] == 4 for material in materials]),
+    )
+
+
+def _copies(material: Material, infrared: bool) -> list[NDArray[np.uint8]]:
+    """The texture (H, W, 4) in full size, half size and so on down to one texel."""
+    known = _KNOWN.setdefault(material, {})
+    if infrared not in known:
+        known[infrared] = _smaller_and_smaller(material, infrared)
+    return known[infrared]
+
+
+def _smaller_and_smaller(material: Material, infrared: bool) -> list[NDArray[np.uint8]]:
+    texture = material.texture
+    color = TO_LINEAR[texture[..., :3]]  # (H, W, 3)
+    if infrared:
+        grey = np.minimum(color @ GREY * np.float32(material.infrared), 1)
+        color = np.repeat(grey[..., None], 3, axis=2)
+    has_cover = texture.shape[2] == 4
+    cover = texture[..., 3:].astype(np.float32) / 255 if has_cover else np.ones((*texture.shape[:2], 1), np.float32)
+    whole = np.concatenate([color, cover], axis=2)  # (H, W, 4)
+    levels = []
+    while True:
+        levels.append(np.dstack([to_srgb(whole[..., :3]), np.rint(whole[..., 3] * 255).astype(np.uint8)]))
+        height, width = whole.shape[:2]
+        if max(height, width) == 1 or len(levels) == MOST_LEVELS:
+            return levels
+        smaller = (max(1, width // 2), max(1, height // 2))
+        whole = cv2.resize(whole, smaller, interpolation=cv2.INTER_AREA)
+
+
+@njit(cache=True, error_model="numpy")
+def level_of(textures: Textures, material: int, across: Number, grow: Number, spread: Number) -> int:
+    """Which copy to read, a whole number.
+
+    Args:
+        textures: The materials.
+        material: Which of them.
+        across: Area of the pixel in texture repeats squared.
+        grow: Length of the pixel's longer side in texture repeats.
+        spread: In [0, 1), what is added before rounding down. Neighbors with different values hide where a copy ends.
+    """
+    height, width = textures.size[material, 0]
+    texels = max(math.sqrt(across * height * width), grow * 0.25 * math.sqrt(float(height * width)))
+    if texels <= 1:
+        return 0
+    return min(int(math.log2(texels) - 0.25 + spread), textures.levels[material] - 1)
+
+
+@njit(cache=True, error_model="numpy")
+def _mix(
+    texels: NDArray[np.uint8], places: tuple[int, int, int, int], shares: tuple[Number, Number, Number, Number], k: int
+) -> Number:
+    """Channel k of four texels in linear light, each with its share."""
+    return (
+        shares[0] * TO_LINEAR[texels[places[0], k]]
+        + shares[1] * TO_LINEAR[texels[places[1], k]]
+        + shares[2] * TO_LINEAR[texels[places[2], k]]
+        + shares[3] * TO_LINEAR[texels[places[3], k]]
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def read(textures: Textures, material: int, level: int, u: Number, v: Number) -> Triple:
+    """Linear red, green, blue of a texture at (u, v), from the four texels around."""
+    begin = textures.first[material, level]
+    height, width = textures.size[material, level, 0], textures.size[material, level, 1]
+    texels = textures.texels
+    if height == 1 and width == 1:
+        return TO_LINEAR[texels[begin, 0]], TO_LINEAR[texels[begin, 1]], TO_LINEAR[texels[begin, 2]]
+    x = (u - math.floor(u)) * width - np.float32(0.5)
+    y = (1 - (v - math.floor(v))) * height - np.float32(0.5)
+    left, upper = math.floor(x), math.floor(y)
+    to_right, to_lower = np.float32(x - left), np.float32(y - upper)
+    x0, y0 = int(left) % width, int(upper) % height
+    x1, y1 = (x0 + 1) % width, (y0 + 1) % height
+    a, b = begin + y0 * width + x0, begin + y0 * width + x1
+    c, d = begin + y1 * width + x0, begin + y1 * width + x1
+    wa, wb = (1 - to_right) * (1 - to_lower), to_right * (1 - to_lower)
+    shares = (wa, wb, (1 - to_right) * to_lower, to_right * to_lower)
+    places = (a, b, c, d)
+    return _mix(texels, places, shares, 0), _mix(texels, places, shares, 1), _mix(texels, places, shares, 2)
+
+
+@njit(cache=True, error_model="numpy")
+def covers(textures: Textures, material: int, level: int, u: Number, v: Number) -> bool:
+    """Whether a texture with holes has something at (u, v)."""
+    height, width = textures.size[material, level, 0], textures.size[material, level, 1]
+    x = min(int((u - math.floor(u)) * width), width - 1)
+    y = min(int((1 - (v - math.floor(v))) * height), height - 1)
+    return textures.texels[textures.first[material, level] + y * width + x, 3] >= 128

@@ -1,0 +1,328 @@
+"""What a camera sees: a place drawn once, and figures drawn into it as often as they move."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from datasets.rendering.camera import Camera
+from datasets.rendering.geometry import Lens, Mesh, in_front, lens_of
+from datasets.rendering.light import Light, Shining, shining
+from datasets.rendering.occlusion import balls, darken, open_share, smooth
+from datasets.rendering.rasterize import draw, silhouette
+from datasets.rendering.scenery import SAMPLES, Scenery, colored, scenery, turn_of
+from datasets.rendering.shading import lamp_share, place, sun_share
+from datasets.rendering.shadows import Casters, blocked, figure_casters, reach_of
+from datasets.rendering.surface import Surface, join
+from datasets.rendering.textures import Number, Textures, Triple, pack
+
+Floats = NDArray[np.float32]
+
+FOLD = 0.18
+"""Meters within which parts of figures are in the way of each other's light from all around."""
+
+MOST_MARKS = 1 << 20
+"""The most samples on which a figure's whole silhouette is measured; larger ones are measured on a coarser grid."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture before any camera's electronics, with the truth about the P figures in it.
+
+    Args:
+        image: (H, W, 3) float32 linear RGB, 0 or more; 1 is white.
+        owner: (H, W) int16, the figure that fills most of a pixel, -1 for the place.
+        depth: (H, W) float32 meters along the optical axis; infinite for the sky.
+        boxes: (P, 4) float32 xyxy pixels of the whole figure, hidden parts and parts outside the frame too. All NaN
+            for a figure behind the camera.
+        visible: (P,) float32 in [0, 1], the share of the figure's own pixels, inside and outside the frame, that is
+            seen.
+    """
+
+    image: Floats
+    owner: NDArray[np.int16]
+    depth: Floats
+    boxes: Floats
+    visible: Floats
+
+
+class View:
+    """A camera in front of a place.
+
+    Args:
+        static: Everything that does not move.
+        camera: Where it is seen from.
+        light: What lights it.
+    """
+
+    def __init__(self, static: Surface, camera: Camera, light: Light) -> None:
+        self.camera = camera
+        self.light = light
+        self._scenery = scenery(static, camera, light)
+        self._lit = shining(light)
+        self._lens = lens_of(camera, SAMPLES)
+        self._small = lens_of(camera, 0.5)
+        half = (slice(None, None, 2), slice(None, None, 2))
+        self._place = tuple(
+            np.ascontiguousarray(each[half])
+            for each in (self._scenery.position, self._scenery.normal, self._scenery.near)
+        )
+
+    def draw(self, people: Sequence[Surface]) -> Picture:
+        """Draws figures into the view. The same figures give the same bytes.
+
+        Args:
+            people: Any number of figures.
+        """
+        still, lens = self._scenery, self._lens
+        image = still.color.copy()
+        owner = np.full(still.near.shape, -1, dtype=np.int16)
+        with np.errstate(divide="ignore"):
+            depth: Any = 1 / still.near
+        count = len(people)
+        if not any(len(each.triangles) for each in people):
+            return Picture(image, owner, depth, np.full((count, 4), np.nan, np.float32), np.zeros(count, np.float32))
+        part = np.repeat(np.arange(count, dtype=np.int16), [len(each.triangles) for each in people])
+        whole = join(people)
+        mesh = in_front(whole, part, lens, inside_only=False)
+        textures = pack(whole.materials, self.light.infrared)
+        casters = figure_casters(people, self.light, self._lit)
+        self._throw_shadows(image, people, casters)
+        nearness, shown = still.nearness.copy(), np.full(still.nearness.shape, -1, dtype=np.int32)
+        draw(mesh, textures, nearness, shown)
+        region = _region(mesh.screen, lens)
+        open_sky = self._folds(mesh, nearness, shown)
+        seen = np.zeros(count, dtype=np.int64)
+        near_figures = _casters_of_figures(casters, people)
+        world = (self._lit, lens.position, still, casters, near_figures)
+        _paint(mesh, textures, world, (nearness, shown, open_sky), region, (image, owner, depth, seen))
+        boxes, area = _boxes_and_areas(mesh, count)
+        return Picture(image, owner, depth, boxes, np.minimum(seen / np.maximum(area, 1), 1).astype(np.float32))
+
+    def _throw_shadows(self, image: Floats, people: Sequence[Surface], casters: Casters) -> None:
+        """Takes from the place the light that figures keep from it."""
+        still = self._scenery
+        heap = np.concatenate([balls(each) for each in people])
+        shares = np.ones(self._place[2].shape, dtype=np.float32)
+        darken(shares, self._place[0], self._place[1], heap, self._small)
+        left: Any = cv2.resize(shares, (self.camera.width, self.camera.height), interpolation=cv2.INTER_LINEAR)
+        _less_sky(image, still, self._lit, left)
+        kept = np.ones_like(still.near)
+        for c in range(len(casters.light)):
+            corners = reach_of(people[casters.figure[c]], casters, c)
+            pixels, depth = self.camera.project(corners)
+            region = np.array([0, 0, self.camera.width, self.camera.height])
+            if depth.min() > 0.2:
+                low, high = pixels.min(axis=0) - 4, pixels.max(axis=0) + 5
+                region[:2], region[2:] = np.maximum(region[:2], low), np.minimum(region[2:], high)
+            _less_light(image, still, self._lit, casters, c, region, kept)
+
+    def _folds(self, mesh: Mesh, nearness: Floats, shown: NDArray[np.int32]) -> Floats:
+        """(h, w) float32 at half resolution: the share of the light from all around that reaches figures."""
+        position, normal, near = (each.copy() for each in self._place)
+        wanted = _survey_figures(mesh, nearness, shown, position, normal, near)
+        return smooth(open_share(position, normal, near, wanted, self._small, FOLD), near)
+
+
+def _region(screen: Floats, lens: Lens) -> NDArray[np.int64]:
+    """(4,) first and last column and row (exclusive) of pixels in which a mesh may be seen."""
+    low, high = np.floor(screen[:, :2].min(axis=0) / SAMPLES), np.ceil(screen[:, :2].max(axis=0) / SAMPLES)
+    size = np.array([lens.width, lens.height]) // SAMPLES
+    return np.concatenate([np.clip(low, 0, size), np.clip(high, 0, size)]).astype(np.int64)
+
+
+@njit(cache=True, error_model="numpy")
+def _less_sky(image: Floats, still: Scenery, lit: Shining, left: Floats) -> None:
+    """Takes the light from all around where only a share of it is left."""
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            if left[y, x] < 1 and still.near[y, x] > 0:
+                up = np.float32(0.5) + np.float32(0.5) * still.normal[y, x, 2]
+                for k in range(3):
+                    ambient = (lit.ground[k] + (lit.sky[k] - lit.ground[k]) * up) * still.open_sky[y, x]
+                    dark = image[y, x, k] - still.albedo[y, x, k] * ambient * (1 - left[y, x])
+                    image[y, x, k] = max(dark, np.float32(0.15) * image[y, x, k])
+
+
+@njit(cache=True, error_model="numpy")
+def _less_light(
+    image: Floats, still: Scenery, lit: Shining, casters: Casters, c: int, region: NDArray[np.int64], kept: Floats
+) -> None:
+    """Takes from a region of the image the light of one caster's light that the caster blocks."""
+    source = casters.light[c]
+    for y in range(region[1], region[3]):
+        for x in range(region[0], region[2]):
+            if still.near[y, x] == 0 or (source < 0 and still.sun[y, x] == 0):
+                continue
+            point = (still.position[y, x, 0], still.position[y, x, 1], still.position[y, x, 2])
+            dark = blocked(casters, c, point, turn_of(x, y))
+            if dark == 0:
+                continue
+            normal = (still.normal[y, x, 0], still.normal[y, x, 1], still.normal[y, x, 2])
+            if source < 0:
+                share = still.sun[y, x] * dark * kept[y, x]
+                kept[y, x] *= 1 - dark
+            else:
+                share = lamp_share(lit, source, point, normal) * dark
+            for k in range(3):
+                color = lit.sun_color[k] if source < 0 else lit.lamp_color[source, k]
+                less = image[y, x, k] - still.albedo[y, x, k] * color * share
+                image[y, x, k] = max(less, np.float32(0.04) * image[y, x, k])
+
+
+@njit(cache=True, error_model="numpy")
+def _survey_figures(
+    mesh: Mesh, nearness: Floats, shown: NDArray[np.int32], position: Floats, normal: Floats, near: Floats
+) -> NDArray[np.bool_]:
+    """Writes where figures are into a survey of the place at half resolution; returns which pixels they fill."""
+    height, width = near.shape
+    wanted = np.zeros((height, width), dtype=np.bool_)
+    step = 2 * SAMPLES
+    for y in range(height):
+        for x in range(width):
+            row, column = y * step, x * step
+            t = shown[row, column]
+            if t >= 0:
+                point, across = place(mesh, t, column + np.float32(0.5), row + np.float32(0.5))
+                for k in range(3):
+                    position[y, x, k], normal[y, x, k] = point[k], across[k]
+                near[y, x] = nearness[row, column]
+                wanted[y, x] = True
+    return wanted
+
+
+def _casters_of_figures(casters: Casters, people: Sequence[Surface]) -> NDArray[np.int32]:
+    """(P, K) int32, for each figure the casters whose shadow may fall on it, then -1."""
+    bounds = np.zeros((len(people), 6), dtype=np.float32)
+    for number, figure in enumerate(people):
+        if len(figure.vertices):
+            bounds[number] = (*figure.vertices.min(axis=0), *figure.vertices.max(axis=0))
+    touched = _touched(casters, bounds)
+    order = np.argsort(~touched, axis=1, kind="stable").astype(np.int32)
+    order[~np.take_along_axis(touched, order, axis=1)] = -1
+    return order[:, : max(1, int(touched.sum(axis=1).max(initial=0)))]
+
+
+@njit(cache=True, error_model="numpy")
+def _touched(casters: Casters, bounds: Floats) -> NDArray[np.bool_]:
+    """(P, C) bool: whether the shadow of a caster may fall into bounds (P, 6) of figures."""
+    touched = np.zeros((len(bounds), len(casters.light)), dtype=np.bool_)
+    for p in range(len(bounds)):
+        for c in range(len(casters.light)):
+            low_a = low_b = np.float32(1e9)
+            high_a = high_b = np.float32(-1e9)
+            for corner in range(8):
+                x = bounds[p, 0 if corner & 1 else 3] - casters.origin[c, 0]
+                y = bounds[p, 1 if corner & 2 else 4] - casters.origin[c, 1]
+                z = bounds[p, 2 if corner & 4 else 5] - casters.origin[c, 2]
+                basis = casters.basis[c]
+                per = np.float32(1)
+                if casters.light[c] >= 0:
+                    per = 1 / max(basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z, np.float32(0.05))
+                a = (basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z) * per
+                b = (basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z) * per
+                low_a, high_a, low_b, high_b = min(low_a, a), max(high_a, a), min(low_b, b), max(high_b, b)
+            side = casters.cell[c] * casters.maps.shape[1]
+            in_a = high_a > casters.low[c, 0] and low_a < casters.low[c, 0] + side
+            touched[p, c] = in_a and high_b > casters.low[c, 1] and low_b < casters.low[c, 1] + side
+    return touched
+
+
+@njit(cache=True, error_model="numpy")
+def _paint(mesh: Mesh, textures: Textures, world: Any, buffers: Any, region: NDArray[np.int64], into: Any) -> None:
+    """Colors the pixels that figures fill wholly or partly, and notes whose they are."""
+    lit, eye, still, casters, near_figures = world
+    nearness, shown, open_sky = buffers
+    image, owner, depth, seen = into
+    most = SAMPLES * SAMPLES
+    for y in range(region[1], region[3]):
+        for x in range(region[0], region[2]):
+            filled, best, best_count = 0, -1, 0
+            red = green = blue = np.float32(0)
+            for s in range(most):
+                row, column = y * SAMPLES + s // SAMPLES, x * SAMPLES + s % SAMPLES
+                t = shown[row, column]
+                if t < 0:
+                    continue
+                same, same_part, first = 0, 0, True
+                for other in range(most):
+                    o = shown[y * SAMPLES + other // SAMPLES, x * SAMPLES + other % SAMPLES]
+                    same += o == t
+                    same_part += o >= 0 and mesh.part[o] == mesh.part[t]
+                    first = first and (o != t or other >= s)
+                filled += 1
+                seen[mesh.part[t]] += 1
+                if same_part > best_count:
+                    best, best_count = mesh.part[t], same_part
+                    depth[y, x] = 1 / nearness[row, column]
+                if first:
+                    world_now = (lit, eye, still.shadows, casters, near_figures)
+                    free = open_sky[min(y // 2, open_sky.shape[0] - 1), min(x // 2, open_sky.shape[1] - 1)]
+                    color = _figure_color(mesh, textures, world_now, t, (column, row), (free, turn_of(x, y)))
+                    red, green, blue = red + color[0] * same, green + color[1] * same, blue + color[2] * same
+            if filled:
+                for k in range(3):
+                    kept = image[y, x, k] / max(still.color[y, x, k], np.float32(1e-6))
+                    rest = np.float32(0)
+                    for s in range(most):
+                        row, column = y * SAMPLES + s // SAMPLES, x * SAMPLES + s % SAMPLES
+                        if shown[row, column] < 0:
+                            rest += still.samples[row, column, k]
+                    own = red if k == 0 else (green if k == 1 else blue)
+                    image[y, x, k] = (own + rest * kept) / most
+                if 2 * filled >= most:
+                    owner[y, x] = best
+
+
+@njit(cache=True, error_model="numpy")
+def _figure_color(
+    mesh: Mesh, textures: Textures, world: Any, t: int, sample: tuple[int, int], local: tuple[Number, Number]
+) -> Triple:
+    """The light that comes from a sample of a figure, with the shadows of the place and of figures on it."""
+    lit, eye, shadows, casters, near_figures = world
+    free, turn = local
+    point, normal = place(mesh, t, sample[0] + np.float32(0.5), sample[1] + np.float32(0.5))
+    share = sun_share(lit, normal)
+    if share > 0 and len(shadows.light):
+        share *= 1 - blocked(shadows, 0, point, turn)
+    mine = near_figures[mesh.part[t]]
+    for n in range(len(mine)):
+        if share > 0 and mine[n] >= 0 and casters.light[mine[n]] < 0:
+            share *= 1 - blocked(casters, mine[n], point, turn)
+    # Figures near the ground see less of the sky.
+    open_sky = free * (np.float32(0.75) + np.float32(0.25) * min(max(point[2], np.float32(0)), np.float32(1)))
+    own, color = colored(mesh, textures, (lit, eye), t, sample, (share, open_sky))
+    red, green, blue = color
+    for n in range(len(mine)):
+        lamp = casters.light[mine[n]] if mine[n] >= 0 else -1
+        if lamp >= 0:
+            dark = blocked(casters, mine[n], point, turn)
+            if dark > 0:
+                less = lamp_share(lit, lamp, point, normal) * dark * np.float32(0.85)
+                red = max(red - own[0] * lit.lamp_color[lamp, 0] * less, np.float32(0.05) * red)
+                green = max(green - own[1] * lit.lamp_color[lamp, 1] * less, np.float32(0.05) * green)
+                blue = max(blue - own[2] * lit.lamp_color[lamp, 2] * less, np.float32(0.05) * blue)
+    return red, green, blue
+
+
+def _boxes_and_areas(mesh: Mesh, count: int) -> tuple[Floats, NDArray[np.float64]]:
+    """Boxes (P, 4) in pixels and areas (P,) in samples of whole figures, inside the frame or not."""
+    boxes, areas = np.full((count, 4), np.nan, dtype=np.float32), np.zeros(count)
+    starts = np.searchsorted(mesh.part, np.arange(count + 1))
+    for number in range(count):
+        triangles = mesh.triangles[starts[number] : starts[number + 1]]
+        if len(triangles) == 0:
+            continue
+        places = mesh.screen[np.unique(triangles), :2]
+        low, high = places.min(axis=0), places.max(axis=0)
+        boxes[number] = np.concatenate([low, high]) / SAMPLES
+        size = (np.ceil(high) - np.floor(low)).astype(np.int64) + 1
+        coarse = int(np.ceil(np.sqrt(max(1.0, float(size[0]) * float(size[1]) / MOST_MARKS))))
+        area = np.zeros((int(size[1] // coarse) + 1, int(size[0] // coarse) + 1), dtype=np.bool_)
+        silhouette(mesh.screen, triangles, coarse // 2, np.floor(low).astype(np.int64), coarse, area)
+        areas[number] = np.count_nonzero(area) * coarse * coarse
+    return boxes, areas
