@@ -40,9 +40,9 @@ _MALE = np.array(
         (0.660, 0.088, 0.065, 0.056),
         (0.710, 0.095, 0.070, 0.064),
         (0.745, 0.099, 0.071, 0.067),
-        (0.780, 0.104, 0.062, 0.066),
-        (0.802, 0.106, 0.050, 0.061),
-        (0.820, 0.094, 0.041, 0.055),
+        (0.780, 0.101, 0.062, 0.066),
+        (0.802, 0.101, 0.050, 0.061),
+        (0.820, 0.088, 0.041, 0.055),
         (0.834, 0.066, 0.034, 0.048),
         (0.846, 0.045, 0.031, 0.041),
         (0.858, 0.036, 0.031, 0.036),
@@ -72,17 +72,17 @@ _FEMALE = np.array(
 # Level, y of the middle, x of the middle, half width, half depth; the left arm and the left leg.
 ARM = np.array(
     [
-        (0.476, 0.1305, -0.002, 0.0175, 0.0140),
-        (0.500, 0.1300, -0.003, 0.0165, 0.0155),
-        (0.560, 0.1285, -0.005, 0.0215, 0.0225),
-        (0.600, 0.1275, -0.006, 0.0240, 0.0250),
-        (0.635, 0.1260, -0.006, 0.0225, 0.0250),
-        (0.690, 0.1235, -0.006, 0.0255, 0.0285),
-        (0.740, 0.1200, -0.006, 0.0280, 0.0315),
-        (0.780, 0.1150, -0.006, 0.0300, 0.0345),
-        (0.805, 0.1080, -0.006, 0.0285, 0.0330),
-        (0.820, 0.0980, -0.006, 0.0210, 0.0250),
-        (0.827, 0.0880, -0.006, 0.0080, 0.0100),
+        (0.476, 0.1245, -0.002, 0.0175, 0.0140),
+        (0.500, 0.1240, -0.003, 0.0165, 0.0155),
+        (0.560, 0.1225, -0.005, 0.0215, 0.0225),
+        (0.600, 0.1215, -0.006, 0.0240, 0.0250),
+        (0.635, 0.1200, -0.006, 0.0225, 0.0250),
+        (0.690, 0.1175, -0.006, 0.0255, 0.0285),
+        (0.740, 0.1140, -0.006, 0.0280, 0.0315),
+        (0.780, 0.1090, -0.006, 0.0300, 0.0345),
+        (0.805, 0.1020, -0.006, 0.0285, 0.0330),
+        (0.820, 0.0920, -0.006, 0.0210, 0.0250),
+        (0.827, 0.0820, -0.006, 0.0080, 0.0100),
     ]
 )
 LEG = np.array(
@@ -143,7 +143,7 @@ class Body:
         heavy, light = max(self.weight, 0), min(self.weight, 0)
         thick = 1 + 0.16 * heavy + 0.10 * light - 0.07 * self.female * (table is ARM) + 0.06 * self.child
         if table is ARM:
-            y = y + 0.104 * (self.frame.shoulders - 1) + 0.012 * heavy
+            y = y + 0.098 * (self.frame.shoulders - 1) + 0.012 * heavy
         else:
             y = y + 0.006 * heavy + 0.003 * self.female
         return tuple(value * self.frame.stature for value in (y, x, wide * thick, deep * thick))  # type: ignore[return-value]
@@ -228,7 +228,7 @@ def _hand(body: Body, side: int, skin: Material) -> list[Part]:
     ]
     levels = np.linspace(0.396, 0.486, body.count(9, 5))
     x, thick, deep = profile(table, levels)
-    y = np.full(len(levels), 0.1305 + 0.104 * (body.frame.shoulders - 1) + 0.012 * max(body.weight, 0))
+    y = np.full(len(levels), 0.1245 + 0.098 * (body.frame.shoulders - 1) + 0.012 * max(body.weight, 0))
     y = y - 0.010 * smooth(levels, 0.43, 0.396)
     ring = ovals((x * s, sign * y * s, levels * s), (thick * s, deep * s, deep * s), around(body.count(10, 6)), 2.3)
     palm = grid(closed_ends(ring, top=False), rigid(HAND[side], BONES), skin)
@@ -273,9 +273,10 @@ def pelvis(body: Body, material: Material, ease: float, high: float = 0.62) -> P
     levels = np.linspace(0.455, high, body.count(12, 6))
     wide, front, back = body.torso(levels)
     s = body.frame.stature
+    off = ease * (0.25 + 0.75 * smooth(levels, 0.60, 0.50))
     rings = ovals(
         (-0.004 * s + 0 * levels, 0 * levels, levels * s),
-        (wide + ease, front + ease, back + ease),
+        (wide + off, front + off, back + off),
         around(body.count(24, 10)),
         2.3,
     )

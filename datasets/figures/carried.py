@@ -1,7 +1,5 @@
 """Bags and telephones that are part of a person's outline."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,11 +7,11 @@ from datasets.figures.body import Body, torso_weights
 from datasets.figures.fabrics import Canvas, woven
 from datasets.figures.lofts import Part, grid, pillow, rigid, smooth, tube
 from datasets.figures.looks import Look
-from datasets.figures.skeleton import BONES, CHEST, HAND, PELVIS, SIDES, SPINE
+from datasets.figures.skeleton import BONES, CHEST, HAND, HANGING, PELVIS, SIDES, SPINE
 from datasets.rendering import Material
 
 Array = NDArray[np.float64]
-Hand = Literal[0, 1]
+IN_HAND = ("handbag", "shopping", "briefcase", "tote")
 
 
 def bag_picture(look: Look) -> Canvas:
@@ -98,7 +96,7 @@ def _slung(body: Body, look: Look, off: float, material: Material, across: bool)
 def _in_hand(body: Body, look: Look, material: Material) -> list[Part]:
     """A bag that hangs from the hand."""
     s, side = body.frame.stature, int(look.left_handed)
-    y = SIDES[side] * (0.1305 * s + 0.01)
+    y = SIDES[side] * 0.1245 * s
     sizes = {
         "handbag": (0.15, 0.055, 0.10),
         "shopping": (0.15, 0.07, 0.17),
@@ -111,11 +109,11 @@ def _in_hand(body: Body, look: Look, material: Material) -> list[Part]:
     center = grip - [0, 0, drop + half[2]]
     squareness = 3.4 if look.bag in ("briefcase", "shopping") else 2.6
     bag = pillow(center, half, squareness=squareness, rows=body.count(9, 6), sides=body.count(14, 8))
-    parts = [grid(bag, rigid(HAND[side], BONES), material, looseness=0.004)]
+    parts = [grid(bag, rigid(HANGING[side], BONES), material, looseness=0.004)]
     turn = np.linspace(0, np.pi, 7)
     for x in (-0.018, 0.018):
         path = grip + np.stack([0.55 * half[0] * np.cos(turn), x + 0 * turn, -drop + drop * np.sin(turn) ** 0.6], -1)
-        parts.append(grid(tube(path, 0.006, 5), rigid(HAND[side], BONES), material))
+        parts.append(grid(tube(path, 0.006, 5), rigid(HANGING[side], BONES), material))
     return parts
 
 

@@ -25,10 +25,11 @@ def _hull(body: Body, garment: Garment, levels: Array, under: float) -> tuple[Ar
     wide, front, back = body.torso(levels)
     s = body.frame.stature
     drape = _DRAPE.get(garment.kind, 0.86) if garment.ease > 0.01 else 0.75
-    off = under + garment.ease * (0.35 + 0.65 * smooth(levels, 0.84, 0.78))
-    off = off + 0.011 * smooth(levels, 0.60, 0.54)  # room for the trousers below
+    ease = min(garment.ease, 0.012) if garment.kind == "dress" else garment.ease
+    off = under + ease * (0.35 + 0.65 * smooth(levels, 0.84, 0.78))
+    off = off + 0.011 * smooth(levels, 0.64, 0.57)  # room for the trousers below
     flare = smooth(levels, 0.60, min(garment.hem, 0.5)) * (garment.ease if garment.kind in ("dress", "coat") else 0.0)
-    flare = flare * smooth(0.62 - garment.hem, 0.05, 0.5) * (1.2 if garment.kind == "dress" else 0.8)
+    flare = flare * smooth(0.62 - garment.hem, 0.05, 0.5) * (1.6 if garment.kind == "dress" else 0.8)
     below = levels < 0.75
     shaped = []
     for value, most in ((wide, 0.098 if body.female > 0.5 else 0.094), (front, 9.0), (back, 9.0)):
@@ -75,7 +76,7 @@ def trunk(body: Body, garment: Garment, cloth: Material, under: float = 0.0) -> 
         rings = np.concatenate([hem, rings])
         levels = np.concatenate([levels[:1], levels])
     stiff = 0.45 if garment.kind in ("puffer", "leather") else 1.0
-    looseness = stiff * (0.0025 + 0.16 * garment.ease) * smooth(levels, 0.845, 0.76)
+    looseness = stiff * (0.0025 + 0.16 * min(garment.ease, 0.04)) * smooth(levels, 0.845, 0.76)
     looseness = looseness * (1 + 1.4 * smooth(levels, 0.56, 0.40))
     turn = 2 * np.pi
     gap_share = float(angle[0, 0]) / turn if garment.open else 0.0
@@ -90,7 +91,7 @@ def sleeves(body: Body, garment: Garment, cloth: Material, under: float = 0.0) -
     end, s, parts = sleeve_end(garment), body.frame.stature, []
     levels = np.linspace(end, 0.830, body.count(26 if garment.sleeves > 0.6 else 14, 7))
     sides = body.count(16, 8)
-    ease = under + 0.62 * garment.ease + 0.004 * (garment.sleeves < 0.6)
+    ease = under + 0.5 * min(garment.ease, 0.04) + 0.004 * (garment.sleeves < 0.6)
     slack = ease * smooth(levels, 0.835, 0.77) + 0.002
     if garment.kind in ("hoodie", "puffer", "sweater") and garment.sleeves > 0.9:
         slack = slack * (1 - 0.55 * smooth(levels, end + 0.02, end))
@@ -98,7 +99,7 @@ def sleeves(body: Body, garment: Garment, cloth: Material, under: float = 0.0) -
         slack = slack + 0.004 * smooth(levels, end + 0.06, end)
     if garment.kind == "puffer":
         slack = slack + 0.008 * (np.abs(np.sin(np.pi * levels * s / 0.085)) - 0.6) * smooth(levels, 0.82, 0.78)
-    looseness = (0.003 + 0.17 * garment.ease) * smooth(levels, 0.83, 0.74)[:, None]
+    looseness = (0.003 + 0.17 * min(garment.ease, 0.03)) * smooth(levels, 0.83, 0.74)[:, None]
     for side in range(2):
         rings = limb_rings(body, side, levels, sides, slack, arm=True)
         inner = rings[:1] + 0.2 * (rings[:1, :-1].mean(1, keepdims=True) - rings[:1]) + [0, 0, 0.006]

@@ -85,6 +85,11 @@ def draw_fabric(rng: np.random.Generator, kind: str, color: Color) -> Fabric:
     return Fabric(pattern, (color, *others), round(float(np.exp(rng.normal(0, 0.35))), 3), int(rng.integers(2**31)))
 
 
+def draw_print(rng: np.random.Generator, chance: float) -> int:
+    """A number that stands for a print, or 0 for none; `chance` is how likely there is one."""
+    return int(rng.integers(1, 2**31)) if rng.random() < chance else 0
+
+
 def clouds(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, int]) -> Canvas:
     """Soft noise (H, W) of mean 0 and deviation 1, with about `cells` bumps along each side; it meets itself in u."""
     small = rng.normal(size=(max(2, cells[0]), max(2, cells[1]))).astype(np.float32)

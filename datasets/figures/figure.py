@@ -1,27 +1,26 @@
 """A person as a surface: a look, dressed once and kept, and a pose that moves it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from datasets.figures import body as bodies
 from datasets.figures import carried, clothes, tailoring
 from datasets.figures import hair as hairs
 from datasets.figures import head as heads
 from datasets.figures.fabrics import Fabric, as_texture, woven
-from datasets.figures.lofts import Part
+from datasets.figures.lofts import Part, Skin, joined
 from datasets.figures.looks import Garment, Look
-from datasets.figures.poses import Pose, angles_of
-from datasets.figures.skeleton import BONES, FOREARM, SHANK, THIGH, moved
+from datasets.figures.poses import Pose, angles_of, telephone_side
+from datasets.figures.skeleton import BONES, FOREARM, HANGING, LEFT, RIGHT, SHANK, THIGH, moved
 from datasets.rendering import Material, Surface, plain
 
 Array = NDArray[np.float64]
 _FINENESS = (0.36, 0.55, 0.8)
 _WAVES = 10
+PEDALS = 0.13  # how high the lower pedal of a bicycle stands, meters
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,29 +28,23 @@ class Dressed:
     """A look with everything that does not depend on the pose.
 
     Args:
+        skin: Body and clothes at rest.
         joints: (BONES, 3) meters, at rest.
-        vertices: (V, 3) float32 meters, at rest.
-        uv: (V, 2) float32.
-        triangles: (F, 3) int32.
-        material: (F,) int16.
-        materials: What the triangles are made of.
         weights: (V, BONES) float32.
         looseness: (V,) float32 how far cloth folds, meters.
         bends: (V, 6) float32 how near a vertex is to the knees, elbows and hips: right then left of each.
-        corners: (V, F) which triangles meet at each vertex.
+        hanging: (V,) True where a vertex belongs to a bag that hangs from a hand.
+        telephones: The vertices of the telephones in the right and in the left hand.
         stoop: How bent the back is.
     """
 
+    skin: Skin
     joints: Array
-    vertices: NDArray[np.float32]
-    uv: NDArray[np.float32]
-    triangles: NDArray[np.int32]
-    material: NDArray[np.int16]
-    materials: tuple[Material, ...]
     weights: NDArray[np.float32]
     looseness: NDArray[np.float32]
     bends: NDArray[np.float32]
-    corners: csr_array
+    hanging: NDArray[np.bool_]
+    telephones: tuple[slice, slice]
     stoop: float
 
 
@@ -99,7 +92,7 @@ def _layers(look: Look, body: bodies.Body, made: dict[str, Material]) -> list[Pa
     """Shirt and jacket, with the arms that come out of them."""
     top, over = look.top, look.over
     parts = []
-    if over is None or over.open or top.hem < over.hem + 0.01:
+    if over is None or over.open or over.kind in ("blazer", "cardigan", "coat", "vest") or top.hem < over.hem:
         parts.append(clothes.trunk(body, top, made["top"]))
     outer: Garment = top if over is None else over
     if over is not None:
@@ -156,42 +149,25 @@ def _nearness(vertices: Array, joints: Array) -> Array:
     return np.exp(-((apart / 0.12) ** 2))
 
 
-def assembled(parts: Sequence[Part], joints: Array, stoop: float) -> Dressed:
-    """Parts joined into one figure."""
-    first = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
-    vertices = np.concatenate([part.vertices for part in parts])
-    triangles = np.concatenate([part.triangles + start for part, start in zip(parts, first, strict=True)])
-    twins = np.concatenate([part.twins + start for part, start in zip(parts, first, strict=True)])
-    places: dict[int, int] = {}
-    for part in parts:
-        places.setdefault(id(part.material), len(places))
-    materials = {id(part.material): part.material for part in parts}
-    owner = np.concatenate([np.full(len(part.triangles), places[id(part.material)], np.int16) for part in parts])
-    faces = np.repeat(np.arange(len(triangles)), 3)
-    meet = csr_array(
-        (np.ones(len(faces), np.float32), (twins[triangles].reshape(-1), faces)), shape=(len(vertices), len(triangles))
-    )
-    return Dressed(
-        joints,
-        vertices.astype(np.float32),
-        np.concatenate([part.uv for part in parts]).astype(np.float32),
-        triangles.astype(np.int32),
-        owner,
-        tuple(materials[key] for key in places),
-        np.concatenate([part.weights for part in parts]).astype(np.float32),
-        np.concatenate([part.looseness for part in parts]).astype(np.float32),
-        _nearness(vertices, joints).astype(np.float32),
-        csr_array(meet[twins]),
-        stoop,
-    )
-
-
 @lru_cache(maxsize=256)
 def _dressed(look: Look, level: int) -> Dressed:
     body = bodies.measured(look, _FINENESS[level])
-    stoop = 0.15 + 0.6 * (look.seed % 31) / 31 if look.age == "old" else 0.0
+    stoop = 0.1 + 0.5 * (look.seed % 31) / 31 if look.age == "old" else 0.0
     made = _materials(look, body.frame.stature)
-    return assembled(_parts(look, body, made), body.frame.joints(), stoop)
+    parts = [*_parts(look, body, made), *(carried.telephone(body, side, made["dark"]) for side in (RIGHT, LEFT))]
+    skin, joints = joined(parts), body.frame.joints()
+    count, each = len(skin.vertices), len(parts[-1].vertices)
+    weights = np.concatenate([part.weights for part in parts]).astype(np.float32)
+    return Dressed(
+        skin,
+        joints,
+        weights,
+        np.concatenate([part.looseness for part in parts]).astype(np.float32),
+        _nearness(skin.vertices.astype(np.float64), joints).astype(np.float32),
+        weights[:, list(HANGING)].sum(axis=1) > 0,
+        (slice(count - 2 * each, count - each), slice(count - each, count)),
+        stoop,
+    )
 
 
 def _folds(figure: Dressed, angles: Array, seed: int) -> NDArray[np.float32]:
@@ -199,46 +175,53 @@ def _folds(figure: Dressed, angles: Array, seed: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed)
     direction = rng.normal(size=(3, _WAVES)) * np.array([[1.0], [1.0], [0.8]])
     direction /= np.linalg.norm(direction, axis=0)
-    waves = (direction * (2 * np.pi / rng.uniform(0.07, 0.26, _WAVES))).astype(np.float32)
+    waves = (direction * (2 * np.pi / rng.uniform(0.09, 0.34, _WAVES))).astype(np.float32)
     start = rng.uniform(0, 2 * np.pi, _WAVES).astype(np.float32)
-    sines = np.sin(figure.vertices @ waves + start)
+    sines = np.sin(figure.skin.vertices @ waves + start)
     folds = (1 - 1.6 * np.abs(sines)) @ np.full(_WAVES, 1 / np.sqrt(_WAVES), np.float32)
     bent = np.abs(angles[[*SHANK, *FOREARM, *THIGH], 1]).astype(np.float32)
     creased = figure.bends @ np.minimum(bent, 1.6)
-    return np.asarray(figure.looseness * folds * (0.9 + 1.1 * creased), dtype=np.float32)
+    return np.asarray(figure.looseness * folds * (1.0 + 1.1 * creased), dtype=np.float32)
 
 
-def _normals(figure: Dressed, points: NDArray[np.float32]) -> NDArray[np.float32]:
-    a, b, c = (points[figure.triangles[:, k]] for k in range(3))
-    first, second = b - a, c - a
-    across = np.empty_like(first)
-    across[:, 0] = first[:, 1] * second[:, 2] - first[:, 2] * second[:, 1]
-    across[:, 1] = first[:, 2] * second[:, 0] - first[:, 0] * second[:, 2]
-    across[:, 2] = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    normals = figure.corners @ across
-    length = np.sqrt(np.einsum("ij,ij->i", normals, normals))
-    flat = length < 1e-12
-    normals[flat] = (0, 0, 1)
-    length[flat] = 1
-    return np.asarray(normals / length[:, None], dtype=np.float32)
+def _suited(look: Look, pose: Pose) -> tuple[Pose, str, int]:
+    """The pose with the telephone in the hand that carries nothing, what the other hand holds, and which it is."""
+    side = LEFT if look.left_handed else RIGHT
+    busy = look.bag in carried.IN_HAND or look.gear in ("umbrella", "suitcase")
+    if busy:
+        free = abs(pose.habits[11]) * (1 if side == RIGHT else -1)
+        pose = replace(pose, habits=(*pose.habits[:11], free, *pose.habits[12:]))
+    upright = pose.kind in ("standing", "walking", "phoning")
+    return pose, look.gear if upright and look.gear in ("umbrella", "suitcase") else "", side
 
 
-def posed(figure: Dressed, pose: Pose) -> Surface:
-    """A dressed figure in a pose: it stands on z = 0, its pelvis above the origin, and looks along +x."""
-    angles = angles_of(pose, figure.stoop)
-    bones = moved(figure.joints, angles).reshape(BONES, 12).astype(np.float32)
-    matrices = (figure.weights @ bones).reshape(-1, 3, 4)
-    points = np.einsum("vij,vj->vi", matrices[..., :3], figure.vertices) + matrices[..., 3]
-    points += _normals(figure, points) * _folds(figure, angles, pose.seed)[:, None]
-    points[:, 2] -= points[:, 2].min()
-    return Surface(points, _normals(figure, points), figure.uv, figure.triangles, figure.material, figure.materials)
+def placed(look: Look, pose: Pose, level: int) -> tuple[Dressed, NDArray[np.float32], Array]:
+    """A figure, its vertices (V, 3) and its bones (BONES, 3, 4) in a pose; see `person`. `level` is 0, 1 or 2."""
+    figure = _dressed(look, level)
+    pose, holds, side = _suited(look, pose)
+    angles = angles_of(pose, figure.stoop, holds, side)
+    bones = moved(figure.joints, angles)
+    matrices = (figure.weights @ bones.reshape(BONES, 12).astype(np.float32)).reshape(-1, 3, 4)
+    points = np.einsum("vij,vj->vi", matrices[..., :3], figure.skin.vertices) + matrices[..., 3]
+    points += figure.skin.normals(points) * _folds(figure, angles, pose.seed)[:, None]
+    for hand, vertices in enumerate(figure.telephones):
+        if hand != telephone_side(pose):
+            points[vertices] = points[vertices.start]
+    lift = (PEDALS if pose.kind == "cycling" else 0.0) - float(points[~figure.hanging, 2].min())
+    points[:, 2] = np.maximum(points[:, 2] + lift, 0)
+    bones[:, 2, 3] += lift
+    return figure, points, bones
 
 
 def person(look: Look, pose: Pose, detail: float = 1.0) -> Surface:
-    """A person, standing on z = 0 at the origin and looking along +x.
+    """A person, standing on z = 0 at the origin and looking along +x, with the bags that belong to the outline.
+
+    Those who cycle sit in the air, with the lower foot 0.13 m above the ground.
+
+    Bicycles, prams, suitcases and umbrellas come from `gear` as surfaces of their own.
 
     Args:
-        look: Who it is. What a look needs is made when it is first drawn (tens of milliseconds) and kept.
+        look: Who it is. What a look needs is made when it is first drawn (about a tenth of a second) and kept.
         pose: What the person does.
         detail: 1 for people close to the camera, 0 for those far away. Raising it takes more triangles.
 
@@ -247,4 +230,5 @@ def person(look: Look, pose: Pose, detail: float = 1.0) -> Surface:
     """
     if not 0 <= detail <= 1:
         raise ValueError(f"detail is {detail}; give a value in [0, 1]")
-    return posed(_dressed(look, min(2, int(detail * 3))), pose)
+    figure, points, _ = placed(look, pose, min(2, int(detail * 3)))
+    return figure.skin.surface(points)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
+from scipy.sparse import csr_array
 
-from datasets.rendering import Material
+from datasets.rendering import Material, Surface
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int32]
@@ -180,3 +182,78 @@ def chained(levels: ArrayLike, first: int, steps: Sequence[tuple[int, float, flo
         weights *= (1 - share)[..., None]
         weights[..., bone] += share
     return weights
+
+
+@dataclass(frozen=True, eq=False)
+class Skin:
+    """Several parts as one, without what moves them.
+
+    Args:
+        vertices: (V, 3) float32 meters.
+        uv: (V, 2) float32.
+        triangles: (F, 3) int32.
+        material: (F,) int16.
+        materials: What the triangles are made of.
+        corners: (V, F) which triangles meet at each vertex.
+    """
+
+    vertices: NDArray[np.float32]
+    uv: NDArray[np.float32]
+    triangles: NDArray[np.int32]
+    material: NDArray[np.int16]
+    materials: tuple[Material, ...]
+    corners: csr_array
+
+    def normals(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The unit normals (V, 3) when the vertices lie at `points` (V, 3)."""
+        a, b, c = (points[self.triangles[:, k]] for k in range(3))
+        first, second = b - a, c - a
+        across = np.empty_like(first)  # written out: np.cross takes several times as long
+        across[:, 0] = first[:, 1] * second[:, 2] - first[:, 2] * second[:, 1]
+        across[:, 1] = first[:, 2] * second[:, 0] - first[:, 0] * second[:, 2]
+        across[:, 2] = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+        normals = self.corners @ across
+        length = np.sqrt(np.einsum("ij,ij->i", normals, normals))
+        flat = length < 1e-12
+        normals[flat] = (0, 0, 1)
+        length[flat] = 1
+        return np.asarray(normals / length[:, None], dtype=np.float32)
+
+    def surface(self, points: NDArray[np.float32]) -> Surface:
+        """The surface when the vertices lie at `points` (V, 3)."""
+        return Surface(points, self.normals(points), self.uv, self.triangles, self.material, self.materials)
+
+
+def joined(parts: Sequence[Part]) -> Skin:
+    """Parts as one skin; parts of the same material share it."""
+    first = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
+    vertices = np.concatenate([part.vertices for part in parts])
+    triangles = np.concatenate([part.triangles + start for part, start in zip(parts, first, strict=True)])
+    twins = np.concatenate([part.twins + start for part, start in zip(parts, first, strict=True)])
+    materials = {id(part.material): part.material for part in parts}
+    places = {key: place for place, key in enumerate(materials)}
+    owner = np.concatenate([np.full(len(part.triangles), places[id(part.material)], np.int16) for part in parts])
+    faces = np.repeat(np.arange(len(triangles)), 3)
+    meet = csr_array(
+        (np.ones(len(faces), np.float32), (twins[triangles].reshape(-1), faces)), shape=(len(vertices), len(triangles))
+    )
+    uv = np.concatenate([part.uv for part in parts]).astype(np.float32)
+    return Skin(
+        vertices.astype(np.float32),
+        uv,
+        triangles.astype(np.int32),
+        owner,
+        tuple(materials.values()),
+        csr_array(meet[twins]),
+    )
+
+
+def solid(points: Array, material: Material, **options: Any) -> Part:
+    """A skin over rings of something that no bone moves; the options are those of `grid`."""
+    return grid(points, np.ones(1), material, **options)
+
+
+def surface_of(parts: Sequence[Part]) -> Surface:
+    """Parts at rest as a surface."""
+    skin = joined(parts)
+    return skin.surface(skin.vertices)

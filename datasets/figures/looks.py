@@ -15,8 +15,7 @@ from datasets.figures.colors import (
     shoe_color,
     varied,
 )
-from datasets.figures.fabrics import Fabric, draw_fabric
-from datasets.figures.prints import draw_print
+from datasets.figures.fabrics import Fabric, draw_fabric, draw_print
 
 Age = Literal["child", "adult", "old"]
 
@@ -173,7 +172,7 @@ def _over(rng: np.random.Generator, female: bool, warm: float) -> Garment | None
     )
     fabric = draw_fabric(rng, kind, cloth_color(rng, female, darker=True))
     hem = {"coat": rng.uniform(0.26, 0.42), "blazer": 0.45, "rain": rng.uniform(0.38, 0.48)}.get(kind)
-    ease = {"puffer": 0.045, "coat": 0.028, "blazer": 0.02, "cardigan": 0.018, "rain": 0.03}.get(kind, 0.026)
+    ease = {"puffer": 0.034, "coat": 0.024, "blazer": 0.02, "cardigan": 0.018, "rain": 0.03}.get(kind, 0.019)
     contrast = kind in ("jacket", "hoodie", "puffer", "vest") and rng.random() < 0.16
     return Garment(
         kind=kind,

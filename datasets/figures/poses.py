@@ -119,7 +119,7 @@ def _gait(limbs: _Limbs, phase: float, strength: float, h: tuple[float, ...]) ->
         limbs.leg(side, hip, knee, ankle + (hip - knee) * 0.04, 0.5 + 1.2 * h[0])
         back = -np.cos(2 * np.pi * p - 0.25)
         forward = 2 + (17 + 6 * h[1]) * back * strength
-        limbs.arm(side, forward, 5 + 3 * h[2], 16 + 7 * h[3] + 10 * strength * max(0.0, back), 8)
+        limbs.arm(side, forward, 3.5 + 2.5 * h[2], 16 + 7 * h[3] + 10 * strength * max(0.0, back), 8)
     turn = 5 * strength * np.cos(2 * np.pi * phase)
     limbs.angles[PELVIS] = (2.2 * strength * np.sin(2 * np.pi * phase), 0, -turn)
     limbs.torso(3 + 2.5 * h[4] + 2 * strength, 1.8 * turn, -2.2 * strength * np.sin(2 * np.pi * phase))
@@ -132,7 +132,7 @@ def _stance(limbs: _Limbs, h: tuple[float, ...]) -> None:
     for side in (LEFT, RIGHT):
         loose = max(0.0, SIDES[side] * eased)
         limbs.leg(side, 1 + loose * 1.6, 2 + loose * 2.4, 1 + loose * 0.8, 2.5 + 2.5 * abs(h[0]))
-        limbs.arm(side, 2 + 6 * h[1], 5 + 3 * h[2], 12 + 8 * h[3], 12)
+        limbs.arm(side, 2 + 6 * h[1], 3.5 + 2.5 * h[2], 12 + 8 * h[3], 12)
     limbs.angles[PELVIS] = (0.35 * eased, -1, 0)
     limbs.torso(1 + 2.5 * h[4], 4 * h[9], -0.6 * eased)
     limbs.head(4 + 10 * h[5], 25 * h[6], 4 * h[7])
@@ -281,15 +281,29 @@ _KINDS: dict[PoseKind, Callable[[_Limbs, Pose], None]] = {
 }
 
 
-def angles_of(pose: Pose, stoop: float = 0.0) -> Array:
+def telephone_side(pose: Pose) -> int | None:
+    """In which hand a telephone is seen, None where in none."""
+    reads = pose.kind in ("standing", "walking") and (
+        0.25 < pose.habits[10] <= 0.45 if pose.kind == "standing" else 0.6 < pose.habits[10] <= 0.8
+    )
+    return (LEFT if pose.habits[11] > 0 else RIGHT) if reads or pose.kind == "phoning" else None
+
+
+def angles_of(pose: Pose, stoop: float = 0.0, holds: str = "", side: int = LEFT) -> Array:
     """The angles of all bones, (BONES, 3) radians of roll, pitch and yaw.
 
     Args:
         pose: What to do.
         stoop: How bent the back is, 0 upright .. 1 very old.
+        holds: "umbrella" or "suitcase" where one hand of somebody who stands or walks holds that.
+        side: Which hand.
     """
     limbs = _Limbs()
     _KINDS[pose.kind](limbs, pose)
+    if holds == "umbrella":
+        limbs.arm(side, 22, 4, 112, 18)
+    if holds == "suitcase":
+        limbs.arm(side, -24, 9, 6, 0)
     if stoop:
         limbs.torso(22 * stoop)
         limbs.head(-4 * stoop)

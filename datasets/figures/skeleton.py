@@ -11,14 +11,15 @@ PELVIS, SPINE, CHEST, NECK, HEAD = range(5)
 RIGHT, LEFT = 0, 1
 UPPER_ARM, FOREARM, HAND = (5, 8), (6, 9), (7, 10)
 THIGH, SHANK, FOOT = (11, 14), (12, 15), (13, 16)
-BONES = 17
+HANGING = (17, 18)  # what hangs from a hand: it stays upright
+BONES = 19
 SIDES = (-1.0, 1.0)  # the sign of y on the right and on the left
 
-PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 12, 0, 14, 15)
+PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 12, 0, 14, 15, 7, 10)
 
 # Joints of the middle and of the left side: x, y, z as shares of the stature.
 _MIDDLE = ((0, 0, 0.53), (-0.01, 0, 0.60), (-0.012, 0, 0.70), (-0.012, 0, 0.845), (-0.004, 0, 0.88))
-_LEFT_ARM = ((-0.006, 0.104, 0.806), (-0.006, 0.125, 0.632), (-0.003, 0.130, 0.484))
+_LEFT_ARM = ((-0.006, 0.098, 0.806), (-0.006, 0.119, 0.632), (-0.003, 0.124, 0.484))
 _LEFT_LEG = ((0, 0.052, 0.522), (0, 0.050, 0.285), (-0.008, 0.048, 0.045))
 
 
@@ -38,10 +39,11 @@ class Frame:
 
     def joints(self) -> Array:
         """The joint at which each bone begins, (BONES, 3) meters at rest."""
-        arm = np.array(_LEFT_ARM) + np.array([0, 0.104 * (self.shoulders - 1), 0])
+        arm = np.array(_LEFT_ARM) + np.array([0, 0.098 * (self.shoulders - 1), 0])
         leg = np.array(_LEFT_LEG)
         mirror = np.array([1.0, -1.0, 1.0])
-        return np.concatenate([_MIDDLE, arm * mirror, arm, leg * mirror, leg]) * self.stature
+        grip = arm[2:] + np.array([0.004, 0, -0.06])
+        return np.concatenate([_MIDDLE, arm * mirror, arm, leg * mirror, leg, grip * mirror, grip]) * self.stature
 
 
 def frame(height: float, head: float, shoulders: float) -> Frame:
@@ -74,7 +76,7 @@ def moved(joints: Array, angles: Array) -> Array:
     turns = _turns(angles)
     world = np.empty((BONES, 3, 4))
     for bone, parent in enumerate(PARENTS):
-        turn = turns[bone] if parent < 0 else world[parent, :, :3] @ turns[bone]
+        turn = turns[bone] if parent < 0 or bone in HANGING else world[parent, :, :3] @ turns[bone]
         place = joints[bone] if parent < 0 else world[parent, :, :3] @ joints[bone] + world[parent, :, 3]
         world[bone, :, :3] = turn
         world[bone, :, 3] = place - turn @ joints[bone]

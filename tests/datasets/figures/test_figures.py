@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.figures import POSES, Look, Pose, draw_look, draw_pose, person
+from datasets.figures import POSES, Look, Pose, draw_look, draw_pose, gear, person
 from datasets.rendering import Surface
 
 
@@ -29,7 +29,7 @@ def test_every_pose_stands_on_the_ground_whole_and_sound(kind: str) -> None:
     for look in _looks(3, 1):
         surface = person(look, draw_pose(rng, kind))  # type: ignore[arg-type]
         assert np.isfinite(surface.vertices).all()
-        assert surface.vertices[:, 2].min() == pytest.approx(0, abs=1e-5)
+        assert surface.vertices[:, 2].min() == pytest.approx(0.13 if kind == "cycling" else 0, abs=1e-5)
         assert surface.vertices[:, 2].max() < 1.45 * look.height
         np.testing.assert_allclose(np.linalg.norm(surface.normals, axis=1), 1, atol=1e-4)
         assert np.abs(surface.vertices[:, :2]).max() < 1.3
@@ -92,3 +92,32 @@ def test_a_pose_of_an_unknown_kind_or_without_its_habits_is_refused() -> None:
         Pose("flying", 0.0, 1.0, (0.0,) * 16, 1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="give 16 numbers"):
         Pose("standing", 0.0, 1.0, (0.0,), 1)
+
+
+def test_gear_stands_on_the_ground_beside_the_hand_that_holds_it() -> None:
+    rng = np.random.default_rng(6)
+    look = _looks(1, 8)[0]
+    kinds = [("suitcase", "walking"), ("stroller", "pushing"), ("trolley", "pushing"), ("bicycle", "cycling")]
+    for name, kind in kinds:
+        carried = gear(replace(look, gear=name), draw_pose(rng, kind))  # type: ignore[arg-type]
+        assert carried is not None
+        assert -0.03 < carried.vertices[:, 2].min() < 0.1, name
+    umbrella = gear(replace(look, gear="umbrella"), draw_pose(rng, "walking"))
+    assert umbrella is not None
+    assert umbrella.vertices[:, 2].max() > look.height
+
+
+def test_nothing_is_taken_along_without_a_hand_for_it() -> None:
+    rng = np.random.default_rng(6)
+    look = _looks(1, 8)[0]
+    assert gear(replace(look, gear="umbrella"), draw_pose(rng, "sitting")) is None
+    assert gear(replace(look, gear=""), draw_pose(rng, "walking")) is None
+
+
+def test_a_bag_in_the_hand_stays_upright_while_its_owner_phones_with_the_other_hand() -> None:
+    pose = Pose("phoning", 0.2, 1.0, (0.0,) * 11 + (1.0,) + (0.0,) * 4, 1)
+    look = replace(_looks(1, 8)[0], bag="shopping", gear="", left_handed=True)
+    bare, loaded = person(replace(look, bag=""), pose), person(look, pose)
+    assert len(loaded.vertices) > len(bare.vertices)
+    low = loaded.vertices[loaded.vertices[:, 2] < 0.45 * look.height]
+    assert np.abs(low[:, 1]).max() > np.abs(bare.vertices[bare.vertices[:, 2] < 0.45 * look.height][:, 1]).max()
