@@ -9,7 +9,7 @@ _HOMES = {
     "PoseKind": "datasets.figures.poses",
     "draw_look": "datasets.figures.looks",
     "draw_pose": "datasets.figures.poses",
-    "gear": "datasets.figures.gear",
+    "gear": "datasets.figures.luggage",
     "person": "datasets.figures.figure",
 }
 
