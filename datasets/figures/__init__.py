@@ -3,10 +3,13 @@
 from importlib import import_module
 
 _HOMES = {
+    "DECOYS": "datasets.figures.decoys",
+    "DecoyKind": "datasets.figures.decoys",
     "Look": "datasets.figures.looks",
     "POSES": "datasets.figures.poses",
     "Pose": "datasets.figures.poses",
     "PoseKind": "datasets.figures.poses",
+    "decoy": "datasets.figures.decoys",
     "draw_look": "datasets.figures.looks",
     "draw_pose": "datasets.figures.poses",
     "gear": "datasets.figures.luggage",
