@@ -8,14 +8,22 @@ _HOMES = {
     "Light": "datasets.rendering.light",
     "Material": "datasets.rendering.surface",
     "Picture": "datasets.rendering.view",
+    "Sensor": "datasets.rendering.sensing",
     "Surface": "datasets.rendering.surface",
     "View": "datasets.rendering.view",
+    "Weather": "datasets.rendering.weather",
     "box": "datasets.rendering.builders",
     "cylinder": "datasets.rendering.builders",
+    "draw_sensor": "datasets.rendering.sensing",
+    "draw_weather": "datasets.rendering.weather",
     "ground": "datasets.rendering.builders",
     "join": "datasets.rendering.surface",
     "plain": "datasets.rendering.surface",
     "quad": "datasets.rendering.builders",
+    "sense": "datasets.rendering.sensing",
+    "through": "datasets.rendering.weather",
+    "through_video": "datasets.rendering.video",
+    "wet": "datasets.rendering.weather",
 }
 
 __all__ = list(_HOMES)
