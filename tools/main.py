@@ -124,7 +124,13 @@ COMMANDS = {
         ("data", "start", "recipe"),
         ("output", "root", "format", "tables", "seeds", "weights", "detector_epochs", "training.epochs"),
     ),
-    "bench tables": Command("tools.bench.tables", "tables", "train and measure the papers' tables again"),
+    "bench tables": Command(
+        "tools.bench.tables",
+        "tables",
+        "train and measure the papers' tables again",
+        ("asked",),
+        ("output", "format", "tables", "seeds", "weights", "cross"),
+    ),
     "index": Command(
         "tools.commands.index",
         "index",

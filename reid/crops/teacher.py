@@ -63,11 +63,7 @@ def teach_frames(
         ValueError: The teacher's embeddings have another length, or the file exists and is something else.
         OSError: The file cannot be written.
     """
-    if teacher.embedding_dim != dimension:
-        raise ValueError(
-            f"the teacher's embeddings have {teacher.embedding_dim} numbers and the joint model's {dimension}, "
-            f"expected equally many; give --embedding.dimension {teacher.embedding_dim}"
-        )
+    require_dimension(teacher, dimension)
     counts = [len(frame.boxes) for frame in frames]
     crops = [_crop(frame, row) for frame, count in zip(frames, counts, strict=True) for row in range(count)]
     embeddings = np.zeros((len(crops), teacher.embedding_dim), dtype=np.float32)
@@ -83,6 +79,23 @@ def teach_frames(
                 on_progress(start + len(part), len(crops))
     rows = np.split(embeddings, np.cumsum(counts)[:-1]) if counts else []
     return TaughtFrames(rows, teacher.fingerprint(), tuple(failures))
+
+
+def require_dimension(teacher: SphereReID, dimension: int) -> None:
+    """Refuses a teacher whose embeddings have another length than those that learn from them.
+
+    Args:
+        teacher: The crop model.
+        dimension: The length of the embeddings that are to be compared with the teacher's.
+
+    Raises:
+        ValueError: The lengths differ.
+    """
+    if teacher.embedding_dim != dimension:
+        raise ValueError(
+            f"the teacher's embeddings have {teacher.embedding_dim} numbers and the joint model's {dimension}, "
+            f"expected equally many; give --embedding.dimension {teacher.embedding_dim}"
+        )
 
 
 def _crop(frame: FrameSample, row: int) -> CropSample:

@@ -43,6 +43,25 @@ class TestSet:
     gallery: Sequence[CropSample]
 
 
+def first_persons(samples: Sequence[CropSample], number: int) -> list[CropSample]:
+    """The crops of the people with the lowest identities, in the order given.
+
+    Args:
+        samples: The crops; those of nobody known (identities below 0) are left out.
+        number: How many people; 0 leaves all crops in.
+
+    Example:
+        >>> crops = [CropSample(Path(f"{person}.jpg"), person, camera=1) for person in (7, -1, 2, 5)]
+        >>> [sample.person_id for sample in first_persons(crops, 2)]
+        [2, 5]
+    """
+    if not number:
+        return list(samples)
+    known = sorted({sample.person_id for sample in samples if sample.person_id >= 0})
+    wanted = {*known[:number]}
+    return [sample for sample in samples if sample.person_id in wanted]
+
+
 class CropTables:
     """Trainings of crop models, for `tools.bench.runs.TableRun`.
 

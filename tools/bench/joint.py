@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from tools.progress import Progress
 from tools.recipe_files import JointModelOptions
 
 if TYPE_CHECKING:
-    from search.pages.page import Section
+    from search.pages.page import Section, Table
     from tools.bench.joint_recipes import JointRecipe, JointTable
     from tools.bench.joint_runs import JointResult
 
@@ -60,13 +60,17 @@ class BenchStart:
     """What every training starts from.
 
     Args:
-        weights: The starting weights: none, imagenet, coco or a file of torchvision's structure.
+        weights: The starting weights: none, imagenet, coco or a file of torchvision's structure. Several starts, as
+            none,imagenet, are trained one after the other and stand beside each other.
         detector_epochs: The epochs of a detector that is trained once, from these weights and on the boxes alone; every
             line begins on it, under an embedding head of its own. 0 trains none.
+        teacher: A crop model, the folder of a `train crop` run or the model.safetensors in it. The table losses then
+            has lines that learn from it.
     """
 
-    weights: str = "none"
+    weights: tuple[str, ...] = ("none",)
     detector_epochs: int = 0
+    teacher: Path | None = None
 
     def __post_init__(self) -> None:
         if self.detector_epochs < 0:
@@ -103,10 +107,12 @@ def joint(
     from reid.runs.processes import require_one_process
     from tools.bench.joint_runs import JointTables
     from tools.bench.runs import TableRun
+    from tools.bench.starts import start_names
 
     require_one_process("bench joint")
-    base = _base(recipe, start)
-    chosen = _chosen(base, tables)
+    starts = start_names(start.weights)
+    bases = {name: _base(recipe, start, weights) for weights, name in starts.items()}
+    chosen = _chosen(bases, tables)
     root = data.root or _rendered(output / "square", data.square)
     train, gallery = (load_frames(data.format, root, split) for split in ("train", "gallery"))
     queries = load_queries(data.format, root)
@@ -115,35 +121,40 @@ def joint(
     page = output / "index.html"
 
     def write(results: "Sequence[Sequence[JointResult]]") -> None:
-        _write_page(page, chosen, results, base, [[name, str(size)] for name, size in sizes.items()], run.seeds)
+        _write_page(page, chosen, results, bases, [[name, str(size)] for name, size in sizes.items()], run.seeds)
 
     with told_how_to_go_on("the same command goes on from there"), Progress("Tables", unit="step") as progress:
         results = run.run(
             [one.rows for one in chosen], lambda done, total, what: progress(done, total, now=what), write
         )
     write(results)
-    text = "\n\n".join(_text(one, rows, len(run.seeds)) for one, rows in zip(chosen, results))
+    parts = [_text(one, rows, len(run.seeds)) for one, rows in zip(chosen, results)]
+    parts += [f"{one.title}\n{table(one.columns, one.rows)}" for one in _beside(chosen, results, bases)]
+    text = "\n\n".join(parts)
     figures = {
         "seeds": list(run.seeds),
-        "recipe": dataclasses.asdict(base),
+        "weights": list(starts),
+        "recipe": dataclasses.asdict(next(iter(bases.values()))),
         "tables": {one.key: [_row_figures(row) for row in rows] for one, rows in zip(chosen, results)},
         "page": page,
     }
     return Outcome(f"{text}\n\npage: {page}", figures, [*dict.fromkeys(run.diverged.values())])
 
 
-def _base(recipe: JointModelOptions, start: BenchStart) -> "JointRecipe":
+def _base(recipe: JointModelOptions, start: BenchStart, weights: str) -> "JointRecipe":
     """The recipe that every table changes something of."""
     from detection.checkpoints import FORMAT
+    from reid.crops.sphere_reid import SphereReID
+    from reid.crops.teacher import require_dimension
     from reid.runs.weight_files import is_model_file
     from tools.bench.joint_recipes import JointRecipe, on_common_detector
 
-    if is_model_file(start.weights, FORMAT):
-        raise ValueError(
-            f"--weights {start.weights} is a joint model, whose structure and losses every line would inherit"
-        )
+    if is_model_file(weights, FORMAT):
+        raise ValueError(f"--weights {weights} is a joint model, whose structure and losses every line would inherit")
     parts = {part.name: getattr(recipe, part.name) for part in dataclasses.fields(recipe)}
-    base = JointRecipe(**parts, weights=start.weights)
+    base = JointRecipe(**parts, weights=weights, teacher=str(start.teacher or ""))
+    if start.teacher is not None:
+        require_dimension(SphereReID.from_checkpoint(start.teacher, device="cpu"), recipe.embedding.dimension)
     if start.detector_epochs:
         base = on_common_detector(base, start.detector_epochs)
     if recipe.training.initialize_tables:
@@ -169,14 +180,34 @@ def _rendered(root: Path, square: Square) -> Path:
         time.sleep(WAIT_SECONDS)  # another process renders it
 
 
-def _chosen(base: "JointRecipe", keys: list[str] | None) -> "list[JointTable]":
+def _chosen(bases: "Mapping[str, JointRecipe]", keys: list[str] | None) -> "list[JointTable]":
+    """The tables asked for, each from every start in turn; several starts are named in the title and the key."""
     from tools.bench.joint_recipes import joint_tables
 
-    known = joint_tables(base)
+    known = {name: joint_tables(base) for name, base in bases.items()}
+    common = [key for key in next(iter(known.values())) if all(key in one for one in known.values())]
     for key in keys or ():
-        if key not in known:
-            raise ValueError(f"--tables {key} is not known, expected some of {', '.join(known)}")
-    return [known[key](base) for key in keys or known]
+        if key not in common:
+            raise ValueError(f"--tables {key} is not known, expected some of {', '.join(common)}")
+    chosen = []
+    for key in keys or common:
+        for name, base in bases.items():
+            one, end = known[name][key](base), f", {name}" if len(bases) > 1 else ""
+            chosen.append(dataclasses.replace(one, key=one.key + end, title=one.title + end))
+    return chosen
+
+
+def _beside(
+    chosen: "Sequence[JointTable]", results: "Sequence[Sequence[JointResult]]", bases: "Mapping[str, JointRecipe]"
+) -> "list[Table]":
+    """For each table that was trained from several starts its lines beside each other."""
+    from tools.bench.joint_runs import JOINT_FIGURES
+    from tools.bench.starts import beside_each_other
+
+    def figures(row: "JointResult") -> dict[str, list[float]]:
+        return {shown: [one.figures[name] for one in row.by_seed.values()] for name, shown in JOINT_FIGURES.items()}
+
+    return beside_each_other([one.key.partition(",")[0] for one in chosen], results, list(bases), figures)
 
 
 def _gain(result: "JointResult", first: "JointResult", wanted_seeds: int) -> tuple[list[float], str]:
@@ -229,15 +260,17 @@ def _write_page(
     page: Path,
     chosen: "Sequence[JointTable]",
     results: "Sequence[Sequence[JointResult]]",
-    base: "JointRecipe",
+    bases: "Mapping[str, JointRecipe]",
     facts: list[list[str]],
     seeds: Sequence[int],
 ) -> None:
     from reid.runs.files import departures
-    from search.pages.page import Table, report_page
+    from search.pages.page import Section, Table, report_page
     from tools.bench.page import how_it_was_made, still_running
 
     sections = [_section(one, rows, len(seeds)) for one, rows in zip(chosen, results)]
+    sections += [Section(one.title, tables=[one]) for one in _beside(chosen, results, bases)]
+    base = next(iter(bases.values()))
     settings = departures(dataclasses.replace(base, start=None))
     assert isinstance(settings, dict)
     if base.start is not None:

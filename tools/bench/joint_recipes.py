@@ -34,6 +34,8 @@ class JointRecipe:
         weights: What the model starts from: "none", "imagenet", "coco" or a file, see `detection.start.start_model`.
         start: Another training, whose model is the start instead.
         new_head: Whether only the detector of that model is taken, under a new embedding head.
+        teacher: The crop model to learn from, a file or the folder of a run; "" without one. Trainings whose losses do
+            not listen to it do not know it.
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -44,10 +46,11 @@ class JointRecipe:
     weights: str = "none"
     start: "JointRecipe | None" = None
     new_head: bool = True
+    teacher: str = ""
 
     def key(self) -> str:
         """The name of the training's folder, see `recipe_key`."""
-        return recipe_key(self)
+        return recipe_key(self if self.losses.teacher else dataclasses.replace(self, teacher=""))
 
     def with_seed(self, seed: int) -> "JointRecipe":
         """The same with another seed; a detector that it only begins on stays the same one."""
@@ -97,7 +100,8 @@ def loss_table(base: JointRecipe) -> JointTable:
 
     TOIM's Pooled Table starts empty here, see `toim_table` for the paper's start from softmax. Two losses weigh
     twice as much against the detector's as one, so OIM has a line at twice its weight too. Softmax takes the embeddings
-    at any length, the Sphere loss, softmax over angles, at unit length as all others do.
+    at any length, the Sphere loss, softmax over angles, at unit length as all others do. With a teacher there are two
+    lines that learn from it, alone and beside the Sphere loss.
     """
     short = dataclasses.replace(base.losses, toim_update_length=20)
     losses = {
@@ -110,6 +114,9 @@ def loss_table(base: JointRecipe) -> JointTable:
         "Sphere": _only(base.losses, sphere=1.0),
         "Triplet": _only(base.losses, triplet=1.0),
     }
+    if base.teacher:
+        losses["Teacher"] = _only(base.losses, teacher=1.0)
+        losses["Sphere + Teacher"] = _only(base.losses, sphere=1.0, teacher=1.0)
     rows = [JointRow(label, dataclasses.replace(base, losses=one)) for label, one in losses.items()]
     return JointTable("losses", "Identity losses on the boxes of full frames", tuple(rows))
 
@@ -179,7 +186,7 @@ def on_common_detector(base: JointRecipe, epochs: int) -> JointRecipe:
     base = dataclasses.replace(base, detector=pretrained_structure(base.detector, base.weights))
     training = dataclasses.replace(base.training, epochs=epochs)
     detector = dataclasses.replace(base, losses=_only(base.losses), training=training)
-    return dataclasses.replace(base, weights="none", start=detector)
+    return dataclasses.replace(base, weights="none", start=dataclasses.replace(detector, teacher=""))
 
 
 def joint_tables(base: JointRecipe) -> dict[str, MakeTable]:

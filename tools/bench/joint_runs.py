@@ -12,6 +12,8 @@ from detection.checkpoints import load_model
 from detection.metrics import recall_and_ap
 from detection.start import resumed_model, start_model
 from detection.training import JointTrainingTask, described
+from reid.crops.sphere_reid import SphereReID
+from reid.crops.teacher import TEACHER_FILE, TaughtFrames, teach_frames
 from reid.runs.files import digest_of
 from reid.runs.run import TrainingRun
 from reid.runs.shared_work import write_figures
@@ -69,6 +71,7 @@ class JointTables:
             losses=recipe.losses,
             augmentation=recipe.augmentation,
             notes={"recipe": dataclasses.asdict(recipe)},
+            taught=self._taught(recipe, directory),
         )
         return TrainingRun(task, directory)
 
@@ -108,6 +111,14 @@ class JointTables:
     def not_converged(self) -> JointFigures:
         """NaN for every figure."""
         return dict.fromkeys(JOINT_FIGURES, math.nan)
+
+    def _taught(self, recipe: JointRecipe, directory: Path) -> TaughtFrames | None:
+        """What the teacher makes of the training frames, embedded once for all lines and seeds."""
+        if not recipe.losses.teacher:
+            return None
+        file = directory.parent.parent / TEACHER_FILE
+        teacher = SphereReID.from_checkpoint(recipe.teacher)
+        return teach_frames(teacher, self.train, file, dimension=recipe.embedding.dimension)
 
 
 def _figures_file(directory: Path, stage: str) -> Path:

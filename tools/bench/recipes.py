@@ -34,6 +34,12 @@ class Scale:
         tricks_epochs: The epochs of the bag of tricks, 120 in the paper.
         adadelta_rate: The learning rate of TOIM's recipe, 0.001 in the paper, which starts from ImageNet's weights.
         weights: What every training starts from, "imagenet" in the papers; or none, or a file.
+        persons: The people who are trained on, the first so many by their numbers; 0 for all.
+        test_persons: The people who are searched for, the first so many by their numbers; 0 for all. Pictures of others
+            are then left out of the gallery too, which makes the search easier.
+
+    Raises:
+        ValueError: A number of people is below 0.
     """
 
     backbone: Backbone = "resnet50"
@@ -45,6 +51,14 @@ class Scale:
     tricks_epochs: int = 120
     adadelta_rate: float = 1e-3
     weights: str = "imagenet"
+    persons: int = 0
+    test_persons: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.persons, self.test_persons) < 0:
+            raise ValueError(
+                f"scale.persons {self.persons} and scale.test_persons {self.test_persons}, expected 0 or more"
+            )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """personsearch bench tables: the papers' tables, trained and measured again at a chosen scale."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,27 @@ from tools.outcome import Outcome, table
 from tools.progress import Progress
 
 if TYPE_CHECKING:
-    from search.pages.page import Section
+    from search.pages.page import Section, Table
     from tools.bench.crop_runs import CropResult, TestSet
+
+_SHORT: tuple[Figure, ...] = ("rank1", "mean_ap")
+
+
+@dataclass(frozen=True)
+class AskedTables:
+    """Which tables are trained, and how often.
+
+    Args:
+        tables: The tables to run: sphere-1 to sphere-5, toim-3 to toim-5, toim-7a, toim-7c, toim-eq1; all by default.
+        seeds: The seeds; every training is done with each. One seed allows no claim: two or more show by how much
+            figures differ by chance.
+        weights: What every training starts from, instead of the scale's weights: none, imagenet, or a file of a trunk.
+            Several starts, as none,imagenet, are trained one after the other and stand beside each other.
+    """
+
+    tables: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    weights: tuple[str, ...] = ()
 
 
 def tables(
@@ -24,8 +44,7 @@ def tables(
     *,
     output: Path,
     format: CropFormat = "market1501",  # noqa: A002 - the option is called --format
-    tables: list[str] | None = None,
-    seeds: list[int] | None = None,
+    asked: AskedTables = AskedTables(),
     scale: Scale = Scale(),  # noqa: B008 - frozen
     data: CropOptions = CropOptions(),  # noqa: B008
     cross: list[str] | None = None,
@@ -35,36 +54,36 @@ def tables(
     Every row of a table has the same budget. Finished trainings in the output folder are not done again, so a run that
     was cut short goes on, and more tables or seeds can be added later. `--config tables_small` is a scale for machines
     without a GPU: from nothing, small crops; its figures are to be compared with each other and not with the papers'.
+    `--config tables_mobile` is one from ImageNet's MobileNetV2, the papers' kind of start.
 
     Args:
         root: The data set's folder.
         output: The folder for trainings, figures and the page index.html, which grows while the command runs.
         format: The layout of the data set.
-        tables: The tables to run: sphere-1 to sphere-5, toim-3 to toim-5, toim-7a, toim-7c, toim-eq1; all by default.
-        seeds: The seeds; every training is done with each. 0 alone by default, which allows no claim: two or more show
-            by how much figures differ by chance.
+        asked: Which tables are trained, and how often.
         scale: How large the trainings are; the papers' by default.
         data: Which part of the data set is read.
         cross: Other data sets that the models are measured on too, as dukemtmc=/data/DukeMTMC-reID.
     """
     from datasets import read_crops
     from reid.runs.processes import require_one_process
-    from tools.bench.crop_runs import CropTables
+    from tools.bench.crop_runs import CropTables, first_persons
     from tools.bench.runs import TableRun
-    from tools.bench.sphere_tables import sphere_tables
-    from tools.bench.toim_tables import toim_tables
+    from tools.bench.starts import start_names
 
     require_one_process("bench tables")
     train, problems = read_crops(format, root, "train", **data.of(format))
+    train = first_persons(train, scale.persons)
     size = SplitSize(len(train), len({sample.person_id for sample in train}))
-    chosen = _chosen([*sphere_tables(scale, size), *toim_tables(scale, size)], tables)
-    tests, left_out = _test_sets(root, format, data, cross or [])
+    starts = start_names(asked.weights or (scale.weights,))
+    chosen = _chosen(scale, size, asked.tables, starts)
+    tests, left_out = _test_sets(root, format, data, cross or [], scale.test_persons)
     names = [test.name for test in tests]
-    run = TableRun(CropTables(train, tests), output, seeds=seeds or [0])
+    run = TableRun(CropTables(train, tests), output, seeds=asked.seeds)
     page = output / "index.html"
 
     def write(results: "Sequence[Sequence[CropResult]]") -> None:
-        _write_page(page, chosen, results, names, scale, run.seeds)
+        _write_page(page, chosen, results, names, scale, run.seeds, starts)
 
     with told_how_to_go_on("the same command goes on from there"), Progress("Tables", unit="step") as progress:
         results = run.run(
@@ -73,10 +92,14 @@ def tables(
             write,
         )
     write(results)
-    text = "\n\n".join(_text(one, rows, names[0], len(run.seeds)) for one, rows in zip(chosen, results))
+    parts = [_text(one, rows, names[0], len(run.seeds)) for one, rows in zip(chosen, results)]
+    for one in _beside(chosen, results, names[0], starts):
+        parts.append(f"{one.title}\n{table(one.columns, one.rows)}")
+    text = "\n\n".join(parts)
     figures = {
         "scale": dataclasses.asdict(scale),
         "seeds": list(run.seeds),
+        "weights": list(starts),
         "tables": {
             one.key: {
                 "rows": [_row_figures(row, names) for row in rows],
@@ -114,27 +137,52 @@ def answers(paper_table: PaperTable, rows: "Sequence[CropResult]", test: str, wa
 
 
 def _test_sets(
-    root: Path, layout: CropFormat, data: CropOptions, cross: Sequence[str]
+    root: Path, layout: CropFormat, data: CropOptions, cross: Sequence[str], persons: int
 ) -> tuple[list["TestSet"], list[str]]:
     """The test sets, the training's own first, and what could not be read of them."""
     from datasets import read_crops
-    from tools.bench.crop_runs import TestSet
+    from tools.bench.crop_runs import TestSet, first_persons
 
     tests, problems = [], []
     for name, folder in [(layout, root), *map(_other, cross)]:
         options = data.of(name) if name == layout else {}
         (query, first), (gallery, second) = (read_crops(name, folder, part, **options) for part in ("query", "gallery"))
+        query = first_persons(query, persons)
+        searched = {sample.person_id for sample in query}
+        gallery = [sample for sample in gallery if not persons or sample.person_id in searched]
         tests.append(TestSet(name, query, gallery))
         problems += [*first, *second]
     return tests, problems
 
 
-def _chosen(known: list[PaperTable], keys: list[str] | None) -> list[PaperTable]:
-    by_key = {paper_table.key: paper_table for paper_table in known}
-    for key in keys or ():
-        if key not in by_key:
-            raise ValueError(f"--tables {key} is not known, expected some of {', '.join(by_key)}")
-    return [by_key[key] for key in keys or by_key]
+def _chosen(scale: Scale, size: SplitSize, keys: Sequence[str], starts: Mapping[str, str]) -> list[PaperTable]:
+    """The tables asked for, each from every start in turn; several starts are named in the title and the key."""
+    from tools.bench.sphere_tables import sphere_tables
+    from tools.bench.toim_tables import toim_tables
+
+    known: dict[str, list[PaperTable]] = {}
+    for weights, name in starts.items():
+        scaled = dataclasses.replace(scale, weights=weights)
+        for one in (*sphere_tables(scaled, size), *toim_tables(scaled, size)):
+            end = f", {name}" if len(starts) > 1 else ""
+            named = dataclasses.replace(one, key=one.key + end, title=one.title + end)
+            known.setdefault(one.key, []).append(named)
+    for key in keys:
+        if key not in known:
+            raise ValueError(f"--tables {key} is not known, expected some of {', '.join(known)}")
+    return [one for key in keys or known for one in known[key]]
+
+
+def _beside(
+    chosen: Sequence[PaperTable], results: "Sequence[Sequence[CropResult]]", test: str, starts: Mapping[str, str]
+) -> "list[Table]":
+    """For each table that was trained from several starts its lines beside each other."""
+    from tools.bench.starts import beside_each_other
+
+    def figures(row: "CropResult") -> dict[str, list[float]]:
+        return {FIGURES[figure]: _values(row, test, figure) for figure in _SHORT}
+
+    return beside_each_other([one.source for one in chosen], results, list(starts.values()), figures)
 
 
 def _other(entry: str) -> tuple[str, Path]:
@@ -209,13 +257,16 @@ def _write_page(
     tests: Sequence[str],
     scale: Scale,
     seeds: Sequence[int],
+    starts: Mapping[str, str],
 ) -> None:
-    from search.pages.page import Headline, Table, report_page
+    from search.pages.page import Headline, Section, Table, report_page
     from tools.bench.page import how_it_was_made, still_running
 
     found = [answers(one, rows, tests[0], len(seeds)) for one, rows in zip(chosen, results)]
     sections = [_section(*parts, tests) for parts in zip(chosen, results, found)]
-    scale_rows = [[name, str(value)] for name, value in dataclasses.asdict(scale).items()]
+    sections += [Section(one.title, tables=[one]) for one in _beside(chosen, results, tests[0], starts)]
+    scale_rows = [[name, str(value)] for name, value in dataclasses.asdict(scale).items() if name != "weights"]
+    scale_rows.append(["weights", ", ".join(starts)])
     sections.append(how_it_was_made(Table("Scale", ["", ""], scale_rows), seeds))
     labels = {
         "holds": "claims hold here",
