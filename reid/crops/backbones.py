@@ -57,14 +57,28 @@ def build_backbone(name: Backbone, *, last_stride: int = 2, stride: int = 2) -> 
     return trunk, channels
 
 
-def trains_in_float32(name: Backbone) -> bool:
+def early_layers(name: Backbone, trunk: nn.Module) -> list[nn.Module]:
+    """Gives the stem and the first group of layers, all before stride 8.
+
+    Args:
+        name: Which trunk it is.
+        trunk: The trunk, from `build_backbone`.
+    """
+    # A ResNet's conv1, bn1, relu, maxpool and layer1.
+    return list(trunk.children())[: GROUPS[name][0] if name in GROUPS else 5]
+
+
+def trains_in_float32(name: Backbone, height: int, width: int) -> bool:
     """Says whether a trunk trains faster in float32 than in bf16 on a processor that computes both.
 
-    Trunks of depthwise convolutions do, as the gradients of those are slow in bf16 for many small maps. Measured on one
-    core with 64 crops of 128 x 64 pixels, forward and back: MobileNetV2 took 0.43 s in float32 and 0.58 s in bf16,
-    EfficientNet-B0 0.64 s and 1.37 s. Without gradients bf16 is faster: 0.07 s and 0.05 s, 0.12 s and 0.10 s.
+    The gradients of depthwise convolutions are slow in bf16 where there are many small maps. Measured on one core with
+    64 crops of 128 x 64 pixels, forward and back: MobileNetV2 took 0.43 s in float32 and 0.58 s in bf16,
+    EfficientNet-B0 0.64 s and 1.37 s. At 192 x 96 bf16 caught up for MobileNetV2 and stayed behind for EfficientNet-B0.
+    Without gradients bf16 is always faster.
 
     Args:
         name: The trunk.
+        height: The rows of its input in pixels.
+        width: The columns of its input in pixels.
     """
-    return name in GROUPS
+    return name == "efficientnet_b0" or (name in GROUPS and height * width < 192 * 96)

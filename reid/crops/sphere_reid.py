@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reid.crops.backbones import build_backbone, trains_in_float32
+from reid.crops.backbones import build_backbone, early_layers, trains_in_float32
 from reid.crops.settings import SphereReIDConfig
 from reid.devices import Precision, at_least_float32, autocast, default_device
 from reid.features import PersonFeatures
@@ -54,6 +55,9 @@ class SphereReID(nn.Module):
         self.backbone, self.feature_dim = build_backbone(
             config.backbone, last_stride=config.last_stride, stride=config.stride
         )
+        if config.frozen_early:
+            for layer in early_layers(config.backbone, self.backbone):
+                layer.requires_grad_(False)
         self.head, self.embedding_dim = _head(config, self.feature_dim)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
@@ -62,6 +66,18 @@ class SphereReID(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    def train(self, mode: bool = True) -> Self:
+        """Switches training mode on or off; frozen layers stay in evaluation mode, where BatchNorm learns nothing.
+
+        Args:
+            mode: Whether to train.
+        """
+        super().train(mode)
+        if self.config.frozen_early:
+            for layer in early_layers(self.config.backbone, self.backbone):
+                layer.eval()
+        return self
 
     def forward(self, crops: Tensor) -> PersonFeatures:
         """Computes the features of a batch.
@@ -75,7 +91,8 @@ class SphereReID(nn.Module):
         """
         scaled = crops.float() / 255 if crops.dtype == torch.uint8 else crops
         normalized = ((scaled - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        exact = self.training and trains_in_float32(self.config.backbone)
+        height, width = crops.shape[-2:]
+        exact = self.training and trains_in_float32(self.config.backbone, height, width)
         with autocast(crops.device, self.precision, float32_on_processor=exact):
             maps = self.backbone(normalized)  # [N, F, h, w]
         with torch.autocast(crops.device.type, enabled=False):

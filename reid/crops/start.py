@@ -11,27 +11,34 @@ from reid.devices import default_device
 from reid.runs.torchvision_weights import download_weights, read_weight_file, trunk_of_classifier
 from reid.runs.weight_files import is_model_file
 
+_FREE = ("dropout", "test_view", "frozen_early", "height", "width", "resize_height", "resize_width")
+"""What may differ from the model that a training starts from, as no weight depends on it."""
+
 
 def start_crop_model(weights: str, config: SphereReIDConfig, *, seed: int) -> SphereReID:
     """A crop model to train, on the GPU when there is one.
 
     Args:
         weights: "none" for random weights; "imagenet" for a backbone with torchvision's published weights; a .pth or
-            .safetensors file of torchvision's structure; or a model file of this project, of the same structure.
+            .safetensors file of torchvision's structure; or a model file of this project, of the same structure. The
+            size of its input may be another one, and so may dropout, what is frozen and what is embedded.
         config: The structure of the model.
         seed: The seed of the weights that stay random, 0 or more.
 
     Raises:
         ConnectionError: The weights are not in torch's cache and cannot be downloaded.
         FileNotFoundError: There is no such file.
-        ValueError: The file's names and shapes, or its structure, are not those of `config`.
+        ValueError: The file's names and shapes, or its structure, are not those of `config`, or layers would be frozen
+            at their random initial state.
     """
     torch.manual_seed(seed)
+    if weights == "none" and config.frozen_early:
+        raise ValueError("network.frozen_early with weights 'none' freezes layers at random; set it to false")
     if is_model_file(weights, FORMAT):
         model = SphereReID.from_checkpoint(weights, device="cpu")
         for name, value in vars(config).items():
             own = getattr(model.config, name)
-            if own != value and name not in ("dropout", "test_view"):
+            if own != value and name not in _FREE:
                 raise ValueError(
                     f"{weights} has network.{name} = {own}, this call has {value}; give the same structure"
                 )

@@ -135,9 +135,12 @@ def test_the_list_of_presets_is_the_commands_own(capsys: pytest.CaptureFixture[s
     [
         (
             ["train", "joint", "data", "--output", "run", "--config", "sphere_reid"],
-            "--config sphere_reid is a preset of train crop, expected one of train joint: plaza, small",
+            "--config sphere_reid is a preset of train crop, expected one of train joint: mobile, people, plaza, small",
         ),
-        (["train", "joint", "data", "--output", "run", "--config", "smal"], "a preset's name (plaza, small)"),
+        (
+            ["train", "joint", "data", "--output", "run", "--config", "smal"],
+            "a preset's name (mobile, people, plaza, small)",
+        ),
         (["find", "people", "--config", "smal"], "a preset's name (this command has none)"),
     ],
 )

@@ -238,6 +238,10 @@ def test_starting_weights_must_fit(tmp_path: Path) -> None:
     SphereReID(NETWORK).save(tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"network\.dimension"):
         start_crop_model(str(tmp_path), dataclasses.replace(NETWORK, dimension=8), seed=0)
+    larger = dataclasses.replace(NETWORK, height=64, width=32, resize_height=72, resize_width=36, frozen_early=True)
+    assert start_crop_model(str(tmp_path), larger, seed=0).config == larger
+    with pytest.raises(ValueError, match="freezes layers at random"):
+        start_crop_model("none", larger, seed=0)
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(ValueError, match="expected torchvision's resnet18"):
         start_crop_model(str(tmp_path / "other.pth"), NETWORK, seed=0)

@@ -72,20 +72,45 @@ def test_strides(backbone: str) -> None:
     assert sizes == {(2, 2): (2, 1), (1, 2): (4, 2), (1, 1): (16, 8)}
 
 
-@pytest.mark.parametrize(("backbone", "training", "expected"), [
-    ("resnet18", True, torch.bfloat16), ("mobilenet_v2", True, torch.float32), ("mobilenet_v2", False, torch.bfloat16),
+@pytest.mark.parametrize(("backbone", "training", "height", "expected"), [
+    ("resnet18", True, 32, torch.bfloat16), ("mobilenet_v2", True, 32, torch.float32),
+    ("mobilenet_v2", True, 192, torch.bfloat16), ("efficientnet_b0", True, 192, torch.float32),
+    ("mobilenet_v2", False, 32, torch.bfloat16),
 ])  # fmt: skip
 def test_depthwise_trunks_train_in_float32_and_embed_in_bf16(
-    monkeypatch: pytest.MonkeyPatch, backbone: str, training: bool, expected: torch.dtype
+    monkeypatch: pytest.MonkeyPatch, backbone: str, training: bool, height: int, expected: torch.dtype
 ) -> None:
+    """On a processor that has bf16, where its gradients would be slower; nowhere if float32 is asked for."""
     monkeypatch.setattr("reid.devices.has_bfloat16", lambda device: True)
     types: list[torch.dtype] = []
     model = small(backbone=backbone).train(training)
     model.backbone.register_forward_hook(lambda _, __, maps: types.append(maps.dtype))
-    model(torch.rand(2, 3, 32, 16))
+    model(torch.rand(2, 3, height, height // 2))
     model.precision = "float32"
-    model(torch.rand(2, 3, 32, 16))
+    model(torch.rand(2, 3, height, height // 2))
     assert types == [expected, torch.float32]
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "mobilenet_v2", "efficientnet_b0"])
+def test_frozen_layers_are_all_before_stride_8_and_learn_nothing(backbone: str) -> None:
+    model = small(backbone=backbone, frozen_early=True).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    sizes = {}
+    for name, layer in model.backbone.named_children():
+        layer.register_forward_hook(lambda _, __, maps, name=name: sizes.update({name: maps.shape[-1]}))
+    optimizer = torch.optim.SGD([value for value in model.parameters() if value.requires_grad], lr=0.1)
+    model(torch.rand(4, 3, 64, 64)).embedding.square().sum().backward()
+    optimizer.step()
+    changed = {
+        name.split(".")[1]
+        for name, value in model.state_dict().items()
+        if name.startswith("backbone") and not torch.equal(value, before[name])
+    }
+    assert changed == {name for name, size in sizes.items() if size < 16}
+    assert not any(module.training for module in model.eval().modules())
+    thawed = small(backbone=backbone).train()
+    assert all(module.training for module in thawed.modules())
+    assert all(value.requires_grad for value in thawed.parameters())
 
 
 def test_embeddings_are_unit_rows_whatever_the_batch_and_the_size_of_crops() -> None:
