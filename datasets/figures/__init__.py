@@ -13,6 +13,7 @@ _HOMES = {
     "draw_look": "datasets.figures.looks",
     "draw_pose": "datasets.figures.poses",
     "gear": "datasets.figures.luggage",
+    "near_double": "datasets.figures.looks",
     "person": "datasets.figures.figure",
 }
 

@@ -2,7 +2,7 @@
 
 from datasets.figures.decoys import DECOYS, DecoyKind, decoy
 from datasets.figures.figure import person
-from datasets.figures.looks import Look, draw_look
+from datasets.figures.looks import Look, draw_look, near_double
 from datasets.figures.luggage import gear
 from datasets.figures.poses import POSES, Pose, PoseKind, draw_pose
 
@@ -17,5 +17,6 @@ __all__ = [
     "draw_look",
     "draw_pose",
     "gear",
+    "near_double",
     "person",
 ]

@@ -30,31 +30,31 @@ _CLOTH: tuple[tuple[Color, float], ...] = (
     ((44, 45, 50), 8),  # charcoal
     ((86, 88, 92), 6),  # grey
     ((148, 149, 151), 7),  # light grey
-    ((231, 231, 229), 12),  # white
+    ((231, 231, 229), 14),  # white
     ((216, 208, 192), 3.5),  # cream
-    ((28, 35, 58), 10),  # navy
-    ((46, 74, 122), 5),  # blue
-    ((118, 156, 196), 3.5),  # light blue
+    ((32, 37, 52), 10),  # navy
+    ((56, 76, 110), 5),  # blue
+    ((134, 160, 188), 3.5),  # light blue
     ((186, 168, 138), 4),  # beige
     ((104, 76, 54), 3),  # brown
     ((70, 74, 52), 4),  # olive
     ((38, 66, 50), 2),  # dark green
-    ((94, 24, 36), 3),  # burgundy
-    ((172, 34, 38), 3),  # red
+    ((86, 36, 44), 3),  # burgundy
+    ((156, 44, 46), 3),  # red
     ((214, 152, 164), 2),  # pink
     ((150, 118, 160), 1.2),  # lilac
-    ((220, 178, 60), 1.5),  # yellow
-    ((212, 104, 44), 1.0),  # orange
+    ((208, 176, 84), 1.3),  # yellow
+    ((196, 108, 62), 0.8),  # orange
     ((48, 128, 128), 1.3),  # teal
     ((84, 142, 84), 0.9),  # green
     ((226, 58, 120), 0.5),  # magenta
     ((200, 232, 60), 0.5),  # high visibility
 )
 _JEANS: tuple[tuple[Color, float], ...] = (
-    ((42, 54, 82), 5),
-    ((66, 86, 122), 5),
-    ((104, 128, 164), 3),
-    ((152, 174, 200), 1.4),
+    ((46, 53, 70), 5),
+    ((76, 90, 112), 5),
+    ((114, 130, 154), 3),
+    ((158, 172, 190), 1.4),
     ((30, 31, 36), 3),
     ((82, 84, 88), 1.0),
     ((214, 212, 206), 0.5),
@@ -63,22 +63,22 @@ _TROUSERS: tuple[tuple[Color, float], ...] = (
     ((27, 27, 30), 7),
     ((50, 51, 56), 3),
     ((92, 92, 94), 2),
-    ((30, 36, 56), 2.6),
+    ((34, 38, 52), 2.6),
     ((176, 156, 122), 2.2),
     ((122, 104, 78), 1.3),
     ((80, 80, 58), 1.4),
     ((86, 62, 46), 0.8),
     ((224, 221, 214), 0.8),
-    ((112, 34, 40), 0.3),
+    ((100, 44, 48), 0.3),
     ((58, 84, 126), 0.7),
 )
 _BAGS: tuple[tuple[Color, float], ...] = (
     ((24, 24, 27), 8),
     ((62, 63, 68), 3),
-    ((34, 42, 66), 2),
+    ((38, 43, 60), 2),
     ((92, 60, 38), 2.2),
     ((164, 122, 82), 1.6),
-    ((130, 28, 34), 1.0),
+    ((122, 40, 44), 0.9),
     ((216, 206, 190), 1.0),
     ((78, 86, 58), 1.0),
     ((52, 98, 146), 0.9),
@@ -92,7 +92,7 @@ def varied(rng: np.random.Generator, color: Color, amount: float) -> Color:
     """A color near to `color`: another hue, strength and brightness by about `amount` of each."""
     hue, strength, value = colorsys.rgb_to_hsv(*(part / 255 for part in color))
     hue = (hue + float(rng.normal(0, 0.09 * amount))) % 1
-    strength = min(1.0, max(0.0, strength * float(np.exp(rng.normal(0, 1.2 * amount)))))
+    strength = min(1.0, max(0.0, strength * float(np.exp(rng.normal(-0.1 * amount, 1.3 * amount)))))
     value = min(0.97, max(0.03, value * float(np.exp(rng.normal(0, amount)))))
     red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, strength, value))
     return red, green, blue
@@ -131,6 +131,6 @@ def shoe_color(rng: np.random.Generator, kind: str) -> Color:
     white = 0.42 if kind == "sneaker" else 0.04
     if rng.random() < white:
         return varied(rng, (226, 225, 222), 0.05)
-    if rng.random() < 0.6:
+    if rng.random() < 0.68:
         return varied(rng, (28, 27, 28), 0.15)
-    return _drawn(rng, _BAGS, 0.15) if kind == "sneaker" else varied(rng, (104, 72, 46), 0.25)
+    return _drawn(rng, _BAGS, 0.15) if kind == "sneaker" else varied(rng, (88, 66, 48), 0.22)

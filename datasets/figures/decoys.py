@@ -73,7 +73,7 @@ def _mannequin(rng: np.random.Generator) -> Surface:
     shell = _stone(rng, ((226, 224, 220), (34, 34, 36), (186, 160, 138), (150, 150, 152))[int(rng.integers(4))], 0.3)
     skin = np.array(look.skin)
     surface = person(replace(look, weight=-0.5), draw_pose(rng, "standing"))
-    face = (144, 192, 3)
+    face = (112, 144, 3)
 
     def bare(material: Material) -> bool:
         small = material.texture.size == 3 and bool((material.texture.reshape(3) == skin).all())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from datasets.figures.colors import Color, cloth_color, varied
 
 Canvas = NDArray[np.float32]
-PER_METER = 300  # pixels of a painted cloth
+PER_METER = 260  # pixels of a painted cloth
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,25 @@ def clouds(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, i
     small = np.concatenate([small, small[:, :1]], axis=1)
     large = cv2.resize(small, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
     return np.asarray(large / max(float(large.std()), 1e-6), dtype=np.float32)
+
+
+def creases(rng: np.random.Generator, shape: tuple[int, int], per_meter: float) -> Canvas:
+    """Light and dark sides (H, W), about -1 .. 1, of folds that run across a cloth in soft bows."""
+    lines = np.zeros((shape[0] + 40, shape[1] + 40), np.float32)
+    count = int(26 * shape[0] * shape[1] / per_meter**2 / 0.3) + 3
+    start = rng.uniform(0, 1, (count, 2)) * lines.shape[::-1]
+    heading = rng.normal(0, 0.75, count) + np.where(rng.random(count) < 0.5, 0.45, -0.45)
+    length = rng.uniform(0.05, 0.22, count) * per_meter
+    along = np.linspace(0, 1, 7)
+    for place, turn, long, bow in zip(start, heading, length, rng.normal(0, 0.6, count), strict=True):
+        angle = turn + bow * along
+        path = place + np.stack([np.cos(angle), np.sin(angle)], -1) * (along * long)[:, None]
+        width = max(1, int(rng.uniform(0.006, 0.016) * per_meter))
+        cv2.polylines(lines, [np.rint(path).astype(np.int32)], False, float(rng.uniform(0.5, 1.0)), width, cv2.LINE_AA)
+    soft = cv2.GaussianBlur(lines, (0, 0), 0.009 * per_meter)
+    relief = soft[2:] - soft[:-2]
+    relief = relief[19 : 19 + shape[0], 20 : 20 + shape[1]] / max(float(relief.std()), 1e-6)
+    return np.asarray(np.clip(0.4 * relief, -1, 1), dtype=np.float32)
 
 
 def _mixed(colors: tuple[Color, ...], share: NDArray[np.floating] | NDArray[np.bool_]) -> Canvas:
@@ -238,6 +257,10 @@ _PAINTERS: dict[str, _Painter] = {
 }
 
 
+# How strongly folds show on a cloth, where not as on others.
+_CREASED = {"leather": 0.3, "knit": 0.12, "quilted": 0.10, "quilted two tone": 0.10}
+
+
 def woven(fabric: Fabric, width: float, height: float) -> Canvas:
     """A piece of cloth (H, W, 3), float 0 .. 255, `width` by `height` meters; row 0 is its upper edge.
 
@@ -253,6 +276,7 @@ def woven(fabric: Fabric, width: float, height: float) -> Canvas:
     tall, wide = int(height / 0.10) + 2, int(width / 0.09) + 2
     light = 1 + 0.035 * clouds(rng, shape, (tall, wide)) + 0.03 * clouds(rng, shape, (2 * tall, 2 * wide))
     light += 0.03 * rng.normal(size=shape).astype(np.float32)
+    light += _CREASED.get(fabric.pattern, 0.24) * creases(rng, shape, PER_METER)
     if fabric.pattern == "leather":
         light += 0.12 * np.abs(clouds(rng, shape, (2 * tall, wide))) - 0.06
     return np.asarray(cloth * light[..., None], dtype=np.float32)

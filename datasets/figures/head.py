@@ -120,7 +120,7 @@ def _blend(canvas: Canvas, share: Array, color: Array) -> None:
 def painted_face(look: Look) -> Canvas:
     """The texture of the head, (H, W, 3) float 0 .. 255: eyes, brows, lips, cheeks, stubble, beard, mask."""
     rng = np.random.default_rng(look.seed + 1)
-    shape = (144, 192)
+    shape = (112, 144)
     angle = np.broadcast_to(angle_of(np.linspace(0, 1, shape[1]))[None], shape)
     level = np.broadcast_to(np.linspace(1, 0, shape[0])[:, None], shape)
     skin = np.array(look.skin, dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,14 @@ def profile(table: ArrayLike, levels: ArrayLike) -> list[Array]:
     """The columns of a table (first column rising levels) at other levels, without corners between its rows."""
     rows = np.asarray(table, dtype=np.float64)
     levels = np.clip(np.asarray(levels, dtype=np.float64), rows[0, 0], rows[-1, 0])
-    return list(np.moveaxis(PchipInterpolator(rows[:, 0], rows[:, 1:], axis=0)(levels), -1, 0))
+    return list(np.moveaxis(_curve(rows.tobytes(), rows.shape[1])(levels), -1, 0))
+
+
+@lru_cache(maxsize=256)
+def _curve(table: bytes, columns: int) -> PchipInterpolator:
+    """The smooth curve through a table's rows, which takes far longer to make than to read."""
+    rows = np.frombuffer(table).reshape(-1, columns)
+    return PchipInterpolator(rows[:, 0], rows[:, 1:], axis=0)
 
 
 def around(sides: int, start: float = -np.pi, end: float = np.pi) -> Array:

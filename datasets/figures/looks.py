@@ -155,7 +155,7 @@ def _top(rng: np.random.Generator, female: bool, warm: float) -> Garment:
 
 
 def _over(rng: np.random.Generator, female: bool, warm: float) -> Garment | None:
-    if rng.random() < 0.12 + 0.72 * warm:
+    if rng.random() < 0.08 + 0.9 * warm:
         return None
     kind = pick(
         rng,
@@ -246,9 +246,21 @@ def _headwear(rng: np.random.Generator, age: Age, female: bool, over: Garment | 
     return pick(rng, choices)
 
 
-def draw_look(rng: np.random.Generator) -> Look:
-    """The look of a stranger. Clothes are as dark, plain and alike as they are in a street."""
-    age, female, warm = _age(rng), bool(rng.random() < 0.5), float(rng.random())
+def draw_look(rng: np.random.Generator, warm: float | None = None) -> Look:
+    """The look of a stranger. Clothes are as dark, plain and alike as they are in a street.
+
+    Args:
+        rng: Decides everything.
+        warm: How warm the day is, 0 for winter coats .. 1 for shorts and bare arms; None draws a day for each look.
+
+    Raises:
+        ValueError: warm is outside [0, 1].
+    """
+    drawn = float(rng.random())
+    warm = drawn if warm is None else warm
+    if not 0 <= warm <= 1:
+        raise ValueError(f"warm is {warm}; give a value in [0, 1]")
+    age, female = _age(rng), bool(rng.random() < 0.5)
     top, over, lower = _top(rng, female, warm), _over(rng, female, warm), _lower(rng, female, warm)
     tone = pick(rng, {"pale": 3.2, "light": 3.4, "tan": 1.8, "brown": 1.2, "dark": 1.0})
     skin = varied(rng, SKIN_COLORS[tone], 0.06)
@@ -294,3 +306,24 @@ def draw_look(rng: np.random.Generator) -> Look:
         gear=gear if age != "child" else "",
         gear_color=bag_color(rng),
     )
+
+
+def near_double(rng: np.random.Generator, look: Look) -> Look:
+    """Another person in nearly the same clothes, who differs in two or three things that a careful eye sees."""
+    other = draw_look(rng)
+    changes: list[dict[str, object]] = [
+        {"bag": other.bag, "bag_fabric": other.bag_fabric},
+        {"shoes": other.shoes, "shoe_color": other.shoe_color, "sole_color": other.sole_color},
+        {"lower": replace(look.lower, fabric=replace(look.lower.fabric, colors=other.lower.fabric.colors))},
+        {"top": replace(look.top, front=other.top.front, back=other.top.back)},
+        {"over": None if look.over is None else replace(look.over, open=not look.over.open)},
+        {"weight": other.weight, "height": round(look.height + float(rng.normal(0, 0.05)), 3)},
+    ]
+    if look.lower.kind == "legs":
+        del changes[2]
+    changed: dict[str, object] = {"seed": other.seed, "skin": look.skin, "glasses": other.glasses, "gear": ""}
+    for place in rng.choice(len(changes), size=int(rng.integers(2, 4)), replace=False):
+        changed |= changes[int(place)]
+    if other.female == look.female:
+        changed |= {"hair": other.hair, "hair_color": other.hair_color}
+    return replace(look, **changed)  # type: ignore[arg-type]

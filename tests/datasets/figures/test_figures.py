@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.figures import POSES, Look, Pose, draw_look, draw_pose, gear, person
+from datasets.figures import POSES, Look, Pose, draw_look, draw_pose, gear, near_double, person
 from datasets.rendering import Surface
 
 
@@ -121,3 +121,22 @@ def test_a_bag_in_the_hand_stays_upright_while_its_owner_phones_with_the_other_h
     assert len(loaded.vertices) > len(bare.vertices)
     low = loaded.vertices[loaded.vertices[:, 2] < 0.45 * look.height]
     assert np.abs(low[:, 1]).max() > np.abs(bare.vertices[bare.vertices[:, 2] < 0.45 * look.height][:, 1]).max()
+
+
+def test_a_near_double_differs_but_wears_the_same_kinds_of_clothes() -> None:
+    rng = np.random.default_rng(4)
+    for look in _looks(10, 3):
+        double = near_double(rng, look)
+        assert double != look
+        assert (double.top.kind, double.lower.kind, double.age) == (look.top.kind, look.lower.kind, look.age)
+        assert double.top.fabric == look.top.fabric
+
+
+def test_cold_days_bring_coats_and_warm_ones_bare_arms() -> None:
+    rng = np.random.default_rng(1)
+    cold, warm = ([draw_look(rng, day) for _ in range(80)] for day in (0.0, 1.0))
+    assert sum(look.over is not None for look in cold) > 60
+    assert sum(look.over is not None for look in warm) < 10
+    assert sum(look.lower.kind == "shorts" for look in warm) > sum(look.lower.kind == "shorts" for look in cold)
+    with pytest.raises(ValueError, match=r"give a value in \[0, 1\]"):
+        draw_look(rng, 1.5)
