@@ -71,9 +71,9 @@ COMMANDS = {
     "data plaza": Command(
         "tools.commands.data",
         "plaza",
-        "render the synthetic square with five cameras",
-        ("world",),
-        ("make", "seed", "persons", "minutes", "frame_width", "test_fraction", "workers"),
+        "render the synthetic square, or many small worlds",
+        ("world", "many"),
+        ("make", "seed", "persons", "minutes", "frame_width", "test_fraction", "workers", "worlds"),
     ),
     "train joint": Command(
         "tools.commands.train",

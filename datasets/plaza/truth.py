@@ -12,12 +12,16 @@ QUERIES_PER_PERSON = 4
 
 @dataclass(frozen=True)
 class Sighting:
-    """One box: identity (UNLABELLED included), clipped box as x, y, w, h, and how well the person is seen."""
+    """One box: identity (UNLABELLED included), clipped box as x, y, w, h, and how well the person is seen.
+
+    An ignored one is written as a region to ignore (`iscrowd`): too little of a person to count.
+    """
 
     person_id: int
     box_xywh: tuple[float, float, float, float]
     visible: float
     inside: float
+    ignored: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ def random_mean_ap(test: Sequence[FrameRecord], queries: Iterable[tuple[FrameRec
     With R right ones among N the expected precision at the rank of a right one averages to
     (R - 1) / (N - 1) + (1 - (R - 1) / (N - 1)) * H(N) / N, H the harmonic numbers.
     """
-    rows = np.array([(r.camera, s.person_id) for r in test for s in r.sightings], dtype=np.int64).reshape(-1, 2)
+    rows = np.array(
+        [(r.camera, s.person_id) for r in test for s in r.sightings if not s.ignored], dtype=np.int64
+    ).reshape(-1, 2)
     values = []
     for record, sighting in queries:
         others = rows[rows[:, 0] != record.camera, 1]
@@ -110,7 +116,7 @@ def split_json(records: Sequence[FrameRecord]) -> dict[str, object]:
                     "category_id": 1,
                     "bbox": list(sighting.box_xywh),
                     "area": round(width * height, 2),
-                    "iscrowd": 0,
+                    "iscrowd": int(sighting.ignored),
                     "person_id": sighting.person_id,
                 }
             )

@@ -109,9 +109,9 @@ def write_plaza(
     records.sort(key=lambda record: (record.period, record.frame_index, record.camera))
     train, test = ([r for r in records if r.test == side] for side in (False, True))
     queries = choose_queries(test)
-    _write_json(root / "train.json", split_json(train))
-    _write_json(root / "test.json", split_json(test))
-    _write_json(root / "queries.json", [query_json(record, sighting) for record, sighting in queries])
+    write_json(root / "train.json", split_json(train))
+    write_json(root / "test.json", split_json(test))
+    write_json(root / "queries.json", [query_json(record, sighting) for record, sighting in queries])
     return _summarise(root, train, test, queries)
 
 
@@ -192,5 +192,6 @@ def _shoot(task: Task) -> Iterator[list[FrameRecord]]:
         yield [record]
 
 
-def _write_json(path: Path, content: object) -> None:
+def write_json(path: Path, content: object) -> None:
+    """Writes a file of the custom layout: JSON on one line."""
     write_whole(path, json.dumps(content, indent=None, separators=(",", ":")) + "\n")

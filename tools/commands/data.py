@@ -16,6 +16,7 @@ from datasets.catalog.conversion import SPLIT_FILES, convert_dataset
 from datasets.catalog.table import CheckFormat, FrameFormat
 from datasets.plaza import write_plaza, write_recordings
 from datasets.samples import FrameSample
+from datasets.worlds import write_worlds
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
@@ -92,15 +93,37 @@ class PlazaWorld:
     unlabelled_fraction: float = 0.1
 
 
+@dataclass(frozen=True)
+class ManyWorlds:
+    """Many small worlds instead of the one square.
+
+    Args:
+        worlds: How many there are: streets, squares, halls, shops and others, by turns of chance, each with people of
+            its own. Without this option the square is made.
+        place_persons: How many people live in each of them.
+        place_cameras: How many cameras watch each of them.
+        moments: How many pictures each camera takes.
+    """
+
+    worlds: int | None = None
+    place_persons: int = 11
+    place_cameras: int = 3
+    moments: int = 10
+
+
 def plaza(
     root: Path,
     *,
     make: Literal["dataset", "videos", "pictures"] = "dataset",
     world: PlazaWorld = PlazaWorld(),
+    many: ManyWorlds = ManyWorlds(),
     test_fraction: float = 0.5,
     workers: int | None = None,
 ) -> Outcome:
-    """Render the synthetic square: five cameras, three lights, exact boxes, identities and times.
+    """Render the synthetic square, or many worlds: exact boxes, identities and times.
+
+    The square has five cameras and three lights. With --worlds N there are N places instead, each with a light, cameras
+    and people of its own; then only --seed counts among the options of the square.
 
     The same seed and sizes give the same bytes.
 
@@ -109,12 +132,17 @@ def plaza(
         make: What is written: a data set in the custom layout, or what `data build` makes one of: fifteen "videos" or
             fifteen folders of "pictures", with box files and identities. Everybody then crosses the square about once.
         world: What walks on the square and how it is recorded.
+        many: Many small worlds instead of the one square.
         test_fraction: The share of the people and of the time that goes to test.json instead of train.json. It means
             nothing for videos and pictures.
         workers: How many processes render. Without this option there is one for each processor.
     """
     cores = len(os.sched_getaffinity(0)) if workers is None else workers
     values = dataclasses.asdict(world)
+    if many.worlds is not None:
+        return _worlds(root, make, world, many, test_fraction, cores)
+    if many != ManyWorlds():
+        raise ValueError("--place-persons, --place-cameras and --moments belong to --worlds; give --worlds too")
     if make != "dataset":
         with Progress("Rendering") as progress:
             raw = write_recordings(root, **values, videos=make == "videos", on_progress=progress, workers=cores)
@@ -124,6 +152,21 @@ def plaza(
         return Outcome(f"{text}\n`{command}` makes a data set of them", {"root": root, **counts})
     with Progress("Rendering") as progress:
         write_plaza(root, **values, test_fraction=test_fraction, on_progress=progress, workers=cores)
+    written = {split: datasets.load_frames("custom", root, split) for split in SPLIT_FILES}
+    return _described(root, written, len(datasets.load_queries("custom", root)), [])
+
+
+def _worlds(root: Path, make: str, world: PlazaWorld, many: ManyWorlds, test_fraction: float, workers: int) -> Outcome:
+    """Renders many worlds."""
+    if make != "dataset" or dataclasses.replace(world, seed=1) != PlazaWorld():
+        raise ValueError(
+            "--worlds takes --seed and no other option of the square, and makes a data set; leave them out"
+        )
+    with Progress("Rendering") as progress:
+        write_worlds(
+            root, **dataclasses.asdict(many), seed=world.seed, test_fraction=test_fraction, on_progress=progress,
+            workers=workers,
+        )  # fmt: skip
     written = {split: datasets.load_frames("custom", root, split) for split in SPLIT_FILES}
     return _described(root, written, len(datasets.load_queries("custom", root)), [])
 
