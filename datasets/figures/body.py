@@ -79,10 +79,10 @@ ARM = np.array(
         (0.635, 0.1200, -0.006, 0.0225, 0.0250),
         (0.690, 0.1175, -0.006, 0.0255, 0.0285),
         (0.740, 0.1140, -0.006, 0.0280, 0.0315),
-        (0.780, 0.1090, -0.006, 0.0300, 0.0345),
-        (0.805, 0.1020, -0.006, 0.0285, 0.0330),
-        (0.820, 0.0920, -0.006, 0.0210, 0.0250),
-        (0.827, 0.0820, -0.006, 0.0080, 0.0100),
+        (0.778, 0.1085, -0.006, 0.0295, 0.0345),
+        (0.801, 0.1020, -0.006, 0.0265, 0.0320),
+        (0.815, 0.0925, -0.006, 0.0185, 0.0230),
+        (0.822, 0.0830, -0.006, 0.0070, 0.0090),
     ]
 )
 LEG = np.array(
@@ -130,8 +130,10 @@ class Body:
         share = self.female * (1 - self.child)
         wide, front, back = (1 - share) * male + share * female
         trunk = smooth(z, 0.86, 0.80)
+        neck = smooth(z, 0.80, 0.85) * 0.16 * max(self.weight, 0)
         belly = np.exp(-(((z - 0.60) / 0.075) ** 2))
         heavy, light = max(self.weight, 0), min(self.weight, 0)
+        wide, front, back = wide * (1 + neck), front * (1 + neck), back * (1 + neck)
         wide = wide * (1 + trunk * (0.075 * heavy + 0.075 * light) + belly * 0.13 * heavy)
         front = front * (1 + trunk * (0.11 * heavy + 0.07 * light) + belly * (0.38 * heavy + 0.15 * self.child))
         back = back * (1 + trunk * (0.10 * heavy + 0.07 * light))
@@ -141,8 +143,9 @@ class Body:
         """The middle (y, x), half width and half depth, meters, of the left arm or leg."""
         y, x, wide, deep = profile(table, levels)
         heavy, light = max(self.weight, 0), min(self.weight, 0)
-        thick = 1 + 0.16 * heavy + 0.10 * light - 0.07 * self.female * (table is ARM) + 0.06 * self.child
+        thick: Array | float = 1 + 0.16 * heavy + 0.10 * light - 0.07 * self.female * (table is ARM) + 0.06 * self.child
         if table is ARM:
+            thick = 1 + (thick - 1) * (1 - 0.7 * smooth(levels, 0.76, 0.82))
             y = y + 0.098 * (self.frame.shoulders - 1) + 0.012 * heavy
         else:
             y = y + 0.006 * heavy + 0.003 * self.female
@@ -203,7 +206,7 @@ def limb_rings(body: Body, side: int, levels: Array, sides: int, ease: Array | f
     return ovals(center, (wide + ease, deep + ease, deep + ease), around(sides), 2.1)
 
 
-def arms(body: Body, skin: Material, top: float = 0.827) -> list[Part]:
+def arms(body: Body, skin: Material, top: float = 0.822) -> list[Part]:
     """Both bare arms with hands, up to the level `top`."""
     parts = []
     for side in range(2):
@@ -253,12 +256,12 @@ def neck(body: Body, skin: Material) -> Part:
     return grid(rings, torso_weights(rings, s), skin)
 
 
-def legs(body: Body, material: Material, low: float = 0.04, high: float = 0.54) -> list[Part]:
-    """Both legs in skin or tights."""
+def legs(body: Body, material: Material, high: float = 0.54, ease: float = 0.0005) -> list[Part]:
+    """Both legs in skin or tights up to the level `high`; a negative `ease`, meters, keeps them inside of trousers."""
     parts = []
     for side in range(2):
-        levels = np.linspace(low, high, body.count(20, 8))
-        rings = limb_rings(body, side, levels, body.count(14, 7), 0.0005, arm=False)
+        levels = np.linspace(0.04, high, body.count(20, 8))
+        rings = limb_rings(body, side, levels, body.count(14, 7), ease, arm=False)
         parts.append(grid(closed_ends(rings), leg_weights(rings_ends(rings), side, body.frame.stature), material))
     return parts
 

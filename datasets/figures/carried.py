@@ -32,7 +32,9 @@ def bag_picture(look: Look) -> Canvas:
 
 def _around_trunk(body: Body, angle: Array, level: Array, off: float) -> Array:
     """Points (N, 3) on the trunk's surface, `off` meters out, at angles and levels (N,)."""
-    wide, front, back = body.torso(level)
+    here, chest = body.torso(level), body.torso(np.full_like(level, 0.745))
+    hung = 0.95 * smooth(level, 0.60, 0.70) * smooth(level, 0.775, 0.745)
+    wide, front, back = (np.maximum(own, hung * most) for own, most in zip(here, chest, strict=True))
     s = body.frame.stature
     x = np.where(np.cos(angle) > 0, front, back) * np.cos(angle) + off * np.cos(angle) - 0.010 * s
     return np.stack([x, (wide + off) * np.sin(angle), level * s], -1)
@@ -67,7 +69,7 @@ def _backpack(body: Body, look: Look, off: float, material: Material) -> list[Pa
     for sign in SIDES:
         level = np.concatenate([np.linspace(0.66, 0.826, 8), [0.835, 0.815, 0.79]])
         angle = sign * np.concatenate([np.linspace(1.25, 0.72, 8), [1.6, 2.3, 2.5]])
-        parts.append(_strap(body, _around_trunk(body, angle, level, off + 0.008), material))
+        parts.append(_strap(body, _around_trunk(body, angle, level, off + 0.012), material))
     return parts
 
 
@@ -89,7 +91,7 @@ def _slung(body: Body, look: Look, off: float, material: Material, across: bool)
         level = 0.60 + share * (0.828 - 0.60)
         side = np.arcsin(np.clip((sign * 0.092 * (1 - share) + top * share) / 0.1, -1, 1))
         angle = np.where(front > 0, np.pi - side, side)
-        parts.append(_strap(body, _around_trunk(body, angle, level, off + 0.008), material, 0.013))
+        parts.append(_strap(body, _around_trunk(body, angle, level, off + 0.012), material, 0.014))
     return parts
 
 

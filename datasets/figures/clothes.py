@@ -89,10 +89,10 @@ def sleeves(body: Body, garment: Garment, cloth: Material, under: float = 0.0) -
     if garment.sleeves <= 0.02:
         return []
     end, s, parts = sleeve_end(garment), body.frame.stature, []
-    levels = np.linspace(end, 0.830, body.count(26 if garment.sleeves > 0.6 else 14, 7))
+    levels = np.linspace(end, 0.826, body.count(26 if garment.sleeves > 0.6 else 14, 7))
     sides = body.count(16, 8)
     ease = under + 0.5 * min(garment.ease, 0.012 if garment.kind == "dress" else 0.04) + 0.004 * (garment.sleeves < 0.6)
-    slack = ease * smooth(levels, 0.835, 0.77) + 0.002
+    slack = ease * smooth(levels, 0.835, 0.76) + 0.002
     if garment.kind in ("hoodie", "puffer", "sweater") and garment.sleeves > 0.9:
         slack = slack * (1 - 0.55 * smooth(levels, end + 0.02, end))
     elif garment.sleeves > 0.9:

@@ -105,8 +105,8 @@ def _layers(look: Look, body: bodies.Body, made: dict[str, Material]) -> list[Pa
     if over is None or over.sleeves == 0:
         parts += clothes.sleeves(body, top, made["top sleeves"])
         outer = top
-    bare = clothes.sleeve_end(outer) + 0.03 if outer.sleeves > 0.02 else 0.827
-    return [*parts, *bodies.arms(body, made["skin"], min(bare, 0.827)), bodies.neck(body, made["skin"])]
+    bare = clothes.sleeve_end(outer) + 0.03 if outer.sleeves > 0.02 else 0.822
+    return [*parts, *bodies.arms(body, made["skin"], min(bare, 0.822)), bodies.neck(body, made["skin"])]
 
 
 def _below(look: Look, body: bodies.Body, made: dict[str, Material]) -> list[Part]:
@@ -121,8 +121,9 @@ def _below(look: Look, body: bodies.Body, made: dict[str, Material]) -> list[Par
         case "legs":
             parts += [bodies.pelvis(body, made["legs"], 0.0), *bodies.legs(body, made["legs"])]
         case _:
+            shorts = lower.hem > 0.2
             parts += clothes.trousers(body, lower, made["lower"])
-            parts += bodies.legs(body, made["legs"], high=min(0.5, lower.hem + 0.06))
+            parts += bodies.legs(body, made["legs"], high=min(0.5, lower.hem + 0.05), ease=0.0005 if shorts else -0.007)
     return parts
 
 
@@ -223,7 +224,8 @@ def person(look: Look, pose: Pose, detail: float = 1.0) -> Surface:
     Args:
         look: Who it is. What a look needs is made when it is first drawn (about a tenth of a second) and kept.
         pose: What the person does.
-        detail: 1 for people close to the camera, 0 for those far away. Raising it takes more triangles.
+        detail: 1 for people close to the camera. 0.5 looks the same up to about 300 pixels of height, 0 up to about
+            150. Raising it takes more triangles: about 3,000 at 0, 5,000 at 0.5, 9,000 at 1.
 
     Raises:
         ValueError: detail is outside [0, 1].

@@ -60,6 +60,7 @@ def head_points(body: Body, angle: Array, level: Array, lift: Array | float = 0.
     """
     angle, level, lift = np.broadcast_arrays(np.atleast_2d(angle), level, lift)
     wide, front, back = profile(_SKULL, level)
+    wide = wide * (1 + 0.05 * max(body.weight, 0) * (1.4 - level))
     wide, front, back = (value * (1 + lift / 0.36) for value in (wide, front, back))
     cosine, sine = np.cos(angle), np.sin(angle)
     power = 2 / 2.15

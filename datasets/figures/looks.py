@@ -125,7 +125,17 @@ def _height(rng: np.random.Generator, age: Age, female: bool) -> float:
 
 def _top(rng: np.random.Generator, female: bool, warm: float) -> Garment:
     """The shirt; `warm` is how warm the day is, in [0, 1]."""
-    kind = pick(rng, {"shirt": 4.5, "buttoned": 1.6, "polo": 0.9, "hoodie": 1.6, "sweater": 1.6, "tank": 0.5 * warm})
+    kind = pick(
+        rng,
+        {
+            "shirt": 4.5,
+            "buttoned": 1.6,
+            "polo": 0.4 + warm,
+            "hoodie": 2.8 * (1.06 - warm),
+            "sweater": 2.8 * (1.03 - warm),
+            "tank": 0.8 * warm,
+        },
+    )
     short = rng.random() < (0.2 + 0.7 * warm)
     match kind:
         case "tank":

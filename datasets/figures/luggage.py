@@ -171,11 +171,23 @@ def _umbrella(color: Color, grip: Array, crown: float, variant: int) -> list[Par
     return [solid(rings, cloth), _rod(grip - [0, 0, 0.08], top + np.array([0, 0, 0.05]), 0.008, plain((40, 40, 42)))]
 
 
+def _parcel(hands: Array, variant: int) -> list[Part]:
+    """A parcel on both forearms."""
+    middle = hands.mean(0) * [1, 0, 1]
+    half = np.array([0.12, 0.16, 0.09]) * (0.8 + 0.7 * (variant % 13) / 13)
+    brown = (np.array([164, 128, 90]) * (0.7 + 0.4 * (variant % 11) / 11)).astype(np.uint8)
+    tape = np.broadcast_to(brown, (9, 9, 3)).copy()
+    tape[4] = np.minimum(brown * 1.2, 255).astype(np.uint8)
+    box = pillow(middle + np.array([-0.03, 0, half[2] + 0.02]), half, squareness=9, rows=8, sides=16)
+    return [solid(box, Material(tape))]
+
+
 def gear(look: Look, pose: Pose) -> Surface | None:
     """The large thing that a person in this pose has along, in the place that belongs to `person(look, pose)`.
 
     Those who cycle sit on a bicycle, those who push have a pram or a trolley, and people whose look has a suitcase or
-    an umbrella hold it while they stand or walk. It is no part of the person: a box around the person leaves it out.
+    an umbrella hold it while they stand or walk; who carries with both arms has a parcel. It is no part of the person:
+    a box around the person leaves it out.
 
     Args:
         look: Who it is; `gear` and `gear_color` decide.
@@ -185,7 +197,8 @@ def gear(look: Look, pose: Pose) -> Surface | None:
         The surface, or None where nothing is taken along.
     """
     holds = look.gear in ("suitcase", "umbrella") and pose.kind in ("standing", "walking", "phoning")
-    if not holds and pose.kind not in ("cycling", "pushing"):
+    loaded = pose.kind == "carrying" and pose.habits[10] > 0
+    if not (holds or loaded or pose.kind in ("cycling", "pushing")):
         return None
     figure, points, bones = placed(look, pose, 0)
 
@@ -200,6 +213,8 @@ def gear(look: Look, pose: Pose) -> Surface | None:
         case "pushing":
             trolley = look.gear == "trolley"
             parts = _trolley(look.gear_color, hands) if trolley else _stroller(look.gear_color, hands, look.seed)
+        case "carrying":
+            parts = _parcel(hands, look.seed)
         case _:
             crown = float(points[:, 2].max())
             grip = joint(HAND[side]) if look.gear == "umbrella" else hands[side]
