@@ -15,6 +15,7 @@ _HOMES = {
     "gear": "datasets.figures.luggage",
     "near_double": "datasets.figures.looks",
     "person": "datasets.figures.figure",
+    "seat_height": "datasets.figures.figure",
 }
 
 __all__ = list(_HOMES)

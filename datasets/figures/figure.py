@@ -234,3 +234,13 @@ def person(look: Look, pose: Pose, detail: float = 1.0) -> Surface:
         raise ValueError(f"detail is {detail}; give a value in [0, 1]")
     figure, points, _ = placed(look, pose, min(2, int(detail * 3)))
     return figure.skin.surface(points)
+
+
+def seat_height(look: Look, pose: Pose) -> float:
+    """How high above the ground the seat must be, in meters, on which `person(look, pose)` sits; see "sitting".
+
+    The seat's middle lies below the origin, its front edge about 0.2 m further ahead.
+    """
+    figure, _, bones = placed(look, pose, 0)
+    hips = bones[0, :, :3] @ figure.joints[0] + bones[0, :, 3]
+    return float(hips[2] - 0.072 * figure.joints[0, 2] / 0.53)

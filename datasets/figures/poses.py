@@ -143,8 +143,8 @@ def _standing(limbs: _Limbs, pose: Pose) -> None:
     _stance(limbs, h)
     choice = h[10]
     if choice > 0.75:  # arms crossed
-        limbs.arm(LEFT, 32, 4, 98, 52)
-        limbs.arm(RIGHT, 26, 4, 104, 52)
+        limbs.arm(LEFT, 20, 6, 86, 76)
+        limbs.arm(RIGHT, 15, 6, 92, 76)
     elif choice > 0.45:  # hands in the pockets
         for side in (LEFT, RIGHT):
             limbs.arm(side, -10, 12, 42, 22)

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
-from datasets.figures import POSES, Look, Pose, draw_look, draw_pose, gear, near_double, person
+from datasets.figures import POSES, Look, Pose, draw_look, draw_pose, gear, near_double, person, seat_height
 from datasets.rendering import Surface
 
 
@@ -140,3 +141,29 @@ def test_cold_days_bring_coats_and_warm_ones_bare_arms() -> None:
     assert sum(look.lower.kind == "shorts" for look in warm) > sum(look.lower.kind == "shorts" for look in cold)
     with pytest.raises(ValueError, match=r"give a value in \[0, 1\]"):
         draw_look(rng, 1.5)
+
+
+def _outline(surface: Surface, turn: float) -> np.ndarray:
+    """The silhouette (400, 400) from the side that `turn` shows, 200 pixels a meter; the ground is at row 380."""
+    seen = surface.moved(turn).vertices
+    pixels = np.stack([200 + 200 * seen[:, 1], 380 - 200 * seen[:, 2]], -1)
+    mask = np.zeros((400, 400), np.uint8)
+    for corners in np.rint(pixels[surface.triangles]).astype(np.int32):
+        cv2.fillConvexPoly(mask, corners, 1)
+    return mask
+
+
+def test_no_hole_opens_between_seat_and_head_from_any_side() -> None:
+    still = Pose("standing", 0.0, 1.0, (0.0,) * 16, 1)
+    for look in _looks(6, 11):
+        surface = person(replace(look, age="adult", height=1.75), still, 0.5)
+        for turn in np.arange(4) * np.pi / 2:
+            mask = _outline(surface, turn)
+            assert mask[380 - 325 : 380 - 180, 196:204].all(), look
+
+
+def test_somebody_who_sits_does_so_at_the_height_of_a_chair() -> None:
+    rng = np.random.default_rng(2)
+    for look in _looks(12, 20):
+        if look.age != "child":
+            assert 0.33 < seat_height(look, draw_pose(rng, "sitting")) < 0.62
