@@ -13,10 +13,54 @@ from detection.joint import PersonSearchRCNN
 from detection.pretrained import KNOWN, freeze_early_layers, load_pretrained, pretrained_structure
 from detection.settings import DetectorConfig, EmbeddingConfig
 from reid.devices import default_device
-from reid.runs.weight_files import is_model_file
+from reid.runs.weight_files import SHIPPED, ChosenStart, is_model_file
 
 _log = logging.getLogger(__name__)
 Settings = dict[str, Any]
+
+
+def choose_weights(
+    weights: str,
+    shipped: Path,
+    detector: DetectorConfig,
+    embedding: EmbeddingConfig,
+    *,
+    given: Collection[str] | None = None,
+    new_head: bool = False,
+) -> ChosenStart:
+    """What a training starts from where "shipped" may be asked for: the shipped model, if its weights fit.
+
+    The structure is the shipped model's, but for the settings that are asked for. Where they make another structure,
+    the training starts from random weights, unless "shipped" was asked for in so many words.
+
+    Args:
+        weights: "shipped", or anything that `start_model` takes, which is given back.
+        shipped: The file of the shipped model.
+        detector: The structure of the detector.
+        embedding: The structure of the embedding head.
+        given: The names of the settings that are asked for, "weights" among them where it is; None for all that are
+            not at their default.
+        new_head: Whether the embedding head begins anew, so that only the detector has to fit.
+
+    Raises:
+        FileNotFoundError: The shipped model is missing.
+        ValueError: "shipped" is asked for together with a structure that its weights do not fit.
+    """
+    if weights != SHIPPED:
+        return ChosenStart(weights)
+    trained = load_model(shipped, device="cpu")
+    head = {} if new_head else _asked("embedding", embedding, given)
+    wanted, other = _departing(trained, _asked("detector", detector, given), head)
+    if not _misfits(PersonSearchRCNN(*wanted), trained):
+        own = f"{trained.detector_config.backbone} on frames of {wanted[0].min_size} pixels"
+        return ChosenStart(str(shipped), f"start: {shipped.stem}, which comes with personsearch ({own})")
+    if given is not None and "weights" in given:
+        raise ValueError(f"{shipped} has {', '.join(other)}; its weights do not fit that: leave it out")
+    few = ", ".join(other[:2]) + (f" and {len(other) - 2} more" if len(other) > 2 else "")
+    return ChosenStart(
+        "none",
+        f"start: random weights, because {shipped.stem}, which comes with personsearch, has {few}; see --weights",
+    )
 
 
 def start_model(
@@ -38,8 +82,9 @@ def start_model(
         embedding: The structure of the embedding head. With a model file, the settings asked for here replace the
             file's; parts that the file does not have begin at random.
         seed: The seed of the weights that stay random, 0 or more.
-        new_head: Whether only the detector of a model file is taken. The structure is then the one asked for, and the
-            embedding head begins at random.
+        new_head: Whether only the detector of a model file is taken. The embedding head is then the one asked for and
+            begins at random; the detector keeps the file's settings but for those that `given` names, or without
+            `given` is the one asked for.
         given: The names of the settings that are asked for, such as "detector.min_size"; None for all that are not at
             their default.
 
@@ -47,7 +92,7 @@ def start_model(
         ValueError: The weights of a model file do not fit the structure asked for.
     """
     if new_head:
-        model = _with_detector_of(weights, detector, embedding, seed)
+        model = _with_detector_of(weights, detector, embedding, seed, given)
     elif is_model_file(weights, FORMAT):
         model = _continued(weights, _asked("detector", detector, given), _asked("embedding", embedding, given), seed)
     else:
@@ -62,29 +107,41 @@ def start_model(
 def _continued(weights: str, detector: Settings, embedding: Settings, seed: int) -> PersonSearchRCNN:
     """The model of a file, with what the call asks for and its weights can serve."""
     trained = load_model(weights, device="cpu")
+    wanted, other = _departing(trained, detector, embedding)
     torch.manual_seed(seed)
-    model = PersonSearchRCNN(
-        dataclasses.replace(trained.detector_config, **detector),
-        dataclasses.replace(trained.embedding_config, **embedding),
-    )
-    own, taken = model.state_dict(), trained.state_dict()
-    if any(name not in own or own[name].shape != value.shape for name, value in taken.items()):
-        parts = (("detector", trained.detector_config, detector), ("embedding", trained.embedding_config, embedding))
-        other = ", ".join(
-            f"{part}.{name} = {getattr(has, name)}, not {value}"
-            for part, has, wanted in parts
-            for name, value in wanted.items()
-            if getattr(has, name) != value
-        )
+    model = PersonSearchRCNN(*wanted)
+    if _misfits(model, trained):
         raise ValueError(
-            f"{weights} has {other}; its weights do not fit that: leave it out, or take its detector alone (--new-head)"
+            f"{weights} has {', '.join(other)}; its weights do not fit that: leave it out, or take its detector alone "
+            "(--new-head)"
         )
-    result = model.load_state_dict(taken, strict=False)
+    result = model.load_state_dict(trained.state_dict(), strict=False)
     if result.missing_keys:
         _log.info("weights %s: %d parameters are not in them and start at random", weights, len(result.missing_keys))
     if model.detector_config.frozen_norm:
         freeze_early_layers(model)
     return model
+
+
+def _departing(
+    trained: PersonSearchRCNN, detector: Settings, embedding: Settings
+) -> tuple[tuple[DetectorConfig, EmbeddingConfig], list[str]]:
+    """The structure of a model with the settings that are asked for, and in words where it departs from the model's."""
+    parts = (("detector", trained.detector_config, detector), ("embedding", trained.embedding_config, embedding))
+    other = [
+        f"{part}.{name} = {getattr(has, name)}, not {value}"
+        for part, has, wanted in parts
+        for name, value in wanted.items()
+        if getattr(has, name) != value
+    ]
+    structure = dataclasses.replace(trained.detector_config, **detector)
+    return (structure, dataclasses.replace(trained.embedding_config, **embedding)), other
+
+
+def _misfits(model: PersonSearchRCNN, trained: PersonSearchRCNN) -> bool:
+    """Whether a model has no place for some weights of another one."""
+    own = model.state_dict()
+    return any(name not in own or own[name].shape != value.shape for name, value in trained.state_dict().items())
 
 
 def _asked(part: str, config: DetectorConfig | EmbeddingConfig, given: Collection[str] | None) -> Settings:
@@ -98,11 +155,13 @@ def _asked(part: str, config: DetectorConfig | EmbeddingConfig, given: Collectio
 
 
 def _with_detector_of(
-    weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, seed: int
+    weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, seed: int, given: Collection[str] | None
 ) -> PersonSearchRCNN:
     if not is_model_file(weights, FORMAT):
         raise ValueError(f"a new head goes on the detector of a joint model's file, weights are {weights}")
     trained = load_model(weights, device="cpu")
+    if given is not None:
+        detector = dataclasses.replace(trained.detector_config, **_asked("detector", detector, given))
     torch.manual_seed(seed)
     model = PersonSearchRCNN(detector, embedding)
     own, taken = model.detector.state_dict(), trained.detector.state_dict()
@@ -144,8 +203,10 @@ def resumed_model(
         ValueError: The structure asked for is not the run's.
     """
     model = load_model(run_directory, device="cpu")
-    away = weights not in ("none", *KNOWN) and not Path(weights).exists()
-    if not new_head and (away or is_model_file(weights, FORMAT)):
+    away = weights not in ("none", *KNOWN) and not Path(weights).exists()  # "shipped" too
+    if new_head and given is not None:
+        asked = {"detector": _asked("detector", detector, given), "embedding": vars(embedding)}
+    elif not new_head and (away or is_model_file(weights, FORMAT)):
         asked = {"detector": _asked("detector", detector, given), "embedding": _asked("embedding", embedding, given)}
     else:
         structure = detector if new_head else pretrained_structure(detector, weights)

@@ -1,6 +1,9 @@
 """The crop model that a training starts from."""
 
+import dataclasses
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -9,21 +12,65 @@ from reid.crops.settings import SphereReIDConfig
 from reid.crops.sphere_reid import FORMAT, SphereReID
 from reid.devices import default_device
 from reid.runs.torchvision_weights import download_weights, read_weight_file, trunk_of_classifier
-from reid.runs.weight_files import is_model_file
+from reid.runs.weight_files import SHIPPED, ChosenStart, is_model_file
 
 _FREE = ("dropout", "test_view", "frozen_early", "height", "width", "resize_height", "resize_width")
 """What may differ from the model that a training starts from, as no weight depends on it."""
 
 
-def start_crop_model(weights: str, config: SphereReIDConfig, *, seed: int) -> SphereReID:
+def choose_crop_weights(
+    weights: str, shipped: Path | None, config: SphereReIDConfig, *, given: Collection[str] | None = None
+) -> ChosenStart:
+    """What a training starts from where "shipped" may be asked for: the shipped model, if its weights fit.
+
+    The structure is the shipped model's, but for the settings that are asked for. Where they make another structure,
+    the training starts from random weights, unless "shipped" was asked for in so many words.
+
+    Args:
+        weights: "shipped", or anything that `start_crop_model` takes, which is given back.
+        shipped: The file of the shipped model; None where the packages bring none.
+        config: The structure of the model.
+        given: The names of the settings that are asked for, "weights" among them where it is; None for all that are
+            not at their default.
+
+    Raises:
+        ValueError: "shipped" is asked for together with a structure that its weights do not fit, or none is there.
+    """
+    if weights != SHIPPED:
+        return ChosenStart(weights)
+    named = given is not None and "weights" in given
+    if shipped is None:
+        if named:
+            raise ValueError("no crop model comes with this installation; give --weights none, imagenet or a file")
+        return ChosenStart("none", "start: random weights, because no crop model comes with this installation")
+    trained = SphereReID.from_checkpoint(shipped, device="cpu")
+    wanted = dataclasses.replace(trained.config, **_asked(config, given))
+    if not _misfits(SphereReID(wanted), trained):
+        own = f"{wanted.backbone} on crops of {wanted.height} x {wanted.width} pixels"
+        return ChosenStart(str(shipped), f"start: {shipped.stem}, which comes with personsearch ({own})")
+    other = _departures(trained.config, wanted)
+    if named:
+        raise ValueError(f"{shipped} has {', '.join(other)}; its weights do not fit that: leave it out")
+    few = ", ".join(other[:2]) + (f" and {len(other) - 2} more" if len(other) > 2 else "")
+    return ChosenStart(
+        "none",
+        f"start: random weights, because {shipped.stem}, which comes with personsearch, has {few}; see --weights",
+    )
+
+
+def start_crop_model(
+    weights: str, config: SphereReIDConfig, *, seed: int, given: Collection[str] | None = None
+) -> SphereReID:
     """A crop model to train, on the GPU when there is one.
 
     Args:
         weights: "none" for random weights; "imagenet" for a backbone with torchvision's published weights; a .pth or
-            .safetensors file of torchvision's structure; or a model file of this project, of the same structure. The
-            size of its input may be another one, and so may dropout, what is frozen and what is embedded.
-        config: The structure of the model.
+            .safetensors file of torchvision's structure; or a model file of this project.
+        config: The structure of the model. With a model file and `given` the structure is the file's, but for the
+            settings that `given` names, where the file's weights fit. Without `given` it must be the file's; but the
+            size of the input may be another one, and so may dropout, what is frozen and what is embedded.
         seed: The seed of the weights that stay random, 0 or more.
+        given: The names of the settings that are asked for, such as "network.dropout"; None for all of them.
 
     Raises:
         ConnectionError: The weights are not in torch's cache and cannot be downloaded.
@@ -36,6 +83,14 @@ def start_crop_model(weights: str, config: SphereReIDConfig, *, seed: int) -> Sp
         raise ValueError("network.frozen_early with weights 'none' freezes layers at random; set it to false")
     if is_model_file(weights, FORMAT):
         model = SphereReID.from_checkpoint(weights, device="cpu")
+        if given is not None:
+            wanted = dataclasses.replace(model.config, **_asked(config, given))
+            changed = SphereReID(wanted)
+            if _misfits(changed, model):
+                other = ", ".join(_departures(model.config, wanted))
+                raise ValueError(f"{weights} has {other}; its weights do not fit that: give the same structure")
+            changed.load_state_dict(model.state_dict())
+            return _ready(changed)
         for name, value in vars(config).items():
             own = getattr(model.config, name)
             if own != value and name not in _FREE:
@@ -62,19 +117,24 @@ def start_crop_model(weights: str, config: SphereReIDConfig, *, seed: int) -> Sp
     return _ready(model)
 
 
-def resumed_crop_model(run_directory: Path, config: SphereReIDConfig) -> SphereReID:
+def resumed_crop_model(
+    run_directory: Path, config: SphereReIDConfig, *, given: Collection[str] | None = None
+) -> SphereReID:
     """The model of a run to go on with; the weights that it started from are not needed again.
 
     Args:
         run_directory: The folder of the run.
         config: The structure of the model, as in the run's first call.
+        given: The names of the settings that are asked for, where the first call took the structure of a model file;
+            None for all of them.
 
     Raises:
         FileNotFoundError: There is no model yet.
         ValueError: The structure asked for is not the run's.
     """
     model = SphereReID.from_checkpoint(run_directory, device="cpu")
-    for name, value in vars(config).items():
+    asked = vars(config) if given is None else _asked(config, given)
+    for name, value in asked.items():
         own = getattr(model.config, name)
         if own != value:
             raise ValueError(
@@ -82,6 +142,31 @@ def resumed_crop_model(run_directory: Path, config: SphereReIDConfig) -> SphereR
                 f"arguments of the first call"
             )
     return _ready(model)
+
+
+def _asked(config: SphereReIDConfig, given: Collection[str] | None) -> dict[str, Any]:
+    """The settings that are asked for: those given, or else those not at their default."""
+    default = SphereReIDConfig()
+    return {
+        name: value
+        for name, value in vars(config).items()
+        if (value != getattr(default, name) if given is None else f"network.{name}" in given)
+    }
+
+
+def _departures(own: SphereReIDConfig, wanted: SphereReIDConfig) -> list[str]:
+    """In words, where a structure departs from another one."""
+    return [
+        f"network.{name} = {value}, not {getattr(wanted, name)}"
+        for name, value in vars(own).items()
+        if value != getattr(wanted, name)
+    ]
+
+
+def _misfits(model: SphereReID, trained: SphereReID) -> bool:
+    """Whether two models have different weights, by name or by shape."""
+    own, taken = ({name: value.shape for name, value in one.state_dict().items()} for one in (model, trained))
+    return own != taken
 
 
 def _with_config(model: SphereReID, config: SphereReIDConfig) -> SphereReID:

@@ -26,6 +26,16 @@ def shipped_models() -> ModelFiles:
     )
 
 
+def shipped_start() -> Path:
+    """The file of the joint model that a training starts from where nobody names other weights.
+
+    Raises:
+        FileNotFoundError: The packages are not whole.
+    """
+    shipped = shipped_models()
+    return Path(shipped.detector) if shipped.detector is not None else Path(str(shipped.model))
+
+
 def with_shipped(named: ModelFiles) -> ModelFiles:
     """Files that find people and tell them apart: those that are named, and for what is missing the shipped ones.
 

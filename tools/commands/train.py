@@ -1,6 +1,7 @@
 """personsearch train: the joint model."""
 
 import dataclasses
+import json
 import logging
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from datasets.samples import FrameSample
 from reid.losses.settings import LOSSES, LossConfig
 from reid.runs.interruption import TrainingInterrupted
 from tools.outcome import Outcome, is_first_process, table
-from tools.progress import Progress
+from tools.progress import Progress, say
 from tools.recipe_files import JointModelOptions
 
 if TYPE_CHECKING:
@@ -44,14 +45,15 @@ class JointStart:
     """What the training starts from.
 
     Args:
-        weights: The starting weights: none, imagenet, coco, a .pth/.safetensors file of torchvision's structure, or a
-            model.safetensors of this project. The structure is then that file's, but for the options of detector and
-            embedding that are given, where its weights fit.
-        new_head: Whether to take the detector alone from that model.safetensors. The embedding head then begins anew,
-            and the structure is the one asked for, of which the detector's must be the file's.
+        weights: The starting weights: shipped, which is the model that comes with personsearch; none, imagenet, coco, a
+            .pth/.safetensors file of torchvision's structure, or a model.safetensors of this project. With a model the
+            structure is the model's, but for the options of detector and embedding that are given, where its weights
+            fit. Where they do not fit the shipped model, and it is not asked for, the training starts from none.
+        new_head: Whether to take the detector alone from that model. The embedding head is then the one asked for, and
+            begins anew.
     """
 
-    weights: str = "none"
+    weights: str = "shipped"
     new_head: bool = False
 
 
@@ -69,8 +71,12 @@ def joint(
     """Train the joint model: a detector that also embeds each person it finds.
 
     The output folder receives model.safetensors (for index, evaluate), resume.pt, metrics.csv, TensorBoard events and
-    config.json. `--config small` is the recipe for machines without a GPU. Ctrl-C finishes the step and keeps it:
-    `--resume` goes on from there.
+    config.json. Ctrl-C finishes the step and keeps it: `--resume` goes on from there. Where nothing else is asked for,
+    the model that comes with personsearch is trained on; a machine without a GPU can do that. `--config small` begins
+    at random with another small structure.
+
+    Example:
+        personsearch train joint my_data --output runs/first
 
     Args:
         root: The data set's folder, or for the custom layout its training JSON.
@@ -94,6 +100,8 @@ def joint(
     read = {str(part): read_frames(data.format, part, "train") for part in roots}
     samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
     _warn_of_idle_settings(recipe.losses, given or ())
+    if not resume:
+        start = _decided(start, recipe, given)
     names = [f"{data.format} {part.name}" for part in roots]
     task = _task(samples, output, start, recipe, resume, given, data=names, teacher=teacher)
     run = TrainingRun(task, output, fabric=fabric)
@@ -152,17 +160,20 @@ def _task(
     teacher: Path | None,
 ) -> "JointTrainingTask":
     """The training, with the model that it starts from or goes on with."""
+    from detection.checkpoints import read_header
     from detection.start import resumed_model, start_model
     from detection.training import JointTrainingTask, require_teacher
     from reid.runs.files import require_no_run, require_resume_point
 
-    parts = (start.weights, recipe.detector, recipe.embedding)
+    structure = (recipe.detector, recipe.embedding)
     seed = recipe.training.seed
     if resume:
         require_resume_point(output)
-        model = resumed_model(output, *parts, new_head=start.new_head, given=given)
+        model = resumed_model(output, start.weights, *structure, new_head=start.new_head, given=given)
+        started_from = json.loads(read_header(output)["notes"]).get("weights", start.weights)
     else:
-        model = start_model(*parts, seed=seed, new_head=start.new_head, given=given)
+        model = start_model(start.weights, *structure, seed=seed, new_head=start.new_head, given=given)
+        started_from = Path(start.weights).name
     require_teacher(recipe.losses, given=teacher is not None)
     if not resume and is_first_process():
         require_no_run(output)
@@ -172,9 +183,23 @@ def _task(
         config=recipe.training,
         losses=recipe.losses,
         augmentation=recipe.augmentation,
-        notes={"data": data, "weights": Path(start.weights).name, "seed": seed},
+        notes={"data": data, "weights": started_from, "seed": seed},
         taught=None if teacher is None else _taught(teacher, samples, output, dimension=model.embedding_dim),
     )
+
+
+def _decided(start: JointStart, recipe: JointModelOptions, given: Collection[str] | None) -> JointStart:
+    """The start with the shipped model's file in place of its name, or with none; a line says what it is."""
+    from detection.start import choose_weights
+    from reid.runs.weight_files import SHIPPED
+    from search.models.shipped import shipped_start
+
+    if start.weights != SHIPPED:
+        return start
+    structure = (recipe.detector, recipe.embedding)
+    chosen = choose_weights(start.weights, shipped_start(), *structure, given=given, new_head=start.new_head)
+    say(chosen.said)
+    return dataclasses.replace(start, weights=chosen.weights)
 
 
 def _taught(teacher: Path, samples: Sequence[FrameSample], output: Path, *, dimension: int) -> "TaughtFrames":

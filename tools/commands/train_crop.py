@@ -1,8 +1,9 @@
 """personsearch train crop: the crop model."""
 
 import dataclasses
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +12,7 @@ from datasets.samples import CropSample
 from tools.commands.train import RESUME, told_how_to_go_on, training_text
 from tools.options import CropOptions
 from tools.outcome import Outcome, is_first_process
-from tools.progress import Progress
+from tools.progress import Progress, say
 from tools.recipe_files import CropModelOptions
 
 if TYPE_CHECKING:
@@ -23,26 +24,34 @@ def crop(
     *,
     output: Path,
     format: CropFormat = "market1501",  # noqa: A002 - the option is called --format
-    weights: str = "none",
+    weights: str = "shipped",
     resume: bool = False,
     data: CropOptions = CropOptions(),  # noqa: B008 - frozen
     recipe: CropModelOptions = CropModelOptions(),  # noqa: B008
+    given: Collection[str] | None = None,
 ) -> Outcome:
     """Train the crop model: SphereReID by default; --config toim and bag_of_tricks are the other papers' recipes.
 
     The output folder receives model.safetensors (for evaluate crop, index --second-stage), resume.pt, metrics.csv,
-    TensorBoard events, config.json and, with --training.evaluate-epochs, evaluation.csv. `--config crop_small` is the
-    recipe for machines without a GPU. Ctrl-C finishes the step and keeps it: `--resume` goes on from there.
+    TensorBoard events, config.json and, with --training.evaluate-epochs, evaluation.csv. Ctrl-C finishes the step and
+    keeps it: `--resume` goes on from there. Where nothing else is asked for, the crop model that comes with
+    personsearch is trained on. `--config crop_small` is a recipe from nothing for machines without a GPU.
+
+    Example:
+        personsearch train crop Market-1501-v15.09.15 --output runs/market
 
     Args:
         root: The data set's folder, or the CSV file for --format csv.
         output: The folder of the run.
         format: The layout of the data set; full frames are cut into crops.
-        weights: The starting weights: none, imagenet, a .pth/.safetensors file of torchvision's structure, or a
-            model.safetensors of this command.
+        weights: The starting weights: shipped, which is the crop model that comes with personsearch; none, imagenet, a
+            .pth/.safetensors file of torchvision's structure, or a model.safetensors of this command. With a model the
+            structure is the model's, but for the options of the network that are given, where its weights fit. Where
+            they do not fit the shipped model, and it is not asked for, the training starts from none.
         resume: Whether to go on from the last resume point of the output folder.
         data: Which part of the data set is read.
         recipe: What the model is made of and how it is trained.
+        given: The names of the options that were given, see `reid.crops.start.start_crop_model`.
     """
     from datasets import read_crops
     from reid.crops.evaluation_log import PeriodicEvaluation
@@ -53,7 +62,9 @@ def crop(
 
     fabric = join_processes()
     samples, left_out = read_crops(format, root, "train", **data.of(format))
-    task = _task(samples, output, weights, recipe, resume, data=f"{format} {root.name}")
+    if not resume:
+        weights = _decided(weights, recipe, given)
+    task = _task(samples, output, weights, recipe, resume, given, data=f"{format} {root.name}")
     run = TrainingRun(task, output, fabric=fabric)
     if resume:
         run.resume()
@@ -80,24 +91,50 @@ def crop(
 
 
 def _task(
-    samples: Sequence[CropSample], output: Path, weights: str, recipe: CropModelOptions, resume: bool, *, data: str
+    samples: Sequence[CropSample],
+    output: Path,
+    weights: str,
+    recipe: CropModelOptions,
+    resume: bool,
+    given: Collection[str] | None,
+    *,
+    data: str,
 ) -> "CropTrainingTask":
     """The training, with the model that it starts from or goes on with."""
+    from reid.crops.sphere_reid import FORMAT
     from reid.crops.start import resumed_crop_model, start_crop_model
     from reid.crops.training import CropTrainingTask
     from reid.runs.files import require_resume_point
+    from reid.runs.weight_files import SHIPPED, is_model_file, read_weight_header
 
     seed = recipe.training.seed
     if resume:
         require_resume_point(output)
-        model = resumed_crop_model(output, recipe.network)
+        brought = weights == SHIPPED or is_model_file(weights, FORMAT)
+        model = resumed_crop_model(output, recipe.network, given=given if brought else None)
+        header = read_weight_header(output, FORMAT, made_by="train crop")
+        started_from = json.loads(header["notes"]).get("weights", weights)
     else:
-        model = start_crop_model(weights, recipe.network, seed=seed)
+        model = start_crop_model(weights, recipe.network, seed=seed, given=given)
+        started_from = Path(weights).name
     return CropTrainingTask(
         model,
         samples,
         config=recipe.training,
         losses=recipe.losses,
         augmentation=recipe.augmentation,
-        notes={"data": data, "weights": Path(weights).name, "seed": seed},
+        notes={"data": data, "weights": started_from, "seed": seed},
     )
+
+
+def _decided(weights: str, recipe: CropModelOptions, given: Collection[str] | None) -> str:
+    """The shipped model's file in place of its name, or none; a line says which."""
+    from reid.crops.start import choose_crop_weights
+    from reid.runs.weight_files import SHIPPED
+    from search.models.shipped import shipped_models
+
+    if weights != SHIPPED:
+        return weights
+    chosen = choose_crop_weights(weights, shipped_models().second_stage, recipe.network, given=given)
+    say(chosen.said)
+    return chosen.weights
