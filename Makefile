@@ -16,7 +16,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check_prw_c6 check_video check_metrics lint types tests mutants rooms weights format clean
+.PHONY: help install demo test check check_prw_c6 check_video check_metrics lint types tests mutants rooms weights plaza_weights format clean
 
 help:
 	@echo "make install  put the program into $(VENV)"
@@ -26,7 +26,8 @@ help:
 	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics"
 	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
-	@echo "make weights  train the checkpoint that the demo starts from, an hour"
+	@echo "make weights  render worlds and train the models that come with personsearch, an hour with a GPU;"
+	@echo "              make plaza_weights trains the checkpoint that the demo starts from, an hour without one"
 	@echo "make format   rewrite the code's layout"
 	@echo "make clean    remove the environment and everything that was built"
 
@@ -92,10 +93,21 @@ check_metrics: $(DEVELOPING)
 rooms: $(DEVELOPING)
 	$(BIN)/python tests/draw_rooms.py
 
+# How the shipped models were made, detection/weights/people.safetensors and reid/weights/people.safetensors; see their
+# cards. WORLDS=20 is enough to try it.
+WORLDS := 1000
+
+weights: $(INSTALLED)
+	$(BIN)/personsearch data plaza runs/worlds --worlds $(WORLDS) --seed 1 --test-fraction 0.05
+	$(BIN)/personsearch train joint runs/worlds --config people --weights imagenet --output runs/people
+	$(BIN)/personsearch train crop runs/worlds --format custom --config crop_mobile --weights imagenet --output runs/people_crops
+	$(BIN)/personsearch export runs/people runs/people.safetensors --half
+	$(BIN)/personsearch export runs/people_crops runs/people_crops.safetensors --half
+
 # How detection/weights/plaza.safetensors was made; see its card. Half an hour to an hour on two cores.
 OTHER_SQUARES := runs/squares/2,runs/squares/3,runs/squares/4,runs/squares/5
 
-weights: $(INSTALLED)
+plaza_weights: $(INSTALLED)
 	for seed in 1 2 3 4 5; do \
 		$(BIN)/personsearch data plaza runs/squares/$$seed --seed $$seed --persons 80 --minutes 0.6 --test-fraction 0.05 || exit; \
 	done

@@ -34,10 +34,13 @@ class FrameData:
     Args:
         format: The layout of the data set.
         also: More data sets of the same layout to train on, as square2,square3; people and cameras of each are its own.
+        frames: How many of the training frames are used, drawn by --training.seed, to see what so many labelled frames
+            are worth. By default all are.
     """
 
     format: FrameFormat = "custom"
     also: list[Path] | None = None
+    frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def joint(
         given: The names of the options that were given, see `detection.start.start_model`.
     """
     from datasets import read_frames
+    from datasets.catalog.drawn import draw_frames
     from datasets.catalog.joined import join_training_frames
     from reid.runs.processes import join_processes
     from reid.runs.run import TrainingRun
@@ -99,6 +103,8 @@ def joint(
     _require_each_once(roots)
     read = {str(part): read_frames(data.format, part, "train") for part in roots}
     samples = join_training_frames({part: frames for part, (frames, _) in read.items()})
+    if data.frames is not None:
+        samples = draw_frames(samples, data.frames, seed=recipe.training.seed)
     _warn_of_idle_settings(recipe.losses, given or ())
     if not resume:
         start = _decided(start, recipe, given)
@@ -231,6 +237,7 @@ def _write_config(
         "command": sys.argv[1:],
         "roots": [str(part) for part in roots],
         "format": data.format,
+        "frames": data.frames,
         "teacher": None if teacher is None else str(teacher),
         **dataclasses.asdict(start),
         **dataclasses.asdict(recipe),

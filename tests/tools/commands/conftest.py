@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from stand_ins import write_stand_ins
 
+from search.models import noted_paths
 from tools.main import main
 
 TINY = """
@@ -52,3 +54,11 @@ def gallery(square: Path, run: Path) -> Path:
     with search.open_gallery(folder, create=True) as store:
         search.index(square / "test.json", store, minimum_confidence=0.0)
     return folder
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which the packages bring the two stand-ins."""
+    write_stand_ins(tmp_path / "site" / "detection", tmp_path / "site" / "reid")
+    monkeypatch.setattr(noted_paths, "files", lambda package: tmp_path / "site" / package)
+    return tmp_path / "site"

@@ -10,38 +10,13 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
+from stand_ins import write_stand_ins
 
-from detection.checkpoints import save_model
-from detection.faster_rcnn import DetectorConfig
-from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
-from search.models import noted_paths
 from search.models.shipped import shipped_models
 from tools.main import main
 
 PACKAGES = ("datasets", "reid", "detection", "search", "tools")
-
-
-def write_stand_ins(detection: Path, reid: Path) -> None:
-    """An untrained detector and an untrained crop model in the folders `weights` of two packages."""
-    torch.manual_seed(0)
-    structure = DetectorConfig(
-        backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, anchor_sizes=((24,), (48,), (96,)),
-        anchor_ratios=(2.5,), box_features=32, min_size=120, max_size=240, rpn_post_nms=20, score_threshold=0.0,
-        detections_per_frame=6,
-    )  # fmt: skip
-    embedding = EmbeddingConfig(dimension=16, pool_height=8, pool_width=4, channels=16)
-    save_model(detection / "weights" / "people.safetensors", PersonSearchRCNN(structure, embedding))
-    config = SphereReIDConfig(backbone="resnet18", dimension=8, height=32, width=16, resize_height=32, resize_width=16)
-    SphereReID(config).save(reid / "weights" / "people.safetensors")
-
-
-@pytest.fixture
-def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which the packages bring the two stand-ins."""
-    write_stand_ins(tmp_path / "site" / "detection", tmp_path / "site" / "reid")
-    monkeypatch.setattr(noted_paths, "files", lambda package: tmp_path / "site" / package)
-    return tmp_path / "site"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,228 @@
+"""What a training starts from where nobody names weights: the shipped models, if they fit what is asked for."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from detection.checkpoints import load_model, read_header
+from reid.crops.sphere_reid import FORMAT, SphereReID, SphereReIDConfig
+from reid.runs.weight_files import read_weight_header, write_weights
+from tools.configurations import PRESETS
+from tools.main import main
+from tools.recipe_files import joint_preset
+
+STANDING = ["--training.learning-rate", "1e-12", "--training.epochs", "1", "--training.workers", "0"]
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Path:
+    """Two people seen by two cameras, two pictures each, in Market-1501's folder of training."""
+    folder = tmp_path / "market" / "bounding_box_train"
+    folder.mkdir(parents=True)
+    for person in (2, 7):
+        for camera in (1, 2):
+            for picture in (0, 1):
+                noise = np.random.default_rng(person).integers(0, 256, (64, 32, 3)).astype(np.uint8)
+                cv2.imwrite(str(folder / f"{person:04d}_c{camera}s1_{picture:06d}_00.jpg"), noise)
+    return folder.parent
+
+
+class Joint:
+    """`train joint` into one folder."""
+
+    def __init__(self, square: Path, output: Path) -> None:
+        self.words = ["train", "joint", str(square), "--output", str(output), *STANDING]
+        self.output = output
+
+    def started_from(self) -> Any:
+        return json.loads(read_header(self.output)["notes"])["weights"]
+
+
+class Crop:
+    """`train crop` into one folder."""
+
+    def __init__(self, market: Path, output: Path) -> None:
+        few = ["--training.persons", "2", "--training.images", "2"]
+        self.words = ["train", "crop", str(market), "--output", str(output), *STANDING, *few]
+        self.output = output
+
+    def started_from(self) -> Any:
+        return json.loads(read_weight_header(self.output, FORMAT, made_by="")["notes"])["weights"]
+
+
+@pytest.fixture
+def joint(square: Path, tmp_path: Path) -> Joint:
+    return Joint(square, tmp_path / "run")
+
+
+@pytest.fixture
+def crop(market: Path, tmp_path: Path) -> Crop:
+    return Crop(market, tmp_path / "run")
+
+
+def starts(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("start: ")]
+
+
+def test_the_joint_model_goes_on_from_the_shipped_one(
+    packages: Path, joint: Joint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*joint.words, "--detector.min-size", "100", "--losses.oim-queue", "8"]) == 0
+    assert starts(capsys) == ["start: people, which comes with personsearch (resnet18 on frames of 100 pixels)"]
+    assert joint.started_from() == "people.safetensors"
+    shipped = load_model(packages / "detection" / "weights" / "people.safetensors", device="cpu")
+    trained = load_model(joint.output, device="cpu")
+    assert trained.embedding_config == shipped.embedding_config
+    assert (trained.detector_config.min_size, trained.detector_config.max_size) == (100, 240)
+    for name, value in shipped.named_parameters():
+        torch.testing.assert_close(trained.get_parameter(name), value, atol=1e-6, rtol=1e-6)
+    assert main([*joint.words, "--detector.min-size", "100", "--losses.oim-queue", "8", "--resume"]) == 0
+    assert joint.started_from() == "people.safetensors", "what a resumed run keeps"
+    assert main([*joint.words, "--detector.min-size", "90", "--losses.oim-queue", "8", "--resume"]) == 2
+    assert "detector.min_size = 100, this call has 90" in capsys.readouterr().err
+
+
+def test_another_structure_begins_at_random_and_a_line_says_why(
+    packages: Path, joint: Joint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = ["--embedding.dimension", "8", "--losses.oim-queue", "8"]
+    assert main([*joint.words, *other, "--weights", "shipped"]) == 2
+    assert "has embedding.dimension = 16, not 8; its weights do not fit that" in capsys.readouterr().err
+    detector = {
+        "backbone": "resnet18",
+        "pyramid_levels": [1, 2],
+        "pyramid_channels": 8,
+        "min_size": 96,
+        "max_size": 160,
+    }
+    detector["anchor_sizes"] = [[24], [48], [96]]
+    whole = yaml.safe_dump({"detector": detector, "embedding": {"dimension": 8, "channels": 8}})
+    (joint.output.parent / "own.yaml").write_text(whole)
+    assert main([*joint.words, "--config", str(joint.output.parent / "own.yaml")]) == 0
+    (line,) = starts(capsys)
+    assert line.startswith("start: random weights, because people, which comes with personsearch, has detector.")
+    assert line.endswith("; see --weights")
+    assert joint.started_from() == "none"
+    assert load_model(joint.output, device="cpu").embedding_dim == 8
+
+
+def test_so_many_frames_are_drawn(
+    packages: Path, joint: Joint, square: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = joint.output.parent / "run.json"
+    words = [*joint.words, "--losses.oim-queue", "8", "--json", str(figures)]
+    assert main([*words, "--frames", "4"]) == 0
+    assert json.loads(figures.read_text())["frames"] == 4
+    assert json.loads((joint.output / "config.json").read_text())["frames"] == 4
+    assert main([*words, "--frames", "3", "--resume"]) == 2
+    every = len(json.loads((square / "train.json").read_text())["images"])
+    capsys.readouterr()
+    assert main([*words, "--frames", str(every + 1)]) == 2
+    assert f"{every + 1} frames are asked for, expected 1 to {every}" in capsys.readouterr().err
+
+
+def test_a_new_head_goes_on_the_shipped_detector(
+    packages: Path, joint: Joint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*joint.words, "--new-head", "--embedding.dimension", "8", "--embedding.channels", "8"]) == 0
+    assert starts(capsys)[0].startswith("start: people")
+    trained = load_model(joint.output, device="cpu")
+    assert trained.embedding_dim == 8
+    shipped = load_model(packages / "detection" / "weights" / "people.safetensors", device="cpu")
+    assert trained.detector_config == shipped.detector_config
+    again = [*joint.words, "--new-head", "--embedding.dimension", "8", "--embedding.channels", "8", "--resume"]
+    assert main(again) == 0
+
+
+def test_weights_that_are_named_are_taken(packages: Path, joint: Joint, capsys: pytest.CaptureFixture[str]) -> None:
+    """The recipes of the papers and of older runs: nothing of the shipped model enters them."""
+    small = {"detector": vars(load_model(packages / "detection" / "weights" / "people.safetensors").detector_config)}
+    small = json.loads(json.dumps(small))
+    (joint.output.parent / "own.yaml").write_text(yaml.safe_dump({"weights": "none", **small}))
+    assert main([*joint.words, "--config", str(joint.output.parent / "own.yaml")]) == 0
+    assert starts(capsys) == []
+    assert joint.started_from() == "none"
+
+
+def test_the_crop_model_goes_on_from_the_shipped_one(
+    packages: Path, crop: Crop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*crop.words, "--network.dropout", "0.1"]) == 0
+    assert starts(capsys) == ["start: people, which comes with personsearch (resnet18 on crops of 32 x 16 pixels)"]
+    assert crop.started_from() == "people.safetensors"
+    shipped = SphereReID.from_checkpoint(packages / "reid" / "weights" / "people.safetensors", device="cpu")
+    trained = SphereReID.from_checkpoint(crop.output, device="cpu")
+    assert (trained.config.dropout, trained.config.dimension) == (0.1, 8)
+    for name, value in shipped.named_parameters():
+        torch.testing.assert_close(trained.get_parameter(name), value, atol=1e-6, rtol=1e-6)
+    assert main([*crop.words, "--network.dropout", "0.1", "--resume"]) == 0
+    assert crop.started_from() == "people.safetensors"
+    assert main([*crop.words, "--network.dropout", "0.2", "--resume"]) == 2
+    assert "network.dropout = 0.1, this call has 0.2" in capsys.readouterr().err
+
+
+def test_another_crop_structure_begins_at_random(
+    packages: Path, crop: Crop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = ["--network.dimension", "12", "--network.backbone", "resnet18"]
+    assert main([*crop.words, *other, "--weights", "shipped"]) == 2
+    assert "network.dimension = 8, not 12; its weights do not fit that" in capsys.readouterr().err
+    sizes = ["--network.height", "32", "--network.width", "16"]
+    assert main([*crop.words, *other, *sizes]) == 0
+    (line,) = starts(capsys)
+    assert "people, which comes with personsearch, has network.dimension = 8, not 12; see --weights" in line
+    assert crop.started_from() == "none"
+
+
+def test_without_a_shipped_crop_model_it_begins_at_random(
+    packages: Path, crop: Crop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = packages / "reid" / "weights" / "people.safetensors"
+    shipped.rename(packages / "detection" / "weights" / "plaza.safetensors")  # what it holds does not matter
+    small = ["--network.backbone", "resnet18", "--network.height", "32", "--network.width", "16"]
+    assert main([*crop.words, *small, "--weights", "shipped"]) == 2
+    assert "no crop model comes with this installation" in capsys.readouterr().err
+    assert main([*crop.words, *small]) == 0
+    assert "no crop model comes with this installation" in starts(capsys)[0]
+
+
+def test_a_model_file_of_ones_own_brings_its_structure(crop: Crop, tmp_path: Path) -> None:
+    config = SphereReIDConfig(backbone="resnet18", dimension=5, height=32, width=16, resize_height=32, resize_width=16)
+    SphereReID(config).save(tmp_path / "own.safetensors")
+    assert main([*crop.words, "--weights", str(tmp_path / "own.safetensors")]) == 0
+    assert SphereReID.from_checkpoint(crop.output).config == config
+
+
+def test_the_recipes_of_the_shipped_models_fit_into_8_megabytes(tmp_path: Path) -> None:
+    from detection.joint import PersonSearchRCNN
+
+    recipe = joint_preset("people")
+    network = yaml.safe_load((PRESETS / "crop_mobile.yaml").read_text(encoding="utf-8"))["network"]
+    models = [PersonSearchRCNN(recipe.detector, recipe.embedding), SphereReID(SphereReIDConfig(**network))]
+    for model in models:
+        write_weights(tmp_path / "half.safetensors", model, {"format": "any"}, half=True)
+        assert (tmp_path / "half.safetensors").stat().st_size <= 8e6
+
+
+def test_make_weights_runs_commands_that_there_are(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.parsing import Call
+
+    text = (repository / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
+    variables = dict(re.findall(r"^(\w+) := (.*)$", text, flags=re.MULTILINE))
+    lines = re.findall(r"^\t+\$\(BIN\)/personsearch (.*?)(?: \|\| exit;)? *$", text, flags=re.MULTILINE)
+    commands = [
+        re.sub(r"\$\((\w+)\)", lambda match: variables[match[1]], line.replace("$$seed", "1")) for line in lines
+    ]
+    commands = [line for line in commands if "--worlds" not in line]
+    assert len(commands) >= 8
+    monkeypatch.setattr(Call, "run", lambda call: 0)
+    for line in commands:
+        assert main(shlex.split(line)) == 0, line
