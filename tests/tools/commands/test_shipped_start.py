@@ -14,10 +14,8 @@ import yaml
 
 from detection.checkpoints import load_model, read_header
 from reid.crops.sphere_reid import FORMAT, SphereReID, SphereReIDConfig
-from reid.runs.weight_files import read_weight_header, write_weights
-from tools.configurations import PRESETS
+from reid.runs.weight_files import read_weight_header
 from tools.main import main
-from tools.recipe_files import joint_preset
 
 STANDING = ["--training.learning-rate", "1e-12", "--training.epochs", "1", "--training.workers", "0"]
 
@@ -199,17 +197,6 @@ def test_a_model_file_of_ones_own_brings_its_structure(crop: Crop, tmp_path: Pat
     SphereReID(config).save(tmp_path / "own.safetensors")
     assert main([*crop.words, "--weights", str(tmp_path / "own.safetensors")]) == 0
     assert SphereReID.from_checkpoint(crop.output).config == config
-
-
-def test_the_recipes_of_the_shipped_models_fit_into_8_megabytes(tmp_path: Path) -> None:
-    from detection.joint import PersonSearchRCNN
-
-    recipe = joint_preset("people")
-    network = yaml.safe_load((PRESETS / "crop_mobile.yaml").read_text(encoding="utf-8"))["network"]
-    models = [PersonSearchRCNN(recipe.detector, recipe.embedding), SphereReID(SphereReIDConfig(**network))]
-    for model in models:
-        write_weights(tmp_path / "half.safetensors", model, {"format": "any"}, half=True)
-        assert (tmp_path / "half.safetensors").stat().st_size <= 8e6
 
 
 def test_make_weights_runs_commands_that_there_are(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
