@@ -228,6 +228,8 @@ def shop(rng: Generator) -> Place:
         x, y = float(rng.uniform(-length / 3, length / 3)), float(rng.uniform(-width / 3, width / 3))
         board = two_sided(1.2, 0.5, Material(sign(rng)))
         scenery.add(board.moved(float(rng.choice([0, 0.5])) * math.pi, (x, y, height - 0.7)))
+    if clothes:
+        scenery.decoys(float(rng.uniform(2, 6)), ("mannequin", "headless mannequin", "bust"))
     return scenery.finish("shop", height)
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from datasets.figures.decoys import DECOYS, DecoyKind, decoy
 from datasets.rendering.surface import Surface, join
 
 CELL = 0.1
@@ -154,6 +155,18 @@ class Scenery:
         one, two = self._pixels(np.array([start, end])).tolist()
         cv2.line(self._reserved, one, two, (1,), max(1, round(0.5 * width / CELL)))
 
+    def decoys(self, mean: float, kinds: Sequence[DecoyKind] = DECOYS) -> None:
+        """Puts things somewhere that look like people: mannequins, statues, posters, columns, coats.
+
+        Args:
+            mean: How many on average.
+            kinds: What they may be.
+        """
+        for _ in range(int(self.rng.poisson(mean))):
+            kind = kinds[int(self.rng.integers(len(kinds)))]
+            thing = decoy(self.rng, kind)
+            self.scatter(lambda _, thing=thing: thing, 1, turns=[float(self.rng.uniform(0, 2 * math.pi))])  # type: ignore[misc]
+
     def sit(self, x: float, y: float, height: float, facing: float) -> None:
         """Adds a seat."""
         self._seats.append(Seat(x, y, height, facing))
@@ -163,7 +176,8 @@ class Scenery:
         self._lamps.append((x, y, z))
 
     def finish(self, kind: str, ceiling: float = math.inf) -> Place:
-        """The whole place."""
+        """The whole place, with a few things in it that look like people."""
+        self.decoys(1.3)
         free = cv2.dilate(self._taken, np.ones((5, 5), dtype=np.uint8)) == 0
         free[:3], free[-3:], free[:, :3], free[:, -3:] = False, False, False, False
         lamps = np.asarray(self._lamps, dtype=np.float64).reshape(-1, 3)

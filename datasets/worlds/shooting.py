@@ -17,7 +17,8 @@ from datasets.worlds.cameras import draw_camera
 from datasets.worlds.crowds import Crowd, Placed, draw_habits
 from datasets.worlds.lighting import draw_light
 from datasets.worlds.places import draw_place
-from datasets.worlds.recorder import draw_recorder
+from datasets.worlds.recorder import draw_recorder, rained_on
+from datasets.worlds.scenery import Place
 
 LEAST_SEEN = 0.15
 """A person of whom less is seen, as a share of what lies in the frame, is given as a region to ignore."""
@@ -27,6 +28,7 @@ LEAST_KNOWN = 0.3
 """A person of whom less is seen is a person, but nobody could tell who: the identity is not given."""
 LEAST_KNOWN_HEIGHT = 24.0
 
+_QUALITY = 92
 _EMPTY = 0.05
 _CLOSE = 0.15
 _FIRST_DAY = 1_767_225_600.0
@@ -65,26 +67,39 @@ def shoot_world(task: WorldTask) -> list[FrameRecord]:
     rng = np.random.default_rng([task.seed, 11, task.world])
     place = draw_place(rng)
     looks = [draw_look(rng) for _ in range(task.persons)]
-    records = []
-    for number in range(task.cameras):
-        chance = np.random.default_rng([task.seed, 12, task.world, number])
-        camera = draw_camera(place, chance)
-        view = View(place.surface, camera, draw_light(place, camera.position, chance))
-        crowd = Crowd(place, camera, draw_habits(chance), chance)
-        recorder = draw_recorder(chance)
-        shown = np.zeros(len(looks))
-        for moment in range(task.moments):
-            placed = _cast(crowd, shown, chance)
-            picture = view.draw([_dressed(looks, one, camera) for one in placed])
-            image, quality = recorder.record(picture, chance)
-            camera_id = task.world * task.cameras + number + 1
-            record = FrameRecord(
-                f"frames/c{camera_id:05d}_{moment:04d}.jpg", camera_id, task.world, camera.width, camera.height, moment,
-                _FIRST_DAY + _DAY * task.world + 3600.0 * number + 60.0 * moment, task.test,
+    return [record for number in range(task.cameras) for record in _shoot_camera(task, place, looks, number)]
+
+
+def _shoot_camera(task: WorldTask, place: Place, looks: list[Look], number: int) -> list[FrameRecord]:
+    """Takes and writes all pictures of one camera."""
+    rng = np.random.default_rng([task.seed, 12, task.world, number])
+    camera = draw_camera(place, rng)
+    light = draw_light(place, camera.position, rng)
+    recorder = draw_recorder(rng, place.indoor, light.infrared)
+    view = View(rained_on(place.surface) if recorder.weather.rain > 0 else place.surface, camera, light)
+    crowd = Crowd(place, camera, draw_habits(rng), rng)
+    shown = np.zeros(len(looks))
+    camera_id = task.world * task.cameras + number + 1
+    records, pictures = [], []
+    for moment in range(task.moments):
+        placed = _cast(crowd, shown, rng)
+        picture = view.draw([_dressed(looks, one, camera) for one in placed])
+        pictures.append(picture)
+        records.append(
+            FrameRecord(
+                f"frames/c{camera_id:05d}_{moment:04d}.jpg",
+                camera_id,
+                task.world,
+                camera.width,
+                camera.height,
+                moment,
+                _FIRST_DAY + _DAY * task.world + 3600.0 * number + 60.0 * moment,
+                task.test,
                 sightings_of(picture, placed, camera, task.world * task.persons),
-            )  # fmt: skip
-            (task.root / record.file_name).write_bytes(encode_jpeg(image, quality=quality))
-            records.append(record)
+            )
+        )
+    for record, image in zip(records, recorder.record(pictures, rng), strict=True):
+        (task.root / record.file_name).write_bytes(encode_jpeg(image, quality=_QUALITY))
     return records
 
 
