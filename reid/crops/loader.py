@@ -38,6 +38,8 @@ class TrainingCrops:
     Args:
         samples: The crops of the split "train".
         transform: What augments a crop.
+        small_transform: What augments a crop in the first epochs; None where all epochs are alike.
+        small_epochs: How many epochs those are.
         seed: The seed of the augmentation, 0 or more.
         cameras: The camera_index of each camera.
         cache_megabytes: The memory for decoded pictures; the complete Market-1501 takes 320. 0 decodes in each epoch.
@@ -51,9 +53,13 @@ class TrainingCrops:
         seed: int,
         cameras: Mapping[Camera, int],
         cache_megabytes: int,
+        small_transform: CropTransform | None = None,
+        small_epochs: int = 0,
     ) -> None:
         self.samples = samples
         self._transform = transform
+        self._small_transform = small_transform or transform
+        self._small_epochs = small_epochs
         self._seed = seed
         self.person_index = torch.tensor([sample.person_id for sample in samples], dtype=torch.int64)
         self.camera_index = torch.tensor(
@@ -73,6 +79,7 @@ class TrainingCrops:
             draws: The rows of the crops and their places in the whole batch, (B, 2), see `placed`. A row that stands
                 twice is augmented twice, each time in its own way.
         """
+        transform = self._small_transform if epoch < self._small_epochs else self._transform
         pictures: list[NDArray[np.uint8]] = []
         kept: list[int] = []
         failures: list[tuple[str, str]] = []
@@ -83,7 +90,7 @@ class TrainingCrops:
                 failures.append((self.samples[row].name, error.reason))
                 continue
             seed = np.random.SeedSequence([self._seed, epoch, row, place]).generate_state(1)[0]
-            pictures.append(self._transform(crop, int(seed)))
+            pictures.append(transform(crop, int(seed)))
             kept.append(row)
         # [N, 3, H, W]
         images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) if pictures else torch.empty(0, 3, 0, 0)

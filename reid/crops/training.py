@@ -164,16 +164,22 @@ class CropTrainingTask:
         return len(draws) / (time.perf_counter() - begun)
 
     def _crops(self, samples: Sequence[CropSample], cameras: Mapping[Camera, int]) -> TrainingCrops:
-        structure = self.model.config
-        transform = CropTransform(
-            self.augmentation,
-            resize=(structure.resize_height, structure.resize_width),
-            window=(structure.height, structure.width),
-        )
-        config = self.config
+        structure, config = self.model.config, self.config
+        resize, window = (structure.resize_height, structure.resize_width), (structure.height, structure.width)
         return TrainingCrops(
-            samples, transform, seed=config.seed, cameras=cameras, cache_megabytes=config.cache_megabytes
+            samples,
+            CropTransform(self.augmentation, resize=resize, window=window),
+            seed=config.seed,
+            cameras=cameras,
+            cache_megabytes=config.cache_megabytes,
+            small_transform=CropTransform(self.augmentation, resize=_two_thirds(resize), window=_two_thirds(window)),
+            small_epochs=config.small_epochs,
         )
+
+
+def _two_thirds(size: tuple[int, int]) -> tuple[int, int]:
+    """Two thirds of a height and a width, at least one pixel."""
+    return max(1, 2 * size[0] // 3), max(1, 2 * size[1] // 3)
 
 
 def described(sample: CropSample) -> bytes:

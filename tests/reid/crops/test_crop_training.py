@@ -323,6 +323,19 @@ def test_each_epoch_augments_a_crop_anew_and_always_alike(samples: list[CropSamp
     assert not torch.equal(epochs[0], first(5, 0))
 
 
+def test_the_first_epochs_see_small_crops(tmp_path: Path, samples: list[CropSample]) -> None:
+    """At two thirds of the size, of the same people in the same order; then at the full size, and none by default."""
+    run = trainer(tmp_path / "run", samples, config=dataclasses.replace(CONFIG, small_epochs=2))
+    sizes = [{tuple(batch.images.shape[2:]) for batch in run.task.load(e, run.task.batches(e))} for e in range(4)]
+    assert sizes == [{(21, 10)}, {(21, 10)}, {(32, 16)}, {(32, 16)}]
+    plain = trainer(tmp_path / "plain", samples).task
+    assert next(tuple(batch.images.shape[2:]) for batch in plain.load(0, plain.batches(0))) == (32, 16)
+    assert np.array_equal(plain.batches(0), run.task.batches(0))
+    assert run.run().steps == 6
+    with pytest.raises(ValueError, match="small_epochs is -1"):
+        dataclasses.replace(CONFIG, small_epochs=-1)
+
+
 def test_the_learning_rate_of_each_step_is_the_schedules(tmp_path: Path, samples: list[CropSample]) -> None:
     """Two steps an epoch: half an epoch of the warm-up, its end, and a tenth after the milestone."""
     trainer(tmp_path / "run", samples).run()
