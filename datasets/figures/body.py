@@ -168,7 +168,7 @@ def torso_weights(points: Array, stature: float) -> Array:
     )
     for side, sign in enumerate(SIDES):
         own = smooth(sign * y, -0.055, 0.055)
-        hanging = 0.9 * smooth(z, 0.545, 0.43) * own
+        hanging = 0.92 * smooth(z, 0.55, 0.455) * own
         shin = 0.6 * smooth(z, 0.30, 0.16)
         lifted = 0.45 * smooth(sign * y, 0.07, 0.115) * smooth(z, 0.72, 0.80) * smooth(z, 0.845, 0.82)
         for bone, share in ((THIGH[side], hanging * (1 - shin)), (SHANK[side], hanging * shin)):

@@ -35,9 +35,11 @@ def _around_trunk(body: Body, angle: Array, level: Array, off: float) -> Array:
     here, chest = body.torso(level), body.torso(np.full_like(level, 0.745))
     hung = 0.95 * smooth(level, 0.60, 0.70) * smooth(level, 0.775, 0.745)
     wide, front, back = (np.maximum(own, hung * most) for own, most in zip(here, chest, strict=True))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    along, across = (np.sign(part) * np.abs(part) ** (2 / 2.3) for part in (cosine, sine))  # as square as clothes are
     s = body.frame.stature
-    x = np.where(np.cos(angle) > 0, front, back) * np.cos(angle) + off * np.cos(angle) - 0.010 * s
-    return np.stack([x, (wide + off) * np.sin(angle), level * s], -1)
+    x = (np.where(cosine > 0, front, back) + off) * along - 0.010 * s
+    return np.stack([x, (wide + off) * across, level * s], -1)
 
 
 def _strap(body: Body, path: Array, material: Material, width: float = 0.018) -> Part:
@@ -67,8 +69,8 @@ def _backpack(body: Body, look: Look, off: float, material: Material) -> list[Pa
     )
     parts.append(grid(pocket, shares, material, looseness=0.003))
     for sign in SIDES:
-        level = np.concatenate([np.linspace(0.66, 0.826, 8), [0.835, 0.815, 0.79]])
-        angle = sign * np.concatenate([np.linspace(1.25, 0.72, 8), [1.6, 2.3, 2.5]])
+        level = np.concatenate([np.linspace(0.665, 0.822, 9), [0.833, 0.815, 0.79]])
+        angle = sign * np.concatenate([np.linspace(1.22, 0.70, 9), [1.5, 2.3, 2.5]])
         parts.append(_strap(body, _around_trunk(body, angle, level, off + 0.012), material))
     return parts
 

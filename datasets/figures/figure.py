@@ -62,6 +62,7 @@ def _materials(look: Look, stature: float) -> dict[str, Material]:
         "face": Material(as_texture(heads.painted_face(look)), gloss=0.04),
         "skin": plain(look.skin, gloss=0.04),
         "hair": Material(as_texture(hairs.painted_hair(look)), gloss=0.12, infrared=1.5),
+        "socks": plain((222, 221, 218) if look.seed % 5 < 3 else (30, 30, 33)),
         "dark": plain((22, 22, 24), gloss=0.5),
         "shoes": Material(
             as_texture(tailoring.shoe_picture(look)), gloss=0.25 if look.shoes in ("shoe", "boot") else 0.0
@@ -120,11 +121,22 @@ def _below(look: Look, body: bodies.Body, made: dict[str, Material]) -> list[Par
             parts += bodies.legs(body, made["legs"])
         case "legs":
             parts += [bodies.pelvis(body, made["legs"], 0.0), *bodies.legs(body, made["legs"])]
+            parts += _socks(look, body, made) if lower.fabric.pattern == "skin" else []
         case _:
             shorts = lower.hem > 0.2
             parts += clothes.trousers(body, lower, made["lower"])
+            if shorts:
+                parts += _socks(look, body, made)
             parts += bodies.legs(body, made["legs"], high=min(0.5, lower.hem + 0.05), ease=0.0005 if shorts else -0.007)
     return parts
+
+
+def _socks(look: Look, body: bodies.Body, made: dict[str, Material]) -> list[Part]:
+    """Socks on bare legs, as high as the look's seed says; none in sandals and boots."""
+    high = (0.0, 0.075, 0.10, 0.10, 0.13, 0.24)[look.seed % 6]
+    if look.shoes in ("sandal", "boot") or not high:
+        return []
+    return bodies.legs(body, made["socks"], high=high, ease=0.004)
 
 
 def _parts(look: Look, body: bodies.Body, made: dict[str, Material]) -> list[Part]:
@@ -139,7 +151,12 @@ def _parts(look: Look, body: bodies.Body, made: dict[str, Material]) -> list[Par
         parts += clothes.scarf(body, made["scarf"])
     if look.bag:
         outer = look.over or look.top
-        parts += carried.bag(body, look, outer.ease + 0.3 * look.top.ease, made["bag"])
+        parts += carried.bag(
+            body,
+            look,
+            min(outer.ease, 0.015 if outer.kind == "dress" else 0.05) + 0.3 * min(look.top.ease, 0.02),
+            made["bag"],
+        )
     return parts
 
 
