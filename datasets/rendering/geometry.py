@@ -4,15 +4,17 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from datasets.rendering.camera import NEAR, Camera
 from datasets.rendering.surface import Surface
-from datasets.rendering.textures import Number
+from datasets.rendering.textures import Number, compiled, inlined
 
 BEND = 0.5
 """Pixels that a straight edge may lie beside its bent picture before its triangle is split."""
+
+SHORT = 24.0
+"""The length of an edge in samples below which no lens bends it visibly."""
 
 MOST_SPLITS = 8
 
@@ -123,7 +125,7 @@ def _frame_planes(lens: Lens) -> NDArray[np.float32]:
     return np.array([[1, 0, wide, 0], [-1, 0, wide, 0], [0, 1, high, 0], [0, -1, high, 0]], dtype=np.float32)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _cut_polygon(corners: Floats, count: int, plane: Floats) -> tuple[Floats, int]:
     """Cuts a polygon (rows of 3 camera coordinates and 8 other values) at a plane (Sutherland and Hodgman)."""
     kept = np.empty((count + 2, corners.shape[1]), dtype=np.float32)
@@ -143,7 +145,7 @@ def _cut_polygon(corners: Floats, count: int, plane: Floats) -> tuple[Floats, in
     return kept, size
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _cut(vertices: Floats, seen: Floats, triangles: NDArray[np.int32], planes: Floats) -> Cut:
     """Triangles cut at planes, with the triangle that each came from. Uncut ones keep their vertices."""
     state = np.zeros(len(triangles), dtype=np.int8)  # 0 inside, 1 cut, 2 outside
@@ -190,7 +192,7 @@ def _cut(vertices: Floats, seen: Floats, triangles: NDArray[np.int32], planes: F
     return more_vertices[:count], more_seen[:count], kept[:size], source[:size]
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def bend(x: Number, y: Number, lens: Lens) -> tuple[Number, Number]:
     """Where the lens shows what a pin-hole shows at (x, y), both counted in samples from the middle."""
     far = (x * x + y * y) / (lens.radius * lens.radius)
@@ -198,7 +200,7 @@ def bend(x: Number, y: Number, lens: Lens) -> tuple[Number, Number]:
     return x * by, y * by
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _bent(seen: Floats, lens: Lens) -> Floats:
     """(N, 3) places on the picture and 1 / depth of points in camera coordinates (N, 3)."""
     screen = np.empty((len(seen), 3), dtype=np.float32)
@@ -209,18 +211,20 @@ def _bent(seen: Floats, lens: Lens) -> Floats:
     return screen
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _bends(a: Floats, b: Floats, lens: Lens) -> bool:
     """Whether the picture of the edge between two points in camera coordinates is far from straight."""
     ax, ay = a[0] / a[2] * lens.focal, a[1] / a[2] * lens.focal
     bx, by = b[0] / b[2] * lens.focal, b[1] / b[2] * lens.focal
+    if abs(ax - bx) + abs(ay - by) < SHORT:
+        return False
     mx, my = bend((ax + bx) / 2, (ay + by) / 2, lens)
     ax, ay = bend(ax, ay, lens)
     bx, by = bend(bx, by, lens)
     return (mx - (ax + bx) / 2) ** 2 + (my - (ay + by) / 2) ** 2 > BEND * BEND
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _split(vertices: Floats, seen: Floats, triangles: NDArray[np.int32], source: NDArray[np.int32], lens: Lens) -> Cut:
     """Splits triangles at edges that the lens bends. Neighbors split their common edge at the same point."""
     bends = np.zeros((len(triangles), 3), dtype=np.bool_)
@@ -254,7 +258,7 @@ def _split(vertices: Floats, seen: Floats, triangles: NDArray[np.int32], source:
     return more_vertices[:count], more_seen[:count], kept[:size], origin[:size]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _pieces(corner: NDArray[np.int32], half: NDArray[np.int32], kept: NDArray[np.int32], size: int) -> int:
     """Writes the 1 to 4 pieces of a triangle whose split edges have a vertex in `half`; returns the next place."""
     splits = (half[0] >= 0) + (half[1] >= 0) + (half[2] >= 0)
@@ -281,7 +285,7 @@ def _pieces(corner: NDArray[np.int32], half: NDArray[np.int32], kept: NDArray[np
     return size + 3
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _facing(vertices: Floats, triangles: NDArray[np.int32], eye: Floats) -> Floats:
     """(T,) float32: 1, or -1 where a triangle is seen from the side that its normals point away from."""
     facing = np.ones(len(triangles), dtype=np.float32)

@@ -3,12 +3,10 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from datasets.rendering.geometry import Lens, bend
-from datasets.rendering.surface import Surface
-from datasets.rendering.textures import Number
+from datasets.rendering.textures import Number, compiled
 
 Floats = NDArray[np.float32]
 
@@ -19,11 +17,14 @@ SPHERE = np.stack(
 ).astype(np.float32)
 """(12, 3) directions spread evenly."""
 
+CELL = 0.17
+"""The side in meters of the cells of space of which each holds one ball of a figure."""
+
 REACH = 5.0
 """How many radii from a ball its darkening is felt."""
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def open_share(
     position: Floats, normal: Floats, nearness: Floats, wanted: NDArray[np.bool_], lens: Lens, radius: Number
 ) -> Floats:
@@ -86,7 +87,7 @@ def open_share(
     return shares
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def smooth(shares: Floats, nearness: Floats) -> Floats:
     """Averages shares (h, w) over 4 x 4 neighbors that are about equally far away."""
     height, width = shares.shape
@@ -103,26 +104,39 @@ def smooth(shares: Floats, nearness: Floats) -> Floats:
     return result
 
 
-def balls(figure: Surface, side: float = 0.22) -> Floats:
+@compiled
+def balls(points: Floats, bounds: Floats) -> Floats:
     """A figure as a heap of balls (N, 4) float32: middle and radius in meters, one for each cell of space it fills.
 
     Args:
-        figure: Any surface.
-        side: The side of a cell in meters. Near the ground cells are half as large, for the feet.
+        points: (V, 3) the figure's vertices.
+        bounds: (6,) their smallest and largest coordinates.
     """
-    points = figure.vertices
-    fine = np.where(points[:, 2] < 0.2, side / 2, side)
-    cells = np.floor(points / fine[:, None]).astype(np.int64) + 512 + 2048 * (fine < side)[:, None]
-    key = (cells[:, 0] * 8192 + cells[:, 1]) * 8192 + cells[:, 2]
-    _, place = np.unique(key, return_inverse=True)
-    count = np.bincount(place)
-    middle = np.stack([np.bincount(place, points[:, k]) / count for k in range(3)], axis=1)  # (N, 3)
-    spread = np.bincount(place, ((points - middle[place]) ** 2).sum(axis=1)) / count
-    radius = np.clip(1.15 * np.sqrt(spread), 0.02, side * 0.7)
-    return np.concatenate([middle, radius[:, None]], axis=1)[count >= 4].astype(np.float32)
+    columns, rows = int((bounds[3] - bounds[0]) / CELL) + 1, int((bounds[4] - bounds[1]) / CELL) + 1
+    layers = int((bounds[5] - bounds[2]) / CELL) + 1
+    # Sums of 1, x, y, z and their squares in each cell.
+    sums = np.zeros((layers * rows * columns, 5), dtype=np.float32)
+    for n in range(len(points)):
+        x, y, z = points[n, 0] - bounds[0], points[n, 1] - bounds[1], points[n, 2] - bounds[2]
+        cell = (int(z / CELL) * rows + int(y / CELL)) * columns + int(x / CELL)
+        sums[cell, 0] += 1
+        sums[cell, 1] += x
+        sums[cell, 2] += y
+        sums[cell, 3] += z
+        sums[cell, 4] += x * x + y * y + z * z
+    heap = np.empty((len(sums), 4), dtype=np.float32)
+    count = 0
+    for cell in range(len(sums)):
+        if sums[cell, 0] >= 4:
+            x, y, z = sums[cell, 1] / sums[cell, 0], sums[cell, 2] / sums[cell, 0], sums[cell, 3] / sums[cell, 0]
+            spread = max(sums[cell, 4] / sums[cell, 0] - (x * x + y * y + z * z), np.float32(0))
+            heap[count, 0], heap[count, 1], heap[count, 2] = x + bounds[0], y + bounds[1], z + bounds[2]
+            heap[count, 3] = min(max(np.float32(1.15) * math.sqrt(spread), np.float32(0.02)), np.float32(0.7 * CELL))
+            count += 1
+    return heap[:count]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def darken(shares: Floats, position: Floats, normal: Floats, heap: Floats, lens: Lens) -> None:
     """Lowers the share of light from all around that reaches a place next to figures.
 

@@ -3,16 +3,15 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from datasets.rendering.geometry import Mesh
-from datasets.rendering.textures import Number, Textures, covers, level_of
+from datasets.rendering.textures import Number, Textures, compiled, covers, level_of
 
 Floats = NDArray[np.float32]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int32]) -> None:
     """Draws a mesh over what is there already, where it is nearer.
 
@@ -58,7 +57,7 @@ def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int
                 near += near_step
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _level_of_triangle(mesh: Mesh, textures: Textures, t: int, double_area: Number) -> int:
     """Which copy of its texture suits a whole triangle."""
     a, b, c = mesh.uv[mesh.triangles[t, 0]], mesh.uv[mesh.triangles[t, 1]], mesh.uv[mesh.triangles[t, 2]]
@@ -66,7 +65,7 @@ def _level_of_triangle(mesh: Mesh, textures: Textures, t: int, double_area: Numb
     return level_of(textures, mesh.material[t], double_repeats / double_area, 0.0, 0.5)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _covered(mesh: Mesh, textures: Textures, t: int, level: int, b_weight: Number, c_weight: Number) -> bool:
     """Whether the texture of a triangle with holes has something at a sample."""
     a, b, c = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
@@ -78,7 +77,19 @@ def _covered(mesh: Mesh, textures: Textures, t: int, level: int, b_weight: Numbe
     return covers(textures, mesh.material[t], level, u, v)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
+def corners(screen: Floats, triangles: NDArray[np.int32]) -> tuple[Floats, Floats]:
+    """The smallest and the largest x and y, (2,) and (2,), that triangles (T, 3) reach on a picture."""
+    low, high = np.full(2, np.float32(np.inf)), np.full(2, np.float32(-np.inf))
+    for t in range(len(triangles)):
+        for corner in range(3):
+            for k in range(2):
+                here = screen[triangles[t, corner], k]
+                low[k], high[k] = min(low[k], here), max(high[k], here)
+    return low, high
+
+
+@compiled
 def silhouette(
     screen: Floats,
     triangles: NDArray[np.int32],
@@ -125,7 +136,7 @@ def silhouette(
                     area[row, column] = True
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def nearest(coordinates: Floats, triangles: NDArray[np.int32], low: Floats, cell: Number, depth: Floats) -> None:
     """Draws the depths of triangles into a map without perspective, where they are smaller than what is there.
 

@@ -1,11 +1,9 @@
 """The part of a view that does not move: drawn once, and kept with all that figures need to stand in it."""
 
-import math
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from datasets.rendering.camera import Camera
@@ -16,7 +14,7 @@ from datasets.rendering.rasterize import draw
 from datasets.rendering.shading import footprint, matt, place, shine, sun_share
 from datasets.rendering.shadows import Casters, blocked, sun_map
 from datasets.rendering.surface import Surface
-from datasets.rendering.textures import Number, Textures, Triple, level_of, pack, read
+from datasets.rendering.textures import Number, Textures, Triple, compiled, inlined, level_of, pack, read
 from datasets.rendering.weather import backdrop
 
 Floats = NDArray[np.float32]
@@ -82,14 +80,14 @@ def scenery(static: Surface, camera: Camera, light: Light) -> Scenery:
     close = (near > 1 / SHADOWS_UNTIL)[::4, ::4]
     shadows = sun_map(static, position[::4, ::4][close], light)
     behind = backdrop(camera, light)
-    samples = np.repeat(np.repeat(behind, SAMPLES, axis=0), SAMPLES, axis=1)
+    samples: Any = cv2.resize(behind, (lens.width, lens.height), interpolation=cv2.INTER_NEAREST)
     albedo, sun = np.zeros_like(behind), np.zeros_like(near)
     _shade(mesh, textures, (lit, lens.position, shadows), shown, open_sky, (samples, albedo, sun))
     color: Any = cv2.resize(samples, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
     return Scenery(nearness, samples, color, albedo, open_sky, sun, position, normal, near, shadows)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _survey(mesh: Mesh, nearness: Floats, shown: NDArray[np.int32]) -> tuple[Floats, Floats, Floats]:
     """Position (H, W, 3), normal (H, W, 3) and nearness (H, W) of the first sample of each pixel."""
     height, width = nearness.shape[0] // SAMPLES, nearness.shape[1] // SAMPLES
@@ -107,15 +105,13 @@ def _survey(mesh: Mesh, nearness: Floats, shown: NDArray[np.int32]) -> tuple[Flo
     return position, normal, near
 
 
-@njit(cache=True, error_model="numpy")
-def turn_of(x: Number, y: Number) -> Number:
-    """Radians that differ a lot between neighboring pixels (interleaved gradient noise, Jimenez 2014)."""
-    inner = np.float32(0.06711056) * x + np.float32(0.00583715) * y
-    whole = np.float32(52.9829189) * (inner - math.floor(inner))
-    return np.float32(2 * math.pi) * (whole - math.floor(whole))
+@inlined
+def turn_of(x: int, y: int) -> int:
+    """A number in 0 .. 15 that differs from that of all pixels nearby."""
+    return ((x & 3) * 4 + (y & 3) * 5 + ((x ^ y) & 2) * 3) & 15
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _shade(mesh: Mesh, textures: Textures, world: Any, shown: NDArray[np.int32], open_sky: Floats, into: Any) -> None:
     """Colors all samples. Samples of a pixel that show the same triangle are colored together."""
     lit, eye, shadows = world
@@ -133,7 +129,9 @@ def _shade(mesh: Mesh, textures: Textures, world: Any, shown: NDArray[np.int32],
                 share = sun_share(lit, normal)
                 if share > 0 and len(shadows.light):
                     share *= 1 - blocked(shadows, 0, point, turn_of(x, y))
-                own, color = colored(mesh, textures, (lit, eye), t, (column, row), (share, open_sky[y, x]))
+                own, color = colored(
+                    mesh, textures, (lit, eye), t, (column, row), (point, normal), (share, open_sky[y, x])
+                )
                 if done < 0:
                     albedo[y, x, 0], albedo[y, x, 1], albedo[y, x, 2] = own
                     sun[y, x] = share
@@ -144,7 +142,7 @@ def _shade(mesh: Mesh, textures: Textures, world: Any, shown: NDArray[np.int32],
                         samples[row, column, 0], samples[row, column, 1], samples[row, column, 2] = color
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def _seen_before(shown: NDArray[np.int32], y: int, x: int, s: int) -> bool:
     """Whether an earlier sample of the pixel shows the same triangle as its sample s."""
     t = shown[y * SAMPLES + s // SAMPLES, x * SAMPLES + s % SAMPLES]
@@ -154,9 +152,15 @@ def _seen_before(shown: NDArray[np.int32], y: int, x: int, s: int) -> bool:
     return seen
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def colored(
-    mesh: Mesh, textures: Textures, world: Any, t: int, sample: tuple[int, int], received: tuple[Number, Number]
+    mesh: Mesh,
+    textures: Textures,
+    world: Any,
+    t: int,
+    sample: tuple[int, int],
+    at: tuple[Triple, Triple],
+    received: tuple[Number, Number],
 ) -> tuple[Triple, Triple]:
     """The surface's own color and the light that comes from it, at a sample of a triangle.
 
@@ -166,6 +170,7 @@ def colored(
         world: The light and the camera's position.
         t: The triangle.
         sample: Column and row of the sample.
+        at: Its world coordinates and its normal.
         received: How much of the sun's color arrives, and the share of the light from all around.
     """
     lit, eye = world
@@ -175,7 +180,7 @@ def colored(
     u, v, across, longer = footprint(mesh, t, x, y, np.float32(SAMPLES))
     level = level_of(textures, material, across, longer, np.float32((sample[0] * 3 + sample[1] * 5) % 8) / 8)
     red, green, blue = read(textures, material, level, u, v)
-    point, normal = place(mesh, t, x, y)
+    point, normal = at
     direct = share / max(sun_share(lit, normal), np.float32(1e-6))
     light_red, light_green, light_blue = matt(lit, direct, open_sky, point, normal)
     glow = textures.emission[material]

@@ -6,10 +6,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from datasets.rendering.textures import GREY, Number
+from datasets.rendering.textures import GREY, Number, compiled, inlined
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -164,7 +163,7 @@ def _curve(sensor: Sensor) -> Floats:
     return ((sensor.black + (1 - sensor.black) * shown) * 255).astype(np.float32)
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def _tone(value: Number, curve: Floats) -> Number:
     """The tone curve at a light of 0 or more."""
     place = math.sqrt(min(max(value, np.float32(0)), np.float32(BRIGHTEST)) / np.float32(BRIGHTEST)) * (CURVE - 1)
@@ -172,7 +171,7 @@ def _tone(value: Number, curve: Floats) -> Number:
     return curve[low] + (curve[low + 1] - curve[low]) * (place - low)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _develop(
     light: Floats, gains: Floats, shape: Floats, noise: tuple[Floats, Floats, Floats], curve: Floats
 ) -> NDArray[np.uint8]:

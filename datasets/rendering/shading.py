@@ -3,17 +3,16 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from datasets.rendering.geometry import Mesh
 from datasets.rendering.light import Shining
-from datasets.rendering.textures import Number, Triple
+from datasets.rendering.textures import Number, Triple, compiled, inlined
 
 Floats = NDArray[np.float32]
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def weights(mesh: Mesh, t: int, x: Number, y: Number) -> Triple:
     """The shares of a triangle's three corners in the point that the sample position (x, y) shows."""
     i, j, k = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
@@ -29,7 +28,7 @@ def weights(mesh: Mesh, t: int, x: Number, y: Number) -> Triple:
     return near_a / whole, near_b / whole, near_c / whole
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def footprint(mesh: Mesh, t: int, x: Number, y: Number, step: Number) -> tuple[Number, Number, Number, Number]:
     """Texture coordinates at a sample position, and how much texture a pixel shows there.
 
@@ -50,7 +49,7 @@ def footprint(mesh: Mesh, t: int, x: Number, y: Number, step: Number) -> tuple[N
     return u, v, abs(u_right * v_down - u_down * v_right), math.sqrt(longer)
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def place(mesh: Mesh, t: int, x: Number, y: Number) -> tuple[Triple, Triple]:
     """World position and unit normal (towards the camera) of the point that a sample position shows."""
     i, j, k = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
@@ -74,7 +73,7 @@ def place(mesh: Mesh, t: int, x: Number, y: Number) -> tuple[Triple, Triple]:
     )
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def lamp_share(lit: Shining, lamp: int, point: Triple, normal: Triple) -> Number:
     """How much of a lamp's color a matt white surface at a point with a normal shows, 0 or more."""
     at = lit.lamp_position[lamp]
@@ -90,13 +89,13 @@ def lamp_share(lit: Shining, lamp: int, point: Triple, normal: Triple) -> Number
     return max(facing, np.float32(0)) * half / (half + far) * fade * fade
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def sun_share(lit: Shining, normal: Triple) -> Number:
     """How much of the sun's color a matt white surface with a normal shows, 0 or more."""
     return max(normal[0] * lit.sun[0] + normal[1] * lit.sun[1] + normal[2] * lit.sun[2], np.float32(0))
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def matt(lit: Shining, sun_seen: Number, open_sky: Number, point: Triple, normal: Triple) -> Triple:
     """The light red, green, blue that falls on a point: sky and ground, sun, and lamps."""
     up = np.float32(0.5) + np.float32(0.5) * normal[2]
@@ -113,7 +112,7 @@ def matt(lit: Shining, sun_seen: Number, open_sky: Number, point: Triple, normal
     return red, green, blue
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def shine(
     lit: Shining, eye: Floats, gloss: Number, sun_seen: Number, open_sky: Number, point: Triple, normal: Triple
 ) -> Triple:

@@ -5,16 +5,15 @@ The place itself has one map from the sun. Every figure has a small map of its o
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from datasets.rendering.light import Light, Shining
 from datasets.rendering.rasterize import nearest
 from datasets.rendering.surface import Surface
-from datasets.rendering.textures import GREY, Number, Triple
+from datasets.rendering.textures import GREY, Number, Triple, compiled, inlined
 
 Floats = NDArray[np.float32]
 
@@ -28,11 +27,13 @@ FAINT = 0.06
 LONGEST = 25.0
 """Meters after which a shadow ends."""
 
-_STEP = np.arange(12)
-DISK = np.stack(
-    [np.sqrt((_STEP + 0.5) / 12) * np.cos(2.399963 * _STEP), np.sqrt((_STEP + 0.5) / 12) * np.sin(2.399963 * _STEP)], 1
-).astype(np.float32)
-"""(12, 2) places spread evenly over the disk of radius 1."""
+PLACES = 12
+"""At how many places a map is read for one point."""
+
+_TURNS = (np.arange(16)[:, None] / 16 + np.arange(PLACES)[None] * 0.381966) * 2 * math.pi
+_OUTWARD = np.sqrt((np.arange(PLACES) * 5 % PLACES + 0.5) / PLACES)
+DISKS = np.stack([_OUTWARD * np.cos(_TURNS), _OUTWARD * np.sin(_TURNS)], axis=2).astype(np.float32)
+"""(16, PLACES, 2): 16 ways of spreading places evenly over the disk of radius 1."""
 
 
 class Casters(NamedTuple):
@@ -98,13 +99,33 @@ def no_casters(cells: int) -> Casters:
     )
 
 
-def figure_casters(figures: Sequence[Surface], light: Light, lit: Shining) -> Casters:
-    """The shadows that figures throw: each of them in the sun and in the lamps that light it most."""
+@compiled
+def extent(vertices: Floats) -> Floats:
+    """(6,) float32, the smallest and the largest coordinates of vertices (V, 3); zeros without vertices."""
+    bounds = np.zeros(6, dtype=np.float32)
+    for k in range(3):
+        if len(vertices):
+            bounds[k], bounds[k + 3] = vertices[0, k], vertices[0, k]
+    for i in range(len(vertices)):
+        for k in range(3):
+            bounds[k], bounds[k + 3] = min(bounds[k], vertices[i, k]), max(bounds[k + 3], vertices[i, k])
+    return bounds
+
+
+def figure_casters(figures: Sequence[Surface], bounds: Floats, light: Light, lit: Shining) -> Casters:
+    """The shadows that figures throw: each of them in the sun and in the lamps that light it most.
+
+    Args:
+        figures: P of them.
+        bounds: (P, 6) their smallest and largest coordinates.
+        light: What lights them.
+        lit: The same for compiled loops.
+    """
     rows = [
-        _caster(figure, number, source, light)
+        _caster(figure, bounds[number], number, source, light)
         for number, figure in enumerate(figures)
         if len(figure.triangles)
-        for source in _sources(figure, light, lit)
+        for source in _sources(bounds[number], light, lit)
     ]
     if not rows:
         return no_casters(FIGURE_CELLS)
@@ -121,39 +142,40 @@ def figure_casters(figures: Sequence[Surface], light: Light, lit: Shining) -> Ca
     )
 
 
-def _sources(figure: Surface, light: Light, lit: Shining) -> list[int]:
+def _sources(bounds: Floats, light: Light, lit: Shining) -> list[int]:
     """The lights whose shadow of a figure is seen: -1 for the sun, and numbers of lamps."""
-    middle = (figure.vertices.min(axis=0) + figure.vertices.max(axis=0)) / 2
+    middle = (bounds[:3] + bounds[3:]) / 2
     sources = [-1] if light.sun_direction is not None and max(light.sun_color) > 0 else []
     if len(lit.lamp_reach):
         far = ((lit.lamp_position - middle) ** 2).sum(axis=1)
         strength = lit.lamp_color @ GREY * lit.lamp_reach**2 / (lit.lamp_reach**2 + far)
         whole = strength.sum() + (lit.sky + lit.ground) @ GREY / 2 + lit.sun_color @ GREY
-        above = lit.lamp_position[:, 2] > figure.vertices[:, 2].max() + 0.1
+        above = lit.lamp_position[:, 2] > bounds[5] + 0.1
         order = np.argsort(-strength, kind="stable")[:MOST_LAMPS]
         sources += [int(lamp) for lamp in order if strength[lamp] > FAINT * whole and above[lamp]]
     return sources
 
 
 def _caster(
-    figure: Surface, number: int, source: int, light: Light
+    figure: Surface, bounds: Floats, number: int, source: int, light: Light
 ) -> tuple[int, int, Floats, Floats, Floats, float, float, Floats]:
     """One row of `Casters`."""
-    middle = (figure.vertices.min(axis=0) + figure.vertices.max(axis=0)) / 2
+    middle: Any = (bounds[:3] + bounds[3:]) / 2
+    origin: Floats
     if source < 0:
-        origin, soft = middle, light.sun_softness
+        origin, soft = middle.astype(np.float32), light.sun_softness
         basis = _basis(-np.asarray(light.sun_direction, dtype=np.float64))
     else:
         origin, soft = np.asarray(light.lamps[source].position, dtype=np.float32), light.lamps[source].size
         basis = _basis(middle - origin)
-    coordinates = (figure.vertices - origin) @ basis.T
+    coordinates: Any = (figure.vertices - origin) @ basis.T
     if source >= 0:
         coordinates[:, :2] /= np.maximum(coordinates[:, 2:], np.float32(0.05))
-    low, high = coordinates[:, :2].min(axis=0), coordinates[:, :2].max(axis=0)
-    cell = float((high - low).max()) / (FIGURE_CELLS - 2)
-    low = (low - cell).astype(np.float32)
+    reached = extent(coordinates)
+    cell = float(max(reached[3] - reached[0], reached[4] - reached[1])) / (FIGURE_CELLS - 2)
+    low = (reached[:2] - cell).astype(np.float32)
     depth = np.full((FIGURE_CELLS, FIGURE_CELLS), FAR, dtype=np.float32)
-    nearest(coordinates.astype(np.float32), figure.triangles, low, cell, depth)
+    nearest(coordinates, figure.triangles, low, cell, depth)
     return source, number, origin, basis, low, cell, soft, depth
 
 
@@ -165,22 +187,21 @@ def _basis(along: NDArray[np.floating]) -> Floats:
     return np.stack([across, np.cross(way, across), way]).astype(np.float32)
 
 
-@njit(cache=True, error_model="numpy")
-def blocked(casters: Casters, c: int, point: Triple, turn: Number) -> Number:
+@inlined
+def blocked(casters: Casters, c: int, point: Triple, turn: int) -> Number:
     """The share of a light that a caster keeps from a point, in [0, 1].
 
     Args:
         casters: What throws shadows.
         c: Which of them.
         point: Its world coordinates.
-        turn: Radians by which the places where the map is read are turned, different for neighboring pixels.
+        turn: 0 .. 15, how far the places where the map is read are turned, different for neighboring pixels.
     """
-    origin = casters.origin[c]
-    x, y, z = point[0] - origin[0], point[1] - origin[1], point[2] - origin[2]
-    basis = casters.basis[c]
-    a = basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z
-    b = basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z
-    depth = basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z
+    basis, origin = casters.basis, casters.origin
+    x, y, z = point[0] - origin[c, 0], point[1] - origin[c, 1], point[2] - origin[c, 2]
+    a = basis[c, 0, 0] * x + basis[c, 0, 1] * y + basis[c, 0, 2] * z
+    b = basis[c, 1, 0] * x + basis[c, 1, 1] * y + basis[c, 1, 2] * z
+    depth = basis[c, 2, 0] * x + basis[c, 2, 1] * y + basis[c, 2, 2] * z
     lamp = casters.light[c] >= 0
     if lamp:
         if depth < 0.05:
@@ -191,56 +212,43 @@ def blocked(casters: Casters, c: int, point: Triple, turn: Number) -> Number:
     margin = np.float32(0.15) * cells
     if a < -margin or b < -margin or a > cells + margin or b > cells + margin:
         return np.float32(0)
-    bias = np.float32(0.03) + 2 * cell * (depth if lamp else np.float32(1))
-    cos, sin = math.cos(turn), math.sin(turn)
-    end, hits = _blocker(casters, c, a, b, depth - bias, cos, sin)
-    if hits == 0:
-        return np.float32(0)
-    radius = casters.soft[c] * (depth - end) / cell
+    # A little away from the surface nothing shadows itself.
+    lit_until = depth - np.float32(0.03) - 2 * cell * (depth if lamp else np.float32(1))
+    widest = np.float32(0.12) * cells
+    if not lamp:
+        widest = min(widest, np.float32(1.5) + casters.soft[c] * np.float32(4) / cell)
+    end, hits, count = _dark(casters, c, a, b, lit_until, widest, turn, 2)
+    if hits == 0 or hits == count:
+        return np.float32(hits > 0)
+    radius = casters.soft[c] * (depth - end / hits) / cell
     if lamp:
-        radius /= end * depth
+        radius /= end / hits * depth
     radius = min(max(radius, np.float32(0.8)), margin)
-    return _dark_share(casters, c, a, b, depth - bias, radius, cos, sin)
+    end, hits, count = _dark(casters, c, a, b, lit_until, radius, turn, 1)
+    return np.float32(hits) / np.float32(count)
 
 
-@njit(cache=True, error_model="numpy")
-def _blocker(
-    casters: Casters, c: int, a: Number, b: Number, depth: Number, cos: Number, sin: Number
-) -> tuple[Number, int]:
-    """The mean depth of what is in the light's way around (a, b), and at how many places something is."""
+@inlined
+def _dark(
+    casters: Casters, c: int, a: Number, b: Number, depth: Number, radius: Number, turn: int, step: int
+) -> tuple[Number, int, int]:
+    """What is in the light's way within a radius around (a, b), in cells: the sum of depths, how often, of how many."""
     cells = casters.maps.shape[1]
-    widest = min(np.float32(0.12) * cells, np.float32(1.5) + casters.soft[c] * np.float32(4) / casters.cell[c])
-    if casters.light[c] >= 0:
-        widest = np.float32(0.12) * cells
-    total, hits = np.float32(0), 0
-    for k in range(DISK.shape[0]):
-        i = math.floor(a + widest * (DISK[k, 0] * cos - DISK[k, 1] * sin))
-        j = math.floor(b + widest * (DISK[k, 0] * sin + DISK[k, 1] * cos))
+    total, hits, count = np.float32(0), 0, 0
+    for k in range(0, PLACES, step):
+        i = int(a + radius * DISKS[turn, k, 0] + 4096) - 4096
+        j = int(b + radius * DISKS[turn, k, 1] + 4096) - 4096
+        count += 1
         if 0 <= i < cells and 0 <= j < cells and casters.maps[c, j, i] < depth:
             total += casters.maps[c, j, i]
             hits += 1
-    return total / max(hits, 1), hits
+    return total, hits, count
 
 
-@njit(cache=True, error_model="numpy")
-def _dark_share(
-    casters: Casters, c: int, a: Number, b: Number, depth: Number, radius: Number, cos: Number, sin: Number
-) -> Number:
-    """The share of places within a radius around (a, b), in cells, where something is in the light's way."""
-    cells = casters.maps.shape[1]
-    dark = np.float32(0)
-    for k in range(DISK.shape[0]):
-        i = math.floor(a + radius * (DISK[k, 0] * cos - DISK[k, 1] * sin))
-        j = math.floor(b + radius * (DISK[k, 0] * sin + DISK[k, 1] * cos))
-        if 0 <= i < cells and 0 <= j < cells and casters.maps[c, j, i] < depth:
-            dark += np.float32(1)
-    return dark / DISK.shape[0]
-
-
-def reach_of(figure: Surface, casters: Casters, c: int) -> Floats:
+def reach_of(bounds: Floats, casters: Casters, c: int) -> Floats:
     """(16, 3) corners of the space that a caster's shadow may fill, from the figure to the ground."""
-    low, high = figure.vertices.min(axis=0), figure.vertices.max(axis=0)
-    corners = np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), axis=-1).reshape(8, 3)
+    x, y, z = bounds[[0, 3]], bounds[[1, 4]], bounds[[2, 5]]
+    corners = np.stack([x.repeat(4), np.tile(y.repeat(2), 2), np.tile(z, 4)], axis=1)  # (8, 3)
     if casters.light[c] < 0:
         way = np.tile(casters.basis[c, 2], (8, 1))
     else:

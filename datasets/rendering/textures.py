@@ -5,13 +5,16 @@ flickers (Williams, "Pyramidal parametrics", SIGGRAPH 1983).
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import os
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import cv2
+import numba
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from datasets.rendering.surface import Material
@@ -19,7 +22,13 @@ from datasets.rendering.surface import Material
 GREY = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 """How much red, green and blue contribute to brightness."""
 
+_HERE = Path(__file__).parent
+_KEPT = _HERE / "__pycache__" if os.access(_HERE, os.W_OK) else Path.home() / ".cache" / "personsearch"
+_VERSION = sha256(b"".join(file.read_bytes() for file in sorted(_HERE.glob("*.py")))).hexdigest()[:16]
+
 MOST_LEVELS = 13
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 Number = Any
 """A number in a compiled loop, whose kind the compiler finds."""
@@ -30,6 +39,30 @@ Triple = tuple[Any, Any, Any]
 _VALUES = np.arange(256, dtype=np.float64) / 255
 TO_LINEAR = np.where(_VALUES <= 0.04045, _VALUES / 12.92, ((_VALUES + 0.055) / 1.055) ** 2.4).astype(np.float32)
 """(256,) linear light of sRGB values."""
+
+
+def _compiled(function: Function, inline: bool) -> Function:
+    """A function as machine code, kept on disk for as long as no file of this room changes.
+
+    The compiler looks for changes only in the function's own file, so the place on disk is named by all files.
+    """
+    config: Any = numba.config
+    usual = config.CACHE_DIR
+    config.CACHE_DIR = str(_KEPT / _VERSION)
+    try:
+        return cast(Function, numba.njit(cache=True, error_model="numpy", forceinline=inline)(function))
+    finally:
+        config.CACHE_DIR = usual
+
+
+def compiled(function: Function) -> Function:
+    """A function as machine code."""
+    return _compiled(function, inline=False)
+
+
+def inlined(function: Function) -> Function:
+    """A short function as machine code, copied into every compiled function that calls it."""
+    return _compiled(function, inline=True)
 
 
 class Textures(NamedTuple):
@@ -118,7 +151,7 @@ def _smaller_and_smaller(material: Material, infrared: bool) -> list[NDArray[np.
         whole = cv2.resize(whole, smaller, interpolation=cv2.INTER_AREA)
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def level_of(textures: Textures, material: int, across: Number, grow: Number, spread: Number) -> int:
     """Which copy to read, a whole number.
 
@@ -136,7 +169,7 @@ def level_of(textures: Textures, material: int, across: Number, grow: Number, sp
     return min(int(math.log2(texels) - 0.25 + spread), textures.levels[material] - 1)
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def _mix(
     texels: NDArray[np.uint8], places: tuple[int, int, int, int], shares: tuple[Number, Number, Number, Number], k: int
 ) -> Number:
@@ -149,7 +182,7 @@ def _mix(
     )
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def read(textures: Textures, material: int, level: int, u: Number, v: Number) -> Triple:
     """Linear red, green, blue of a texture at (u, v), from the four texels around."""
     begin = textures.first[material, level]
@@ -171,7 +204,7 @@ def read(textures: Textures, material: int, level: int, u: Number, v: Number) ->
     return _mix(texels, places, shares, 0), _mix(texels, places, shares, 1), _mix(texels, places, shares, 2)
 
 
-@njit(cache=True, error_model="numpy")
+@inlined
 def covers(textures: Textures, material: int, level: int, u: Number, v: Number) -> bool:
     """Whether a texture with holes has something at (u, v)."""
     height, width = textures.size[material, level, 0], textures.size[material, level, 1]

@@ -6,19 +6,18 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from datasets.rendering.camera import Camera
 from datasets.rendering.geometry import Lens, Mesh, in_front, lens_of
 from datasets.rendering.light import Light, Shining, shining
 from datasets.rendering.occlusion import balls, darken, open_share, smooth
-from datasets.rendering.rasterize import draw, silhouette
+from datasets.rendering.rasterize import corners, draw, silhouette
 from datasets.rendering.scenery import SAMPLES, Scenery, colored, scenery, turn_of
 from datasets.rendering.shading import lamp_share, place, sun_share
-from datasets.rendering.shadows import Casters, blocked, figure_casters, reach_of
+from datasets.rendering.shadows import Casters, blocked, extent, figure_casters, reach_of
 from datasets.rendering.surface import Surface, join
-from datasets.rendering.textures import Number, Textures, Triple, pack
+from datasets.rendering.textures import Number, Textures, Triple, compiled, pack
 
 Floats = NDArray[np.float32]
 
@@ -90,30 +89,31 @@ class View:
         whole = join(people)
         mesh = in_front(whole, part, lens, inside_only=False)
         textures = pack(whole.materials, self.light.infrared)
-        casters = figure_casters(people, self.light, self._lit)
-        self._throw_shadows(image, people, casters)
+        bounds = np.stack([extent(each.vertices) for each in people])
+        casters = figure_casters(people, bounds, self.light, self._lit)
+        self._throw_shadows(image, people, bounds, casters)
         nearness, shown = still.nearness.copy(), np.full(still.nearness.shape, -1, dtype=np.int32)
         draw(mesh, textures, nearness, shown)
         region = _region(mesh.screen, lens)
         open_sky = self._folds(mesh, nearness, shown)
         seen = np.zeros(count, dtype=np.int64)
-        near_figures = _casters_of_figures(casters, people)
+        near_figures = _casters_of_figures(casters, bounds)
         world = (self._lit, lens.position, still, casters, near_figures)
         _paint(mesh, textures, world, (nearness, shown, open_sky), region, (image, owner, depth, seen))
         boxes, area = _boxes_and_areas(mesh, count)
         return Picture(image, owner, depth, boxes, np.minimum(seen / np.maximum(area, 1), 1).astype(np.float32))
 
-    def _throw_shadows(self, image: Floats, people: Sequence[Surface], casters: Casters) -> None:
+    def _throw_shadows(self, image: Floats, people: Sequence[Surface], bounds: Floats, casters: Casters) -> None:
         """Takes from the place the light that figures keep from it."""
         still = self._scenery
-        heap = np.concatenate([balls(each) for each in people])
+        heap = np.concatenate([balls(each.vertices, bounds[n]) for n, each in enumerate(people)])
         shares = np.ones(self._place[2].shape, dtype=np.float32)
         darken(shares, self._place[0], self._place[1], heap, self._small)
         left: Any = cv2.resize(shares, (self.camera.width, self.camera.height), interpolation=cv2.INTER_LINEAR)
         _less_sky(image, still, self._lit, left)
         kept = np.ones_like(still.near)
         for c in range(len(casters.light)):
-            corners = reach_of(people[casters.figure[c]], casters, c)
+            corners = reach_of(bounds[casters.figure[c]], casters, c)
             pixels, depth = self.camera.project(corners)
             region = np.array([0, 0, self.camera.width, self.camera.height])
             if depth.min() > 0.2:
@@ -135,7 +135,7 @@ def _region(screen: Floats, lens: Lens) -> NDArray[np.int64]:
     return np.concatenate([np.clip(low, 0, size), np.clip(high, 0, size)]).astype(np.int64)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _less_sky(image: Floats, still: Scenery, lit: Shining, left: Floats) -> None:
     """Takes the light from all around where only a share of it is left."""
     for y in range(image.shape[0]):
@@ -148,7 +148,7 @@ def _less_sky(image: Floats, still: Scenery, lit: Shining, left: Floats) -> None
                     image[y, x, k] = max(dark, np.float32(0.15) * image[y, x, k])
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _less_light(
     image: Floats, still: Scenery, lit: Shining, casters: Casters, c: int, region: NDArray[np.int64], kept: Floats
 ) -> None:
@@ -174,7 +174,7 @@ def _less_light(
                 image[y, x, k] = max(less, np.float32(0.04) * image[y, x, k])
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _survey_figures(
     mesh: Mesh, nearness: Floats, shown: NDArray[np.int32], position: Floats, normal: Floats, near: Floats
 ) -> NDArray[np.bool_]:
@@ -195,19 +195,15 @@ def _survey_figures(
     return wanted
 
 
-def _casters_of_figures(casters: Casters, people: Sequence[Surface]) -> NDArray[np.int32]:
+def _casters_of_figures(casters: Casters, bounds: Floats) -> NDArray[np.int32]:
     """(P, K) int32, for each figure the casters whose shadow may fall on it, then -1."""
-    bounds = np.zeros((len(people), 6), dtype=np.float32)
-    for number, figure in enumerate(people):
-        if len(figure.vertices):
-            bounds[number] = (*figure.vertices.min(axis=0), *figure.vertices.max(axis=0))
     touched = _touched(casters, bounds)
     order = np.argsort(~touched, axis=1, kind="stable").astype(np.int32)
     order[~np.take_along_axis(touched, order, axis=1)] = -1
     return order[:, : max(1, int(touched.sum(axis=1).max(initial=0)))]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _touched(casters: Casters, bounds: Floats) -> NDArray[np.bool_]:
     """(P, C) bool: whether the shadow of a caster may fall into bounds (P, 6) of figures."""
     touched = np.zeros((len(bounds), len(casters.light)), dtype=np.bool_)
@@ -232,9 +228,9 @@ def _touched(casters: Casters, bounds: Floats) -> NDArray[np.bool_]:
     return touched
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _paint(mesh: Mesh, textures: Textures, world: Any, buffers: Any, region: NDArray[np.int64], into: Any) -> None:
-    """Colors the pixels that figures fill wholly or partly, and notes whose they are."""
+    """Colors the pixels that figures fill wholly or partly, once for each material, and notes whose they are."""
     lit, eye, still, casters, near_figures = world
     nearness, shown, open_sky = buffers
     image, owner, depth, seen = into
@@ -251,9 +247,11 @@ def _paint(mesh: Mesh, textures: Textures, world: Any, buffers: Any, region: NDA
                 same, same_part, first = 0, 0, True
                 for other in range(most):
                     o = shown[y * SAMPLES + other // SAMPLES, x * SAMPLES + other % SAMPLES]
-                    same += o == t
-                    same_part += o >= 0 and mesh.part[o] == mesh.part[t]
-                    first = first and (o != t or other >= s)
+                    if o >= 0 and mesh.part[o] == mesh.part[t]:
+                        same_part += 1
+                        if mesh.material[o] == mesh.material[t]:
+                            same += 1
+                            first = first and other >= s
                 filled += 1
                 seen[mesh.part[t]] += 1
                 if same_part > best_count:
@@ -278,9 +276,9 @@ def _paint(mesh: Mesh, textures: Textures, world: Any, buffers: Any, region: NDA
                     owner[y, x] = best
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _figure_color(
-    mesh: Mesh, textures: Textures, world: Any, t: int, sample: tuple[int, int], local: tuple[Number, Number]
+    mesh: Mesh, textures: Textures, world: Any, t: int, sample: tuple[int, int], local: tuple[Number, int]
 ) -> Triple:
     """The light that comes from a sample of a figure, with the shadows of the place and of figures on it."""
     lit, eye, shadows, casters, near_figures = world
@@ -295,7 +293,7 @@ def _figure_color(
             share *= 1 - blocked(casters, mine[n], point, turn)
     # Figures near the ground see less of the sky.
     open_sky = free * (np.float32(0.75) + np.float32(0.25) * min(max(point[2], np.float32(0)), np.float32(1)))
-    own, color = colored(mesh, textures, (lit, eye), t, sample, (share, open_sky))
+    own, color = colored(mesh, textures, (lit, eye), t, sample, (point, normal), (share, open_sky))
     red, green, blue = color
     for n in range(len(mine)):
         lamp = casters.light[mine[n]] if mine[n] >= 0 else -1
@@ -317,8 +315,7 @@ def _boxes_and_areas(mesh: Mesh, count: int) -> tuple[Floats, NDArray[np.float64
         triangles = mesh.triangles[starts[number] : starts[number + 1]]
         if len(triangles) == 0:
             continue
-        places = mesh.screen[np.unique(triangles), :2]
-        low, high = places.min(axis=0), places.max(axis=0)
+        low, high = corners(mesh.screen, triangles)
         boxes[number] = np.concatenate([low, high]) / SAMPLES
         size = (np.ceil(high) - np.floor(low)).astype(np.int64) + 1
         coarse = int(np.ceil(np.sqrt(max(1.0, float(size[0]) * float(size[1]) / MOST_MARKS))))
