@@ -54,7 +54,7 @@ def _cloth(canvas: NDArray[np.float32], fabric: Fabric) -> Material:
     return Material(as_texture(canvas), gloss=gloss, infrared=1.0 + 1.6 * dark)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=96)
 def _materials(look: Look, stature: float) -> dict[str, Material]:
     """Every material that the look can need, painted once for all levels of detail."""
     skin = Fabric("skin", (look.skin,), 1.0, 0)
@@ -167,7 +167,7 @@ def _nearness(vertices: Array, joints: Array) -> Array:
     return np.exp(-((apart / 0.12) ** 2))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=160)
 def _dressed(look: Look, level: int) -> Dressed:
     body = bodies.measured(look, _FINENESS[level])
     stoop = 0.1 + 0.5 * (look.seed % 31) / 31 if look.age == "old" else 0.0
