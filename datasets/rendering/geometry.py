@@ -49,27 +49,17 @@ class Lens(NamedTuple):
 
 
 class Mesh(NamedTuple):
-    """Triangles on a picture.
+    """Triangles on a picture, with all that belongs together side by side in memory.
 
     Args:
-        position: (N, 3) float32 meters in the world.
-        normal: (N, 3) float32.
-        uv: (N, 2) float32 texture repeats.
-        screen: (N, 3) float32 x and y in samples, and 1 / depth.
-        triangles: (T, 3) int32.
-        material: (T,) int16.
-        part: (T,) int16, which surface a triangle belongs to.
-        facing: (T,) float32, -1 where the camera sees the side that the normals point away from, 1 elsewhere.
+        vertices: (N, 11) float32: world position in meters, normal, texture repeats u and v, and on the picture x and y
+            in samples and 1 / depth.
+        triangles: (T, 6) int32: three vertices, the material, which surface it belongs to, and -1 where the camera sees
+            the side that the normals point away from, 1 elsewhere.
     """
 
-    position: NDArray[np.float32]
-    normal: NDArray[np.float32]
-    uv: NDArray[np.float32]
-    screen: NDArray[np.float32]
+    vertices: Floats
     triangles: NDArray[np.int32]
-    material: NDArray[np.int16]
-    part: NDArray[np.int16]
-    facing: NDArray[np.float32]
 
 
 def lens_of(camera: Camera, samples: float) -> Lens:
@@ -105,15 +95,11 @@ def in_front(surface: Surface, part: NDArray[np.int16], lens: Lens, inside_only:
         vertices, seen, triangles, source = _split(vertices, seen, triangles, source, lens)
         if len(triangles) == before:
             break
+    facing = _facing(vertices, triangles, lens.position)
+    about = np.stack([surface.material[source], part[source], facing], axis=1)  # (T, 3)
     return Mesh(
-        np.ascontiguousarray(vertices[:, :3]),
-        np.ascontiguousarray(vertices[:, 3:6]),
-        np.ascontiguousarray(vertices[:, 6:]),
-        _bent(seen, lens),
-        triangles,
-        surface.material[source],
-        part[source],
-        _facing(vertices, triangles, lens.position),
+        np.concatenate([vertices, _bent(seen, lens)], axis=1),
+        np.concatenate([triangles, about], axis=1).astype(np.int32),
     )
 
 
@@ -286,9 +272,9 @@ def _pieces(corner: NDArray[np.int32], half: NDArray[np.int32], kept: NDArray[np
 
 
 @compiled
-def _facing(vertices: Floats, triangles: NDArray[np.int32], eye: Floats) -> Floats:
-    """(T,) float32: 1, or -1 where a triangle is seen from the side that its normals point away from."""
-    facing = np.ones(len(triangles), dtype=np.float32)
+def _facing(vertices: Floats, triangles: NDArray[np.int32], eye: Floats) -> NDArray[np.int32]:
+    """(T,) int32: 1, or -1 where a triangle is seen from the side that its normals point away from."""
+    facing = np.ones(len(triangles), dtype=np.int32)
     for t in range(len(triangles)):
         a, b, c = vertices[triangles[t, 0]], vertices[triangles[t, 1]], vertices[triangles[t, 2]]
         x = (b[1] - a[1]) * (c[2] - a[2]) - (b[2] - a[2]) * (c[1] - a[1])

@@ -131,7 +131,7 @@ def balls(points: Floats, bounds: Floats) -> Floats:
             x, y, z = sums[cell, 1] / sums[cell, 0], sums[cell, 2] / sums[cell, 0], sums[cell, 3] / sums[cell, 0]
             spread = max(sums[cell, 4] / sums[cell, 0] - (x * x + y * y + z * z), np.float32(0))
             heap[count, 0], heap[count, 1], heap[count, 2] = x + bounds[0], y + bounds[1], z + bounds[2]
-            heap[count, 3] = min(max(np.float32(1.15) * math.sqrt(spread), np.float32(0.02)), np.float32(0.7 * CELL))
+            heap[count, 3] = min(max(np.float32(1.4) * math.sqrt(spread), np.float32(0.02)), np.float32(0.7 * CELL))
             count += 1
     return heap[:count]
 
@@ -176,4 +176,4 @@ def darken(shares: Floats, position: Floats, normal: Floats, heap: Floats, lens:
                     facing = (normal[j, i, 0] * dx + normal[j, i, 1] * dy + normal[j, i, 2] * dz) / distance
                     if facing > 0:
                         hidden = facing * min(radius * radius / far, np.float32(1)) * (1 - distance / reach)
-                        shares[j, i] *= 1 - np.float32(0.8) * hidden
+                        shares[j, i] *= 1 - hidden

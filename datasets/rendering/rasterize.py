@@ -24,9 +24,9 @@ def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int
     height, width = nearness.shape
     for t in range(len(mesh.triangles)):
         a, b, c = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
-        ax, ay, an = mesh.screen[a, 0], mesh.screen[a, 1], mesh.screen[a, 2]
-        bx, by, bn = mesh.screen[b, 0], mesh.screen[b, 1], mesh.screen[b, 2]
-        cx, cy, cn = mesh.screen[c, 0], mesh.screen[c, 1], mesh.screen[c, 2]
+        ax, ay, an = mesh.vertices[a, 8], mesh.vertices[a, 9], mesh.vertices[a, 10]
+        bx, by, bn = mesh.vertices[b, 8], mesh.vertices[b, 9], mesh.vertices[b, 10]
+        cx, cy, cn = mesh.vertices[c, 8], mesh.vertices[c, 9], mesh.vertices[c, 10]
         left, right = min(ax, bx, cx), max(ax, bx, cx)
         top, bottom = min(ay, by, cy), max(ay, by, cy)
         if right < 0 or bottom < 0 or left > width or top > height:
@@ -40,7 +40,7 @@ def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int
         # The weights of b and c, and the nearness, grow evenly along a row.
         b_step, c_step = (cy - ay) * per, -(by - ay) * per
         near_step = (bn - an) * b_step + (cn - an) * c_step
-        holes = textures.cutout[mesh.material[t]]
+        holes = textures.cutout[mesh.triangles[t, 3]]
         level = _level_of_triangle(mesh, textures, t, abs(double_area)) if holes else 0
         for y in range(y0, y1 + 1):
             dx, dy = x0 + np.float32(0.5) - ax, y + np.float32(0.5) - ay
@@ -60,38 +60,39 @@ def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int
 @compiled
 def _level_of_triangle(mesh: Mesh, textures: Textures, t: int, double_area: Number) -> int:
     """Which copy of its texture suits a whole triangle."""
-    a, b, c = mesh.uv[mesh.triangles[t, 0]], mesh.uv[mesh.triangles[t, 1]], mesh.uv[mesh.triangles[t, 2]]
-    double_repeats = abs((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
-    return level_of(textures, mesh.material[t], double_repeats / double_area, 0.0, 0.5)
+    v = mesh.vertices
+    a, b, c = v[mesh.triangles[t, 0]], v[mesh.triangles[t, 1]], v[mesh.triangles[t, 2]]
+    double_repeats = abs((b[6] - a[6]) * (c[7] - a[7]) - (b[7] - a[7]) * (c[6] - a[6]))
+    return level_of(textures, mesh.triangles[t, 3], double_repeats / double_area, 0.0, 0.5)
 
 
 @compiled
 def _covered(mesh: Mesh, textures: Textures, t: int, level: int, b_weight: Number, c_weight: Number) -> bool:
     """Whether the texture of a triangle with holes has something at a sample."""
     a, b, c = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
-    near_a = (1 - b_weight - c_weight) * mesh.screen[a, 2]
-    near_b, near_c = b_weight * mesh.screen[b, 2], c_weight * mesh.screen[c, 2]
+    near_a = (1 - b_weight - c_weight) * mesh.vertices[a, 10]
+    near_b, near_c = b_weight * mesh.vertices[b, 10], c_weight * mesh.vertices[c, 10]
     per = 1 / (near_a + near_b + near_c)
-    u = (near_a * mesh.uv[a, 0] + near_b * mesh.uv[b, 0] + near_c * mesh.uv[c, 0]) * per
-    v = (near_a * mesh.uv[a, 1] + near_b * mesh.uv[b, 1] + near_c * mesh.uv[c, 1]) * per
-    return covers(textures, mesh.material[t], level, u, v)
+    u = (near_a * mesh.vertices[a, 6] + near_b * mesh.vertices[b, 6] + near_c * mesh.vertices[c, 6]) * per
+    v = (near_a * mesh.vertices[a, 7] + near_b * mesh.vertices[b, 7] + near_c * mesh.vertices[c, 7]) * per
+    return covers(textures, mesh.triangles[t, 3], level, u, v)
 
 
 @compiled
-def corners(screen: Floats, triangles: NDArray[np.int32]) -> tuple[Floats, Floats]:
-    """The smallest and the largest x and y, (2,) and (2,), that triangles (T, 3) reach on a picture."""
+def corners(vertices: Floats, triangles: NDArray[np.int32]) -> tuple[Floats, Floats]:
+    """The smallest and the largest x and y, (2,) and (2,), that triangles (T, 6) reach on a picture."""
     low, high = np.full(2, np.float32(np.inf)), np.full(2, np.float32(-np.inf))
     for t in range(len(triangles)):
         for corner in range(3):
             for k in range(2):
-                here = screen[triangles[t, corner], k]
+                here = vertices[triangles[t, corner], 8 + k]
                 low[k], high[k] = min(low[k], here), max(high[k], here)
     return low, high
 
 
 @compiled
 def silhouette(
-    screen: Floats,
+    vertices: Floats,
     triangles: NDArray[np.int32],
     first: int,
     low: NDArray[np.int64],
@@ -101,8 +102,8 @@ def silhouette(
     """Marks all samples that triangles cover, inside the frame or not.
 
     Args:
-        screen: (N, 3) as in `Mesh`.
-        triangles: (T, 3) int32, the triangles of one figure.
+        vertices: (N, 11) as in `Mesh`.
+        triangles: (T, 6) as in `Mesh`, those of one figure.
         first: Unused samples before the first marked one in each cell of a coarser grid.
         low: (2,) x and y in samples where `area` begins.
         coarse: How many samples apart the marks are; 1 marks every sample.
@@ -110,9 +111,9 @@ def silhouette(
     """
     height, width = area.shape
     for t in range(len(triangles)):
-        a, b, c = screen[triangles[t, 0]], screen[triangles[t, 1]], screen[triangles[t, 2]]
-        left, right = min(a[0], b[0], c[0]), max(a[0], b[0], c[0])
-        top, bottom = min(a[1], b[1], c[1]), max(a[1], b[1], c[1])
+        a, b, c = vertices[triangles[t, 0]], vertices[triangles[t, 1]], vertices[triangles[t, 2]]
+        left, right = min(a[8], b[8], c[8]), max(a[8], b[8], c[8])
+        top, bottom = min(a[9], b[9], c[9]), max(a[9], b[9], c[9])
         offset = first + np.float32(0.5)
         x0, x1 = (
             max(0, math.ceil((left - low[0] - offset) / coarse)),
@@ -122,16 +123,16 @@ def silhouette(
             max(0, math.ceil((top - low[1] - offset) / coarse)),
             min(height - 1, (bottom - low[1] - offset) // coarse),
         )
-        double_area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        double_area = (b[8] - a[8]) * (c[9] - a[9]) - (b[9] - a[9]) * (c[8] - a[8])
         if double_area == 0:
             continue
         per = 1 / double_area
         for row in range(y0, y1 + 1):
-            dy = low[1] + row * coarse + offset - a[1]
+            dy = low[1] + row * coarse + offset - a[9]
             for column in range(x0, x1 + 1):
-                dx = low[0] + column * coarse + offset - a[0]
-                b_weight = (dx * (c[1] - a[1]) - dy * (c[0] - a[0])) * per
-                c_weight = (dy * (b[0] - a[0]) - dx * (b[1] - a[1])) * per
+                dx = low[0] + column * coarse + offset - a[8]
+                b_weight = (dx * (c[9] - a[9]) - dy * (c[8] - a[8])) * per
+                c_weight = (dy * (b[8] - a[8]) - dx * (b[9] - a[9])) * per
                 if b_weight >= 0 and c_weight >= 0 and b_weight + c_weight <= 1:
                     area[row, column] = True
 

@@ -175,7 +175,7 @@ def colored(
     """
     lit, eye = world
     share, open_sky = received
-    material = mesh.material[t]
+    material = mesh.triangles[t, 3]
     x, y = sample[0] + np.float32(0.5), sample[1] + np.float32(0.5)
     u, v, across, longer = footprint(mesh, t, x, y, np.float32(SAMPLES))
     level = level_of(textures, material, across, longer, np.float32((sample[0] * 3 + sample[1] * 5) % 8) / 8)

@@ -16,14 +16,14 @@ Floats = NDArray[np.float32]
 def weights(mesh: Mesh, t: int, x: Number, y: Number) -> Triple:
     """The shares of a triangle's three corners in the point that the sample position (x, y) shows."""
     i, j, k = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
-    ax, ay = mesh.screen[i, 0], mesh.screen[i, 1]
-    bx, by = mesh.screen[j, 0] - ax, mesh.screen[j, 1] - ay
-    cx, cy = mesh.screen[k, 0] - ax, mesh.screen[k, 1] - ay
+    ax, ay = mesh.vertices[i, 8], mesh.vertices[i, 9]
+    bx, by = mesh.vertices[j, 8] - ax, mesh.vertices[j, 9] - ay
+    cx, cy = mesh.vertices[k, 8] - ax, mesh.vertices[k, 9] - ay
     per = 1 / (bx * cy - by * cx)
     dx, dy = x - ax, y - ay
     b = (dx * cy - dy * cx) * per
     c = (dy * bx - dx * by) * per
-    near_a, near_b, near_c = (1 - b - c) * mesh.screen[i, 2], b * mesh.screen[j, 2], c * mesh.screen[k, 2]
+    near_a, near_b, near_c = (1 - b - c) * mesh.vertices[i, 10], b * mesh.vertices[j, 10], c * mesh.vertices[k, 10]
     whole = near_a + near_b + near_c
     return near_a / whole, near_b / whole, near_c / whole
 
@@ -37,14 +37,14 @@ def footprint(mesh: Mesh, t: int, x: Number, y: Number, step: Number) -> tuple[N
     """
     i, j, k = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
     a, b, c = weights(mesh, t, x, y)
-    u = a * mesh.uv[i, 0] + b * mesh.uv[j, 0] + c * mesh.uv[k, 0]
-    v = a * mesh.uv[i, 1] + b * mesh.uv[j, 1] + c * mesh.uv[k, 1]
+    u = a * mesh.vertices[i, 6] + b * mesh.vertices[j, 6] + c * mesh.vertices[k, 6]
+    v = a * mesh.vertices[i, 7] + b * mesh.vertices[j, 7] + c * mesh.vertices[k, 7]
     a, b, c = weights(mesh, t, x + step, y)
-    u_right = a * mesh.uv[i, 0] + b * mesh.uv[j, 0] + c * mesh.uv[k, 0] - u
-    v_right = a * mesh.uv[i, 1] + b * mesh.uv[j, 1] + c * mesh.uv[k, 1] - v
+    u_right = a * mesh.vertices[i, 6] + b * mesh.vertices[j, 6] + c * mesh.vertices[k, 6] - u
+    v_right = a * mesh.vertices[i, 7] + b * mesh.vertices[j, 7] + c * mesh.vertices[k, 7] - v
     a, b, c = weights(mesh, t, x, y + step)
-    u_down = a * mesh.uv[i, 0] + b * mesh.uv[j, 0] + c * mesh.uv[k, 0] - u
-    v_down = a * mesh.uv[i, 1] + b * mesh.uv[j, 1] + c * mesh.uv[k, 1] - v
+    u_down = a * mesh.vertices[i, 6] + b * mesh.vertices[j, 6] + c * mesh.vertices[k, 6] - u
+    v_down = a * mesh.vertices[i, 7] + b * mesh.vertices[j, 7] + c * mesh.vertices[k, 7] - v
     longer = max(u_right * u_right + v_right * v_right, u_down * u_down + v_down * v_down)
     return u, v, abs(u_right * v_down - u_down * v_right), math.sqrt(longer)
 
@@ -58,16 +58,16 @@ def place(mesh: Mesh, t: int, x: Number, y: Number) -> tuple[Triple, Triple]:
     a, b, c = max(a, np.float32(0)), max(b, np.float32(0)), max(c, np.float32(0))
     whole = max(a + b + c, np.float32(1e-9))
     a, b, c = a / whole, b / whole, c / whole
-    p, n = mesh.position, mesh.normal
-    nx = a * n[i, 0] + b * n[j, 0] + c * n[k, 0]
-    ny = a * n[i, 1] + b * n[j, 1] + c * n[k, 1]
-    nz = a * n[i, 2] + b * n[j, 2] + c * n[k, 2]
-    by = mesh.facing[t] / max(math.sqrt(nx * nx + ny * ny + nz * nz), np.float32(1e-6))
+    v = mesh.vertices
+    nx = a * v[i, 3] + b * v[j, 3] + c * v[k, 3]
+    ny = a * v[i, 4] + b * v[j, 4] + c * v[k, 4]
+    nz = a * v[i, 5] + b * v[j, 5] + c * v[k, 5]
+    by = mesh.triangles[t, 5] / max(math.sqrt(nx * nx + ny * ny + nz * nz), np.float32(1e-6))
     return (
         (
-            np.float32(a * p[i, 0] + b * p[j, 0] + c * p[k, 0]),
-            np.float32(a * p[i, 1] + b * p[j, 1] + c * p[k, 1]),
-            np.float32(a * p[i, 2] + b * p[j, 2] + c * p[k, 2]),
+            np.float32(a * v[i, 0] + b * v[j, 0] + c * v[k, 0]),
+            np.float32(a * v[i, 1] + b * v[j, 1] + c * v[k, 1]),
+            np.float32(a * v[i, 2] + b * v[j, 2] + c * v[k, 2]),
         ),
         (np.float32(nx * by), np.float32(ny * by), np.float32(nz * by)),
     )

@@ -94,7 +94,7 @@ class View:
         self._throw_shadows(image, people, bounds, casters)
         nearness, shown = still.nearness.copy(), np.full(still.nearness.shape, -1, dtype=np.int32)
         draw(mesh, textures, nearness, shown)
-        region = _region(mesh.screen, lens)
+        region = _region(mesh, lens)
         open_sky = self._folds(mesh, nearness, shown)
         seen = np.zeros(count, dtype=np.int64)
         near_figures = _casters_of_figures(casters, bounds)
@@ -128,9 +128,10 @@ class View:
         return smooth(open_share(position, normal, near, wanted, self._small, FOLD), near)
 
 
-def _region(screen: Floats, lens: Lens) -> NDArray[np.int64]:
+def _region(mesh: Mesh, lens: Lens) -> NDArray[np.int64]:
     """(4,) first and last column and row (exclusive) of pixels in which a mesh may be seen."""
-    low, high = np.floor(screen[:, :2].min(axis=0) / SAMPLES), np.ceil(screen[:, :2].max(axis=0) / SAMPLES)
+    low, high = corners(mesh.vertices, mesh.triangles)
+    low, high = np.floor(low / SAMPLES), np.ceil(high / SAMPLES)
     size = np.array([lens.width, lens.height]) // SAMPLES
     return np.concatenate([np.clip(low, 0, size), np.clip(high, 0, size)]).astype(np.int64)
 
@@ -145,6 +146,8 @@ def _less_sky(image: Floats, still: Scenery, lit: Shining, left: Floats) -> None
                 for k in range(3):
                     ambient = (lit.ground[k] + (lit.sky[k] - lit.ground[k]) * up) * still.open_sky[y, x]
                     dark = image[y, x, k] - still.albedo[y, x, k] * ambient * (1 - left[y, x])
+                    # Large lamps and what other walls throw back are hidden a little too.
+                    dark *= 1 - np.float32(0.3) * (1 - left[y, x])
                     image[y, x, k] = max(dark, np.float32(0.15) * image[y, x, k])
 
 
@@ -247,15 +250,15 @@ def _paint(mesh: Mesh, textures: Textures, world: Any, buffers: Any, region: NDA
                 same, same_part, first = 0, 0, True
                 for other in range(most):
                     o = shown[y * SAMPLES + other // SAMPLES, x * SAMPLES + other % SAMPLES]
-                    if o >= 0 and mesh.part[o] == mesh.part[t]:
+                    if o >= 0 and mesh.triangles[o, 4] == mesh.triangles[t, 4]:
                         same_part += 1
-                        if mesh.material[o] == mesh.material[t]:
+                        if mesh.triangles[o, 3] == mesh.triangles[t, 3]:
                             same += 1
                             first = first and other >= s
                 filled += 1
-                seen[mesh.part[t]] += 1
+                seen[mesh.triangles[t, 4]] += 1
                 if same_part > best_count:
-                    best, best_count = mesh.part[t], same_part
+                    best, best_count = mesh.triangles[t, 4], same_part
                     depth[y, x] = 1 / nearness[row, column]
                 if first:
                     world_now = (lit, eye, still.shadows, casters, near_figures)
@@ -287,7 +290,7 @@ def _figure_color(
     share = sun_share(lit, normal)
     if share > 0 and len(shadows.light):
         share *= 1 - blocked(shadows, 0, point, turn)
-    mine = near_figures[mesh.part[t]]
+    mine = near_figures[mesh.triangles[t, 4]]
     for n in range(len(mine)):
         if share > 0 and mine[n] >= 0 and casters.light[mine[n]] < 0:
             share *= 1 - blocked(casters, mine[n], point, turn)
@@ -310,16 +313,16 @@ def _figure_color(
 def _boxes_and_areas(mesh: Mesh, count: int) -> tuple[Floats, NDArray[np.float64]]:
     """Boxes (P, 4) in pixels and areas (P,) in samples of whole figures, inside the frame or not."""
     boxes, areas = np.full((count, 4), np.nan, dtype=np.float32), np.zeros(count)
-    starts = np.searchsorted(mesh.part, np.arange(count + 1))
+    starts = np.searchsorted(mesh.triangles[:, 4], np.arange(count + 1))
     for number in range(count):
         triangles = mesh.triangles[starts[number] : starts[number + 1]]
         if len(triangles) == 0:
             continue
-        low, high = corners(mesh.screen, triangles)
+        low, high = corners(mesh.vertices, triangles)
         boxes[number] = np.concatenate([low, high]) / SAMPLES
         size = (np.ceil(high) - np.floor(low)).astype(np.int64) + 1
         coarse = int(np.ceil(np.sqrt(max(1.0, float(size[0]) * float(size[1]) / MOST_MARKS))))
         area = np.zeros((int(size[1] // coarse) + 1, int(size[0] // coarse) + 1), dtype=np.bool_)
-        silhouette(mesh.screen, triangles, coarse // 2, np.floor(low).astype(np.int64), coarse, area)
+        silhouette(mesh.vertices, triangles, coarse // 2, np.floor(low).astype(np.int64), coarse, area)
         areas[number] = np.count_nonzero(area) * coarse * coarse
     return boxes, areas
