@@ -69,7 +69,7 @@ class Crowd:
         self._eye = np.asarray(camera.position[:2])
         distance = np.linalg.norm(room - self._eye, axis=1)
         # Nobody stands in the lens, and nobody is smaller than the labels say.
-        fit = (distance > 0.9) & (camera.focal * 1.7 / np.maximum(distance, 0.1) > 16)
+        fit = (distance > 0.7) & (camera.focal * 1.7 / np.maximum(distance, 0.1) > 16)
         room = room[fit]
         self._room = room[visible_ground(place, camera, room)]
         self._distance = np.linalg.norm(self._room - self._eye, axis=1)
@@ -89,7 +89,7 @@ class Crowd:
         left = list(people)
         if not len(self._room):
             return []
-        if close:
+        for _ in range(min(len(left), int(self.rng.integers(1, 4))) if close else 0):
             self._single(left.pop(0), self._spot(nearest=True))
         while left:
             choice = self.rng.random()
@@ -108,7 +108,7 @@ class Crowd:
         weight = self._distance**-self.habits.nearness
         if nearest:
             share = self.camera.focal * 1.7 / self._distance / self.camera.height
-            target = min(1.35, float(share.max()))
+            target = min(float(self.rng.uniform(0.7, 2.2)), float(share.max()))
             weight = np.exp(-((np.log(share / target)) ** 2) / 0.25) + 1e-9
         return np.asarray(self._room[self.rng.choice(len(self._room), p=weight / weight.sum())])
 
@@ -132,7 +132,7 @@ class Crowd:
         row, column = self.place.cells(spot)[0]
         wide = apart + (0.5 if kind in ("pushing", "cycling", "running") else 0.0)
         crowded = any(math.hypot(other.x - spot[0], other.y - spot[1]) < wide for other in self._placed)
-        if crowded or not self.place.free[row, column] or np.linalg.norm(spot - self._eye) < 0.8:
+        if crowded or not self.place.free[row, column] or np.linalg.norm(spot - self._eye) < 0.65:
             return False
         self._placed.append(Placed(person, float(spot[0]), float(spot[1]), 0.0, facing, draw_pose(self.rng, kind)))
         return True

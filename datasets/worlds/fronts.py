@@ -98,7 +98,7 @@ def facade(rng: np.random.Generator) -> Picture:
     cell = size // count
     lit = float(rng.choice([0.05, 0.3]))
     glass = rng.random() < 0.25
-    wall = [brick, plaster, concrete][int(rng.integers(3))](rng)
+    wall = [brick, plaster, concrete][int(rng.choice(3, p=[0.35, 0.45, 0.2]))](rng)
     small = np.asarray(cv2.resize(wall, (64, 64), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     picture = np.tile(small, (8, 8, 1))
     wide, high = (0.96, 0.94) if glass else (float(rng.uniform(0.35, 0.75)), float(rng.uniform(0.45, 0.7)))

@@ -49,9 +49,9 @@ def draw_light(place: Place, eye: tuple[float, float, float], rng: np.random.Gen
     if place.indoor:
         return _indoor(place, spot, rng)
     choice = rng.random()
-    if choice < 0.42:
-        sky, warm = float(rng.uniform(0.22, 0.45)), float(rng.uniform(0.1, 0.35))
-        sun = _tinted(rng, float(rng.uniform(0.7, 1.1)), warm)
+    if choice < 0.48:
+        sky, warm = float(rng.uniform(0.2, 0.45)), float(rng.uniform(0.05, 0.35))
+        sun = _tinted(rng, float(rng.uniform(0.7, 1.4)), warm)
         return Light(
             _sun(rng, 18, 65), sun, _tinted(rng, sky, -0.3), _tinted(rng, 0.4 * sky, 0.15), (),
             float(rng.uniform(0.75, 1.05)), sun_softness=float(rng.uniform(0.008, 0.05)),

@@ -39,7 +39,7 @@ def _wall_row(scenery: Scenery, start: tuple[float, float], end: tuple[float, fl
             shop = Material(shop_front(rng), gloss=0.15, emission=float(rng.choice([0, 0, 0.25])))
             scenery.add(quad(foot + recess, edge, (0, 0, base), shop, (max(1, round(width / 6)), 1)))
         else:
-            wall = Material([brick, plaster, concrete][int(rng.integers(3))](rng))
+            wall = Material([brick, plaster, concrete][int(rng.choice(3, p=[0.35, 0.45, 0.2]))](rng))
             scenery.add(quad(foot + recess, edge, (0, 0, base), wall, (width / 1.6, base / 1.6)))
             place = foot + recess + edge * float(rng.uniform(0.2, 0.7)) + np.array([*(out * 0.03), 0.0])
             scenery.add(quad(place, (*-unit, 0), (0, 0, 2.1), Material(door(rng))))
@@ -121,6 +121,7 @@ def street(rng: Generator) -> Place:
         scenery.flow(
             (-length / 2, side * (road / 2 + walk * 0.55)), (length / 2, side * (road / 2 + walk * 0.55)), walk * 0.7
         )
+    scenery.keep_clear((-length / 2, -road / 2), (length / 2, road / 2))
     white = plain(grey(rng, 190, 235))
     for x in np.arange(-length, length, 6.0):
         scenery.add(ground((x, -0.07), (x + 3, 0.07), white, height=-0.02))

@@ -167,6 +167,11 @@ class Scenery:
             thing = decoy(self.rng, kind)
             self.scatter(lambda _, thing=thing: thing, 1, turns=[float(self.rng.uniform(0, 2 * math.pi))])  # type: ignore[misc]
 
+    def keep_clear(self, low: tuple[float, float], high: tuple[float, float]) -> None:
+        """Keeps a rectangle of the ground free of things that look for a place; people may walk there."""
+        corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
+        cv2.fillConvexPoly(self._reserved, self._pixels(corners), 1)
+
     def sit(self, x: float, y: float, height: float, facing: float) -> None:
         """Adds a seat."""
         self._seats.append(Seat(x, y, height, facing))

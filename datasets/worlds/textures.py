@@ -167,7 +167,9 @@ def concrete(rng: np.random.Generator) -> Picture:
 
 def plaster(rng: np.random.Generator) -> Picture:
     """A painted wall."""
-    color = grey(rng, 140, 235) if rng.random() < 0.5 else tone(rng, (0, 1), (0.05, 0.35), (0.5, 0.92))
+    color = grey(rng, 140, 235) if rng.random() < 0.4 else tone(rng, (0.0, 0.18), (0.05, 0.4), (0.55, 0.95))
+    if rng.random() < 0.2:
+        color = tone(rng, (0, 1), (0.05, 0.4), (0.5, 0.92))
     return soiled(rng, np.full((256, 256, 3), color, dtype=np.uint8), float(rng.uniform(0.015, 0.06)))
 
 
@@ -221,7 +223,7 @@ def gravel(rng: np.random.Generator) -> Picture:
 def carpet(rng: np.random.Generator) -> Picture:
     """A carpet: plain with grain, in squares, or with stripes."""
     size = 256
-    color = grey(rng, 50, 150) if rng.random() < 0.5 else tone(rng, (0, 1), (0.15, 0.6), (0.25, 0.65))
+    color = grey(rng, 50, 150) if rng.random() < 0.5 else tone(rng, (0, 1), (0.1, 0.4), (0.25, 0.65))
     picture = masonry(
         rng, color, (2, 2), shift=0.0, joint=1, joint_shade=0.9, variety=float(rng.uniform(0.01, 0.1)), size=size
     )
