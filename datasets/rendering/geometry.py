@@ -199,9 +199,8 @@ def _bent(seen: Floats, lens: Lens) -> Floats:
 
 @compiled
 def _bends(a: Floats, b: Floats, lens: Lens) -> bool:
-    """Whether the picture of the edge between two points in camera coordinates is far from straight."""
-    ax, ay = a[0] / a[2] * lens.focal, a[1] / a[2] * lens.focal
-    bx, by = b[0] / b[2] * lens.focal, b[1] / b[2] * lens.focal
+    """Whether the picture of the edge between two points of a pin-hole picture is far from straight."""
+    ax, ay, bx, by = a[0], a[1], b[0], b[1]
     if abs(ax - bx) + abs(ay - by) < SHORT:
         return False
     mx, my = bend((ax + bx) / 2, (ay + by) / 2, lens)
@@ -215,9 +214,10 @@ def _split(vertices: Floats, seen: Floats, triangles: NDArray[np.int32], source:
     """Splits triangles at edges that the lens bends. Neighbors split their common edge at the same point."""
     bends = np.zeros((len(triangles), 3), dtype=np.bool_)
     new = 0
+    flat = seen[:, :2] / seen[:, 2:] * np.float32(lens.focal)  # (N, 2)
     for t in range(len(triangles)):
         for k in range(3):
-            bends[t, k] = _bends(seen[triangles[t, k]], seen[triangles[t, (k + 1) % 3]], lens)
+            bends[t, k] = _bends(flat[triangles[t, k]], flat[triangles[t, (k + 1) % 3]], lens)
             new += bends[t, k]
     more_vertices = np.empty((len(vertices) + new, vertices.shape[1]), dtype=np.float32)
     more_seen = np.empty((len(seen) + new, 3), dtype=np.float32)

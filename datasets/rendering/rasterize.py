@@ -12,7 +12,14 @@ Floats = NDArray[np.float32]
 
 
 @compiled
-def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int32]) -> None:
+def draw(
+    mesh: Mesh,
+    textures: Textures,
+    nearness: Floats,
+    shown: NDArray[np.int32],
+    covered: NDArray[np.int16],
+    area: NDArray[np.int64],
+) -> None:
     """Draws a mesh over what is there already, where it is nearer.
 
     Args:
@@ -20,6 +27,8 @@ def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int
         textures: Its materials; their holes are left open.
         nearness: (H, W) float32, 1 / depth of what is there, 0 where nothing is. Changed in place.
         shown: (H, W) int32, the triangle that is seen. Changed in place.
+        covered: (H, W) int16, the surface that was drawn here last, hidden or not. Changed in place.
+        area: (P,) int64, on how many samples each surface was drawn, hidden or not. Changed in place.
     """
     height, width = nearness.shape
     for t in range(len(mesh.triangles)):
@@ -40,6 +49,7 @@ def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int
         # The weights of b and c, and the nearness, grow evenly along a row.
         b_step, c_step = (cy - ay) * per, -(by - ay) * per
         near_step = (bn - an) * b_step + (cn - an) * c_step
+        part = mesh.triangles[t, 4]
         holes = textures.cutout[mesh.triangles[t, 3]]
         level = _level_of_triangle(mesh, textures, t, abs(double_area)) if holes else 0
         for y in range(y0, y1 + 1):
@@ -48,10 +58,14 @@ def draw(mesh: Mesh, textures: Textures, nearness: Floats, shown: NDArray[np.int
             c_weight = (dy * (bx - ax) - dx * (by - ay)) * per
             near = an + (bn - an) * b_weight + (cn - an) * c_weight
             for x in range(x0, x1 + 1):
-                inside = b_weight >= 0 and c_weight >= 0 and b_weight + c_weight <= 1 and near > nearness[y, x]
+                inside = b_weight >= 0 and c_weight >= 0 and b_weight + c_weight <= 1
                 if inside and (not holes or _covered(mesh, textures, t, level, b_weight, c_weight)):
-                    nearness[y, x] = near
-                    shown[y, x] = t
+                    if covered[y, x] != part:
+                        covered[y, x] = part
+                        area[part] += 1
+                    if near > nearness[y, x]:
+                        nearness[y, x] = near
+                        shown[y, x] = t
                 b_weight += b_step
                 c_weight += c_step
                 near += near_step

@@ -70,7 +70,7 @@ def scenery(static: Surface, camera: Camera, light: Light) -> Scenery:
     textures = pack(static.materials, light.infrared)
     nearness = np.zeros((lens.height, lens.width), dtype=np.float32)
     shown = np.full((lens.height, lens.width), -1, dtype=np.int32)
-    draw(mesh, textures, nearness, shown)
+    draw(mesh, textures, nearness, shown, np.zeros(shown.shape, np.int16), np.zeros(1, np.int64))
     position, normal, near = _survey(mesh, nearness, shown)
     half = (slice(None, None, 2), slice(None, None, 2))
     near_half = np.ascontiguousarray(near[half])

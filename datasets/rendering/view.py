@@ -93,14 +93,15 @@ class View:
         casters = figure_casters(people, bounds, self.light, self._lit)
         self._throw_shadows(image, people, bounds, casters)
         nearness, shown = still.nearness.copy(), np.full(still.nearness.shape, -1, dtype=np.int32)
-        draw(mesh, textures, nearness, shown)
+        area = np.zeros(count, dtype=np.int64)
+        draw(mesh, textures, nearness, shown, np.full(shown.shape, -1, np.int16), area)
         region = _region(mesh, lens)
         open_sky = self._folds(mesh, nearness, shown)
         seen = np.zeros(count, dtype=np.int64)
         near_figures = _casters_of_figures(casters, bounds)
         world = (self._lit, lens.position, still, casters, near_figures)
         _paint(mesh, textures, world, (nearness, shown, open_sky), region, (image, owner, depth, seen))
-        boxes, area = _boxes_and_areas(mesh, count)
+        boxes = _boxes(mesh, lens, area)
         return Picture(image, owner, depth, boxes, np.minimum(seen / np.maximum(area, 1), 1).astype(np.float32))
 
     def _throw_shadows(self, image: Floats, people: Sequence[Surface], bounds: Floats, casters: Casters) -> None:
@@ -310,19 +311,21 @@ def _figure_color(
     return red, green, blue
 
 
-def _boxes_and_areas(mesh: Mesh, count: int) -> tuple[Floats, NDArray[np.float64]]:
-    """Boxes (P, 4) in pixels and areas (P,) in samples of whole figures, inside the frame or not."""
-    boxes, areas = np.full((count, 4), np.nan, dtype=np.float32), np.zeros(count)
-    starts = np.searchsorted(mesh.triangles[:, 4], np.arange(count + 1))
-    for number in range(count):
+def _boxes(mesh: Mesh, lens: Lens, area: NDArray[np.int64]) -> Floats:
+    """Boxes (P, 4) of whole figures in pixels. The areas (P,) of figures that the frame cuts are measured anew."""
+    boxes = np.full((len(area), 4), np.nan, dtype=np.float32)
+    starts = np.searchsorted(mesh.triangles[:, 4], np.arange(len(area) + 1))
+    for number in range(len(area)):
         triangles = mesh.triangles[starts[number] : starts[number + 1]]
         if len(triangles) == 0:
             continue
         low, high = corners(mesh.vertices, triangles)
         boxes[number] = np.concatenate([low, high]) / SAMPLES
+        if low.min() >= 0 and high[0] <= lens.width and high[1] <= lens.height:
+            continue
         size = (np.ceil(high) - np.floor(low)).astype(np.int64) + 1
         coarse = int(np.ceil(np.sqrt(max(1.0, float(size[0]) * float(size[1]) / MOST_MARKS))))
-        area = np.zeros((int(size[1] // coarse) + 1, int(size[0] // coarse) + 1), dtype=np.bool_)
-        silhouette(mesh.vertices, triangles, coarse // 2, np.floor(low).astype(np.int64), coarse, area)
-        areas[number] = np.count_nonzero(area) * coarse * coarse
-    return boxes, areas
+        marks = np.zeros((int(size[1] // coarse) + 1, int(size[0] // coarse) + 1), dtype=np.bool_)
+        silhouette(mesh.vertices, triangles, coarse // 2, np.floor(low).astype(np.int64), coarse, marks)
+        area[number] = max(area[number], np.count_nonzero(marks) * coarse * coarse)
+    return boxes
