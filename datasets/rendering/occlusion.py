@@ -17,10 +17,13 @@ SPHERE = np.stack(
 ).astype(np.float32)
 """(12, 3) directions spread evenly."""
 
-CELL = 0.17
-"""The side in meters of the cells of space of which each holds one ball of a figure."""
+FINE, COARSE = 0.17, 0.4
+"""The sides in meters of the cells of space that hold one ball each of a figure's feet and of its whole body."""
 
-REACH = 5.0
+LOW = 0.35
+"""Meters above the ground up to which a figure has fine balls."""
+
+REACH = 6.0
 """How many radii from a ball its darkening is felt."""
 
 
@@ -105,20 +108,21 @@ def smooth(shares: Floats, nearness: Floats) -> Floats:
 
 
 @compiled
-def balls(points: Floats, bounds: Floats) -> Floats:
+def balls(points: Floats, bounds: Floats, side: Number) -> Floats:
     """A figure as a heap of balls (N, 4) float32: middle and radius in meters, one for each cell of space it fills.
 
     Args:
         points: (V, 3) the figure's vertices.
         bounds: (6,) their smallest and largest coordinates.
+        side: The side of a cell in meters.
     """
-    columns, rows = int((bounds[3] - bounds[0]) / CELL) + 1, int((bounds[4] - bounds[1]) / CELL) + 1
-    layers = int((bounds[5] - bounds[2]) / CELL) + 1
+    columns, rows = int((bounds[3] - bounds[0]) / side) + 1, int((bounds[4] - bounds[1]) / side) + 1
+    layers = int((bounds[5] - bounds[2]) / side) + 1
     # Sums of 1, x, y, z and their squares in each cell.
     sums = np.zeros((layers * rows * columns, 5), dtype=np.float32)
     for n in range(len(points)):
         x, y, z = points[n, 0] - bounds[0], points[n, 1] - bounds[1], points[n, 2] - bounds[2]
-        cell = (int(z / CELL) * rows + int(y / CELL)) * columns + int(x / CELL)
+        cell = (int(z / side) * rows + int(y / side)) * columns + int(x / side)
         sums[cell, 0] += 1
         sums[cell, 1] += x
         sums[cell, 2] += y
@@ -131,9 +135,15 @@ def balls(points: Floats, bounds: Floats) -> Floats:
             x, y, z = sums[cell, 1] / sums[cell, 0], sums[cell, 2] / sums[cell, 0], sums[cell, 3] / sums[cell, 0]
             spread = max(sums[cell, 4] / sums[cell, 0] - (x * x + y * y + z * z), np.float32(0))
             heap[count, 0], heap[count, 1], heap[count, 2] = x + bounds[0], y + bounds[1], z + bounds[2]
-            heap[count, 3] = min(max(np.float32(1.4) * math.sqrt(spread), np.float32(0.02)), np.float32(0.7 * CELL))
+            heap[count, 3] = min(max(np.float32(1.4) * math.sqrt(spread), np.float32(0.02)), np.float32(0.7) * side)
             count += 1
     return heap[:count]
+
+
+def heap_of(points: Floats, bounds: Floats) -> Floats:
+    """All balls (N, 4) of a figure: fine ones near the ground and coarse ones everywhere."""
+    fine = balls(points, bounds, FINE)
+    return np.concatenate([fine[fine[:, 2] < LOW], balls(points, bounds, COARSE)])
 
 
 @compiled

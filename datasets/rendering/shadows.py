@@ -20,9 +20,9 @@ Floats = NDArray[np.float32]
 FAR = np.float32(1e9)
 SUN_CELLS = 2048
 FIGURE_CELLS = 96
-MOST_LAMPS = 2
+MOST_LAMPS = 3
 """How many lamps throw a shadow of each figure; the shadows of weaker ones are too faint to see."""
-FAINT = 0.06
+FAINT = 0.05
 """The share of a figure's light below which a lamp throws no shadow of it."""
 LONGEST = 25.0
 """Meters after which a shadow ends."""

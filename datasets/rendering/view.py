@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from datasets.rendering.camera import Camera
 from datasets.rendering.geometry import Lens, Mesh, in_front, lens_of
 from datasets.rendering.light import Light, Shining, shining
-from datasets.rendering.occlusion import balls, darken, open_share, smooth
+from datasets.rendering.occlusion import darken, heap_of, open_share, smooth
 from datasets.rendering.rasterize import corners, draw, silhouette
 from datasets.rendering.scenery import SAMPLES, Scenery, colored, scenery, turn_of
 from datasets.rendering.shading import lamp_share, place, sun_share
@@ -107,7 +107,7 @@ class View:
     def _throw_shadows(self, image: Floats, people: Sequence[Surface], bounds: Floats, casters: Casters) -> None:
         """Takes from the place the light that figures keep from it."""
         still = self._scenery
-        heap = np.concatenate([balls(each.vertices, bounds[n]) for n, each in enumerate(people)])
+        heap = np.concatenate([heap_of(each.vertices, bounds[n]) for n, each in enumerate(people)])
         shares = np.ones(self._place[2].shape, dtype=np.float32)
         darken(shares, self._place[0], self._place[1], heap, self._small)
         left: Any = cv2.resize(shares, (self.camera.width, self.camera.height), interpolation=cv2.INTER_LINEAR)
@@ -146,9 +146,10 @@ def _less_sky(image: Floats, still: Scenery, lit: Shining, left: Floats) -> None
                 up = np.float32(0.5) + np.float32(0.5) * still.normal[y, x, 2]
                 for k in range(3):
                     ambient = (lit.ground[k] + (lit.sky[k] - lit.ground[k]) * up) * still.open_sky[y, x]
-                    dark = image[y, x, k] - still.albedo[y, x, k] * ambient * (1 - left[y, x])
-                    # Large lamps and what other walls throw back are hidden a little too.
-                    dark *= 1 - np.float32(0.3) * (1 - left[y, x])
+                    sunlit = still.albedo[y, x, k] * lit.sun_color[k] * still.sun[y, x]
+                    rest = image[y, x, k] - sunlit - still.albedo[y, x, k] * ambient * (1 - left[y, x])
+                    # Lamps all around, and what walls throw back, are hidden too.
+                    dark = sunlit + rest * (1 - np.float32(0.55) * (1 - left[y, x]))
                     image[y, x, k] = max(dark, np.float32(0.15) * image[y, x, k])
 
 
