@@ -36,7 +36,12 @@ from search.models.model_files import ModelFiles
 from search.models.opening import SearchModels, open_models
 from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
-from search.query.calibration_files import StoredCalibrations, named_calibrations, stored_calibrations
+from search.query.calibration_files import (
+    StoredCalibrations,
+    gallery_calibrations,
+    named_calibrations,
+    stored_calibrations,
+)
 from search.query.context import ContextSize, company_of
 from search.query.rank import EmbeddedProbe, rank_sightings
 from search.query.ranking import Ranking
@@ -371,6 +376,10 @@ class PersonSearch:
         kind = None if not self.model.sees_surroundings else "box" if crop is None else "crop"
         cameras = filters.camera_names if filters is not None else None
         footage = gallery.footage(cameras and matching_cameras(gallery.path, cameras, gallery.cameras()))
-        return self.calibrations.judged(
-            answer, by, ranking, footage, probe_kind=kind, pictures=len(probe), combine=combine
-        )
+        options: dict[str, Any] = {"probe_kind": kind, "pictures": len(probe), "combine": combine}
+        judged = self.calibrations.judged(answer, by, ranking, footage, **options)
+        if not judged.no_verdict or self.calibrations.asked_for:
+            return judged
+        # What labels measured comes first; else what the gallery's own frames taught.
+        learned = gallery_calibrations(gallery.path).judged(answer, by, ranking, footage, **options)
+        return judged if learned.verdict is None else learned

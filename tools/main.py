@@ -143,7 +143,7 @@ COMMANDS = {
         "calibrate",
         "from which similarity on a person is there, for find",
         flat=("models", "whom", "rates", "similarity", "averaging", "work"),
-        shown=("model", "second_stage", "format", "match_rate", "possible_rate", "tracklets", "report"),
+        shown=("from_gallery", "model", "second_stage", "format", "match_rate", "possible_rate", "tracklets", "report"),
     ),
     "export": Command("tools.commands.export", "export", "a trained model as one file to pass on"),
     "find": Command(

@@ -110,6 +110,10 @@ class Footage:
             return f"on other cameras than {', '.join(strange[:MOST_NAMED])}{more}, which filmed this gallery"
         return ""
 
+    def covers(self, gallery: Self) -> bool:
+        """Tell whether this footage, an earlier state of the same gallery, had all of its present cameras."""
+        return set(gallery.cameras) <= set(self.cameras)
+
     def same_kind(self, gallery: Self) -> bool:
         """Tell whether both are rendered or both are real; footage of other cameras may be judged on demand then."""
         return self.rendered is gallery.rendered and self.rendered is not None

@@ -24,6 +24,9 @@ FORMAT = "personsearch-calibration-3"
 OLD_FORMATS = ("personsearch-calibration-1", "personsearch-calibration-2")
 """The formats that earlier versions wrote; such files can still be read."""
 
+GALLERY_FILE = "calibration.json"
+"""What was learned from a gallery without labels lies in its folder under this name."""
+
 _COUNTED = ("false_positive", "found", "found_first")
 
 
@@ -36,12 +39,14 @@ class StoredCalibrations:
         calibrations: What the file holds; some may be those of another model that lay there before.
         damage: Why the file could not be read; empty where it could be, or is not there.
         asked_for: Whether the user named the file. It then judges footage of other cameras too, and says so.
+        own: Whether the file lies in the gallery that is judged, and was learned from it.
     """
 
     file: Path
     calibrations: tuple[Calibration, ...] = ()
     damage: str = ""
     asked_for: bool = False
+    own: bool = False
 
     def of(self, embedded_by: EmbeddedBy, ranking: Ranking) -> Calibration | None:
         """The calibration of exactly this similarity, None where there is none."""
@@ -52,6 +57,8 @@ class StoredCalibrations:
         """One line: why there is no calibration of this similarity."""
         if self.damage:
             return self.damage
+        if not self.calibrations and self.own:
+            return f"nothing was learned from this gallery ({self.file.name} is not there)"
         if not self.calibrations:
             return f"this model has not been calibrated ({self.file.name} is not there)"
         asked = ranking.for_similarity(second_stage=embedded_by.second_stage is not None)
@@ -61,8 +68,11 @@ class StoredCalibrations:
 
     def refusal(self, calibration: Calibration, footage: Footage) -> str:
         """One line: why a calibration gives no verdict about some footage; empty where it gives one."""
-        difference = calibration.difference(footage)
         known = calibration.data.footage
+        if self.own:
+            covered = known is not None and known.covers(footage)
+            return "" if covered else f"{self.file.name} was learned before some of this gallery's cameras were indexed"
+        difference = calibration.difference(footage)
         if not difference or (self.asked_for and (known is None or known.same_kind(footage))):
             return ""
         return f"{self.file.name} was made {difference}"
@@ -99,7 +109,7 @@ class StoredCalibrations:
             return dataclasses.replace(answer, no_verdict=refusal)
         # Where the best of several pictures counts, each of them is compared with everybody.
         size = answer.searched * (pictures if combine == "max" else 1)
-        elsewhere = calibration.difference(footage)
+        elsewhere = "" if self.own else calibration.difference(footage)
         verdict = calibration.judge(
             answer.best_similarity, size, probe_kind=probe_kind, pictures=pictures, elsewhere=elsewhere
         )
@@ -123,13 +133,25 @@ def calibration_file(model: Path | str) -> Path:
 
 def stored_calibrations(model: Path | str) -> StoredCalibrations:
     """The calibrations beside a model; a file that cannot be read is no reason not to search, but is told."""
-    file = calibration_file(model)
+    return _stored(calibration_file(model), own=False)
+
+
+def gallery_calibrations(gallery: Path) -> StoredCalibrations:
+    """The calibrations that a gallery was made to learn from its own footage; a damaged file is told.
+
+    Args:
+        gallery: The gallery's folder.
+    """
+    return _stored(gallery / GALLERY_FILE, own=True)
+
+
+def _stored(file: Path, *, own: bool) -> StoredCalibrations:
     try:
-        return StoredCalibrations(file, read_calibrations(file))
+        return StoredCalibrations(file, read_calibrations(file), own=own)
     except FileNotFoundError:
-        return StoredCalibrations(file)
+        return StoredCalibrations(file, own=own)
     except (OSError, ValueError) as error:
-        return StoredCalibrations(file, damage=str(error))
+        return StoredCalibrations(file, damage=str(error), own=own)
 
 
 def named_calibrations(file: Path) -> StoredCalibrations:
@@ -176,7 +198,27 @@ def store_calibrations(model: Path | str, calibrations: list[Calibration]) -> Pa
         ValueError: The file is there already, and it is damaged.
         OSError: The file cannot be written.
     """
-    file = calibration_file(model)
+    return _store(calibration_file(model), calibrations)
+
+
+def store_gallery_calibrations(gallery: Path, calibrations: list[Calibration]) -> Path:
+    """Put what was learned from a gallery into it, as `store_calibrations` puts calibrations beside a model.
+
+    Args:
+        gallery: The gallery's folder.
+        calibrations: The calibrations that were learned from its own footage.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        ValueError: The file is there already, and it is damaged.
+        OSError: The file cannot be written.
+    """
+    return _store(gallery / GALLERY_FILE, calibrations)
+
+
+def _store(file: Path, calibrations: list[Calibration]) -> Path:
     kept: tuple[Calibration, ...] = read_calibrations(file) if file.exists() else ()
     new = {(one.embedded_by, one.ranking) for one in calibrations}
     others = [one for one in kept if (one.embedded_by, one.ranking) not in new]
@@ -204,7 +246,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def _calibration(content: dict[str, Any]) -> Calibration:
-    thresholds = VerdictThresholds(**{name: tuple(values) for name, values in content["thresholds"].items()})
+    ends = content.get("interval")
     rates = float(content["match_rate"]), float(content["possible_rate"])
     if not 0 < rates[0] <= rates[1] < 1:
         raise ValueError(f"rates {rates[0]} and {rates[1]}, expected 0 < match <= possible < 1")
@@ -214,13 +256,18 @@ def _calibration(content: dict[str, Any]) -> Calibration:
         data["footage"] = Footage.from_dict(data["footage"])
     return Calibration(
         *(_converted(content["ranked_by"]) if "ranked_by" in content else _similarity(content)),
-        thresholds,
+        _thresholds(content["thresholds"]),
         *rates,
         LabelledData(**data),
         known,
         held_out,
         content.get("rate_of", "probes"),  # files of before do not say it
+        None if ends is None else (_thresholds(ends[0]), _thresholds(ends[1])),
     )
+
+
+def _thresholds(content: dict[str, Any]) -> VerdictThresholds:
+    return VerdictThresholds(**{name: tuple(values) for name, values in content.items()})
 
 
 def _similarity(content: dict[str, Any]) -> tuple[EmbeddedBy, Ranking]:

@@ -32,6 +32,8 @@ class LabelledData:
             strangers.
         footage: Which cameras filmed the data, and whether it was rendered; None in files of earlier versions, which do
             not say it.
+        pairs: How many pairs of people side by side in one frame the thresholds were learned from, where nobody labeled
+            anything; 0 for labeled data.
     """
 
     name: str
@@ -42,6 +44,7 @@ class LabelledData:
     same_camera: bool = False
     unlabelled: str = "ignore"
     footage: Footage | None = None
+    pairs: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class Calibration:
             few people.
         rate_of: What both rates count: "probes" counts the searches for people who are not there, "pairs" the pairs of
             a probe and a sighting of somebody else. See `search.query.rates.VerdictRates`.
+        interval: The lower and the upper ends between which the thresholds lie nine times in ten, where they were
+            learned without labels; None where they were measured.
     """
 
     embedded_by: EmbeddedBy
@@ -104,6 +109,7 @@ class Calibration:
     rates: tuple[MeasuredSize, ...] = ()
     held_out: tuple[MeasuredSize, ...] = ()
     rate_of: RateOf = "probes"
+    interval: tuple[VerdictThresholds, VerdictThresholds] | None = None
 
     def __post_init__(self) -> None:
         if self.rate_of not in RATES_OF:
@@ -212,6 +218,13 @@ class Verdict:
             fewer = "fewer than " if self.thresholds.extrapolated and not by_pairs else ""
             found = f"{percent(known.match.found)} of searches say match and {fewer}{percent(known.possible.found)}"
             text += f". When the person is in the footage, {fewer}{found} at least possible"
+        if calibration.interval is not None:
+            low, high = (ends.at(self.size) for ends in calibration.interval)
+            text += (
+                ". This was learned without labels: nine times in ten the right limits lie from "
+                f"{low.match:.3f} to {high.match:.3f} for match and from {low.possible:.3f} to {high.possible:.3f} for "
+                "possible"
+            )
         return f"{begin}{text}. Measured on {self.data_text()}."
 
     def also_here(self) -> str:
@@ -234,6 +247,8 @@ class Verdict:
     def data_text(self) -> str:
         """The data that the thresholds were chosen on, in words."""
         data = self.calibration.data
+        if data.pairs:
+            return f"{data.name}: {data.pairs:,} pairs of people side by side in one frame"
         return f"{data.name}: {data.probes:,} searches for {data.people:,} people among {data.sightings:,} sightings"
 
     def doubts(self) -> list[str]:
@@ -265,11 +280,19 @@ class Verdict:
             "match_rate": self.calibration.match_rate,
             "possible_rate": self.calibration.possible_rate,
             "rate_of": self.calibration.rate_of,
+            "interval": self._interval(),
             "present_below_possible": self.present_below,
             "calibrated_on": self.calibration.data.name,
             "calibrated_footage": None if footage is None else dataclasses.asdict(footage),
             "doubts": self.doubts(),
         }
+
+    def _interval(self) -> dict[str, list[float]] | None:
+        """The ends between which both thresholds lie, as JSON knows them; None where they were measured."""
+        if self.calibration.interval is None:
+            return None
+        low, high = (ends.at(self.size) for ends in self.calibration.interval)
+        return {"match_from": [low.match, high.match], "possible_from": [low.possible, high.possible]}
 
 
 def percent(share: float | None) -> str:

@@ -33,12 +33,15 @@ class Whom:
             queries where the data set has any.
         same_camera: A person's sightings by the probe's own camera count as found too.
         unlabelled: Leave sightings of people without an identity out (ignore), or take them for others (negative).
+        from_gallery: ROOT is a gallery: learn from its own frames, without labels. Two people side by side in one frame
+            are certainly different. The result is stored in the gallery and judges only it.
     """
 
     format: SearchFormat = "custom"
     probes: Literal["auto", "queries", "sightings"] = "auto"
     same_camera: bool = False
     unlabelled: Literal["ignore", "negative"] = "ignore"
+    from_gallery: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def calibrate(
 ) -> Outcome:
     """Find out from which similarity on a person is really there, on labelled frames; `find` then gives verdicts.
 
+    Without labels `personsearch calibrate --from-gallery people` learns it from the gallery "people" itself.
+
     Every probe is searched twice: without the sightings of its person, as somebody who is absent, and with them. A
     threshold is the lowest one at which no more than the wanted share of absent probes has any sighting above it. That
     grows with the gallery, so thresholds are kept for galleries of 1, 2, 5, 10 ... sightings; `find` takes those of its
@@ -85,7 +90,7 @@ def calibrate(
     without --class-weighted. Use people and footage like those that will be searched, and none that trained the model.
 
     Args:
-        root: The data set's folder; its split "gallery" is used.
+        root: The data set's folder, whose split "gallery" is used; with --from-gallery a gallery's folder.
         models: The models whose similarities are calibrated; by default those that come with personsearch.
         whom: Whom to look for.
         rates: How often people who are not there may reach each verdict.
@@ -104,6 +109,8 @@ def calibrate(
     from search.query.calibration_files import calibration_file, read_calibrations, store_calibrations
     from search.query.verdict import LabelledData
 
+    if whom.from_gallery:
+        return _from_gallery(root, rates, similarity, tracker, work)
     averaging.require_cameras(whom.format)
     chosen = with_shipped(models)
     chosen.require_usable()
@@ -140,6 +147,45 @@ def calibrate(
         text += f"\nreport: {_write_report(work.report, root, owner, fitted)}"
     figures = {"file": file, "calibrations": [{"label": label, **vars(made.calibration)} for label, made in fitted]}
     return Outcome(text, figures, [*left_out, *failures])
+
+
+def _from_gallery(
+    folder: Path, rates: VerdictRates, similarity: Similarity, tracker: TrackerSettings, work: Work
+) -> Outcome:
+    """Calibrate a gallery on itself, without labels."""
+    from search.evaluation.gallery_calibration import calibrate_gallery
+    from search.gallery.gallery import Gallery
+    from search.query.calibration_files import store_gallery_calibrations
+
+    if work.report is not None:
+        raise ValueError("--report draws what labels measured, and --from-gallery has none; leave one of the two out")
+    with Gallery.open(folder) as gallery, Progress("Learning from the gallery"):
+        made = calibrate_gallery(gallery, rates, similarity.ranking(), tracker, seed=work.seed)
+    file = store_gallery_calibrations(folder, [one.calibration for one in made])
+    text = "\n\n".join(_learned_text(one.label, one.calibration) for one in made) + f"\n\nstored: {file}"
+    return Outcome(
+        text, {"file": file, "calibrations": [{"label": one.label, **vars(one.calibration)} for one in made]}
+    )
+
+
+def _learned_text(label: str, calibration: "Calibration") -> str:
+    """Thresholds by gallery size with their intervals."""
+    from search.query.verdict import percent
+
+    whom = "pairs of two people" if calibration.rate_of == "pairs" else "absent people"
+    assert calibration.interval is not None  # whatever is learned has one
+    low, high = calibration.interval
+    rows: list[list[object]] = []
+    for row, size in enumerate(calibration.thresholds.sizes):
+        spans = [f"{a[row]:.3f} to {b[row]:.3f}" for a, b in ((low.match, high.match), (low.possible, high.possible))]
+        match, possible = calibration.thresholds.match[row], calibration.thresholds.possible[row]
+        rows.append([size, match, spans[0], possible, spans[1]])
+    header = ["sightings", "match from", "nine times in ten", "possible from", "nine times in ten"]
+    return (
+        f"{label}: learned without labels from {calibration.data.pairs:,} pairs of people side by side in one frame; "
+        f"{percent(calibration.match_rate)} of {whom} are called a match, {percent(calibration.possible_rate)} "
+        f"possible or more\n{table(header, rows)}"
+    )
 
 
 def _footage(root: Path, samples: "Sequence[FrameSample]", whom: Whom) -> "Footage":

@@ -212,4 +212,8 @@ def _verdict(
         options += ["--tracklets", *([] if usual else [f"--tracklet-blend {by.tracklet_blend:g}"])]
     options += ["--class-weighted"] if ranking.class_weighted else []
     remedy = f"`{' '.join(['personsearch calibrate LABELLED_DATA', *options])}`"
+    if by.tracklet_blend is None and not ranking.class_weighted:
+        weight = [one for one in options if one.startswith("--second-weight")]
+        own = " ".join(["personsearch calibrate --from-gallery", str(store.path), *weight])
+        remedy = f"`{own}` learns one without labels, {remedy}"
     return [f"no verdict, the similarity only orders the sightings: {answer.no_verdict}; {remedy} makes one", ""]

@@ -85,7 +85,8 @@ def index(
     --second-stage beside it the gallery holds two embeddings of each person, and `find` ranks by both. Without a joint
     model --detector finds people, and the crop model of --second-stage alone tells them apart; that one of the two
     which is not given is the shipped one. A gallery that is there keeps the models that it was made with. It notes
-    where they are, so that `find` need not be told.
+    where they are, so that `find` need not be told. At its end the gallery learns from its own frames how similar
+    strangers get, where enough people are seen side by side, so that `find` gives verdicts.
 
     Example:
         personsearch index recordings/ --gallery people
@@ -106,6 +107,7 @@ def index(
     from datasets.footage.names import written
     from datasets.footage.sources import count_frames
     from datasets.footage.streams import is_stream, public_name
+    from search.evaluation.gallery_calibration import learn_after_indexing
     from search.gallery.noted_models import files_to_index
     from search.models.shipped import said_of
     from search.pipeline import IndexSummary, PersonSearch
@@ -137,6 +139,7 @@ def index(
             on_progress=report,
         )
         whole = store.summary()
+        learned = learn_after_indexing(store) if summary.frames else ""
     rows: list[list[object]] = [
         ["frames searched", summary.frames],
         ["people found", summary.sightings],
@@ -153,5 +156,5 @@ def index(
     figures = {"source": shown, "gallery": gallery, "run": summary, "summary": dataclasses.asdict(whole)}
     figures["models"] = search.files.to_dict()
     figures["tracklets"] = steady
-    text = "\n".join([table(["index", str(gallery)], rows), *summary.notes])
+    text = "\n".join([table(["index", str(gallery)], rows), *summary.notes, *([learned] if learned else [])])
     return Outcome(text, figures, failures)
