@@ -9,7 +9,7 @@ from datasets.rendering.light import Lamp, Light
 from datasets.worlds.scenery import Place
 
 Color = tuple[float, float, float]
-_MOST_LAMPS = 3
+_MOST_LAMPS = 2
 """Every lamp costs time in every pixel."""
 
 
@@ -83,7 +83,7 @@ def draw_light(place: Place, eye: tuple[float, float, float], rng: np.random.Gen
 def _indoor(place: Place, spot: NDArray[np.float64], rng: np.random.Generator) -> Light:
     warmth = float(rng.choice([-0.15, 0.0, 0.0, 0.3, 0.6]))
     base = float(rng.uniform(0.25, 0.5))
-    lamps = _lamps(rng, place, spot, float(rng.uniform(0.2, 0.5)), warmth, float(rng.uniform(3.5, 7)))
+    lamps = _lamps(rng, place, spot, float(rng.uniform(0.25, 0.55)), warmth, float(rng.uniform(4, 8)))
     dark = rng.random() < 0.12
     if dark:
         base *= 0.25

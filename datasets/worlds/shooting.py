@@ -119,7 +119,7 @@ def _cast(crowd: Crowd, shown: np.ndarray, rng: np.random.Generator) -> list[Pla
 def _dressed(looks: list[Look], one: Placed, camera: Camera) -> Surface:
     """The figure of a person where it stands; far ones have less detail."""
     away = float(np.linalg.norm(np.subtract((one.x, one.y, 1.0), camera.position)))
-    detail = float(np.clip(camera.focal * 1.7 / max(away, 0.5) / 400, 0.0, 1.0))
+    detail = float(np.clip(camera.focal * 1.7 / max(away, 0.5) / 480, 0.0, 1.0))
     return person(looks[one.person], one.pose, detail).moved(one.facing, (one.x, one.y, one.z))
 
 
