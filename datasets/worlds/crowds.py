@@ -22,7 +22,10 @@ _ALONE: tuple[tuple[PoseKind, float], ...] = (
 
 
 class Placed(NamedTuple):
-    """One person at one moment: the row of the looks, meters, the direction of looking in radians, and the pose."""
+    """One person at one moment: the row of the looks, meters, the direction of looking in radians, and the pose.
+
+    z is the height of the ground below the feet, or of the seat for who sits.
+    """
 
     person: int
     x: float
@@ -190,5 +193,4 @@ class Crowd:
             self._single(person, self._spot())
             return
         pose = draw_pose(self.rng, "sitting")
-        # A seated figure's seat is 0.45 m above its ground.
-        self._placed.append(Placed(person, seat.x, seat.y, seat.height - 0.45, seat.facing, pose))
+        self._placed.append(Placed(person, seat.x, seat.y, seat.height, seat.facing, pose))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.figures.figure import person
-from datasets.figures.looks import Look, draw_look
+from datasets.figures.figure import person, seat_height
+from datasets.figures.looks import Look, draw_look, near_double
+from datasets.figures.luggage import gear
 from datasets.images import encode_jpeg
 from datasets.plaza.truth import FrameRecord, Sighting
 from datasets.rendering.camera import Camera
@@ -29,6 +30,8 @@ LEAST_KNOWN = 0.3
 LEAST_KNOWN_HEIGHT = 24.0
 
 _QUALITY = 92
+_ALIKE = 0.1
+_CROWDED = 0.25
 _EMPTY = 0.05
 _CLOSE = 0.22
 _FIRST_DAY = 1_767_225_600.0
@@ -66,8 +69,18 @@ def shoot_world(task: WorldTask) -> list[FrameRecord]:
     """
     rng = np.random.default_rng([task.seed, 11, task.world])
     place = draw_place(rng)
-    looks = [draw_look(rng) for _ in range(task.persons)]
+    looks = _draw_looks(rng, task.persons)
     return [record for number in range(task.cameras) for record in _shoot_camera(task, place, looks, number)]
+
+
+def _draw_looks(rng: np.random.Generator, count: int) -> list[Look]:
+    """The people of one world, dressed for the same day; some are nearly dressed alike."""
+    warm = float(rng.random())
+    looks: list[Look] = []
+    for _ in range(count):
+        alike = looks and rng.random() < _ALIKE
+        looks.append(near_double(rng, looks[int(rng.integers(len(looks)))]) if alike else draw_look(rng, warm))
+    return looks
 
 
 def _shoot_camera(task: WorldTask, place: Place, looks: list[Look], number: int) -> list[FrameRecord]:
@@ -83,7 +96,9 @@ def _shoot_camera(task: WorldTask, place: Place, looks: list[Look], number: int)
     records, pictures = [], []
     for moment in range(task.moments):
         placed = _cast(crowd, shown, rng)
-        picture = view.draw([_dressed(looks, one, camera) for one in placed])
+        people = [_dressed(looks, one, camera) for one in placed]
+        # What people have along hides others, and is no part of them.
+        picture = view.draw([*people, *_taken_along(looks, placed)])
         pictures.append(picture)
         records.append(
             FrameRecord(
@@ -107,7 +122,8 @@ def _cast(crowd: Crowd, shown: np.ndarray, rng: np.random.Generator) -> list[Pla
     """Who is there at a moment: those first who were seen least; sometimes nobody, sometimes somebody very close."""
     if rng.random() < _EMPTY:
         return []
-    count = min(int(rng.integers(4, 13)), len(shown))
+    limits = (12, 31) if rng.random() < _CROWDED else (4, 13)
+    count = min(int(rng.integers(*limits)), len(shown))
     people = [int(person) for person in np.argsort(shown + 0.9 * rng.random(len(shown)), kind="stable")[:count]]
     rng.shuffle(people)
     placed = crowd.moment(people, close=bool(rng.random() < _CLOSE))
@@ -120,13 +136,24 @@ def _dressed(looks: list[Look], one: Placed, camera: Camera) -> Surface:
     """The figure of a person where it stands; far ones have less detail."""
     away = float(np.linalg.norm(np.subtract((one.x, one.y, 1.0), camera.position)))
     detail = float(np.clip(camera.focal * 1.7 / max(away, 0.5) / 480, 0.0, 1.0))
-    return person(looks[one.person], one.pose, detail).moved(one.facing, (one.x, one.y, one.z))
+    return person(looks[one.person], one.pose, detail).moved(one.facing, _foot(looks[one.person], one))
+
+
+def _taken_along(looks: list[Look], placed: list[Placed]) -> list[Surface]:
+    """Bicycles, prams, suitcases, umbrellas and parcels, where their people are."""
+    things = [(gear(looks[one.person], one.pose), one) for one in placed]
+    return [thing.moved(one.facing, _foot(looks[one.person], one)) for thing, one in things if thing is not None]
+
+
+def _foot(look: Look, one: Placed) -> tuple[float, float, float]:
+    """Where the ground of a figure is; who sits is put onto the seat, however long the legs are."""
+    return one.x, one.y, one.z - (seat_height(look, one.pose) if one.pose.kind == "sitting" else 0.0)
 
 
 def sightings_of(picture: Picture, placed: list[Placed], camera: Camera, first_id: int) -> tuple[Sighting, ...]:
-    """The boxes of the people in a picture, in the order of their place."""
+    """The boxes of the people in a picture, in the order of their place; what they have along was drawn after them."""
     sightings = []
-    for one, whole, visible in zip(placed, picture.boxes, picture.visible, strict=True):
+    for one, whole, visible in zip(placed, picture.boxes, picture.visible, strict=False):
         x1, y1, x2, y2 = (float(value) for value in whole)
         left, right = (min(max(x, 0.0), float(camera.width)) for x in (x1, x2))
         top, bottom = (min(max(y, 0.0), float(camera.height)) for y in (y1, y2))
