@@ -34,8 +34,9 @@ def demo(
 ) -> Outcome:
     """Render a square with five cameras, train on half of its people, find and evaluate the other half, write a report.
 
-    It starts from the checkpoint shipped with the project, which has seen squares of other seeds (its card stands
-    beside it), and fine-tunes it briefly. Takes some minutes on two cores; nothing is downloaded.
+    It starts from plaza.safetensors, a checkpoint that has seen squares of other seeds (its card stands beside it), and
+    fine-tunes it briefly. The models that `index` takes play no part. It takes some minutes on two cores; nothing is
+    downloaded.
 
     Args:
         output: The folder for the world, the run, the gallery and report.html, new or empty. Without this option it is

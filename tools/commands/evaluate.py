@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def detection(
     root: Path,
     *,
-    model: Path,
+    model: Path | None = None,
     format: FrameFormat = "custom",  # noqa: A002 - the option is called --format
     minimum_confidence: float = LEAST_CONFIDENCE,
     batch_size: int = 4,
@@ -33,7 +33,8 @@ def detection(
 
     Args:
         root: The data set's folder, or for the custom layout its JSON.
-        model: The model.safetensors of a run of `train joint`, or the run's folder.
+        model: The model.safetensors of a run of `train joint`, or the run's folder; by default the detector that comes
+            with personsearch.
         format: The layout of the data set.
         minimum_confidence: The least confidence that counts in the field's figure, from 0 to 1.
         batch_size: How many frames go through the network together, 1 or more. More takes more memory.
@@ -43,10 +44,13 @@ def detection(
     from detection.metrics import coco_average_precision, recall_and_ap
     from search.evaluation.splits import detect_split
     from search.models.opening import require_threshold
+    from search.models.shipped import said_of, shipped_start
 
     samples, left_out = read_frames(format, root, "gallery")
-    network = load_model(model)
+    network = load_model(model or shipped_start())
     require_threshold(minimum_confidence, network)
+    if model is None:
+        say(f"models: {said_of(ModelFiles(detector=str(shipped_start())))}")
     with Progress("Detecting") as progress:
         found = detect_split(network, samples, batch_size=batch_size, on_progress=progress)
     readable = [sample for sample in samples if sample.name in found.by_frame]

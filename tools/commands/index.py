@@ -156,5 +156,7 @@ def index(
     figures = {"source": shown, "gallery": gallery, "run": summary, "summary": dataclasses.asdict(whole)}
     figures["models"] = search.files.to_dict()
     figures["tracklets"] = steady
-    text = "\n".join([table(["index", str(gallery)], rows), *summary.notes, *([learned] if learned else [])])
-    return Outcome(text, figures, failures)
+    lines = [table(["index", str(gallery)], rows), *summary.notes, *([learned] if learned else [])]
+    if whole.sightings and not summary.skipped:
+        lines.append(f"look for somebody: personsearch find {gallery} --crop PICTURE --html answer.html")
+    return Outcome("\n".join(lines), figures, failures)

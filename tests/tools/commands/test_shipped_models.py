@@ -34,13 +34,17 @@ def test_a_newcomer_types_two_commands(
     monkeypatch.chdir(tmp_path)
     index = ["index", str(footage), "--gallery", "people", "--minimum-confidence", "0"]
     assert main([*index, "--json", "index.json"]) == 0
-    lines = [line for line in capsys.readouterr().err.splitlines() if "models" in line]
+    printed = capsys.readouterr()
+    lines = [line for line in printed.err.splitlines() if "models" in line]
     assert lines == ["models: detector people (comes with personsearch), crop model people (comes with personsearch)"]
     figures = json.loads(Path("index.json").read_text())
     assert figures["run"]["sightings"] > 0
     crops = SphereReID.from_checkpoint(packages / "reid" / "weights" / "people.safetensors")
     assert figures["summary"]["embedded_by"]["model"] == crops.fingerprint()
     assert figures["models"]["detector"] == "shipped:detection/weights/people.safetensors"
+    assert "look for somebody: personsearch find people --crop PICTURE" in printed.out
+    assert main(index) == 0
+    assert "look for somebody" not in capsys.readouterr().out, "once"
     assert main(["find", "people", "--crop", str(footage.parent / "suspect.jpg"), "--json", "answer.json"]) == 0
     assert json.loads(Path("answer.json").read_text())["sightings"]
     assert "`personsearch calibrate LABELLED_DATA` makes one" in capsys.readouterr().out
@@ -76,6 +80,8 @@ def test_evaluation_and_calibration_take_the_shipped_models(
     words = [str(square), "--minimum-confidence", "0", "--json", str(tmp_path / "figures.json")]
     assert main(["evaluate", "search", *words]) == 0
     assert "models: detector people (comes with personsearch)" in capsys.readouterr().err
+    assert main(["evaluate", "detection", *words[:1]]) == 0
+    assert "models: detector people (comes with personsearch)\n" in capsys.readouterr().err
     status = main(["calibrate", *words])
     told = capsys.readouterr().err
     assert "models: detector people (comes with personsearch)" in told or status == 2

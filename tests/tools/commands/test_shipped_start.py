@@ -1,8 +1,10 @@
 """What a training starts from where nobody names weights: the shipped models, if they fit what is asked for."""
 
+import itertools
 import json
-import re
+import os
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -199,17 +201,50 @@ def test_a_model_file_of_ones_own_brings_its_structure(crop: Crop, tmp_path: Pat
     assert SphereReID.from_checkpoint(crop.output).config == config
 
 
-def test_make_weights_runs_commands_that_there_are(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def make(repository: Path, target: str, folder: Path, *words: str) -> list[list[str]]:
+    """The commands of `personsearch` that a target of the Makefile types, taken down by a stand-in in its place."""
+    typed = folder / "typed.json"
+    program = folder / "bin" / "personsearch"
+    program.parent.mkdir(exist_ok=True)
+    (folder / "pyproject.toml").touch()
+    os.utime(folder / "pyproject.toml", (0, 0))
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> {typed}\n")
+    program.chmod(0o755)
+    # Nothing is installed: the stamp is there already, and newer than pyproject.toml.
+    options = [f"BIN={program.parent}", f"INSTALLED={program}", f"VENV={folder}"]
+    ended = subprocess.run(
+        ["make", "-C", str(folder), "-f", str(repository / "Makefile"), target, *options, *words], capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    return [shlex.split(line) for line in typed.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("target", ["weights", "plaza_weights", "labelled_frames"])
+def test_make_types_commands_that_there_are(
+    target: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tools.parsing import Call
 
-    text = (repository / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
-    variables = dict(re.findall(r"^(\w+) := (.*)$", text, flags=re.MULTILINE))
-    lines = re.findall(r"^\t+\$\(BIN\)/personsearch (.*?)(?: \|\| exit;)? *$", text, flags=re.MULTILINE)
-    commands = [
-        re.sub(r"\$\((\w+)\)", lambda match: variables[match[1]], line.replace("$$seed", "1")) for line in lines
-    ]
-    commands = [line for line in commands if "--worlds" not in line]
-    assert len(commands) >= 8
+    commands = make(repository, target, tmp_path)
+    assert len(commands) >= 5
     monkeypatch.setattr(Call, "run", lambda call: 0)
-    for line in commands:
-        assert main(shlex.split(line)) == 0, line
+    for words in commands:
+        assert "--worlds" in words or main(words) == 0, words
+
+
+def test_every_start_gets_the_same_frames_and_steps(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "labelled" / "none-50").mkdir(parents=True)
+    (tmp_path / "runs" / "labelled" / "none-50" / "search.json").write_text("{}")
+    (tmp_path / "runs" / "labelled" / "shipped-100").mkdir()
+    (tmp_path / "runs" / "labelled" / "shipped-100" / "resume.pt").write_text("")
+    words = ["DATA=my_data", "FRAMES=50 100", "STARTS=shipped some/trunk.safetensors none"]
+    trainings = [one for one in make(repository, "labelled_frames", tmp_path, *words) if one[0] == "train"]
+    assert [one[2] for one in trainings] == ["my_data"] * 5, "what is finished is not done again"
+    told = [(dict(itertools.pairwise(one)), "--resume" in one) for one in trainings]
+    assert [Path(one["--output"]).name for one, _ in told] == [
+        "shipped-50", "shipped-100", "trunk-50", "trunk-100", "none-100",
+    ]  # fmt: skip
+    assert [resumed for _, resumed in told] == [False, True, False, False, False]
+    assert {int(one["--training.epochs"]) * int(one["--frames"]) for one, _ in told} == {4000}
+    assert {one["--weights"] for one, _ in told} == {"shipped", "some/trunk.safetensors", "none"}
