@@ -156,7 +156,7 @@ def test_the_crop_model_goes_on_from_the_shipped_one(
     packages: Path, crop: Crop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*crop.words, "--network.dropout", "0.1"]) == 0
-    assert starts(capsys) == ["start: people, which comes with personsearch (resnet18 on crops of 32 x 16 pixels)"]
+    assert starts(capsys) == ["start: people, which comes with personsearch (resnet18 on crops of 64 x 64 pixels)"]
     assert crop.started_from() == "people.safetensors"
     shipped = SphereReID.from_checkpoint(packages / "reid" / "weights" / "people.safetensors", device="cpu")
     trained = SphereReID.from_checkpoint(crop.output, device="cpu")
@@ -175,7 +175,7 @@ def test_another_crop_structure_begins_at_random(
     other = ["--network.dimension", "12", "--network.backbone", "resnet18"]
     assert main([*crop.words, *other, "--weights", "shipped"]) == 2
     assert "network.dimension = 8, not 12; its weights do not fit that" in capsys.readouterr().err
-    sizes = ["--network.height", "32", "--network.width", "16"]
+    sizes = ["--network.height", "64", "--network.width", "64"]
     assert main([*crop.words, *other, *sizes]) == 0
     (line,) = starts(capsys)
     assert "people, which comes with personsearch, has network.dimension = 8, not 12; see --weights" in line
@@ -187,7 +187,7 @@ def test_without_a_shipped_crop_model_it_begins_at_random(
 ) -> None:
     shipped = packages / "reid" / "weights" / "people.safetensors"
     shipped.rename(packages / "detection" / "weights" / "plaza.safetensors")  # what it holds does not matter
-    small = ["--network.backbone", "resnet18", "--network.height", "32", "--network.width", "16"]
+    small = ["--network.backbone", "resnet18", "--network.height", "64", "--network.width", "64"]
     assert main([*crop.words, *small, "--weights", "shipped"]) == 2
     assert "no crop model comes with this installation" in capsys.readouterr().err
     assert main([*crop.words, *small]) == 0
@@ -195,7 +195,7 @@ def test_without_a_shipped_crop_model_it_begins_at_random(
 
 
 def test_a_model_file_of_ones_own_brings_its_structure(crop: Crop, tmp_path: Path) -> None:
-    config = SphereReIDConfig(backbone="resnet18", dimension=5, height=32, width=16, resize_height=32, resize_width=16)
+    config = SphereReIDConfig(backbone="resnet18", dimension=5, height=64, width=64, resize_height=64, resize_width=64)
     SphereReID(config).save(tmp_path / "own.safetensors")
     assert main([*crop.words, "--weights", str(tmp_path / "own.safetensors")]) == 0
     assert SphereReID.from_checkpoint(crop.output).config == config
