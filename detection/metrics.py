@@ -49,6 +49,7 @@ def recall_and_ap(
     iou_threshold: float = 0.5,
     score_threshold: float = LEAST_CONFIDENCE,
     skip_empty_frames: bool = False,
+    ignore: Sequence[AnyBoxes] | None = None,
 ) -> tuple[float, float]:
     """Computes the detection recall and average precision as person search papers report them.
 
@@ -63,6 +64,8 @@ def recall_and_ap(
         score_threshold: The least confidence; detections below it are dropped first. Raising it lowers the recall.
         skip_empty_frames: Whether frames without a true box are passed over, instead of counting their detections as
             wrong. The published figure for labelled people alone does so; for all people it never meets such a frame.
+        ignore: The areas (N, 4) xyxy of each frame in which nobody says who is right: a wrong detection of which half
+            or more lies in one of them does not count. The published figures have none.
 
     Returns:
         Recall and average precision in [0, 1]; both 0 without detections, both NaN without true boxes.
@@ -76,14 +79,20 @@ def recall_and_ap(
         (0.5, 0.25)
     """
     hits, scores, true_count = [np.zeros(0, dtype=bool)], [np.zeros(0, dtype=np.float32)], 0
-    for found, true_boxes in _frames(detections, truths):
+    areas = [np.zeros((0, 4), np.float32)] * len(truths) if ignore is None else ignore
+    if len(areas) != len(truths):
+        raise ValueError(f"{len(areas)} frames of areas to ignore for {len(truths)} frames of truths, expected as many")
+    for (found, true_boxes), ignored in zip(_frames(detections, truths), areas, strict=True):
         if skip_empty_frames and not len(true_boxes):
             continue
         true_count += len(true_boxes)
         score = found.scores.cpu().numpy()
-        kept = score >= np.float32(score_threshold)
-        hits.append(mutual_best(found.boxes.cpu().numpy()[kept], true_boxes, iou_threshold))
-        scores.append(score[kept])
+        confident = score >= np.float32(score_threshold)
+        boxes = found.boxes.cpu().numpy()[confident]  # [N, 4]
+        hit = mutual_best(boxes, true_boxes, iou_threshold)
+        counts = hit | (_share_inside(boxes, as_boxes(ignored)) < 0.5)
+        hits.append(hit[counts])
+        scores.append(score[confident][counts])
     if not true_count:
         return float("nan"), float("nan")
     hit = np.concatenate(hits)
@@ -111,6 +120,18 @@ def mutual_best(
     best_truth = overlap.argmax(axis=1)
     best_box = overlap.argmax(axis=0)
     return (overlap[rows, best_truth] >= iou_threshold) & (best_box[best_truth] == rows)
+
+
+def _share_inside(boxes: NDArray[np.floating], areas: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(N,) which share of each box (N, 4) lies in the area (M, 4) that holds most of it; 0 without areas."""
+    if not len(boxes) or not len(areas):
+        return np.zeros(len(boxes))
+    low = np.maximum(boxes[:, None, :2], areas[None, :, :2])  # [N, M, 2]
+    high = np.minimum(boxes[:, None, 2:], areas[None, :, 2:])
+    shared = (high - low).clip(0).prod(axis=2)
+    size = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    share: NDArray[np.floating] = shared.max(axis=1) / np.maximum(size, 1e-6)
+    return share
 
 
 @dataclass(frozen=True)

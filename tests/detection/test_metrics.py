@@ -246,3 +246,20 @@ def test_bad_options_are_named() -> None:
         coco_average_precision([NOBODY], [BOX], max_detections=10)
     with pytest.raises(ValueError, match="0 lists of ignore boxes for 1 frames"):
         coco_average_precision([NOBODY], [BOX], ignore=[])
+
+
+def test_a_wrong_detection_inside_an_area_to_ignore_does_not_count() -> None:
+    truth = np.array([[0, 0, 10, 20]], np.float32)
+    crowd = np.array([[100, 0, 200, 50]], np.float32)
+    boxes = np.array([[0, 0, 10, 20], [110, 0, 120, 20], [95, 0, 105, 20], [92, 0, 102, 20]], np.float32)
+    found = Detections(boxes, np.array([0.7, 0.9, 0.8, 0.6]))
+    assert recall_and_ap([found], [truth]) == (1.0, pytest.approx(1 / 3))
+    # The second and the third lie in the crowd, the second wholly and the third by half; the fourth lies beside it.
+    assert recall_and_ap([found], [truth], ignore=[crowd]) == (1.0, 1.0)
+    # What is right stays right, wherever it lies.
+    assert recall_and_ap([found], [truth], ignore=[np.array([[0, 0, 50, 50]], np.float32)]) == (
+        1.0,
+        pytest.approx(1 / 3),
+    )
+    with pytest.raises(ValueError, match="2 frames of areas to ignore for 1 frames"):
+        recall_and_ap([found], [truth], ignore=[crowd, crowd])

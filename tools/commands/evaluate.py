@@ -26,10 +26,12 @@ def detection(
     minimum_confidence: float = LEAST_CONFIDENCE,
     batch_size: int = 4,
 ) -> Outcome:
-    """Measure the boxes that a model finds: recall and average precision on the split "gallery".
+    """Measure the boxes that a model finds: recall and average precision on the test split.
 
-    The figure of person search papers drops detections below the score threshold, asks for a mutual best overlap of
-    0.5, and multiplies by the recall. It is given at that threshold and at 0.05. COCO's AP is that of pycocotools.
+    MOTChallenge publishes the boxes of its training sequences alone, so these are read. The figure of person search
+    papers drops detections below the score threshold, asks for a mutual best overlap of 0.5, and multiplies by the
+    recall. It is given at that threshold and at 0.05. COCO's AP is that of pycocotools. Areas that a data set says to
+    ignore do not count in any of them.
 
     Args:
         root: The data set's folder, or for the custom layout its JSON.
@@ -40,13 +42,14 @@ def detection(
         batch_size: How many frames go through the network together, 1 or more. More takes more memory.
     """
     from datasets import read_frames
+    from datasets.catalog.table import LAYOUTS
     from detection.checkpoints import load_model
     from detection.metrics import coco_average_precision, recall_and_ap
     from search.evaluation.splits import detect_split
     from search.models.opening import require_threshold
     from search.models.shipped import said_of, shipped_start
 
-    samples, left_out = read_frames(format, root, "gallery")
+    samples, left_out = read_frames(format, root, LAYOUTS[format].judged_split)
     network = load_model(model or shipped_start())
     require_threshold(minimum_confidence, network)
     if model is None:
@@ -56,9 +59,10 @@ def detection(
     readable = [sample for sample in samples if sample.name in found.by_frame]
     detections = [found.by_frame[sample.name] for sample in readable]
     truths = [sample.boxes for sample in readable]
-    recall, ap = recall_and_ap(detections, truths, score_threshold=minimum_confidence)
-    recall_all, ap_all = recall_and_ap(detections, truths, score_threshold=0.05)
-    coco = coco_average_precision(detections, truths, ignore=[sample.ignore for sample in readable])
+    ignore = [sample.ignore for sample in readable]
+    recall, ap = recall_and_ap(detections, truths, score_threshold=minimum_confidence, ignore=ignore)
+    recall_all, ap_all = recall_and_ap(detections, truths, score_threshold=0.05, ignore=ignore)
+    coco = coco_average_precision(detections, truths, ignore=ignore)
     boxes = sum(len(truth) for truth in truths)
     rows: list[list[object]] = [
         ["frames", len(readable)],
