@@ -96,12 +96,13 @@ rooms: $(DEVELOPING)
 
 # How the shipped models were made, detection/weights/people.safetensors and reid/weights/people.safetensors; see their
 # cards. WORLDS=20 is enough to try it.
-WORLDS := 1000
+WORLDS := 136
 
 weights: $(INSTALLED)
-	$(BIN)/personsearch data plaza runs/worlds --worlds $(WORLDS) --seed 1 --test-fraction 0.05
+	$(BIN)/personsearch data plaza runs/worlds --worlds $(WORLDS) --place-persons 24 --moments 12 --seed 1 --test-fraction 0.04
 	$(BIN)/personsearch train joint runs/worlds --config people --weights imagenet --output runs/people
-	$(BIN)/personsearch train crop runs/worlds --format custom --config crop_mobile --weights imagenet --output runs/people_crops
+	$(BIN)/personsearch train crop runs/worlds --format custom --config crop_mobile --weights imagenet --output runs/people_crops \
+		--training.epochs 15 --training.small-epochs 12 --training.learning-rate 0.0005 --augmentation.color 0.3
 	$(BIN)/personsearch export runs/people runs/people.safetensors --half
 	$(BIN)/personsearch export runs/people_crops runs/people_crops.safetensors --half
 
