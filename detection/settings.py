@@ -224,6 +224,8 @@ class JointTrainingConfig:
         epochs: The number of passes over the frames.
         batch_size: The frames of a step, over all processes. BatchNorm that trains wants four or more in each.
         learning_rate: The rate of AdamW after the warm-up, above 0; it then falls to a hundredth along half a cosine.
+        trunk_rate: The share of the learning rate that the trunk's weights have, above 0 and up to 1. A trunk that
+            begins with ImageNet's weights knows much already; at a high rate its frozen norms let it die.
         weight_decay: The pull of AdamW towards 0 on every weight but biases and norms.
         warmup_steps: The steps in which the rate rises to its full height; at most a tenth of all steps are used.
         clip_norm: The largest norm that the gradients of a step may have: longer ones are scaled down to it, a guard
@@ -247,6 +249,7 @@ class JointTrainingConfig:
     epochs: int = 20
     batch_size: int = 4
     learning_rate: float = 5e-4
+    trunk_rate: float = 1.0
     weight_decay: float = 1e-2
     warmup_steps: int = 200
     clip_norm: float = 10.0
@@ -269,3 +272,5 @@ class JointTrainingConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+        if not 0 < self.trunk_rate <= 1:
+            raise ValueError(f"trunk_rate is {self.trunk_rate}, expected more than 0 and at most 1")

@@ -97,7 +97,7 @@ class JointTrainingTask:
             cameras=len(cameras),
         ).to(model.device)
         self.optimizer = torch.optim.AdamW(
-            parameter_groups(nn.ModuleList([model, self.criterion]), config.weight_decay),
+            _groups(nn.ModuleList([model, self.criterion]), model.detector.backbone.body, config),
             lr=config.learning_rate,
             fused=True,
         )
@@ -233,6 +233,13 @@ def require_teacher(losses: LossConfig, *, given: bool) -> None:
         raise ValueError("there is a teacher, but the weight of its loss is 0; give --losses.teacher 1 too")
     if losses.teacher and not given:
         raise ValueError(f"the weight of teacher is {losses.teacher:g}, but there is no teacher; give --teacher too")
+
+
+def _groups(trained: nn.Module, trunk: nn.Module, config: JointTrainingConfig) -> list[dict[str, object]]:
+    if config.trunk_rate == 1:
+        return parameter_groups(trained, config.weight_decay)
+    rate = config.learning_rate * config.trunk_rate
+    return parameter_groups(trained, config.weight_decay, slow=trunk, slow_rate=rate)
 
 
 def _rate_share(config: JointTrainingConfig, total_steps: int) -> RateShare:

@@ -108,19 +108,30 @@ def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(model, multi_avg_fn=blend, use_buffers=True)
 
 
-def parameter_groups(trained: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+def parameter_groups(
+    trained: nn.Module, weight_decay: float, *, slow: nn.Module | None = None, slow_rate: float = 0.0
+) -> list[dict[str, object]]:
     """The weights that learn, in two groups: those that decay, and biases, norms and scales, which do not.
 
     Args:
         trained: The modules in training; parameters that are frozen are left out.
         weight_decay: The weight decay of the first group, 0 or more.
+        slow: A part of them that has a learning rate of its own; its weights are in two further groups.
+        slow_rate: That learning rate.
 
     Example:
         >>> decaying, others = parameter_groups(nn.Linear(3, 2), 0.01)
         >>> [tuple(parameter.shape) for parameter in decaying["params"]], others["weight_decay"]
         ([(2, 3)], 0.0)
     """
-    parameters = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    apart = set() if slow is None else set(slow.parameters())
+    learning = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    usual = _decaying([parameter for parameter in learning if parameter not in apart], weight_decay)
+    slower = _decaying([parameter for parameter in learning if parameter in apart], weight_decay)
+    return usual if slow is None else [*usual, *({**group, "lr": slow_rate} for group in slower)]
+
+
+def _decaying(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
     return [
         {"params": [p for p in parameters if p.squeeze().ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.squeeze().ndim <= 1], "weight_decay": 0.0},

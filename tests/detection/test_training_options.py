@@ -252,3 +252,13 @@ def test_each_step_has_a_size_of_its_own_by_seed_and_step(
     assert set(first) == {64, 96, 128}
     assert first == sizes(0)
     assert first != sizes(1)
+
+
+def test_the_trunk_learns_at_its_share_of_the_rate(trainer: Trainer) -> None:
+    run = trainer(trunk_rate=0.25)
+    trunk = {id(one) for one in run.task.model.detector.backbone.body.parameters()}
+    groups = run.task.optimizer.param_groups
+    rates = {(id(one) in trunk, group["initial_lr"]) for group in groups for one in group["params"]}
+    assert rates == {(True, 0.25e-3), (False, 1e-3)}
+    with pytest.raises(ValueError, match="trunk_rate is 0, expected more than 0"):
+        trainer(trunk_rate=0)

@@ -112,3 +112,18 @@ def test_biases_norms_and_scales_do_not_decay_and_frozen_weights_are_left_out() 
     assert {id(one) for one in others["params"]} == {
         id(one) for one in (model[0].bias, model[1].weight, model[1].bias, model.scale)
     }
+
+
+def test_a_part_learns_at_a_rate_of_its_own() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Linear(2, 2))
+    groups = parameter_groups(model, 0.3, slow=model[0], slow_rate=0.02)
+    optimizer = torch.optim.SGD(groups, lr=0.1)
+    rates = {
+        id(one): (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for one in group["params"]
+    }
+    assert rates == {
+        id(model[0].weight): (0.02, 0.3),
+        id(model[0].bias): (0.02, 0.0),
+        id(model[2].weight): (0.1, 0.3),
+        **{id(one): (0.1, 0.0) for one in (model[1].weight, model[1].bias, model[2].bias)},
+    }
