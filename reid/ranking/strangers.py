@@ -6,7 +6,7 @@ both follows how similar a stranger gets, and so from which similarity on a sear
 1. Pairs of people in one frame are pairs of strangers (`pairs_of_strangers`). Boxes one above the other may be parts
    of one body, and do not count.
 2. Strangers in one frame share light and background, and are more similar than strangers elsewhere. How much more is
-   seen where hardly any pair is of one person: below the upper quarter of all similarities. A straight line between the
+   seen where hardly any pair is of one person: below the upper seventh of all similarities. A straight line between the
    quantiles of both kinds brings the pairs to what they would be anywhere in the gallery.
 3. The sightings of one walk look alike, so that a look-alike counts once and not once for each of its sightings.
 4. Beyond the similarities that were seen, a generalized Pareto distribution goes on (peaks over threshold).
@@ -44,7 +44,7 @@ SHAPE, SHAPE_SPREAD = -0.1, 0.05
 """What is expected of the shape of the tail, and how surely, before any pair is seen: the tail ends. A few hundred
 pairs of walks leave it open, and the thresholds of galleries of thousands hang on it."""
 
-LINE_QUANTILES = np.linspace(0.1, 0.75, 30)
+LINE_QUANTILES = np.linspace(0.1, 0.85, 30)
 """Where the quantiles of strangers in one frame and of all pairs are compared."""
 
 NEAREST = 0.99999
@@ -212,6 +212,7 @@ def learn_strangers(
     boxes: NDArray[np.float32],
     walks: NDArray[np.int64],
     *,
+    sought: NDArray[np.bool_] | None = None,
     seed: int = 0,
 ) -> Strangers:
     """What a gallery's own frames tell about strangers.
@@ -221,6 +222,8 @@ def learn_strangers(
         frames: (N,) the number of each sighting's frame, 0 or more.
         boxes: (N, 4) xyxy pixels.
         walks: (N,) which walk of one person past one camera a sighting belongs to, 0 or more; in one frame all differ.
+        sought: (N,) which sightings are such as people search for; None takes all. Those of which the detector is sure
+            are people, and the others are compared with them.
         seed: The seed of what is drawn, 0 or more.
 
     Raises:
@@ -228,6 +231,8 @@ def learn_strangers(
     """
     random = np.random.default_rng(seed)
     pairs = pairs_of_strangers(frames, boxes)
+    asked = np.arange(len(frames)) if sought is None else np.flatnonzero(sought)
+    pairs = pairs[np.isin(pairs[:, 0], asked)]
     if len(pairs) > MOST_PAIRS:
         keep = np.unique(frames[pairs[:, 0]])
         keep = random.permutation(keep)[: max(1, len(keep) * MOST_PAIRS // len(pairs))]
@@ -240,7 +245,7 @@ def learn_strangers(
             f"{LEAST_PAIRS:,} and {LEAST_WALKS:,} or more; index more footage that shows several people at a time"
         )
     similarity, alike = _alike(embeddings, pairs, walks)
-    one, other = random.integers(0, len(frames), (2, RANDOM_PAIRS))
+    one, other = random.choice(asked, RANDOM_PAIRS), random.integers(0, len(frames), RANDOM_PAIRS)
     apart = (walks[one] != walks[other]) & (frames[one] != frames[other])
     everywhere = np.einsum("ij,ij->i", embeddings[one[apart]], embeddings[other[apart]])
     order = np.argsort(similarity, kind="stable")

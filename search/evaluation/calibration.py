@@ -129,6 +129,23 @@ def fit_calibration(
     return FittedCalibration(calibration, found, pairs)
 
 
+def measured_rates(searches: Searches, calibration: Calibration) -> tuple[MeasuredSize, ...]:
+    """How often the verdicts of a calibration that was made elsewhere are wrong on labeled searches.
+
+    Args:
+        searches: The searches, in the embeddings that the calibration is of.
+        calibration: The calibration.
+
+    Returns:
+        The rates in galleries of 1, 2, 5, 10 ... sightings, drawn at random, and of all of them.
+
+    Raises:
+        ValueError: As `Searches.identify`.
+    """
+    found = searches.identify()
+    return _measured(found, calibration.thresholds, range(len(found.sizes)))
+
+
 def held_out_rates(searches: Searches, rates: VerdictRates, *, seed: int = 0) -> tuple[MeasuredSize, ...]:
     """Rates of thresholds on people who took no part in choosing them; empty where that is impossible.
 

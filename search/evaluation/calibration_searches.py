@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from datasets.samples import FrameSample, Query
@@ -70,6 +71,7 @@ def label_split(
     queries: Sequence[Query],
     *,
     unlabelled: Unlabelled = "ignore",
+    every: bool = False,
     batch_size: int = 4,
     on_progress: OnProgress | None = None,
 ) -> LabelledSplit:
@@ -81,6 +83,7 @@ def label_split(
         found: What was found in them.
         queries: Whom to look for; without any, one sighting of each person in each camera.
         unlabelled: Whether people without an identity are left out ("ignore") or are others ("negative").
+        every: Without queries, look for every labeled sighting instead of one of each person in each camera.
         batch_size: The number of images of a forward pass.
         on_progress: It is called with (embeddings done, embeddings in all).
     """
@@ -90,7 +93,7 @@ def label_split(
         return LabelledSplit(
             samples, found, people, people_of_queries(seen.queries), seen.embeddings, tuple(seen.failures)
         )
-    rows = representatives(people)
+    rows = np.flatnonzero(people.person_ids >= 0) if every else representatives(people)
     probes = [stacked_embeddings(samples, look)[rows] for look in found.looks]
     return LabelledSplit(samples, found, people, people.take(rows), probes)
 

@@ -35,6 +35,10 @@ from search.tracks.tracklets import track_frames
 MOST_SIGHTINGS = 200_000
 """With more sightings, whole frames are drawn at random from the gallery."""
 
+SURE = 0.75
+"""Whom the detector finds with at least this confidence is looked for; what it is less sure of may be no person, and
+stands only among those that are compared."""
+
 GROWN = 1.1
 """A gallery is learned from anew where it has grown by this factor since."""
 
@@ -90,12 +94,12 @@ def calibrate_gallery(
     _require_plain(gallery, ranking)
     rows = _rows(gallery, seed)
     frames = np.unique(_frame_names(rows), return_inverse=True)[1].reshape(-1).astype(np.int64)
-    boxes = as_matrix(rows["box"])
-    if (pairs := len(pairs_of_strangers(frames, boxes))) < LEAST_PAIRS:
+    boxes, sure = as_matrix(rows["box"]), rows["detection_score"].to_numpy() >= SURE
+    if (pairs := int(sure[pairs_of_strangers(frames, boxes)[:, 0]].sum())) < LEAST_PAIRS:
         raise ValueError(
-            f"gallery {gallery.path} shows {pairs:,} pairs of people side by side in one frame, expected "
-            f"{LEAST_PAIRS:,} or more; index more footage in which several people are seen at a time, or calibrate on "
-            "labeled data"
+            f"gallery {gallery.path} shows {pairs:,} pairs of people side by side in one frame, of whom the detector "
+            f"is sure, expected {LEAST_PAIRS:,} or more; index more footage that shows several people at a time, "
+            "or calibrate on labeled data"
         )
     first = torch.from_numpy(as_matrix(rows[EMBEDDING]))
     looks = [("one stage", gallery.embedded_by.first_stage, first)]
@@ -106,7 +110,7 @@ def calibrate_gallery(
     footage = gallery.footage()
     made = []
     for label, by, embeddings in looks:
-        strangers = learn_strangers(embeddings.numpy(), frames, boxes, walks, seed=seed)
+        strangers = learn_strangers(embeddings.numpy(), frames, boxes, walks, sought=sure, seed=seed)
         data = LabelledData("this gallery", sightings=len(gallery), footage=footage, pairs=len(strangers.z))
         made.append(LearnedCalibration(label, _calibration(strangers, by, ranking, rates, data, seed), strangers))
     return made

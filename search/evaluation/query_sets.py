@@ -16,7 +16,7 @@ from search.query.context import PRW_CONTEXT, ContextSize
 GALLERY_SIZES = (50, 100, 500, 1000, 2000, 4000)
 """The sizes of CUHK-SYSU's protocol, in frames."""
 
-ProbesFrom = Literal["auto", "queries", "sightings"]
+ProbesFrom = Literal["auto", "queries", "sightings", "all"]
 
 
 def search_protocols(
@@ -67,12 +67,13 @@ def calibration_queries(layout: str, root: Path, probes: ProbesFrom) -> list[Que
     Args:
         layout: The name of the data set's layout.
         root: The data set's folder.
-        probes: "queries" takes the data set's, "sightings" none, "auto" the queries where it has any.
+        probes: "queries" takes the data set's, "sightings" and "all" none, "auto" the queries where it
+            has any.
 
     Raises:
         FileNotFoundError: Queries are asked for, and the data set has none.
     """
-    if probes == "sightings":
+    if probes in ("sightings", "all"):
         return []
     # Also who was seen by one camera only is somebody to be mistaken.
     options = {} if layout == "cuhk-sysu" else {"same_camera": True}

@@ -1,5 +1,6 @@
 """personsearch calibrate: from which similarity on a person is there, stored beside the model for `find`."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,8 @@ class Whom:
 
     Args:
         format: The data set's layout.
-        probes: Whom to look for: the data set's queries, or one sighting of each person in each camera; auto takes the
-            queries where the data set has any.
+        probes: Whom to look for: the data set's queries, one sighting of each person in each camera, or all labeled
+            sightings; auto takes the queries where the data set has any, and else one of each.
         same_camera: A person's sightings by the probe's own camera count as found too.
         unlabelled: Leave sightings of people without an identity out (ignore), or take them for others (negative).
         from_gallery: ROOT is a gallery: learn from its own frames, without labels. Two people side by side in one frame
@@ -38,7 +39,7 @@ class Whom:
     """
 
     format: SearchFormat = "custom"
-    probes: Literal["auto", "queries", "sightings"] = "auto"
+    probes: Literal["auto", "queries", "sightings", "all"] = "auto"
     same_camera: bool = False
     unlabelled: Literal["ignore", "negative"] = "ignore"
     from_gallery: bool = False
@@ -53,6 +54,7 @@ class Work:
         minimum_confidence: People found with less confidence are left out, as `index` does, from 0 to 1.
         batch_size: The number of frames of a forward pass, 1 or more.
         seed: The seed of halving the people for the measurement on those left out, 0 or more.
+        measure: Store nothing, but measure how often the verdicts of these calibration files are wrong on the data set.
         report: Also write report.html with curves and tables into this folder.
     """
 
@@ -60,6 +62,7 @@ class Work:
     minimum_confidence: float = LEAST_CONFIDENCE
     batch_size: int = 4
     seed: int = 0
+    measure: list[Path] | None = None
     report: Path | None = None
 
 
@@ -136,6 +139,8 @@ def calibrate(
         root.resolve().name, probe_kind=kind, unlabelled=whom.unlabelled, footage=_footage(root, samples, whom)
     )
     searches, failures = _searches(search, samples, queries, whom, similarity, work.minimum_confidence)
+    if work.measure is not None:
+        return _measured(work.measure, searches, [*left_out, *failures])
     fitted = []
     for one in searches:
         with Progress(f"Calibrating {one.label}", unit="similarity"):
@@ -147,6 +152,31 @@ def calibrate(
         text += f"\nreport: {_write_report(work.report, root, owner, fitted)}"
     figures = {"file": file, "calibrations": [{"label": label, **vars(made.calibration)} for label, made in fitted]}
     return Outcome(text, figures, [*left_out, *failures])
+
+
+def _measured(files: list[Path], searches: "list[NamedSearches]", failures: list[str]) -> Outcome:
+    """How often the verdicts of some calibration files are wrong, beside how often they may be."""
+    from search.evaluation.calibration import measured_rates
+    from search.query.calibration_files import named_calibrations
+    from search.query.verdict import percent
+
+    texts, figures = [], []
+    for stored, one in itertools.product(map(named_calibrations, files), searches):
+        calibration, label = stored.of(one.embedded_by, one.ranking), f"{stored.file}, {one.label}"
+        if calibration is None:
+            texts.append(f"{label}: {stored.missing(one.embedded_by, one.ranking)}")
+            continue
+        asked = {"match": calibration.match_rate, "possible": calibration.possible_rate}
+        sizes = measured_rates(one.searches, calibration)
+        rows: list[list[object]] = [
+            [size.size, level, percent(rate), percent(getattr(size, level).false_positive), getattr(size, level).found]
+            for size in sizes
+            for level, rate in asked.items()
+        ]
+        header = ["sightings", "verdict at least", "asked for", "absent people", "present people"]
+        texts.append(f"{label}: {len(one.searches.probes):,} probes\n{table(header, rows)}")
+        figures.append({"file": stored.file, "label": one.label, "asked": asked, "measured": sizes})
+    return Outcome("\n\n".join(texts), {"searches": figures}, failures)
 
 
 def _from_gallery(
@@ -228,6 +258,7 @@ def _searches(
             found,
             queries,
             unlabelled=whom.unlabelled,
+            every=whom.probes == "all",
             batch_size=search.batch_size,
             on_progress=progress,
         )

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from reid.ranking.strangers import (
+    LINE_QUANTILES,
     SHAPE,
     Strangers,
     Tail,
@@ -56,9 +57,18 @@ def test_of_other_people_about_as_many_are_mistaken_as_was_asked(learned: Strang
 
 
 def test_strangers_in_one_light_are_more_similar_than_elsewhere(learned: Strangers) -> None:
-    quantiles = np.quantile(learned.z, [0.5, 0.75])
-    assert (quantiles > learned.everywhere[[18, 29]] + 0.05).all()
-    assert np.quantile(learned.tail(1).z, 0.5) < quantiles[0] - 0.05
+    together = np.quantile(learned.z, LINE_QUANTILES)
+    assert (together > learned.everywhere + 0.05).all()
+    np.testing.assert_allclose(np.quantile(learned.tail(1).z, LINE_QUANTILES), learned.everywhere, atol=0.03)
+
+
+def test_only_those_who_are_sought_are_looked_for() -> None:
+    data = crowd(60, seed=8)
+    sought = data["walks"] % GROUP < 2
+    half = learn_strangers(**data, sought=sought)  # type: ignore[arg-type]
+    assert len(half.z) == 60 * STEPS * 2 * (GROUP - 1)
+    with pytest.raises(ValueError, match="0 pairs of people"):
+        learn_strangers(**data, sought=np.zeros(len(sought), dtype=bool))  # type: ignore[arg-type]
 
 
 def test_the_interval_holds_the_threshold(learned: Strangers) -> None:

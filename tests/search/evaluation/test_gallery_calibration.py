@@ -114,7 +114,7 @@ def test_what_cannot_be_learned_is_one_line(tmp_path: Path, capsys: pytest.Captu
     for words, line in (
         (
             ["--from-gallery", str(tmp_path / "few")],
-            "shows 0 pairs of people side by side in one frame, expected 1,000",
+            "shows 0 pairs of people side by side in one frame, of whom the detector is sure, expected 1,000",
         ),
         (["--from-gallery", str(tmp_path / "averaged")], "holds averages of tracklets, expected single sightings"),
         (["--from-gallery", str(tmp_path / "few"), "--class-weighted"], "leave --class-weighted out"),

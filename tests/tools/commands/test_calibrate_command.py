@@ -237,6 +237,27 @@ def test_sightings_are_probes_where_nobody_wrote_queries(
     assert content[0]["data"]["same_camera"]
 
 
+def test_a_calibration_is_measured_on_labeled_people(
+    model: Path, square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(model, tmp_path)
+    own = model.with_name("plaza.calibration.json")
+    words = ["calibrate", str(square), "--model", str(tmp_path / model.name), "--probes", "all", "--same-camera"]
+    assert main([*words, "--measure", f"{own},{own}", "--json", str(tmp_path / "m.json")]) == 0
+    assert not (tmp_path / own.name).exists()
+    printed = capsys.readouterr().out
+    assert printed.count("verdict at least  asked for  absent people  present people") == 2
+    one, other = json.loads((tmp_path / "m.json").read_text())["searches"]
+    assert one == other
+    assert one["asked"] == {"match": 0.05, "possible": 0.25}
+    for size in one["measured"]:
+        assert 0 <= size["match"]["false_positive"] <= size["possible"]["false_positive"] <= 1
+    # The thresholds were chosen on other probes of these same people.
+    assert one["measured"][0]["match"]["false_positive"] == pytest.approx(0.05, abs=0.04)
+    assert main([*words, "--measure", str(tmp_path / "none.json")]) == 2
+    assert "there is no calibration " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
