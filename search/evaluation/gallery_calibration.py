@@ -33,7 +33,10 @@ from search.tracks.tracker import UNTRACKED
 from search.tracks.tracklets import track_frames
 
 MOST_SIGHTINGS = 200_000
-"""With more sightings, whole frames are drawn at random from the gallery."""
+"""With more sightings, stretches of frames are drawn at random from the gallery."""
+
+STRETCH = 100
+"""So many frames in a row stay together when some are drawn, so that walks stay whole."""
 
 SURE = 0.75
 """Whom the detector finds with at least this confidence is looked for; what it is less sure of may be no person, and
@@ -191,10 +194,9 @@ def _rows(gallery: Gallery, seed: int) -> pa.Table:
     rows = rows.sort_by([("source", "ascending"), ("frame", "ascending"), ("index", "ascending")])
     if len(rows) <= MOST_SIGHTINGS:
         return rows
-    frames = np.unique(_frame_names(rows), return_inverse=True)[1].reshape(-1)
-    count = int(frames.max()) + 1
-    share = np.random.default_rng(seed).random(count) < MOST_SIGHTINGS / len(rows)
-    return rows.filter(pa.array(share[frames]))
+    stretches = np.unique(_frame_names(rows), return_inverse=True)[1].reshape(-1) // STRETCH
+    drawn = np.random.default_rng(seed).random(int(stretches.max()) + 1) < MOST_SIGHTINGS / len(rows)
+    return rows.filter(pa.array(drawn[stretches]))
 
 
 def _frame_names(rows: pa.Table) -> NDArray[Any]:

@@ -86,6 +86,7 @@ AREAS: tuple[Area, ...] = (
             "tests/search/gallery/test_gallery.py",
         ),
     ),
+    Area("reid/ranking/strangers.py", ("tests/reid/ranking/test_strangers.py",)),
     Area("search/query/verdict.py", ("tests/search/query/test_verdict.py",)),
     Area("search/gallery/filters.py", ("tests/search/gallery/test_gallery.py",)),
 )

@@ -87,6 +87,17 @@ def test_a_share_of_pairs_has_one_threshold_for_all_galleries(people: Path) -> N
     assert (learned.rate_of, learned.ranking.second_weight) == ("pairs", 0.3)
 
 
+def test_of_a_large_gallery_stretches_of_frames_are_drawn(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.evaluation.gallery_calibration.STRETCH", STEPS)
+    monkeypatch.setattr("search.evaluation.gallery_calibration.MOST_SIGHTINGS", 310)
+    with Gallery.open(people) as gallery:
+        drawn, again = (calibrate_gallery(gallery, seed=0)[0] for _ in range(2))
+    # A group of five, ten pairs of walks in six frames, is drawn as a whole or not at all.
+    assert drawn.strangers.pairs_of_walks == 100
+    assert drawn.calibration.data.pairs == 100 * 2 * STEPS
+    assert drawn.calibration == again.calibration
+
+
 def test_indexing_learns_once_and_again_when_the_gallery_has_grown(tmp_path: Path) -> None:
     with new_gallery(tmp_path / "people") as gallery:
         add_crowd(gallery, range(3))
