@@ -24,6 +24,7 @@ Floats = NDArray[np.float32]
 FOLD = 0.18
 """Meters within which parts of figures are in the way of each other's light from all around."""
 
+_NEARLY = 0.05
 MOST_MARKS = 1 << 20
 """The most samples on which a figure's whole silhouette is measured; larger ones are measured on a coarser grid."""
 
@@ -38,6 +39,8 @@ class Picture:
         depth: (H, W) float32 meters along the optical axis; infinite for the sky.
         boxes: (P, 4) float32 xyxy pixels of the whole figure, hidden parts and parts outside the frame too. All NaN
             for a figure behind the camera.
+        inside: (P, 4) float32 xyxy pixels of the part of the figure that lies in the frame, hidden or not: somebody
+            whose legs are below the frame gets the box of the upper body. All NaN where nothing lies in it.
         visible: (P,) float32 in [0, 1], the share of the figure's own pixels, inside and outside the frame, that is
             seen.
     """
@@ -46,6 +49,7 @@ class Picture:
     owner: NDArray[np.int16]
     depth: Floats
     boxes: Floats
+    inside: Floats
     visible: Floats
 
 
@@ -84,7 +88,8 @@ class View:
             depth: Any = 1 / still.near
         count = len(people)
         if not any(len(each.triangles) for each in people):
-            return Picture(image, owner, depth, np.full((count, 4), np.nan, np.float32), np.zeros(count, np.float32))
+            nowhere = np.full((count, 4), np.nan, np.float32)
+            return Picture(image, owner, depth, nowhere, nowhere, np.zeros(count, np.float32))
         part = np.repeat(np.arange(count, dtype=np.int16), [len(each.triangles) for each in people])
         whole = join(people)
         mesh = in_front(whole, part, lens, inside_only=False)
@@ -101,8 +106,9 @@ class View:
         near_figures = _casters_of_figures(casters, bounds)
         world = (self._lit, lens.position, still, casters, near_figures)
         _paint(mesh, textures, world, (nearness, shown, open_sky), region, (image, owner, depth, seen))
-        boxes = _boxes(mesh, lens, area)
-        return Picture(image, owner, depth, boxes, np.minimum(seen / np.maximum(area, 1), 1).astype(np.float32))
+        boxes, inside = _boxes(mesh, lens, area)
+        visible = np.minimum(seen / np.maximum(area, 1), 1).astype(np.float32)
+        return Picture(image, owner, depth, boxes, inside, visible)
 
     def _throw_shadows(self, image: Floats, people: Sequence[Surface], bounds: Floats, casters: Casters) -> None:
         """Takes from the place the light that figures keep from it."""
@@ -312,9 +318,12 @@ def _figure_color(
     return red, green, blue
 
 
-def _boxes(mesh: Mesh, lens: Lens, area: NDArray[np.int64]) -> Floats:
-    """Boxes (P, 4) of whole figures in pixels. The areas (P,) of figures that the frame cuts are measured anew."""
-    boxes = np.full((len(area), 4), np.nan, dtype=np.float32)
+def _boxes(mesh: Mesh, lens: Lens, area: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Boxes (P, 4) in pixels of whole figures, and of what the frame holds of them.
+
+    The areas (P,) of figures that the frame cuts are measured anew.
+    """
+    boxes, inside = (np.full((len(area), 4), np.nan, dtype=np.float32) for _ in range(2))
     starts = np.searchsorted(mesh.triangles[:, 4], np.arange(len(area) + 1))
     for number in range(len(area)):
         triangles = mesh.triangles[starts[number] : starts[number + 1]]
@@ -323,10 +332,28 @@ def _boxes(mesh: Mesh, lens: Lens, area: NDArray[np.int64]) -> Floats:
         low, high = corners(mesh.vertices, triangles)
         boxes[number] = np.concatenate([low, high]) / SAMPLES
         if low.min() >= 0 and high[0] <= lens.width and high[1] <= lens.height:
+            inside[number] = boxes[number]
             continue
+        inside[number] = _cut(mesh.vertices[triangles[:, :3].ravel(), 8:10], (lens.width, lens.height)) / SAMPLES
         size = (np.ceil(high) - np.floor(low)).astype(np.int64) + 1
         coarse = int(np.ceil(np.sqrt(max(1.0, float(size[0]) * float(size[1]) / MOST_MARKS))))
         marks = np.zeros((int(size[1] // coarse) + 1, int(size[0] // coarse) + 1), dtype=np.bool_)
         silhouette(mesh.vertices, triangles, coarse // 2, np.floor(low).astype(np.int64), coarse, marks)
         area[number] = max(area[number], np.count_nonzero(marks) * coarse * coarse)
-    return boxes
+    return boxes, inside
+
+
+def _cut(points: Floats, size: tuple[int, int]) -> Floats:
+    """The box (4,) of those points (N, 2) of a figure that lie in a frame of a width and height; NaN without any.
+
+    Points lie close together. So a box that nearly touches an edge which the figure crosses ends at that edge.
+    """
+    held = points[((points >= 0) & (points <= size)).all(axis=1)]
+    if not len(held):
+        return np.full(4, np.nan, dtype=np.float32)
+    low, high = held.min(axis=0), held.max(axis=0)
+    near = _NEARLY * np.maximum(high - low, 1)
+    low[(points.min(axis=0) < 0) & (low < near)] = 0
+    reach = (points.max(axis=0) > size) & (np.asarray(size) - high < near)
+    high[reach] = np.asarray(size, dtype=np.float32)[reach]
+    return np.concatenate([low, high])

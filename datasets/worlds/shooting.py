@@ -110,7 +110,7 @@ def _shoot_camera(task: WorldTask, place: Place, looks: list[Look], number: int)
                 moment,
                 _FIRST_DAY + _DAY * task.world + 3600.0 * number + 60.0 * moment,
                 task.test,
-                sightings_of(picture, placed, camera, task.world * task.persons),
+                sightings_of(picture, placed, task.world * task.persons),
             )
         )
     for record, image in zip(records, recorder.record(pictures, rng), strict=True):
@@ -150,16 +150,14 @@ def _foot(look: Look, one: Placed) -> tuple[float, float, float]:
     return one.x, one.y, one.z - (seat_height(look, one.pose) if one.pose.kind == "sitting" else 0.0)
 
 
-def sightings_of(picture: Picture, placed: list[Placed], camera: Camera, first_id: int) -> tuple[Sighting, ...]:
+def sightings_of(picture: Picture, placed: list[Placed], first_id: int) -> tuple[Sighting, ...]:
     """The boxes of the people in a picture, in the order of their place; what they have along was drawn after them."""
     sightings = []
-    for one, whole, visible in zip(placed, picture.boxes, picture.visible, strict=False):
+    for one, whole, held, visible in zip(placed, picture.boxes, picture.inside, picture.visible, strict=False):
         x1, y1, x2, y2 = (float(value) for value in whole)
-        left, right = (min(max(x, 0.0), float(camera.width)) for x in (x1, x2))
-        top, bottom = (min(max(y, 0.0), float(camera.height)) for y in (y1, y2))
-        left, top, right, bottom = (round(value, 2) for value in (left, top, right, bottom))
+        left, top, right, bottom = (round(float(value), 2) for value in held)
         inside = (right - left) * (bottom - top) / max((x2 - x1) * (y2 - y1), 1e-6)
-        if not visible > 0 or right - left < 2 or bottom - top < 4:
+        if not visible > 0 or not inside > 0 or right - left < 2 or bottom - top < 4:
             continue
         seen = min(float(visible) / max(inside, 1e-6), 1.0)
         ignored = seen < LEAST_SEEN or bottom - top < LEAST_HEIGHT or right - left < 5 or inside < 0.04

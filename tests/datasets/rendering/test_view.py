@@ -26,6 +26,7 @@ def test_a_figure_in_the_open_fills_its_box_and_is_wholly_seen(distortion: float
     rows, columns = np.nonzero(picture.owner == 0)
     drawn = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
     np.testing.assert_allclose(picture.boxes[0], drawn, atol=1)
+    np.testing.assert_array_equal(picture.inside, picture.boxes)
     assert picture.visible[0] > 0.995
     assert picture.depth[rows, columns].min() == pytest.approx(6, abs=0.5)
 
@@ -143,3 +144,16 @@ def test_straight_edges_bend_with_the_lens() -> None:
         column, row = camera.project([(4, y, 2)])[0][0]
         drawn = np.nonzero(np.isfinite(image[:, int(column)]))[0].max() + 1
         assert drawn == pytest.approx(row, abs=1)
+
+
+def test_a_figure_that_the_frame_cuts_has_a_box_of_what_it_holds() -> None:
+    widths = [(0.6 if height < 0.8 else 0.2, height) for height in np.arange(0, 1.8, 0.02)]
+    figure = join([box((4, -wide, z), (4.02, wide, z + 0.02), GREY) for wide, z in widths])
+    camera = Camera((0, 0, 1.7), 0, 0, 0, 300, 240, 120)  # its lower edge is at 0.9 m where the figure stands
+    picture = View(FLOOR, camera, SUN).draw([figure, person(-5, 0), person(3, 9)])
+    rows, columns = np.nonzero(picture.owner == 0)
+    held = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    np.testing.assert_allclose(picture.inside[0], held, atol=1)
+    assert picture.inside[0, 3] == 120
+    assert picture.boxes[0, 2] - picture.boxes[0, 0] > 2.9 * (picture.inside[0, 2] - picture.inside[0, 0])
+    assert np.isnan(picture.inside[1:]).all()

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets.rendering.camera import Camera
 from datasets.rendering.view import Picture
 from datasets.worlds import WorldsSummary, write_worlds
 from datasets.worlds.crowds import Placed
@@ -65,20 +64,25 @@ def test_the_boxes_lie_in_their_frames_and_load(written):
             assert 0 <= box[1] < box[3] <= sample.size[1]
 
 
+def _held(boxes: list[list[float]]) -> np.ndarray:
+    held = np.array(boxes, dtype=np.float32)
+    held[:, 0::2], held[:, 1::2] = held[:, 0::2].clip(0, 200), held[:, 1::2].clip(0, 100)
+    return held
+
+
 def _picture(boxes: list[list[float]], visible: list[float]) -> Picture:
     empty = np.zeros((100, 200), dtype=np.float32)
     return Picture(
         np.zeros((100, 200, 3), dtype=np.float32), np.full((100, 200), -1, dtype=np.int16), empty,
-        np.array(boxes, dtype=np.float32), np.array(visible, dtype=np.float32),
+        np.array(boxes, dtype=np.float32), _held(boxes), np.array(visible, dtype=np.float32),
     )  # fmt: skip
 
 
 def test_who_is_hidden_small_or_cut_off_is_told_apart():
-    camera = Camera((0, 0, 2), 0, 0, 0, 100, 200, 100)
     boxes = [[10, 20, 30, 80], [40, 20, 60, 80], [70, 20, 90, 80], [100, 20, 104, 31], [150, 50, 190, 150]]
     picture = _picture([*boxes, [-50, 20, -10, 80], [np.nan] * 4], [0.9, 0.1, 0.2, 1.0, 0.5, 0.0, 0.0])
     placed = [Placed(person, 0, 0, 0, 0, None) for person in range(7)]  # type: ignore[arg-type]
-    found = sightings_of(picture, placed, camera, 70)
+    found = sightings_of(picture, placed, 70)
     by_left = {sighting.box_xywh[0]: sighting for sighting in found}
     assert set(by_left) == {10, 40, 70, 100, 150}
     assert by_left[10].person_id == 70  # well seen
