@@ -49,13 +49,23 @@ def choose_weights(
     if weights != SHIPPED:
         return ChosenStart(weights)
     trained = load_model(shipped, device="cpu")
+    named = given is not None and "weights" in given
+    asked = _asked("detector", detector, given)
+    own = trained.detector_config.backbone
+    if not named and asked.get("backbone", own) != own:
+        return _at_random(shipped, [f"detector.backbone = {own}, not {detector.backbone}"])
     head = {} if new_head else _asked("embedding", embedding, given)
-    wanted, other = _departing(trained, _asked("detector", detector, given), head)
+    wanted, other = _departing(trained, asked, head)
     if not _misfits(PersonSearchRCNN(*wanted), trained):
-        own = f"{trained.detector_config.backbone} on frames of {wanted[0].min_size} pixels"
-        return ChosenStart(str(shipped), f"start: {shipped.stem}, which comes with personsearch ({own})")
-    if given is not None and "weights" in given:
+        size = f"frames of {wanted[0].min_size} pixels"
+        return ChosenStart(str(shipped), f"start: {shipped.stem}, which comes with personsearch ({own} on {size})")
+    if named:
         raise ValueError(f"{shipped} has {', '.join(other)}; its weights do not fit that: leave it out")
+    return _at_random(shipped, other)
+
+
+def _at_random(shipped: Path, other: list[str]) -> ChosenStart:
+    """A start from nothing, and in which settings the shipped model is another one."""
     few = ", ".join(other[:2]) + (f" and {len(other) - 2} more" if len(other) > 2 else "")
     return ChosenStart(
         "none",
@@ -134,6 +144,9 @@ def _departing(
         for name, value in wanted.items()
         if getattr(has, name) != value
     ]
+    if {"min_size", "max_size"} & detector.keys():
+        # The further sizes of training belong to the size that is not wanted any more.
+        detector = {"train_sizes": ()} | detector
     structure = dataclasses.replace(trained.detector_config, **detector)
     return (structure, dataclasses.replace(trained.embedding_config, **embedding)), other
 
@@ -161,7 +174,7 @@ def _with_detector_of(
         raise ValueError(f"a new head goes on the detector of a joint model's file, weights are {weights}")
     trained = load_model(weights, device="cpu")
     if given is not None:
-        detector = dataclasses.replace(trained.detector_config, **_asked("detector", detector, given))
+        (detector, _), _ = _departing(trained, _asked("detector", detector, given), {})
     torch.manual_seed(seed)
     model = PersonSearchRCNN(detector, embedding)
     own, taken = model.detector.state_dict(), trained.detector.state_dict()

@@ -44,13 +44,21 @@ def choose_crop_weights(
             raise ValueError("no crop model comes with this installation; give --weights none, imagenet or a file")
         return ChosenStart("none", "start: random weights, because no crop model comes with this installation")
     trained = SphereReID.from_checkpoint(shipped, device="cpu")
-    wanted = dataclasses.replace(trained.config, **_asked(config, given))
+    asked, own = _asked(config, given), trained.config.backbone
+    if not named and asked.get("backbone", own) != own:
+        return _at_random(shipped, [f"network.backbone = {own}, not {config.backbone}"])
+    wanted = dataclasses.replace(trained.config, **asked)
     if not _misfits(SphereReID(wanted), trained):
-        own = f"{wanted.backbone} on crops of {wanted.height} x {wanted.width} pixels"
-        return ChosenStart(str(shipped), f"start: {shipped.stem}, which comes with personsearch ({own})")
+        size = f"crops of {wanted.height} x {wanted.width} pixels"
+        return ChosenStart(str(shipped), f"start: {shipped.stem}, which comes with personsearch ({own} on {size})")
     other = _departures(trained.config, wanted)
     if named:
         raise ValueError(f"{shipped} has {', '.join(other)}; its weights do not fit that: leave it out")
+    return _at_random(shipped, other)
+
+
+def _at_random(shipped: Path, other: list[str]) -> ChosenStart:
+    """A start from nothing, and in which settings the shipped model is another one."""
     few = ", ".join(other[:2]) + (f" and {len(other) - 2} more" if len(other) > 2 else "")
     return ChosenStart(
         "none",

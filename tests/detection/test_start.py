@@ -12,12 +12,13 @@ from detection.checkpoints import load_model, save_model
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.settings import JOINT_LOSSES, JointTrainingConfig
-from detection.start import resumed_model, start_model
+from detection.start import choose_weights, resumed_model, start_model
 from detection.training import JointTrainingTask
 from detection.true_boxes import embed_people
 from reid.losses.criterion import LossConfig
 from reid.losses.toim import TOIMLoss
 from reid.runs.run import TrainingRun
+from reid.runs.weight_files import ChosenStart
 
 TOIM = LossConfig(sphere=0, toim=1, toim_update_length=9)
 
@@ -75,6 +76,60 @@ def test_a_run_on_a_model_file_resumes_with_what_it_asked_for(tmp_path: Path, mo
         resumed_model(tmp_path / "second", model_file, dataclasses.replace(detector, min_size=160), EmbeddingConfig())
     Path(model_file).unlink()
     assert resumed_model(tmp_path / "second", model_file, detector, EmbeddingConfig()).training
+
+
+@pytest.fixture
+def shipped(model_file: str) -> Path:
+    """A model file that the packages might bring, trained at several sizes."""
+    trained = load_model(model_file)
+    several = dataclasses.replace(trained.detector_config, train_sizes=(64, 128))
+    model = PersonSearchRCNN(several, trained.embedding_config)
+    model.load_state_dict(trained.state_dict())
+    file = Path(model_file).parent / "people.safetensors"
+    save_model(file, model)
+    return file
+
+
+def test_the_shipped_model_is_the_start_of_whoever_asks_for_nothing_else(shipped: Path) -> None:
+    parts = DetectorConfig(), EmbeddingConfig()
+    chosen = choose_weights("shipped", shipped, *parts, given=())
+    assert chosen.weights == str(shipped)
+    assert "people, which comes with personsearch" in chosen.said
+    assert choose_weights("shipped", shipped, *parts).weights == str(shipped)
+    for weights in ("none", "imagenet", "a.pth"):
+        assert choose_weights(weights, shipped, *parts, given=()) == ChosenStart(weights)
+    model = start_model(chosen.weights, *parts, seed=0, given=())
+    assert model.detector_config == load_model(shipped).detector_config
+
+
+def test_another_trunk_starts_at_random_whatever_else_would_clash(shipped: Path) -> None:
+    other = DetectorConfig(backbone="mobilenet_v2", max_size=50, min_size=40)
+    given = {"detector.backbone", "detector.max_size"}
+    chosen = choose_weights("shipped", shipped, other, EmbeddingConfig(), given=given)
+    assert chosen.weights == "none"
+    assert "has detector.backbone = resnet18, not mobilenet_v2" in chosen.said
+    with pytest.raises(ValueError, match="expected"):
+        choose_weights("shipped", shipped, other, EmbeddingConfig(), given=given | {"weights"})
+    head = EmbeddingConfig(dimension=7)
+    small = {"embedding.dimension"}
+    assert choose_weights("shipped", shipped, DetectorConfig(), head, given=small).weights == "none"
+    assert choose_weights("shipped", shipped, DetectorConfig(), head, given=small, new_head=True).weights == str(
+        shipped
+    )
+    with pytest.raises(ValueError, match=r"embedding\.dimension = 24, not 7; its weights do not fit that"):
+        choose_weights("shipped", shipped, DetectorConfig(), head, given=small | {"weights"})
+
+
+@pytest.mark.parametrize("new_head", [False, True])
+def test_another_size_takes_the_place_of_all_sizes_of_the_file(shipped: Path, new_head: bool) -> None:
+    sizes = DetectorConfig(min_size=80, max_size=100)
+    given = {"detector.min_size", "detector.max_size"}
+    assert choose_weights("shipped", shipped, sizes, EmbeddingConfig(), given=given).weights == str(shipped)
+    model = start_model(str(shipped), sizes, EmbeddingConfig(dimension=24), seed=0, given=given, new_head=new_head)
+    assert (model.detector_config.min_size, model.detector_config.train_sizes) == (80, ())
+    several = dataclasses.replace(sizes, train_sizes=(64,))
+    model = start_model(str(shipped), several, EmbeddingConfig(), seed=0, given={*given, "detector.train_sizes"})
+    assert model.detector_config.train_sizes == (64,)
 
 
 def toim_trainer(directory: Path, model: PersonSearchRCNN, frames: list[FrameSample], **changes: object) -> TrainingRun:
