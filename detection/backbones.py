@@ -6,6 +6,7 @@ what leaves a level is the sum of its blocks, of any size: each map that feeds t
 as the detectors of their papers do (Liu et al., "Swin Transformer", ICCV 2021; "A ConvNet for the 2020s", CVPR 2022).
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
@@ -39,6 +40,19 @@ def early_parameters(name: BackboneName) -> tuple[str, ...]:
     return tuple(f"{block}." for block in range(last + 1))
 
 
+class TrunkAndPyramid(BackboneWithFPN):
+    """torchvision's trunk under a pyramid, which also gives the trunk's own maps."""
+
+    def both(self, x: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Computes the trunk's maps and the pyramid's of images (N, 3, H, W), each by name; "0" is the finest."""
+        maps = self.body(x)
+        return maps, cast(dict[str, Tensor], self.fpn(maps))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Computes the pyramid's maps (N, out_channels, H_i, W_i) by name, of images (N, 3, H, W)."""
+        return self.both(x)[1]
+
+
 def build_pyramid(
     name: BackboneName,
     levels: Sequence[int],
@@ -47,7 +61,7 @@ def build_pyramid(
     pyramid_norm: bool,
     frozen_norm: bool,
     norm_epsilon: float,
-) -> BackboneWithFPN:
+) -> TrunkAndPyramid:
     """Builds a trunk, without its later levels, and its feature pyramid; weights are random.
 
     Args:
@@ -89,7 +103,45 @@ def build_pyramid(
         channels_last = name.startswith("swin")
         return NormedPyramid(body, return_layers, widths, channels, norm_layer=norm_layer, channels_last=channels_last)
     extra = LastLevelMaxPool()
-    return BackboneWithFPN(body, return_layers, widths, channels, extra_blocks=extra, norm_layer=norm_layer)
+    return TrunkAndPyramid(body, return_layers, widths, channels, extra_blocks=extra, norm_layer=norm_layer)
+
+
+def later_levels(
+    name: BackboneName, level: int, *, last_stride: int = 2, frozen_norm: bool, norm_epsilon: float
+) -> tuple[nn.Sequential, int]:
+    """Builds what follows a level of a trunk, with the trunk's names for its parts; weights are random.
+
+    Args:
+        name: Which trunk: a ResNet, MobileNetV2 or EfficientNet-B0.
+        level: The level whose maps go in, 1 to 3.
+        last_stride: The stride of the last level, 1 or 2.
+        frozen_norm: Whether its BatchNorm is frozen.
+        norm_epsilon: What is added to the variance in its BatchNorm.
+
+    Returns:
+        The layers, (N, C, H, W) -> (N, F, H', W'), and F.
+
+    Raises:
+        ValueError: The trunk is another one.
+    """
+    if not name.startswith("resnet") and name not in LAST_BLOCKS:
+        fitting = ", ".join(["a ResNet", *LAST_BLOCKS])
+        raise ValueError(f"embedding.source is trunk and detector.backbone {name}, expected {fitting}; set pyramid")
+    batch_norm = partial(FrozenNorm if frozen_norm else nn.BatchNorm2d, eps=norm_epsilon)
+    network = getattr(models, name)(weights=None, norm_layer=batch_norm)
+    if name in LAST_BLOCKS:
+        trunk, width = network.features, network.classifier[-1].in_features
+        first, last = (str(LAST_BLOCKS[name][before - 1] + 1) for before in (level, 3))
+    else:
+        trunk, width = network, network.fc.in_features
+        first, last = f"layer{level + 1}", "layer4"
+    children = dict(trunk.named_children())
+    names = [child for child in children if child not in ("avgpool", "fc")]
+    for module in children[last].modules():
+        if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
+            module.stride = (last_stride, last_stride)
+    kept = names[names.index(first) :]
+    return nn.Sequential(OrderedDict((child, children[child]) for child in kept)), int(width)
 
 
 def _width_of(block: nn.Module) -> int:
@@ -111,7 +163,7 @@ class FrozenNorm(FrozenBatchNorm2d):
         return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
-class NormedPyramid(BackboneWithFPN):
+class NormedPyramid(TrunkAndPyramid):
     """A feature pyramid over maps that are normalized first, over their channels at each place.
 
     Args:
@@ -140,11 +192,11 @@ class NormedPyramid(BackboneWithFPN):
         names = return_layers.values()
         self.norms = nn.ModuleDict({name: nn.LayerNorm(width) for name, width in zip(names, widths, strict=True)})
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Computes maps (N, out_channels, H_i, W_i) by name, of images (N, 3, H, W)."""
+    def both(self, x: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Computes the trunk's maps, normalized, and the pyramid's of images (N, 3, H, W), each by name."""
         maps = self.body(x)
         for name, norm in self.norms.items():
             places = maps[name] if self.channels_last else maps[name].permute(0, 2, 3, 1)  # (N, H_i, W_i, C_i)
             # A view: in memory the channels of a place stay together, which convolutions like.
             maps[name] = norm(places).permute(0, 3, 1, 2)
-        return cast(dict[str, Tensor], self.fpn(maps))
+        return maps, cast(dict[str, Tensor], self.fpn(maps))

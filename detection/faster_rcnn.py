@@ -15,7 +15,6 @@ from torch.nn import functional
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
@@ -23,12 +22,12 @@ from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
 from torchvision.ops import MultiScaleRoIAlign
 
-from detection.backbones import build_pyramid
+from detection.backbones import TrunkAndPyramid, build_pyramid
 from detection.settings import DetectorConfig
 from reid.devices import at_least_float32
 
 
-def build_backbone(config: DetectorConfig) -> BackboneWithFPN:
+def build_backbone(config: DetectorConfig) -> TrunkAndPyramid:
     """Builds the feature pyramid: images (N, 3, H, W) to maps {"0": (N, C, H/4, W/4), ..., "pool"}, weights random."""
     return build_pyramid(
         config.backbone,

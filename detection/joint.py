@@ -20,9 +20,10 @@ from torchvision.ops import clip_boxes_to_image
 
 from datasets.boxes import paired_overlap
 from datasets.samples import BACKGROUND
+from detection.backbones import TrunkAndPyramid
 from detection.canvas import on_canvas
 from detection.detections import Detections
-from detection.embedding_head import EmbeddingHead, NormScore
+from detection.embedding_head import FrameMaps, NormScore, build_embedding_head
 from detection.faster_rcnn import OneSizePerBatch, build_box_heads, build_detector, frame_sampler
 from detection.settings import DetectorConfig, EmbeddingConfig
 from reid.devices import Precision, at_least_float32, autocast
@@ -94,8 +95,7 @@ class PersonSearchRCNN(nn.Module):
         self.detector_config = detector or DetectorConfig()
         self.embedding_config = embedding or EmbeddingConfig()
         self.detector = build_detector(self.detector_config)
-        names = [str(row) for row in range(len(self.detector_config.pyramid_levels))]
-        self.embedding_head = EmbeddingHead(self.embedding_config, names, self.detector_config.pyramid_channels)
+        self.embedding_head = build_embedding_head(self.embedding_config, self.detector_config)
         self.refinement = build_box_heads(self.detector_config) if self.embedding_config.refined else None
         self.norm_score = NormScore() if self.embedding_config.norm_aware else None
         parts = [self.detector.rpn, *(heads for _, heads in self._box_heads())]
@@ -171,11 +171,11 @@ class PersonSearchRCNN(nn.Module):
         with autocast(self.device, self.precision):
             image_list, scaled = self.detector.transform(images, targets)
             sizes = image_list.image_sizes
-            features = self._features(image_list)
-            boxes, losses = self.detector.rpn(image_list, features, scaled)
+            maps = self._maps(image_list)
+            boxes, losses = self.detector.rpn(image_list, maps.pyramid, scaled)
             for name, heads in self._box_heads():
                 boxes, matched, labels, regression_targets = heads.select_training_samples(boxes, scaled)
-                logits, regression = self._look(heads, features, boxes, sizes)
+                logits, regression = self._look(heads, maps.pyramid, boxes, sizes)
                 losses[f"loss_{name}classifier"], losses[f"loss_{name}box_reg"] = fastrcnn_loss(
                     logits, regression, labels, regression_targets
                 )
@@ -184,9 +184,9 @@ class PersonSearchRCNN(nn.Module):
             people = [label > 0 for label in labels]
             if self.norm_score is None:
                 kept = [box[mask] for box, mask in zip(sampled, people, strict=True)]
-                embeddings = self.embedding_head(features, kept, sizes)
+                embeddings = self.embedding_head(maps, kept, sizes)
             else:
-                everything = self.embedding_head(features, sampled, sizes)
+                everything = self.embedding_head(maps, sampled, sizes)
                 is_person = torch.cat(people)
                 losses["loss_norm"] = functional.binary_cross_entropy_with_logits(
                     self.norm_score(everything), is_person.to(everything)
@@ -228,20 +228,20 @@ class PersonSearchRCNN(nn.Module):
             return []
         with autocast(self.device, self.precision):
             image_list, _ = self.detector.transform([image.to(self.device) for image in images])
-            features = self._features(image_list)
+            maps = self._maps(image_list)
             sizes = image_list.image_sizes
-            boxes, _ = self.detector.rpn(image_list, features)
+            boxes, _ = self.detector.rpn(image_list, maps.pyramid)
             all_heads = self._box_heads()
             for _, heads in all_heads[:-1]:
-                _, regression = self._look(heads, features, boxes, sizes)
+                _, regression = self._look(heads, maps.pyramid, boxes, sizes)
                 boxes = _moved(heads, boxes, regression, sizes)
             heads = all_heads[-1][1]
-            logits, regression = self._look(heads, features, boxes, sizes)
+            logits, regression = self._look(heads, maps.pyramid, boxes, sizes)
             if self.norm_score is not None and self.embedding_config.score_by == "norm":
-                person = self.norm_score(self.embedding_head(features, boxes, sizes))
+                person = self.norm_score(self.embedding_head(maps, boxes, sizes))
                 logits = torch.stack([torch.zeros_like(person), person], dim=1)
             boxes, scores, _ = heads.postprocess_detections(logits, regression, boxes, sizes)
-            embeddings = functional.normalize(self.embedding_head(features, boxes, sizes), dim=1)
+            embeddings = functional.normalize(self.embedding_head(maps, boxes, sizes), dim=1)
         counts = [len(rows) for rows in boxes]
         return [
             Detections(_resize(box, size, image), score, embedding)
@@ -276,8 +276,8 @@ class PersonSearchRCNN(nn.Module):
         with autocast(self.device, self.precision):
             targets = [{"boxes": box} for box in boxes]
             image_list, scaled = self.detector.transform([image.to(self.device) for image in images], targets)
-            features = self._features(image_list)
-            found = self.embedding_head(features, [one["boxes"] for one in scaled], image_list.image_sizes)
+            maps = self._maps(image_list)
+            found = self.embedding_head(maps, [one["boxes"] for one in scaled], image_list.image_sizes)
             embeddings = functional.normalize(found, dim=1)
         return list(embeddings.split([len(box) for box in boxes]))
 
@@ -293,10 +293,11 @@ class PersonSearchRCNN(nn.Module):
         logits, regression = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, boxes, sizes)))
         return at_least_float32(logits), at_least_float32(regression)
 
-    def _features(self, image_list: ImageList) -> dict[str, Tensor]:
-        """The pyramid in float32: anchors take its precision, and RoIAlign computes in float32 anyway."""
-        features = self.detector.backbone(image_list.tensors.contiguous(memory_format=torch.channels_last))
-        return {name: at_least_float32(one) for name, one in features.items()}
+    def _maps(self, image_list: ImageList) -> FrameMaps:
+        """Maps in float32: anchors take their precision, and RoIAlign computes in float32 anyway."""
+        backbone = cast(TrunkAndPyramid, self.detector.backbone)
+        trunk, pyramid = backbone.both(image_list.tensors.contiguous(memory_format=torch.channels_last))
+        return FrameMaps(*({name: at_least_float32(one) for name, one in maps.items()} for maps in (trunk, pyramid)))
 
     def _require_evaluation(self, method: str) -> None:
         if self.training:

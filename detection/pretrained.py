@@ -1,4 +1,4 @@
-"""Starting from published weights: "none", "imagenet", "coco" or a file in torchvision's structure."""
+"""Starting from weights of another model: published ones, a file in torchvision's structure, or a crop model."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from torchvision.models import detection as detectors
 from detection.backbones import early_parameters, has_layer_norm
 from detection.joint import PersonSearchRCNN
 from detection.settings import DetectorConfig
+from reid.crops.sphere_reid import SphereReID
+from reid.crops.start import is_crop_model
 from reid.runs.torchvision_weights import download_weights, is_classifier, read_weight_file, trunk_of_classifier
 
 IMAGENET = {
@@ -44,11 +46,11 @@ def pretrained_structure(config: DetectorConfig, weights: str) -> DetectorConfig
 
     As torchvision does, BatchNorm is frozen, and the pyramid has none.
     From "none" the structure stays as it is, and its BatchNorm must train. With "imagenet" the pyramid keeps what it
-    has, and with the file of a classifier too, as it holds the same.
+    has, and with the file of a classifier and a crop model too, as they hold a trunk alone.
 
     Args:
         config: The structure that was asked for.
-        weights: "none", "imagenet", "coco" or a file.
+        weights: "none", "imagenet", "coco" or a file; a crop model also by the folder of its run.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -58,7 +60,7 @@ def pretrained_structure(config: DetectorConfig, weights: str) -> DetectorConfig
         if config.frozen_norm:
             raise ValueError("frozen_norm with weights 'none' freezes BatchNorm at random; set frozen_norm to false")
         return config
-    of_trunk = weights == "imagenet" or has_layer_norm(config.backbone)
+    of_trunk = weights == "imagenet" or has_layer_norm(config.backbone) or is_crop_model(weights)
     if of_trunk or (weights not in KNOWN and is_classifier(read_weight_file(weights))):
         return dataclasses.replace(config, frozen_norm=True)
     epsilon = 0.0 if config.backbone == "resnet50" else config.norm_epsilon
@@ -71,7 +73,9 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
     Args:
         model: The model. Its early layers (stem and first level) are frozen afterwards, as torchvision does.
         weights: "none"; "imagenet", the backbone alone; "coco", the whole detector, of whose 91 classes the rows of
-            background and person are kept; or a file, .pth or .safetensors, with either of both structures.
+            background and person are kept; or a file, .pth or .safetensors, with either of both structures; or a crop
+            model of this project, of which the trunk is taken. An embedding head that samples people from the trunk
+            begins with the trunk's later levels, and with what follows them in a crop model of as long embeddings.
 
     Returns:
         The names of the detector's parameters that were not in the weights and stay random.
@@ -84,7 +88,9 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
     if weights == "none":
         return []
     detector = model.detector
-    state = _detector_state(_published(weights, model.detector_config.backbone))
+    crop_model = SphereReID.from_checkpoint(weights, device="cpu") if is_crop_model(weights) else None
+    published = crop_model.backbone.state_dict() if crop_model else _published(weights, model.detector_config.backbone)
+    state = _detector_state(published)
     own = detector.state_dict()
     wrong = [name for name in state if name in own and own[name].shape != state[name].shape]
     if wrong:
@@ -102,7 +108,19 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
             f"{absent[0]} among them; expected torchvision's names"
         )
     freeze_early_layers(model)
+    _fill_embedding_head(model, state, crop_model)
     return missing
+
+
+def _fill_embedding_head(model: PersonSearchRCNN, state: dict[str, Tensor], crop_model: SphereReID | None) -> None:
+    """An embedding head that goes on where the trunk is left begins with the trunk's layers and the crop model's."""
+    own = model.state_dict()
+    blocks = {name: name.replace("embedding_head.blocks.", "backbone.body.") for name in own}
+    taken = {name: state[source] for name, source in blocks.items() if name != source and source in state}
+    if taken and crop_model is not None and crop_model.embedding_dim == model.embedding_dim:
+        parts = ("embedding_head.project.weight", "embedding_head.project.bias")
+        taken |= dict(zip(parts, crop_model.projection(), strict=True))
+    model.load_state_dict(own | taken)
 
 
 def freeze_early_layers(model: PersonSearchRCNN) -> None:

@@ -162,7 +162,15 @@ class EmbeddingConfig:
         dimension: The length of an embedding; 256 is what person search uses.
         pool_height: The rows that RoIAlign samples of a person; twice the width, as people stand.
         pool_width: The columns that RoIAlign samples of a person.
-        channels: The width of the head's convolutions.
+        channels: The width of the head's convolutions; the trunk's levels have their own.
+        source: What people are sampled from. "pyramid": the feature pyramid, and a small head of convolutions follows.
+            "trunk": the map of one level of the trunk, and copies of its later levels follow, as in a crop model with
+            that trunk; a person costs more then and is told apart better. It wants a ResNet, MobileNetV2 or
+            EfficientNet.
+        level: The level that people are sampled from with "trunk", one of the detector's pyramid_levels below 4. At
+            stride 8, level 2, 16 x 8 places are what a crop model sees there of a crop of 128 x 64.
+        last_stride: The stride of the last of those levels, with "trunk". 1 keeps a map twice as fine, for four times
+            the work of that level; a crop model to begin from should have the same.
         refined: Whether a second box head looks at the boxes that the first one made, and people are embedded from
             those instead of from proposals (sequential, as SeqNet does; Li and Miao, AAAI 2021). Here the second head
             has a classifier of its own, which gives the confidence of a detection.
@@ -181,6 +189,9 @@ class EmbeddingConfig:
     pool_height: int = 16
     pool_width: int = 8
     channels: int = 256
+    source: Literal["pyramid", "trunk"] = "pyramid"
+    level: int = 2
+    last_stride: int = 2
     refined: bool = False
     norm_aware: bool = False
     score_by: Literal["classifier", "norm"] = "classifier"
@@ -189,6 +200,12 @@ class EmbeddingConfig:
         for name in ("dimension", "pool_height", "pool_width", "channels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if self.source not in ("pyramid", "trunk"):
+            raise ValueError(f"source {self.source!r}, expected 'pyramid' or 'trunk'")
+        if not 1 <= self.level <= 3:
+            raise ValueError(f"level is {self.level}, expected 1 to 3: one or more levels follow it")
+        if self.last_stride not in (1, 2):
+            raise ValueError(f"last_stride is {self.last_stride}, expected 1 or 2")
         if self.score_by == "norm" and not self.norm_aware:
             raise ValueError("score_by is norm, which only norm-aware embeddings have; set norm_aware too")
         # What is left of a single value after GroupNorm is zero, and every person would get the same embedding.

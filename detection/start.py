@@ -12,6 +12,7 @@ from detection.checkpoints import FORMAT, load_model
 from detection.joint import PersonSearchRCNN
 from detection.pretrained import KNOWN, freeze_early_layers, load_pretrained, pretrained_structure
 from detection.settings import DetectorConfig, EmbeddingConfig
+from reid.crops.start import is_crop_model
 from reid.devices import default_device
 from reid.runs.weight_files import SHIPPED, ChosenStart, is_model_file
 
@@ -85,8 +86,8 @@ def start_model(
     """A joint model to train, on the GPU when there is one.
 
     Args:
-        weights: "none", "imagenet", "coco", a file of torchvision's structure (see `load_pretrained`), or a model file
-            of this project, which brings its own structure.
+        weights: "none", "imagenet", "coco", a file of torchvision's structure or a crop model of this project (see
+            `load_pretrained`), or a joint model of this project, which brings its own structure.
         detector: The structure of the detector. With a model file, the settings asked for here replace the file's:
             other sizes of the input, another number of proposals.
         embedding: The structure of the embedding head. With a model file, the settings asked for here replace the
@@ -103,7 +104,7 @@ def start_model(
     """
     if new_head:
         model = _with_detector_of(weights, detector, embedding, seed, given)
-    elif is_model_file(weights, FORMAT):
+    elif is_model_file(weights, FORMAT) and not is_crop_model(weights):
         model = _continued(weights, _asked("detector", detector, given), _asked("embedding", embedding, given), seed)
     else:
         torch.manual_seed(seed)
@@ -217,9 +218,10 @@ def resumed_model(
     """
     model = load_model(run_directory, device="cpu")
     away = weights not in ("none", *KNOWN) and not Path(weights).exists()  # "shipped" too
+    own_model = is_model_file(weights, FORMAT) and not is_crop_model(weights)
     if new_head and given is not None:
         asked = {"detector": _asked("detector", detector, given), "embedding": vars(embedding)}
-    elif not new_head and (away or is_model_file(weights, FORMAT)):
+    elif not new_head and (away or own_model):
         asked = {"detector": _asked("detector", detector, given), "embedding": _asked("embedding", embedding, given)}
     else:
         structure = detector if new_head else pretrained_structure(detector, weights)

@@ -68,7 +68,7 @@ def early_layers(name: Backbone, trunk: nn.Module) -> list[nn.Module]:
     return list(trunk.children())[: GROUPS[name][0] if name in GROUPS else 5]
 
 
-def trains_in_float32(name: Backbone, height: int, width: int) -> bool:
+def trains_in_float32(name: str, height: int, width: int) -> bool:
     """Says whether a trunk trains faster in float32 than in bf16 on a processor that computes both.
 
     The gradients of depthwise convolutions are slow in bf16 where there are many small maps. Measured on one core with

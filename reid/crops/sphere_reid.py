@@ -192,6 +192,20 @@ class SphereReID(nn.Module):
         model.to(default_device() if device is None else torch.device(device)).to(memory_format=torch.channels_last)
         return model.eval()
 
+    @torch.no_grad()
+    def projection(self) -> tuple[Tensor, Tensor]:
+        """Says what the layers after the pooling do in evaluation mode, as one linear map of the features.
+
+        Returns:
+            The weight (D, F) and the bias (D,): the embedding is weight @ features + bias.
+        """
+        was_training = self.training
+        self.eval()
+        bias: Tensor = self.head(torch.zeros(1, self.feature_dim, device=self.device))[0]  # (D,)
+        weight = (self.head(torch.eye(self.feature_dim, device=self.device)) - bias).T  # (D, F)
+        self.train(was_training)
+        return weight.contiguous(), bias
+
     def fingerprint(self) -> str:
         """Gives 16 hexadecimal digits that two models share only if their weights and structure are equal."""
         return state_fingerprint(repr(self.config), self)

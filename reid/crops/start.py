@@ -12,7 +12,7 @@ from reid.crops.settings import SphereReIDConfig
 from reid.crops.sphere_reid import FORMAT, SphereReID
 from reid.devices import default_device
 from reid.runs.torchvision_weights import download_weights, read_weight_file, trunk_of_classifier
-from reid.runs.weight_files import SHIPPED, ChosenStart, is_model_file
+from reid.runs.weight_files import SHIPPED, ChosenStart, is_model_file, model_file
 
 _FREE = ("dropout", "test_view", "frozen_early", "height", "width", "resize_height", "resize_width")
 """What may differ from the model that a training starts from, as no weight depends on it."""
@@ -123,6 +123,15 @@ def start_crop_model(
             )
         model.backbone.load_state_dict(trunk, strict=False)
     return _ready(model)
+
+
+def is_crop_model(weights: str) -> bool:
+    """Says whether weights are a crop model of this project.
+
+    Args:
+        weights: A file, the folder of a run, or a word that stands for published weights.
+    """
+    return is_model_file(model_file(weights), FORMAT)
 
 
 def resumed_crop_model(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from detection.embedding_head import EmbeddingHead
+from detection.embedding_head import EmbeddingHead, FrameMaps
 from detection.faster_rcnn import build_box_heads, build_detector
 from detection.settings import DetectorConfig, EmbeddingConfig
 
@@ -53,13 +53,14 @@ def test_the_embedding_head_keeps_the_rows_of_a_person_apart(height: int, width:
     head = EmbeddingHead(config, ["0"], 5).eval()
     assert head.pool.output_size == (height, width)
     assert head.project.weight.shape == (6, 8 * -(-height // 2))
-    maps = {"0": torch.rand(2, 5, 24, 24)}
+    seen = torch.rand(2, 5, 24, 24)
     boxes = [torch.tensor([[10.0, 10, 50, 90], [0, 0, 96, 96]]), torch.tensor([[20.0, 5, 60, 90]])]
-    found = head(maps, boxes, [(96, 96), (96, 96)])
+    found = head(FrameMaps({}, {"0": seen}), boxes, [(96, 96), (96, 96)])
     assert found.shape == (3, 6)
-    torch.testing.assert_close(head({"0": maps["0"][1:]}, boxes[1:], [(96, 96)]), found[2:])
+    torch.testing.assert_close(head(FrameMaps({}, {"0": seen[1:]}), boxes[1:], [(96, 96)]), found[2:])
     # Where a person is turned upside down, the rows change places, and so does what is said of the person.
-    upside_down = head({"0": maps["0"].flip(2)}, [torch.tensor([[10.0, 6, 50, 86]])], [(96, 96)] * 2)
+    turned = FrameMaps({}, {"0": seen.flip(2)})
+    upside_down = head(turned, [torch.tensor([[10.0, 6, 50, 86]])], [(96, 96)] * 2)
     assert not torch.allclose(upside_down[0], found[0], atol=1e-3)
 
 
@@ -71,6 +72,10 @@ def test_the_embedding_head_keeps_the_rows_of_a_person_apart(height: int, width:
         ({"channels": 0}, "channels is 0"),
         ({"pool_height": 1, "pool_width": 1, "channels": 32}, "one value in each group, expected more"),
         ({"score_by": "norm"}, "set norm_aware too"),
+        ({"source": "frame"}, "source 'frame', expected"),
+        ({"level": 4}, "level is 4, expected 1 to 3"),
+        ({"level": 0}, "level is 0, expected 1 to 3"),
+        ({"last_stride": 3}, "last_stride is 3, expected 1 or 2"),
     ],
 )
 def test_an_impossible_embedding_head_is_named(changes: dict[str, Any], complaint: str) -> None:

@@ -147,6 +147,20 @@ PLANTED: tuple[PlantedFault, ...] = (
         (_TEACHER,),
     ),
     PlantedFault(
+        "people are sampled from another level of the trunk",
+        "detection/embedding_head.py",
+        "str(levels.index(embedding.level))",
+        "str(len(levels) - 1)",
+        ("tests/detection/test_embedding_branch.py",),
+    ),
+    PlantedFault(
+        "the embedding of a branch begins without the crop model's offset",
+        "reid/crops/sphere_reid.py",
+        "return weight.contiguous(), bias",
+        "return weight.contiguous(), 0 * bias",
+        ("tests/detection/test_embedding_branch.py",),
+    ),
+    PlantedFault(
         "whom the teacher has not seen counts",
         "reid/losses/teacher.py",
         "taught.any(dim=1).nonzero()",
