@@ -84,8 +84,8 @@ def test_the_interval_holds_the_threshold(learned: Strangers) -> None:
 def test_more_footage_says_it_more_surely(learned: Strangers) -> None:
     spreads = []
     for strangers in (learned, learn_strangers(**crowd(240, seed=1))):  # type: ignore[arg-type]
-        random, count = np.random.default_rng(0), strangers.pairs_of_walks
-        times = random.multinomial(count, np.full(count, 1 / count), size=20).astype(np.float64)
+        random = np.random.default_rng(0)
+        times = [strangers.drawn_anew(random) for _ in range(20)]
         spreads.append(np.std([strangers.tail(1, one).similarity_at(0.1) for one in times]))
     assert spreads[1] < 0.75 * spreads[0]
 
@@ -120,8 +120,10 @@ def test_pairs_and_their_look_alikes_as_a_slow_count_finds_them() -> None:
 
 
 def test_look_alikes_of_one_walk_count_once() -> None:
-    twins = Strangers(np.linspace(0, 2, 1000), np.full(1000, 6), np.arange(1000) % 100, np.linspace(0.2, 1.5, 30), 500)
-    alone = Strangers(twins.z, np.ones(1000, np.int64), twins.walks, twins.everywhere, 500)
+    met = np.arange(200).reshape(100, 2)
+    rest = np.arange(1000) % 100, met, np.linspace(0.2, 1.5, 30), 500
+    twins = Strangers(np.linspace(0, 2, 1000), np.full(1000, 6), *rest)
+    alone = Strangers(twins.z, np.ones(1000, np.int64), *rest)
     at = [one.tail(250).similarity_at(0.05) for one in (twins, alone)]
     assert at[0] < at[1]
     assert twins.tail(1).similarity_at(0.05) == pytest.approx(alone.tail(1).similarity_at(0.05), abs=0.01)
@@ -131,11 +133,23 @@ def test_look_alikes_of_one_walk_count_once() -> None:
 def test_the_tail_goes_on_as_the_distribution_that_it_was_drawn_from(shape: float) -> None:
     chances = (np.arange(20_000) + 0.5) / 20_000
     z = np.sort(0.2 / shape * (chances**-shape - 1))
-    tail = Tail.fitted(z, np.ones(len(z)), len(z), len(z), SHAPE)
+    tail = Tail.fitted(z, np.ones(len(z)), len(z), 100 * len(z), SHAPE)  # so many that nothing was expected
     for chance in (0.5, 0.1, 1e-3, 1e-5):
         expected = np.tanh(0.2 / shape * (chance**-shape - 1))
         assert np.arctanh(tail.similarity_at(chance)) == pytest.approx(np.arctanh(expected), rel=0.07, abs=0.01)
     assert -1 < tail.similarity_at(1 - 1e-9) < tail.similarity_at(1e-300) < 1
+
+
+def test_a_pair_of_walks_is_drawn_as_often_as_both_of_its_walks(learned: Strangers) -> None:
+    random = np.random.default_rng(0)
+    times = np.stack([learned.drawn_anew(random) for _ in range(50)])
+    assert times.shape == (50, learned.pairs_of_walks)
+    assert times.mean() == pytest.approx(1, abs=0.05)
+    # A group of five walks meets in ten pairs: who is drawn twice is there twice in each of its four.
+    group = times.reshape(50, 60, 10)
+    assert (group == 0).all(axis=2).mean() > 0.001
+    assert times.max() >= 4
+    assert (times == np.round(times)).all()
 
 
 def test_too_few_pairs_teach_nothing() -> None:
