@@ -11,13 +11,30 @@ import torch
 from detection.checkpoints import FORMAT, load_model
 from detection.joint import PersonSearchRCNN
 from detection.pretrained import KNOWN, freeze_early_layers, load_pretrained, pretrained_structure
-from detection.settings import DetectorConfig, EmbeddingConfig
+from detection.settings import DetectorConfig, EmbeddingConfig, JointTrainingConfig
 from reid.crops.start import is_crop_model
 from reid.devices import default_device
 from reid.runs.weight_files import SHIPPED, ChosenStart, is_model_file
 
 _log = logging.getLogger(__name__)
 Settings = dict[str, Any]
+
+
+TRUNK_RATE = 0.3
+"""The share of the learning rate for the trunk of a shipped model: at a high rate its frozen norms let it die."""
+
+
+def careful_training(config: JointTrainingConfig, given: Collection[str] | None) -> JointTrainingConfig:
+    """The recipe of a training that goes on from the shipped model: its trunk learns slowly.
+
+    Args:
+        config: The recipe.
+        given: The names of the settings that are asked for; a learning rate among them is left as it is. None asks for
+            all of them.
+    """
+    if given is None or not {"training.learning_rate", "training.trunk_rate"}.isdisjoint(given):
+        return config
+    return dataclasses.replace(config, trunk_rate=TRUNK_RATE)
 
 
 def choose_weights(

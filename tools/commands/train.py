@@ -106,8 +106,7 @@ def joint(
     if data.frames is not None:
         samples = draw_frames(samples, data.frames, seed=recipe.training.seed)
     _warn_of_idle_settings(recipe.losses, given or ())
-    if not resume:
-        start = _decided(start, recipe, given)
+    start, recipe = _decided(start, recipe, given, output if resume else None)
     names = [f"{data.format} {part.name}" for part in roots]
     task = _task(samples, output, start, recipe, resume, given, data=names, teacher=teacher)
     run = TrainingRun(task, output, fabric=fabric)
@@ -166,7 +165,6 @@ def _task(
     teacher: Path | None,
 ) -> "JointTrainingTask":
     """The training, with the model that it starts from or goes on with."""
-    from detection.checkpoints import read_header
     from detection.start import resumed_model, start_model
     from detection.training import JointTrainingTask, require_teacher
     from reid.runs.files import require_no_run, require_resume_point
@@ -176,7 +174,7 @@ def _task(
     if resume:
         require_resume_point(output)
         model = resumed_model(output, start.weights, *structure, new_head=start.new_head, given=given)
-        started_from = json.loads(read_header(output)["notes"]).get("weights", start.weights)
+        started_from = _started_from(output)
     else:
         model = start_model(start.weights, *structure, seed=seed, new_head=start.new_head, given=given)
         started_from = Path(start.weights).name
@@ -194,18 +192,35 @@ def _task(
     )
 
 
-def _decided(start: JointStart, recipe: JointModelOptions, given: Collection[str] | None) -> JointStart:
-    """The start with the shipped model's file in place of its name, or with none; a line says what it is."""
-    from detection.start import choose_weights
+def _decided(
+    start: JointStart, recipe: JointModelOptions, given: Collection[str] | None, resumed: Path | None
+) -> tuple[JointStart, JointModelOptions]:
+    """The start with the shipped model's file in place of its name, or with none; a line says what it is.
+
+    A recipe that goes on from it is a careful one, also where a run is resumed.
+    """
+    from detection.start import careful_training, choose_weights
     from reid.runs.weight_files import SHIPPED
     from search.models.shipped import shipped_start
 
     if start.weights != SHIPPED:
-        return start
+        return start, recipe
+    careful = dataclasses.replace(recipe, training=careful_training(recipe.training, given))
+    if resumed is not None:
+        return start, recipe if _started_from(resumed) == "none" else careful
     structure = (recipe.detector, recipe.embedding)
     chosen = choose_weights(start.weights, shipped_start(), *structure, given=given, new_head=start.new_head)
     say(chosen.said)
-    return dataclasses.replace(start, weights=chosen.weights)
+    return dataclasses.replace(start, weights=chosen.weights), recipe if chosen.weights == "none" else careful
+
+
+def _started_from(output: Path) -> str:
+    """The name of the weights that a run started from."""
+    from detection.checkpoints import read_header
+    from reid.runs.files import require_resume_point
+
+    require_resume_point(output)
+    return str(json.loads(read_header(output)["notes"]).get("weights", "none"))
 
 
 def _taught(teacher: Path, samples: Sequence[FrameSample], output: Path, *, dimension: int) -> "TaughtFrames":

@@ -121,12 +121,21 @@ def test_so_many_frames_are_drawn(
     words = [*joint.words, "--losses.oim-queue", "8", "--json", str(figures)]
     assert main([*words, "--frames", "4"]) == 0
     assert json.loads(figures.read_text())["frames"] == 4
-    assert json.loads((joint.output / "config.json").read_text())["frames"] == 4
+    config = json.loads((joint.output / "config.json").read_text())
+    assert (config["frames"], config["training"]["trunk_rate"]) == (4, 1.0)
     assert main([*words, "--frames", "3", "--resume"]) == 2
     every = len(json.loads((square / "train.json").read_text())["images"])
     capsys.readouterr()
     assert main([*words, "--frames", str(every + 1)]) == 2
     assert f"{every + 1} frames are asked for, expected 1 to {every}" in capsys.readouterr().err
+
+
+def test_the_trunk_of_the_shipped_model_learns_slowly_unless_a_rate_is_given(packages: Path, joint: Joint) -> None:
+    words = [*joint.words[:5], "--training.epochs", "1", "--training.workers", "0", "--losses.oim-queue", "8"]
+    words += ["--frames", "3"]
+    assert main(words) == 0
+    assert json.loads((joint.output / "config.json").read_text())["training"]["trunk_rate"] == 0.3
+    assert main([*words, "--resume"]) == 0, "with the same rate, unasked"
 
 
 def test_a_new_head_goes_on_the_shipped_detector(
