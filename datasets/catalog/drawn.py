@@ -1,4 +1,4 @@
-"""A part of the training frames, drawn by chance: what would so many labelled frames be worth?"""
+"""A part of the training frames, drawn by chance: what would so many labeled frames be worth?"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from datasets.samples import FrameSample
 
 
 def draw_frames(samples: Sequence[FrameSample], count: int, *, seed: int) -> list[FrameSample]:
-    """So many frames of a split, as if nobody had labelled the others.
+    """So many frames of a split, as if nobody had labeled the others.
 
     A smaller number draws a part of what a larger one draws with the same seed, so that figures over the number of
     frames differ by the added frames alone.

@@ -146,8 +146,8 @@ def tube(path: ArrayLike, radius: ArrayLike, sides: int = 8) -> Array:
     line = np.asarray(path, dtype=np.float64)
     ahead = np.gradient(line, axis=0)
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-9)
-    helper = np.eye(3)[np.argmin(np.abs(ahead).sum(0))]
-    first = np.cross(ahead, helper)
+    sideways = np.eye(3)[np.argmin(np.abs(ahead).sum(0))]
+    first = np.cross(ahead, sideways)
     first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
     second = np.cross(ahead, first)
     angle = around(sides)

@@ -105,6 +105,7 @@ class _Limbs:
         self.angles[FOOT[side]] = (0, -toes_up, SIDES[side] * 3)
 
     def radians(self) -> Array:
+        """(BONES, 3) the same angles in radians."""
         return np.radians(self.angles)
 
 

@@ -77,7 +77,7 @@ def calibrate(
     tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
     work: Work = Work(),
 ) -> Outcome:
-    """Find out from which similarity on a person is really there, on labelled frames; `find` then gives verdicts.
+    """Find out from which similarity on a person is really there, on labeled frames; `find` then gives verdicts.
 
     Without labels `personsearch calibrate --from-gallery people` learns it from the gallery "people" itself.
 

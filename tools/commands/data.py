@@ -98,8 +98,8 @@ class ManyWorlds:
     """Many small worlds instead of the one square.
 
     Args:
-        worlds: How many there are: streets, squares, halls, shops and others, by turns of chance, each with people of
-            its own. Without this option the square is made.
+        worlds: How many there are: streets, squares, halls, shops and others, drawn by chance, each with people of its
+            own. Without this option the square is made.
         place_persons: How many people live in each of them.
         place_cameras: How many cameras watch each of them.
         moments: How many pictures each camera takes.
