@@ -50,6 +50,19 @@ def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
+def require_empty(folder: Path) -> None:
+    """Refuses a folder that holds something, or a file in its place.
+
+    Args:
+        folder: The folder; it may be missing.
+
+    Raises:
+        FileExistsError: Something is there.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} exists and is not an empty folder: choose another folder, or delete it first")
+
+
 def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> None:
     """Write a file whole or not at all, and make its folder where there is none.
 

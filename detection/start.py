@@ -14,7 +14,8 @@ from detection.pretrained import KNOWN, freeze_early_layers, load_pretrained, pr
 from detection.settings import DetectorConfig, EmbeddingConfig, JointTrainingConfig
 from reid.crops.start import is_crop_model
 from reid.devices import default_device
-from reid.runs.weight_files import SHIPPED, ChosenStart, is_model_file
+from reid.runs.starts import SHIPPED, ChosenStart, settings_asked
+from reid.runs.weight_files import is_model_file
 
 _log = logging.getLogger(__name__)
 Settings = dict[str, Any]
@@ -68,27 +69,18 @@ def choose_weights(
         return ChosenStart(weights)
     trained = load_model(shipped, device="cpu")
     named = given is not None and "weights" in given
-    asked = _asked("detector", detector, given)
+    asked = settings_asked("detector", detector, given)
     own = trained.detector_config.backbone
     if not named and asked.get("backbone", own) != own:
-        return _at_random(shipped, [f"detector.backbone = {own}, not {detector.backbone}"])
-    head = {} if new_head else _asked("embedding", embedding, given)
+        return ChosenStart.at_random(shipped, [f"detector.backbone = {own}, not {detector.backbone}"])
+    head = {} if new_head else settings_asked("embedding", embedding, given)
     wanted, other = _departing(trained, asked, head)
     if not _misfits(PersonSearchRCNN(*wanted), trained):
         size = f"frames of {wanted[0].min_size} pixels"
-        return ChosenStart(str(shipped), f"start: {shipped.stem}, which comes with personsearch ({own} on {size})")
+        return ChosenStart.on_shipped(shipped, f"{own} on {size}")
     if named:
         raise ValueError(f"{shipped} has {', '.join(other)}; its weights do not fit that: leave it out")
-    return _at_random(shipped, other)
-
-
-def _at_random(shipped: Path, other: list[str]) -> ChosenStart:
-    """A start from nothing, and in which settings the shipped model is another one."""
-    few = ", ".join(other[:2]) + (f" and {len(other) - 2} more" if len(other) > 2 else "")
-    return ChosenStart(
-        "none",
-        f"start: random weights, because {shipped.stem}, which comes with personsearch, has {few}; see --weights",
-    )
+    return ChosenStart.at_random(shipped, other)
 
 
 def start_model(
@@ -122,7 +114,9 @@ def start_model(
     if new_head:
         model = _with_detector_of(weights, detector, embedding, seed, given)
     elif is_model_file(weights, FORMAT) and not is_crop_model(weights):
-        model = _continued(weights, _asked("detector", detector, given), _asked("embedding", embedding, given), seed)
+        model = _continued(
+            weights, settings_asked("detector", detector, given), settings_asked("embedding", embedding, given), seed
+        )
     else:
         torch.manual_seed(seed)
         model = PersonSearchRCNN(pretrained_structure(detector, weights), embedding)
@@ -175,16 +169,6 @@ def _misfits(model: PersonSearchRCNN, trained: PersonSearchRCNN) -> bool:
     return any(name not in own or own[name].shape != value.shape for name, value in trained.state_dict().items())
 
 
-def _asked(part: str, config: DetectorConfig | EmbeddingConfig, given: Collection[str] | None) -> Settings:
-    """The fields that are asked for: those given, or else those not at their default."""
-    default = type(config)()
-    return {
-        name: value
-        for name, value in vars(config).items()
-        if (value != getattr(default, name) if given is None else f"{part}.{name}" in given)
-    }
-
-
 def _with_detector_of(
     weights: str, detector: DetectorConfig, embedding: EmbeddingConfig, seed: int, given: Collection[str] | None
 ) -> PersonSearchRCNN:
@@ -192,7 +176,7 @@ def _with_detector_of(
         raise ValueError(f"a new head goes on the detector of a joint model's file, weights are {weights}")
     trained = load_model(weights, device="cpu")
     if given is not None:
-        (detector, _), _ = _departing(trained, _asked("detector", detector, given), {})
+        (detector, _), _ = _departing(trained, settings_asked("detector", detector, given), {})
     torch.manual_seed(seed)
     model = PersonSearchRCNN(detector, embedding)
     own, taken = model.detector.state_dict(), trained.detector.state_dict()
@@ -237,9 +221,12 @@ def resumed_model(
     away = weights not in ("none", *KNOWN) and not Path(weights).exists()  # "shipped" too
     own_model = is_model_file(weights, FORMAT) and not is_crop_model(weights)
     if new_head and given is not None:
-        asked = {"detector": _asked("detector", detector, given), "embedding": vars(embedding)}
+        asked = {"detector": settings_asked("detector", detector, given), "embedding": vars(embedding)}
     elif not new_head and (away or own_model):
-        asked = {"detector": _asked("detector", detector, given), "embedding": _asked("embedding", embedding, given)}
+        asked = {
+            "detector": settings_asked("detector", detector, given),
+            "embedding": settings_asked("embedding", embedding, given),
+        }
     else:
         structure = detector if new_head else pretrained_structure(detector, weights)
         asked = {"detector": vars(structure), "embedding": vars(embedding)}

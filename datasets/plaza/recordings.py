@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.files import write_whole
+from datasets.files import require_empty, write_whole
 from datasets.plaza.cameras import plaza_cameras
 from datasets.plaza.light import PERIODS
 from datasets.plaza.looks import draw_looks
@@ -123,8 +123,7 @@ def _claim(root: Path, settings: dict[str, object]) -> None:
                 f"{root} holds recordings of other settings ({changed}): choose another folder, or give the same ones"
             )
         return
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise FileExistsError(f"{root} exists and is not an empty folder: choose another folder, or delete it first")
+    require_empty(root)
     root.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps(settings) + "\n")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.files import write_whole
+from datasets.files import require_empty, write_whole
 from datasets.plaza.cameras import plaza_cameras
 from datasets.plaza.light import PERIODS
 from datasets.plaza.looks import draw_looks
@@ -95,8 +95,7 @@ def write_plaza(
     seconds = max(2, round(minutes * 60))
     test_seconds = min(seconds - 1, max(1, round(seconds * test_fraction)))
     root = Path(root)
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise FileExistsError(f"{root} exists and is not an empty folder: choose another folder, or delete it first")
+    require_empty(root)
     (root / "frames").mkdir(parents=True, exist_ok=True)
 
     tasks = _plan(root, seed, persons, frame_width, (seconds, test_seconds), (test_fraction, unlabelled_fraction))
@@ -108,11 +107,7 @@ def write_plaza(
             on_progress(len(records), total)
     records.sort(key=lambda record: (record.period, record.frame_index, record.camera))
     train, test = ([r for r in records if r.test == side] for side in (False, True))
-    queries = choose_queries(test)
-    write_json(root / "train.json", split_json(train))
-    write_json(root / "test.json", split_json(test))
-    write_json(root / "queries.json", [query_json(record, sighting) for record, sighting in queries])
-    return _summarise(root, train, test, queries)
+    return _summarise(root, train, test, write_splits(root, records))
 
 
 def _summarise(
@@ -190,6 +185,24 @@ def _shoot(task: Task) -> Iterator[list[FrameRecord]]:
     for image, record, _ in shoot(task):
         write_jpeg(task.root / record.file_name, image, quality)
         yield [record]
+
+
+def write_splits(root: Path, records: Sequence[FrameRecord]) -> list[tuple[FrameRecord, Sighting]]:
+    """Writes train.json, test.json and queries.json.
+
+    Args:
+        root: The folder of the data set.
+        records: The frames of both parts.
+
+    Returns:
+        The queries that were chosen: each a frame of the test part and a sighting in it.
+    """
+    train, test = ([record for record in records if record.test == side] for side in (False, True))
+    queries = choose_queries(test)
+    write_json(root / "train.json", split_json(train))
+    write_json(root / "test.json", split_json(test))
+    write_json(root / "queries.json", [query_json(record, sighting) for record, sighting in queries])
+    return queries
 
 
 def write_json(path: Path, content: object) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import cv2
 
-from datasets.plaza.truth import FrameRecord, choose_queries, query_json, split_json
-from datasets.plaza.world import write_json
+from datasets.files import require_empty
+from datasets.plaza.truth import FrameRecord
+from datasets.plaza.world import write_splits
 from datasets.samples import UNLABELLED
 from datasets.worlds.shooting import WorldTask, shoot_world
 
@@ -80,8 +81,7 @@ def write_worlds(
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction is {test_fraction}, expected between 0 and 1: say 0.1 for one world in ten")
     root = Path(root)
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise FileExistsError(f"{root} exists and is not an empty folder: choose another folder, or delete it first")
+    require_empty(root)
     (root / "frames").mkdir(parents=True, exist_ok=True)
 
     first_test = worlds - min(worlds - 1, max(1, round(worlds * test_fraction)))
@@ -94,11 +94,7 @@ def write_worlds(
         records += written
         if on_progress is not None:
             on_progress(len(records), worlds * place_cameras * moments)
-    train, test = ([record for record in records if record.test == side] for side in (False, True))
-    queries = choose_queries(test)
-    write_json(root / "train.json", split_json(train))
-    write_json(root / "test.json", split_json(test))
-    write_json(root / "queries.json", [query_json(record, sighting) for record, sighting in queries])
+    queries = write_splits(root, records)
     known = [sighting for record in records for sighting in record.sightings if not sighting.ignored]
     return WorldsSummary(
         root, worlds, len(records), len(known), len({s.person_id for s in known} - {UNLABELLED}), len(queries)

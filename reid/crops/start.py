@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -11,8 +10,9 @@ from reid.crops.backbones import IMAGENET
 from reid.crops.settings import SphereReIDConfig
 from reid.crops.sphere_reid import FORMAT, SphereReID
 from reid.devices import default_device
+from reid.runs.starts import SHIPPED, ChosenStart, settings_asked
 from reid.runs.torchvision_weights import download_weights, read_weight_file, trunk_of_classifier
-from reid.runs.weight_files import SHIPPED, ChosenStart, is_model_file, model_file
+from reid.runs.weight_files import is_model_file, model_file
 
 _FREE = ("dropout", "test_view", "frozen_early", "height", "width", "resize_height", "resize_width")
 """What may differ from the model that a training starts from, as no weight depends on it."""
@@ -44,26 +44,17 @@ def choose_crop_weights(
             raise ValueError("no crop model comes with this installation; give --weights none, imagenet or a file")
         return ChosenStart("none", "start: random weights, because no crop model comes with this installation")
     trained = SphereReID.from_checkpoint(shipped, device="cpu")
-    asked, own = _asked(config, given), trained.config.backbone
+    asked, own = settings_asked("network", config, given), trained.config.backbone
     if not named and asked.get("backbone", own) != own:
-        return _at_random(shipped, [f"network.backbone = {own}, not {config.backbone}"])
+        return ChosenStart.at_random(shipped, [f"network.backbone = {own}, not {config.backbone}"])
     wanted = dataclasses.replace(trained.config, **asked)
     if not _misfits(SphereReID(wanted), trained):
         size = f"crops of {wanted.height} x {wanted.width} pixels"
-        return ChosenStart(str(shipped), f"start: {shipped.stem}, which comes with personsearch ({own} on {size})")
+        return ChosenStart.on_shipped(shipped, f"{own} on {size}")
     other = _departures(trained.config, wanted)
     if named:
         raise ValueError(f"{shipped} has {', '.join(other)}; its weights do not fit that: leave it out")
-    return _at_random(shipped, other)
-
-
-def _at_random(shipped: Path, other: list[str]) -> ChosenStart:
-    """A start from nothing, and in which settings the shipped model is another one."""
-    few = ", ".join(other[:2]) + (f" and {len(other) - 2} more" if len(other) > 2 else "")
-    return ChosenStart(
-        "none",
-        f"start: random weights, because {shipped.stem}, which comes with personsearch, has {few}; see --weights",
-    )
+    return ChosenStart.at_random(shipped, other)
 
 
 def start_crop_model(
@@ -92,7 +83,7 @@ def start_crop_model(
     if is_model_file(weights, FORMAT):
         model = SphereReID.from_checkpoint(weights, device="cpu")
         if given is not None:
-            wanted = dataclasses.replace(model.config, **_asked(config, given))
+            wanted = dataclasses.replace(model.config, **settings_asked("network", config, given))
             changed = SphereReID(wanted)
             if _misfits(changed, model):
                 other = ", ".join(_departures(model.config, wanted))
@@ -150,7 +141,7 @@ def resumed_crop_model(
         ValueError: The structure asked for is not the run's.
     """
     model = SphereReID.from_checkpoint(run_directory, device="cpu")
-    asked = vars(config) if given is None else _asked(config, given)
+    asked = vars(config) if given is None else settings_asked("network", config, given)
     for name, value in asked.items():
         own = getattr(model.config, name)
         if own != value:
@@ -159,16 +150,6 @@ def resumed_crop_model(
                 f"arguments of the first call"
             )
     return _ready(model)
-
-
-def _asked(config: SphereReIDConfig, given: Collection[str] | None) -> dict[str, Any]:
-    """The settings that are asked for: those given, or else those not at their default."""
-    default = SphereReIDConfig()
-    return {
-        name: value
-        for name, value in vars(config).items()
-        if (value != getattr(default, name) if given is None else f"network.{name}" in given)
-    }
 
 
 def _departures(own: SphereReIDConfig, wanted: SphereReIDConfig) -> list[str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,22 +11,6 @@ from torch import Tensor, nn
 
 from datasets.files import whole_file
 from reid.runs.files import MODEL_FILE
-
-SHIPPED = "shipped"
-"""In place of a file: the model that comes with the packages."""
-
-
-@dataclass(frozen=True)
-class ChosenStart:
-    """What a training starts from, once it is decided.
-
-    Args:
-        weights: "none", the name of published weights, or a file.
-        said: Why, in one line for whoever waits for the training; "" where somebody named the weights.
-    """
-
-    weights: str
-    said: str = ""
 
 
 def write_weights(path: Path, model: nn.Module, header: Mapping[str, str], *, half: bool = False) -> None:

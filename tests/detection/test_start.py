@@ -18,7 +18,7 @@ from detection.true_boxes import embed_people
 from reid.losses.criterion import LossConfig
 from reid.losses.toim import TOIMLoss
 from reid.runs.run import TrainingRun
-from reid.runs.weight_files import ChosenStart
+from reid.runs.starts import ChosenStart
 
 TOIM = LossConfig(sphere=0, toim=1, toim_update_length=9)
 

@@ -200,7 +200,7 @@ def _decided(
     A recipe that goes on from it is a careful one, also where a run is resumed.
     """
     from detection.start import careful_training, choose_weights
-    from reid.runs.weight_files import SHIPPED
+    from reid.runs.starts import SHIPPED
     from search.models.shipped import shipped_start
 
     if start.weights != SHIPPED:

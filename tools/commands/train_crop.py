@@ -105,7 +105,8 @@ def _task(
     from reid.crops.start import resumed_crop_model, start_crop_model
     from reid.crops.training import CropTrainingTask
     from reid.runs.files import require_resume_point
-    from reid.runs.weight_files import SHIPPED, is_model_file, read_weight_header
+    from reid.runs.starts import SHIPPED
+    from reid.runs.weight_files import is_model_file, read_weight_header
 
     seed = recipe.training.seed
     if resume:
@@ -130,7 +131,7 @@ def _task(
 def _decided(weights: str, recipe: CropModelOptions, given: Collection[str] | None) -> str:
     """The shipped model's file in place of its name, or none; a line says which."""
     from reid.crops.start import choose_crop_weights
-    from reid.runs.weight_files import SHIPPED
+    from reid.runs.starts import SHIPPED
     from search.models.shipped import shipped_models
 
     if weights != SHIPPED:
