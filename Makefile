@@ -100,7 +100,9 @@ WORLDS := 136
 
 weights: $(INSTALLED)
 	$(BIN)/personsearch data plaza runs/worlds --worlds $(WORLDS) --place-persons 24 --moments 12 --seed 1 --test-fraction 0.04
-	$(BIN)/personsearch train joint runs/worlds --config people --weights imagenet --output runs/people
+	$(BIN)/personsearch train joint runs/worlds --config people --weights imagenet --output runs/people_first
+	$(BIN)/personsearch train joint runs/worlds --config people --weights runs/people_first/model.safetensors --output runs/people \
+		--training.learning-rate 0.0006 --training.trunk-rate 0.3 --training.seed 1
 	$(BIN)/personsearch train crop runs/worlds --format custom --config crop_mobile --weights imagenet --output runs/people_crops \
 		--training.epochs 15 --training.small-epochs 12 --training.learning-rate 0.0005 --augmentation.color 0.3
 	$(BIN)/personsearch export runs/people runs/people.safetensors --half
