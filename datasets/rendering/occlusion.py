@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.rendering.geometry import Lens, bend
-from datasets.rendering.textures import Number, compiled
+from datasets.rendering.textures import Number, compiled, inlined
 
 Floats = NDArray[np.float32]
 
@@ -25,6 +25,12 @@ LOW = 0.35
 
 REACH = 6.0
 """How many radii from a ball its darkening is felt."""
+
+SIDE = 16
+"""Pixels along the side of a tile of a picture."""
+
+HALF = 8
+"""The same for pictures at half resolution."""
 
 
 @compiled
@@ -91,12 +97,14 @@ def open_share(
 
 
 @compiled
-def smooth(shares: Floats, nearness: Floats) -> Floats:
-    """Averages shares (h, w) over 4 x 4 neighbors that are about equally far away."""
+def smooth(shares: Floats, nearness: Floats, wanted: NDArray[np.bool_]) -> Floats:
+    """Averages shares (h, w) over 4 x 4 neighbors that are about equally far away; 1 where that is not wanted."""
     height, width = shares.shape
-    result = np.empty_like(shares)
+    result = np.ones_like(shares)
     for y in range(height):
         for x in range(width):
+            if not wanted[y, x]:
+                continue
             here, total, count = nearness[y, x], np.float32(0), np.float32(0)
             for j in range(max(0, y - 2), min(height, y + 2)):
                 for i in range(max(0, x - 2), min(width, x + 2)):
@@ -147,16 +155,43 @@ def heap_of(points: Floats, bounds: Floats) -> Floats:
 
 
 @compiled
-def darken(shares: Floats, position: Floats, normal: Floats, heap: Floats, lens: Lens) -> None:
+def spaces(position: Floats, near: Floats, side: int) -> Floats:
+    """The boxes (rows, columns, 6) float32 in meters, low then high corner, around what the tiles of a picture show.
+
+    A tile that shows the sky alone has a box whose low corner lies above its high one.
+
+    Args:
+        position: (h, w, 3) float32 meters, what each pixel shows.
+        near: (h, w) float32, 1 / depth, 0 for the sky, which has no position.
+        side: Pixels along the side of a tile; the last ones of a row or column may be smaller.
+    """
+    height, width = near.shape
+    boxes = np.empty(((height + side - 1) // side, (width + side - 1) // side, 6), dtype=np.float32)
+    boxes[:, :, :3] = np.float32(1e9)
+    boxes[:, :, 3:] = np.float32(-1e9)
+    for y in range(height):
+        for x in range(width):
+            if near[y, x] > 0:
+                row, column = y // side, x // side
+                for k in range(3):
+                    here = position[y, x, k]
+                    boxes[row, column, k] = min(boxes[row, column, k], here)
+                    boxes[row, column, k + 3] = max(boxes[row, column, k + 3], here)
+    return boxes
+
+
+@compiled
+def darken(shares: Floats, place: tuple[Floats, Floats, Floats], heap: Floats, lens: Lens) -> None:
     """Lowers the share of light from all around that reaches a place next to figures.
 
     Args:
         shares: (h, w) float32. Changed in place.
-        position: (h, w, 3) float32 meters, what is seen without the figures.
-        normal: (h, w, 3) float32.
+        place: What is seen without the figures: positions (h, w, 3) float32 in meters, normals (h, w, 3) float32, and
+            the spaces of its tiles of side `HALF`.
         heap: (N, 4) float32 balls.
         lens: The camera, with as many samples as the picture has pixels.
     """
+    position, normal, tiles = place
     height, width = shares.shape
     turned = lens.rotation
     for n in range(len(heap)):
@@ -177,13 +212,27 @@ def darken(shares: Floats, position: Floats, normal: Floats, heap: Floats, lens:
             v + lens.height * 0.5,
             reach * lens.focal / max(depth - reach, np.float32(0.3)),
         )
-        for j in range(max(0, int(v - wide)), min(height, int(v + wide) + 1)):
-            for i in range(max(0, int(u - wide)), min(width, int(u + wide) + 1)):
-                dx, dy, dz = bx - position[j, i, 0], by - position[j, i, 1], bz - position[j, i, 2]
-                far = dx * dx + dy * dy + dz * dz
-                if far < reach * reach:
-                    distance = math.sqrt(far + np.float32(1e-6))
-                    facing = (normal[j, i, 0] * dx + normal[j, i, 1] * dy + normal[j, i, 2] * dz) / distance
-                    if facing > 0:
-                        hidden = facing * min(radius * radius / far, np.float32(1)) * (1 - distance / reach)
-                        shares[j, i] *= 1 - hidden
+        x0, x1 = max(0, int(u - wide)), min(width, int(u + wide) + 1)
+        y0, y1 = max(0, int(v - wide)), min(height, int(v + wide) + 1)
+        for row in range(y0 // HALF, (y1 + HALF - 1) // HALF):
+            for column in range(x0 // HALF, (x1 + HALF - 1) // HALF):
+                if _away(tiles[row, column], bx, by, bz) < reach * reach:
+                    for j in range(max(y0, row * HALF), min(y1, row * HALF + HALF)):
+                        for i in range(max(x0, column * HALF), min(x1, column * HALF + HALF)):
+                            dx, dy, dz = bx - position[j, i, 0], by - position[j, i, 1], bz - position[j, i, 2]
+                            far = dx * dx + dy * dy + dz * dz
+                            if far < reach * reach:
+                                distance = math.sqrt(far + np.float32(1e-6))
+                                facing = normal[j, i, 0] * dx + normal[j, i, 1] * dy + normal[j, i, 2] * dz
+                                if facing > 0:
+                                    solid = min(radius * radius / far, np.float32(1)) * (1 - distance / reach)
+                                    shares[j, i] *= 1 - facing / distance * solid
+
+
+@inlined
+def _away(space: Floats, x: Number, y: Number, z: Number) -> Number:
+    """The square of the distance in meters from a point to a box (6,), low and high corner."""
+    dx = max(space[0] - x, x - space[3], np.float32(0))
+    dy = max(space[1] - y, y - space[4], np.float32(0))
+    dz = max(space[2] - z, z - space[5], np.float32(0))
+    return dx * dx + dy * dy + dz * dz

@@ -163,22 +163,25 @@ def nearest(coordinates: Floats, triangles: NDArray[np.int32], low: Floats, cell
         depth: (R, R) float32, rows along the second coordinate. Changed in place.
     """
     rows, columns = depth.shape
+    left, top, per_cell = low[0], low[1], 1 / np.float32(cell)
     for t in range(len(triangles)):
-        a, b, c = coordinates[triangles[t, 0]], coordinates[triangles[t, 1]], coordinates[triangles[t, 2]]
-        ax, ay = (a[0] - low[0]) / cell, (a[1] - low[1]) / cell
-        bx, by = (b[0] - low[0]) / cell, (b[1] - low[1]) / cell
-        cx, cy = (c[0] - low[0]) / cell, (c[1] - low[1]) / cell
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay = (coordinates[a, 0] - left) * per_cell, (coordinates[a, 1] - top) * per_cell
+        bx, by = (coordinates[b, 0] - left) * per_cell, (coordinates[b, 1] - top) * per_cell
+        cx, cy = (coordinates[c, 0] - left) * per_cell, (coordinates[c, 1] - top) * per_cell
         x0, x1 = max(0, math.ceil(min(ax, bx, cx) - 0.5)), min(columns - 1, math.floor(max(ax, bx, cx) - 0.5))
         y0, y1 = max(0, math.ceil(min(ay, by, cy) - 0.5)), min(rows - 1, math.floor(max(ay, by, cy) - 0.5))
         double_area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if double_area == 0:
+        # Most triangles of a figure are so small that they cover the middle of no cell.
+        if x0 > x1 or y0 > y1 or double_area == 0:
             continue
         per = 1 / double_area
+        depth_a, depth_b, depth_c = coordinates[a, 2], coordinates[b, 2], coordinates[c, 2]
         for y in range(y0, y1 + 1):
             for x in range(x0, x1 + 1):
                 dx, dy = x + np.float32(0.5) - ax, y + np.float32(0.5) - ay
                 b_weight = (dx * (cy - ay) - dy * (cx - ax)) * per
                 c_weight = (dy * (bx - ax) - dx * (by - ay)) * per
                 if b_weight >= 0 and c_weight >= 0 and b_weight + c_weight <= 1:
-                    here = a[2] + (b[2] - a[2]) * b_weight + (c[2] - a[2]) * c_weight
+                    here = depth_a + (depth_b - depth_a) * b_weight + (depth_c - depth_a) * c_weight
                     depth[y, x] = min(depth[y, x], here)

@@ -75,7 +75,8 @@ def scenery(static: Surface, camera: Camera, light: Light) -> Scenery:
     half = (slice(None, None, 2), slice(None, None, 2))
     near_half = np.ascontiguousarray(near[half])
     survey = (np.ascontiguousarray(position[half]), np.ascontiguousarray(normal[half]), near_half)
-    open_half = smooth(open_share(*survey, near_half > 0, lens_of(camera, 0.5), CORNER), near_half)
+    there = near_half > 0
+    open_half = smooth(open_share(*survey, there, lens_of(camera, 0.5), CORNER), near_half, there)
     open_sky: Any = cv2.resize(open_half, (camera.width, camera.height), interpolation=cv2.INTER_LINEAR)
     close = (near > 1 / SHADOWS_UNTIL)[::4, ::4]
     shadows = sun_map(static, position[::4, ::4][close], light)

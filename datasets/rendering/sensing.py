@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -15,6 +16,8 @@ Bytes = NDArray[np.uint8]
 
 CURVE = 1024
 """Entries of the tone curve."""
+MUCH_GRAIN = 1 << 21
+"""How many random numbers are kept for the grain of pictures, because drawing new ones takes longer than all else."""
 BRIGHTEST = 4.0
 """The light at which the tone curve ends."""
 MIDDLE = 0.17
@@ -112,7 +115,7 @@ def sense(image: Floats, sensor: Sensor, rng: np.random.Generator) -> Bytes:
     aim = MIDDLE * sensor.exposure
     mean = max(float(np.minimum(light[::4, ::4] @ GREY, 2).mean()), 1e-4)
     gain = sensor.exposure ** (1 - sensor.adapts) * (aim / mean) ** sensor.adapts
-    grain = rng.standard_normal((rows, columns), dtype=np.float32)
+    grain = _grain(rows, columns, rng)
     blotches = rng.standard_normal(((rows + 2) // 3, (columns + 2) // 3, 2), dtype=np.float32)
     # Amplified darkness is noisy darkness.
     strength = np.array([sensor.noise, sensor.blotches], dtype=np.float32) * np.float32(min(max(gain, 0.7), 6) ** 0.5)
@@ -128,6 +131,20 @@ def sense(image: Floats, sensor: Sensor, rng: np.random.Generator) -> Bytes:
     if sensor.scale < 1:
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
     return _jpeg(np.ascontiguousarray(picture), sensor.jpeg_quality)
+
+
+@lru_cache(maxsize=1)
+def _much_grain() -> Floats:
+    return np.random.default_rng(0).standard_normal(MUCH_GRAIN, dtype=np.float32)
+
+
+def _grain(rows: int, columns: int, rng: np.random.Generator) -> Floats:
+    """Noise (rows, columns) of mean 0 and deviation 1: every picture takes a part of one long row."""
+    count = rows * columns
+    if 2 * count > MUCH_GRAIN:
+        return rng.standard_normal((rows, columns), dtype=np.float32)
+    start = int(rng.integers(MUCH_GRAIN - count))
+    return _much_grain()[start : start + count].reshape(rows, columns)
 
 
 def _through_lens(image: Floats, sensor: Sensor) -> Floats:
@@ -166,7 +183,8 @@ def _curve(sensor: Sensor) -> Floats:
 @inlined
 def _tone(value: Number, curve: Floats) -> Number:
     """The tone curve at a light of 0 or more."""
-    place = math.sqrt(min(max(value, np.float32(0)), np.float32(BRIGHTEST)) / np.float32(BRIGHTEST)) * (CURVE - 1)
+    light = min(max(np.float32(value), np.float32(0)), np.float32(BRIGHTEST))
+    place = math.sqrt(light * np.float32(1 / BRIGHTEST)) * np.float32(CURVE - 1)
     low = min(int(place), CURVE - 2)
     return curve[low] + (curve[low + 1] - curve[low]) * (place - low)
 
@@ -187,16 +205,18 @@ def _develop(
     grain, blotches, strength = noise
     height, width = light.shape[:2]
     picture = np.empty((height, width, 3), dtype=np.uint8)
-    corner = np.float32(height * height + width * width) / 4
+    middle_x, middle_y = np.float32(0.5 * width), np.float32(0.5 * height)
+    per_corner = shape[0] / (middle_x * middle_x + middle_y * middle_y)
     for y in range(height):
+        dy = np.float32(y) - middle_y
         for x in range(width):
-            dx, dy = x - np.float32(0.5) * width, y - np.float32(0.5) * height
-            fall = 1 - shape[0] * (dx * dx + dy * dy) / corner
+            dx = np.float32(x) - middle_x
+            fall = np.float32(1) - (dx * dx + dy * dy) * per_corner
             red, green, blue = light[y, x, 0] * gains[0], light[y, x, 1] * gains[1], light[y, x, 2] * gains[2]
             red, green, blue = _tone(red * fall, curve), _tone(green * fall, curve), _tone(blue * fall, curve)
             grey = np.float32(0.3) * red + np.float32(0.59) * green + np.float32(0.11) * blue
             # Grain is strongest in the dark and fades towards white.
-            dim = np.float32(255) * (np.float32(1.15) - grey / np.float32(255))
+            dim = np.float32(255) * (np.float32(1.15) - grey * np.float32(1 / 255))
             grained = grey + dim * strength[0] * grain[y, x]
             spot = dim * strength[1] * shape[1]
             to_red = (red - grey) * shape[1] + spot * blotches[y // 3, x // 3, 0]
@@ -210,7 +230,7 @@ def _develop(
 
 def _jpeg(picture: Bytes, quality: int) -> Bytes:
     """A picture after it was stored as JPEG and read again."""
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert decoded is not None  # it was encoded a moment ago
-    return np.ascontiguousarray(decoded[..., ::-1])
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -229,6 +229,47 @@ def blocked(casters: Casters, c: int, point: Triple, turn: int) -> Number:
 
 
 @inlined
+def misses(casters: Casters, c: int, nearest_depth: Number, space: Floats) -> bool:
+    """Whether `blocked` is surely 0 in a whole box.
+
+    Args:
+        casters: What throws shadows.
+        c: Which of them.
+        nearest_depth: The smallest depth of its map.
+        space: (6,) float32 meters, the box's low and high corners.
+    """
+    basis, origin = casters.basis, casters.origin
+    lamp = casters.light[c] >= 0
+    low_a = low_b = np.float32(1e9)
+    high_a = high_b = deepest = np.float32(-1e9)
+    behind = False
+    for corner in range(8):
+        x = space[3 if corner & 1 else 0] - origin[c, 0]
+        y = space[4 if corner & 2 else 1] - origin[c, 1]
+        z = space[5 if corner & 4 else 2] - origin[c, 2]
+        a = basis[c, 0, 0] * x + basis[c, 0, 1] * y + basis[c, 0, 2] * z
+        b = basis[c, 1, 0] * x + basis[c, 1, 1] * y + basis[c, 1, 2] * z
+        depth = basis[c, 2, 0] * x + basis[c, 2, 1] * y + basis[c, 2, 2] * z
+        deepest = max(deepest, depth)
+        behind = behind or (lamp and depth < np.float32(0.05))
+        per = 1 / max(depth, np.float32(0.05)) if lamp else np.float32(1)
+        low_a, high_a, low_b, high_b = (
+            min(low_a, a * per),
+            max(high_a, a * per),
+            min(low_b, b * per),
+            max(high_b, b * per),
+        )
+    if deepest <= nearest_depth:
+        return True
+    # Straight through the lamp nothing is told by the corners.
+    side = casters.maps.shape[1] * casters.cell[c]
+    margin = np.float32(0.16) * side
+    in_a = high_a >= casters.low[c, 0] - margin and low_a <= casters.low[c, 0] + side + margin
+    in_b = high_b >= casters.low[c, 1] - margin and low_b <= casters.low[c, 1] + side + margin
+    return not behind and not (in_a and in_b)
+
+
+@inlined
 def _dark(
     casters: Casters, c: int, a: Number, b: Number, depth: Number, radius: Number, turn: int, step: int
 ) -> tuple[Number, int, int]:

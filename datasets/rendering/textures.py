@@ -87,14 +87,18 @@ class Textures(NamedTuple):
     cutout: NDArray[np.bool_]
 
 
+_STEPS = np.linspace(0, 1, 1 << 16)
+_TO_SRGB = np.rint(np.where(_STEPS <= 0.0031308, _STEPS * 12.92, 1.055 * _STEPS ** (1 / 2.4) - 0.055) * 255).astype(
+    np.uint8
+)  # (65536,) sRGB values of linear light in even steps: looked up, because powers are slow
+
 _KNOWN: WeakKeyDictionary[Material, dict[bool, list[NDArray[np.uint8]]]] = WeakKeyDictionary()
 
 
 def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Linear light in [0, 1], any shape, as sRGB uint8."""
-    clipped = np.clip(linear, 0, 1)
-    curve = np.where(clipped <= 0.0031308, clipped * 12.92, 1.055 * clipped ** (1 / 2.4) - 0.055)
-    return np.rint(curve * 255).astype(np.uint8)
+    step = np.clip(linear, 0, 1) * np.float32(len(_TO_SRGB) - 1) + np.float32(0.5)
+    return np.asarray(_TO_SRGB[step.astype(np.uint16)])
 
 
 def pack(materials: Sequence[Material], infrared: bool) -> Textures:

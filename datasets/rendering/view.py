@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from datasets.rendering.camera import Camera
 from datasets.rendering.geometry import Lens, Mesh, in_front, lens_of
 from datasets.rendering.light import Light, Shining, shining
-from datasets.rendering.occlusion import darken, heap_of, open_share, smooth
+from datasets.rendering.occlusion import HALF, SIDE, darken, heap_of, open_share, smooth, spaces
 from datasets.rendering.rasterize import corners, draw, silhouette
 from datasets.rendering.scenery import SAMPLES, Scenery, colored, scenery, turn_of
 from datasets.rendering.shading import lamp_share, place, sun_share
-from datasets.rendering.shadows import Casters, blocked, extent, figure_casters, reach_of
+from datasets.rendering.shadows import Casters, blocked, extent, figure_casters, misses, reach_of
 from datasets.rendering.surface import Surface, join
-from datasets.rendering.textures import Number, Textures, Triple, compiled, pack
+from datasets.rendering.textures import Number, Textures, Triple, compiled, inlined, pack
 
 Floats = NDArray[np.float32]
 
@@ -74,6 +74,8 @@ class View:
             np.ascontiguousarray(each[half])
             for each in (self._scenery.position, self._scenery.normal, self._scenery.near)
         )
+        self._tiles = spaces(self._scenery.position, self._scenery.near, SIDE)
+        self._small_tiles = spaces(self._place[0], self._place[2], HALF)
 
     def draw(self, people: Sequence[Surface]) -> Picture:
         """Draws figures into the view. The same figures give the same bytes.
@@ -115,7 +117,7 @@ class View:
         still = self._scenery
         heap = np.concatenate([heap_of(each.vertices, bounds[n]) for n, each in enumerate(people)])
         shares = np.ones(self._place[2].shape, dtype=np.float32)
-        darken(shares, self._place[0], self._place[1], heap, self._small)
+        darken(shares, (self._place[0], self._place[1], self._small_tiles), heap, self._small)
         left: Any = cv2.resize(shares, (self.camera.width, self.camera.height), interpolation=cv2.INTER_LINEAR)
         _less_sky(image, still, self._lit, left)
         kept = np.ones_like(still.near)
@@ -126,13 +128,14 @@ class View:
             if depth.min() > 0.2:
                 low, high = pixels.min(axis=0) - 4, pixels.max(axis=0) + 5
                 region[:2], region[2:] = np.maximum(region[:2], low), np.minimum(region[2:], high)
-            _less_light(image, still, self._lit, casters, c, region, kept)
+            _less_light((image, kept), still, self._tiles, self._lit, casters, c, region.astype(np.int64))
 
     def _folds(self, mesh: Mesh, nearness: Floats, shown: NDArray[np.int32]) -> Floats:
         """(h, w) float32 at half resolution: the share of the light from all around that reaches figures."""
         position, normal, near = (each.copy() for each in self._place)
         wanted = _survey_figures(mesh, nearness, shown, position, normal, near)
-        return smooth(open_share(position, normal, near, wanted, self._small, FOLD), near)
+        close: Any = cv2.dilate(wanted.view(np.uint8), np.ones((5, 5), np.uint8))
+        return smooth(open_share(position, normal, near, wanted, self._small, FOLD), near, close.view(np.bool_))
 
 
 def _region(mesh: Mesh, lens: Lens) -> NDArray[np.int64]:
@@ -161,23 +164,44 @@ def _less_sky(image: Floats, still: Scenery, lit: Shining, left: Floats) -> None
 
 @compiled
 def _less_light(
-    image: Floats, still: Scenery, lit: Shining, casters: Casters, c: int, region: NDArray[np.int64], kept: Floats
+    into: tuple[Floats, Floats],
+    still: Scenery,
+    tiles: Floats,
+    lit: Shining,
+    casters: Casters,
+    c: int,
+    region: NDArray[np.int64],
 ) -> None:
     """Takes from a region of the image the light of one caster's light that the caster blocks."""
+    nearest_depth = casters.maps[c].min()
+    for row in range(region[1] // SIDE, (region[3] + SIDE - 1) // SIDE):
+        for column in range(region[0] // SIDE, (region[2] + SIDE - 1) // SIDE):
+            space = tiles[row, column]
+            if space[0] > space[3] or misses(casters, c, nearest_depth, space):
+                continue
+            for y in range(max(region[1], row * SIDE), min(region[3], row * SIDE + SIDE)):
+                for x in range(max(region[0], column * SIDE), min(region[2], column * SIDE + SIDE)):
+                    if still.near[y, x] > 0:
+                        _less_light_at(into, still, lit, casters, c, (x, y))
+
+
+@inlined
+def _less_light_at(
+    into: tuple[Floats, Floats], still: Scenery, lit: Shining, casters: Casters, c: int, pixel: tuple[int, int]
+) -> None:
+    """The same for one pixel."""
+    image, kept = into
+    x, y = pixel
     source = casters.light[c]
-    for y in range(region[1], region[3]):
-        for x in range(region[0], region[2]):
-            if still.near[y, x] == 0 or (source < 0 and still.sun[y, x] == 0):
-                continue
-            point = (still.position[y, x, 0], still.position[y, x, 1], still.position[y, x, 2])
-            dark = blocked(casters, c, point, turn_of(x, y))
-            if dark == 0:
-                continue
-            normal = (still.normal[y, x, 0], still.normal[y, x, 1], still.normal[y, x, 2])
+    if source >= 0 or still.sun[y, x] > 0:
+        point = (still.position[y, x, 0], still.position[y, x, 1], still.position[y, x, 2])
+        dark = blocked(casters, c, point, turn_of(x, y))
+        if dark > 0:
             if source < 0:
                 share = still.sun[y, x] * dark * kept[y, x]
                 kept[y, x] *= 1 - dark
             else:
+                normal = (still.normal[y, x, 0], still.normal[y, x, 1], still.normal[y, x, 2])
                 share = lamp_share(lit, source, point, normal) * dark
             for k in range(3):
                 color = lit.sun_color[k] if source < 0 else lit.lamp_color[source, k]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from datasets.rendering.camera import Camera
 from datasets.rendering.light import Light
 from datasets.rendering.surface import Material
-from datasets.rendering.textures import GREY, TO_LINEAR, to_srgb
+from datasets.rendering.textures import GREY, TO_LINEAR, compiled, to_srgb
 
 Floats = NDArray[np.float32]
 
@@ -61,10 +61,10 @@ def through(image: Floats, depth: Floats, weather: Weather, rng: np.random.Gener
         (H, W, 3) float32 linear RGB; the image itself on a clear day.
     """
     if weather.fog > 0:
-        left = np.exp(-np.float32(weather.fog) * np.minimum(depth, np.float32(400)))[..., None]
+        left = np.exp(-np.float32(weather.fog) * np.minimum(depth, np.float32(400)))
         grey = np.float32(1.1 * float(np.clip(image[::8, ::8] @ GREY, 0, 1.5).mean()))
         mist = grey * np.array([0.97, 1, 1.03], dtype=np.float32)
-        image = image * left + mist * (1 - left)
+        image = _veiled(image, 1 - left, mist)
     if weather.rain > 0:
         image = _falling(image, weather.rain * 0.004, (12, 0.08), 0.25, rng)
     if weather.snow > 0:
@@ -88,6 +88,17 @@ def wet(material: Material, amount: float = 1.0) -> Material:
     return Material(texture, max(material.gloss, 0.75 * amount), material.emission, material.infrared)
 
 
+@compiled
+def _veiled(image: Floats, share: Floats, color: Floats) -> Floats:
+    """An image (H, W, 3) behind a veil of one color (3,) that takes a share (H, W) of each pixel, in one pass."""
+    result = np.empty_like(image)
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            for k in range(3):
+                result[y, x, k] = image[y, x, k] + (color[k] - image[y, x, k]) * share[y, x]
+    return result
+
+
 def _falling(
     image: Floats, density: float, streak: tuple[int, float], white: float, rng: np.random.Generator
 ) -> Floats:
@@ -108,8 +119,8 @@ def _falling(
         smeared = cv2.filter2D(points, -1, cv2.GaussianBlur(kernel, (3, 3), 0.7))
         cover += cv2.resize(smeared, (columns * near, rows * near))[:height, :width] / near
     bright = np.float32(1.6 * float(np.clip(image[::8, ::8] @ GREY, 0, 1.5).mean()) + 0.05)
-    share = np.minimum(cover * np.float32(white), np.float32(0.9))[..., None]
-    return image * (1 - share) + bright * share
+    share = np.minimum(cover * np.float32(white), np.float32(0.9))
+    return _veiled(image, share, np.full(3, bright, dtype=np.float32))
 
 
 def _specks(image: Floats, amount: float, rng: np.random.Generator) -> Floats:
@@ -121,8 +132,7 @@ def _specks(image: Floats, amount: float, rng: np.random.Generator) -> Floats:
         axes = (int(rng.integers(1, 5)), int(rng.integers(1, 9)))
         cv2.ellipse(small, middle, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(0.1, 0.6)), -1)
     cover: Floats = cv2.resize(cv2.GaussianBlur(small, (0, 0), 1.5), (width, height)).astype(np.float32)
-    haze = np.float32(amount) * cover[..., None]
-    return image * (1 - haze) + np.float32(0.6 * float(image.mean())) * haze
+    return _veiled(image, np.float32(amount) * cover, np.full(3, 0.6 * float(image.mean()), dtype=np.float32))
 
 
 def _drop(image: Floats, rng: np.random.Generator) -> Floats:
