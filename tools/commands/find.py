@@ -208,8 +208,8 @@ def _verdict(
     if by.tracklet_blend is not None:
         from search.tracks.settings import TrackletAveraging
 
-        usual = by.tracklet_blend == TrackletAveraging.blend
-        options += ["--tracklets", *([] if usual else [f"--tracklet-blend {by.tracklet_blend:g}"])]
+        own_blend = by.tracklet_blend != TrackletAveraging.blend
+        options += ["--tracklets", *([f"--tracklet-blend {by.tracklet_blend:g}"] if own_blend else [])]
     options += ["--class-weighted"] if ranking.class_weighted else []
     remedy = f"`{' '.join(['personsearch calibrate LABELLED_DATA', *options])}`"
     if by.tracklet_blend is None and not ranking.class_weighted:
