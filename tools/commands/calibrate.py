@@ -113,6 +113,7 @@ def calibrate(
     from search.query.verdict import LabelledData
 
     if whom.from_gallery:
+        _require_no_labels(models, whom, averaging, work)
         return _from_gallery(root, rates, similarity, tracker, work)
     averaging.require_cameras(whom.format)
     chosen = with_shipped(models)
@@ -179,6 +180,24 @@ def _measured(files: list[Path], searches: "list[NamedSearches]", failures: list
     return Outcome("\n\n".join(texts), {"searches": figures}, failures)
 
 
+def _require_no_labels(models: ModelFiles, whom: Whom, averaging: Tracklets, work: Work) -> None:
+    """Refuse with --from-gallery what belongs to labeled frames: it would be left unused without a word."""
+    if work.report is not None:
+        raise ValueError("--report draws what labels measured, and --from-gallery has none; leave one of the two out")
+    if work.measure is not None:
+        raise ValueError(
+            "--measure compares verdicts with labels, and --from-gallery has none; leave one of the two out"
+        )
+    plain = (ModelFiles(), Whom(from_gallery=True), Tracklets(), Work(seed=work.seed))
+    for given, usual in zip((models, whom, averaging, work), plain, strict=True):
+        for name, value in vars(given).items():
+            if value != getattr(usual, name):
+                raise ValueError(
+                    f"--{name.replace('_', '-')} is {value}, but --from-gallery takes the sightings as the gallery "
+                    "holds them; leave it out"
+                )
+
+
 def _from_gallery(
     folder: Path, rates: VerdictRates, similarity: Similarity, tracker: TrackerSettings, work: Work
 ) -> Outcome:
@@ -187,8 +206,6 @@ def _from_gallery(
     from search.gallery.gallery import Gallery
     from search.query.calibration_files import store_gallery_calibrations
 
-    if work.report is not None:
-        raise ValueError("--report draws what labels measured, and --from-gallery has none; leave one of the two out")
     with Gallery.open(folder) as gallery, Progress("Learning from the gallery"):
         made = calibrate_gallery(gallery, rates, similarity.ranking(), tracker, seed=work.seed)
     file = store_gallery_calibrations(folder, [one.calibration for one in made])

@@ -130,6 +130,10 @@ def test_what_cannot_be_learned_is_one_line(tmp_path: Path, capsys: pytest.Captu
         (["--from-gallery", str(tmp_path / "averaged")], "holds averages of tracklets, expected single sightings"),
         (["--from-gallery", str(tmp_path / "few"), "--class-weighted"], "leave --class-weighted out"),
         (["--from-gallery", str(tmp_path / "few"), "--report", str(tmp_path)], "--from-gallery has none"),
+        (["--from-gallery", str(tmp_path / "few"), "--measure", "calibration.json"], "--from-gallery has none"),
+        (["--from-gallery", str(tmp_path / "few"), "--model", "other"], "--model is other, but --from-gallery takes"),
+        (["--from-gallery", str(tmp_path / "few"), "--tracklets"], "--tracklets is True, but --from-gallery takes"),
+        (["--from-gallery", str(tmp_path / "few"), "--probes", "all"], "--probes is all, but --from-gallery takes"),
         (["--from-gallery", str(tmp_path)], "no gallery at "),
         (["--from-gallery"], "ROOT is missing"),
     ):
