@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -56,11 +57,11 @@ def write_worlds(
 
     Args:
         root: The folder to fill with frames/, train.json, test.json and queries.json; it must be empty or missing.
-        worlds: How many worlds there are, 2 or more.
+        worlds: How many worlds there are, 2 to 100,000.
         seed: The number that decides everything that is left to chance, 0 or more.
-        place_persons: How many people live in each world, 2 or more.
-        place_cameras: How many cameras watch each world, 2 or more.
-        moments: How many pictures each camera takes, 1 or more.
+        place_persons: How many people live in each world, 2 to 1000.
+        place_cameras: How many cameras watch each world, 2 to 1000.
+        moments: How many pictures each camera takes, 1 to 1000.
         test_fraction: The share of the worlds that goes to test.json, between 0 and 1; at least one world does.
         on_progress: It is called in this process with the frames done and the frames in all.
         workers: How many processes render. More than one starts fresh interpreters, so that a script which calls
@@ -72,12 +73,18 @@ def write_worlds(
     Raises:
         ValueError: An argument makes no world; the text names it.
         FileExistsError: `root` holds something already.
+        ChildProcessError: One of several workers was ended from outside.
     """
-    least = {"worlds": (worlds, 2), "seed": (seed, 0), "place_persons": (place_persons, 2), "moments": (moments, 1),
-             "place_cameras": (place_cameras, 2), "workers": (workers, 1)}  # fmt: skip
+    least = {"seed": (seed, 0), "workers": (workers, 1)}
     for name, (value, smallest) in least.items():
         if value < smallest:
             raise ValueError(f"{name} is {value}, expected {smallest} or more")
+    # What one world needs is kept in memory until it is done.
+    limits = {"worlds": (worlds, 2, 100_000), "place_persons": (place_persons, 2, 1000),
+              "place_cameras": (place_cameras, 2, 1000), "moments": (moments, 1, 1000)}  # fmt: skip
+    for name, (value, smallest, largest) in limits.items():
+        if not smallest <= value <= largest:
+            raise ValueError(f"{name} is {value}, expected {smallest} to {largest}")
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction is {test_fraction}, expected between 0 and 1: say 0.1 for one world in ten")
     root = Path(root)
@@ -108,7 +115,13 @@ def _run(tasks: Sequence[WorldTask], workers: int) -> Iterator[list[FrameRecord]
         return
     # Fresh interpreters, not forks: a forked child would inherit the threads of whatever the caller has loaded.
     with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_shoot_alone, tasks)
+        try:
+            yield from pool.map(_shoot_alone, tasks)
+        except BrokenProcessPool:
+            raise ChildProcessError(
+                f"one of {workers} workers was ended from outside, often for want of memory; delete what was written, "
+                "and give fewer workers"
+            ) from None
 
 
 def _shoot_alone(task: WorldTask) -> list[FrameRecord]:

@@ -98,11 +98,11 @@ class ManyWorlds:
     """Many small worlds instead of the one square.
 
     Args:
-        worlds: How many there are: streets, squares, halls, shops and others, drawn by chance, each with people of its
-            own. Without this option the square is made.
-        place_persons: How many people live in each of them.
-        place_cameras: How many cameras watch each of them.
-        moments: How many pictures each camera takes.
+        worlds: How many there are, 2 to 100,000: streets, squares, halls, shops and others, drawn by chance, each with
+            people of its own. Without this option the square is made.
+        place_persons: How many people live in each of them, 2 to 1000.
+        place_cameras: How many cameras watch each of them, 2 to 1000.
+        moments: How many pictures each camera takes, 1 to 1000.
     """
 
     worlds: int | None = None

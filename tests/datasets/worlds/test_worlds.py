@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,10 @@ import pytest
 
 import datasets
 from datasets.rendering.view import Picture
-from datasets.worlds import WorldsSummary, write_worlds
+from datasets.worlds import WorldsSummary, world, write_worlds
 from datasets.worlds.crowds import Placed
 from datasets.worlds.shooting import sightings_of
+from tools.errors import one_line
 from tools.main import main
 
 SMALL = {"worlds": 2, "seed": 6, "place_persons": 5, "place_cameras": 2, "moments": 2, "test_fraction": 0.5}
@@ -97,7 +99,12 @@ def test_who_is_hidden_small_or_cut_off_is_told_apart():
     ("change", "text"),
     [
         ({"worlds": 1}, "worlds is 1"),
+        ({"worlds": 10**9}, "worlds is 1000000000, expected 2 to 100000"),
         ({"moments": 0}, "moments is 0"),
+        ({"moments": 1001}, "moments is 1001"),
+        ({"place_persons": 10**8}, "place_persons is 100000000, expected 2 to 1000"),
+        ({"place_cameras": 1001}, "place_cameras is 1001"),
+        ({"workers": 0}, "workers is 0"),
         ({"test_fraction": 1.0}, "test_fraction is 1.0"),
     ],
 )
@@ -111,6 +118,13 @@ def test_a_folder_with_files_is_refused(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(FileExistsError, match="not an empty folder"):
         write_worlds(tmp_path, **SMALL)
+
+
+def test_a_worker_that_is_ended_from_outside_is_one_line(monkeypatch):
+    monkeypatch.setattr(world, "_shoot_alone", signal.raise_signal)
+    with pytest.raises(ChildProcessError, match="one of 2 workers was ended from outside") as ended:
+        list(world._run([signal.SIGKILL.value, signal.SIGKILL.value], 2))
+    assert one_line(ended.value) == str(ended.value)
 
 
 def test_the_command_writes_worlds_and_refuses_options_of_the_square(tmp_path, capsys):
