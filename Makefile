@@ -94,8 +94,8 @@ check_metrics: $(DEVELOPING)
 rooms: $(DEVELOPING)
 	$(BIN)/python tests/draw_rooms.py
 
-# How the shipped models were made, detection/weights/people.safetensors and reid/weights/people.safetensors; see their
-# cards. WORLDS=20 is enough to try it.
+# Makes models like the shipped ones, detection/weights/people.safetensors and reid/weights/people.safetensors, from worlds
+# rendered anew; their cards tell how those very files were made. WORLDS=20 is enough to try it.
 WORLDS := 136
 
 weights: $(INSTALLED)
