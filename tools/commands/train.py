@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datasets.catalog.table import FrameFormat
 from datasets.samples import FrameSample
@@ -174,10 +174,11 @@ def _task(
     if resume:
         require_resume_point(output)
         model = resumed_model(output, start.weights, *structure, new_head=start.new_head, given=given)
-        started_from = _started_from(output)
+        notes = _notes(output)
+        started_from, taught_by = notes.get("weights", "none"), notes.get("taught_by")
     else:
         model = start_model(start.weights, *structure, seed=seed, new_head=start.new_head, given=given)
-        started_from = Path(start.weights).name
+        started_from, taught_by = Path(start.weights).name, None
     require_teacher(recipe.losses, given=teacher is not None)
     if not resume and is_first_process():
         require_no_run(output)
@@ -188,7 +189,9 @@ def _task(
         losses=recipe.losses,
         augmentation=recipe.augmentation,
         notes={"data": data, "weights": started_from, "seed": seed},
-        taught=None if teacher is None else _taught(teacher, samples, output, dimension=model.embedding_dim),
+        taught=None
+        if teacher is None
+        else _taught(teacher, samples, output, dimension=model.embedding_dim, before=taught_by),
     )
 
 
@@ -207,28 +210,44 @@ def _decided(
         return start, recipe
     careful = dataclasses.replace(recipe, training=careful_training(recipe.training, given))
     if resumed is not None:
-        return start, recipe if _started_from(resumed) == "none" else careful
+        return start, recipe if _notes(resumed).get("weights", "none") == "none" else careful
     structure = (recipe.detector, recipe.embedding)
     chosen = choose_weights(start.weights, shipped_start(), *structure, given=given, new_head=start.new_head)
     say(chosen.said)
     return dataclasses.replace(start, weights=chosen.weights), recipe if chosen.weights == "none" else careful
 
 
-def _started_from(output: Path) -> str:
-    """The name of the weights that a run started from."""
+def _notes(output: Path) -> dict[str, Any]:
+    """What the model file of a run keeps beside the weights, such as the name of the weights that it started from."""
     from detection.checkpoints import read_header
     from reid.runs.files import require_resume_point
 
     require_resume_point(output)
-    return str(json.loads(read_header(output)["notes"]).get("weights", "none"))
+    notes: dict[str, Any] = json.loads(read_header(output)["notes"])
+    return notes
 
 
-def _taught(teacher: Path, samples: Sequence[FrameSample], output: Path, *, dimension: int) -> "TaughtFrames":
-    """What the teacher makes of everybody in the frames, kept in the folder of the run."""
+def _taught(
+    teacher: Path, samples: Sequence[FrameSample], output: Path, *, dimension: int, before: str | None
+) -> "TaughtFrames":
+    """What the teacher makes of everybody in the frames, kept in the folder of the run.
+
+    Args:
+        teacher: The crop model's file, or the folder of its run.
+        samples: The training frames.
+        output: The folder of the run.
+        dimension: The length of the joint model's embeddings.
+        before: The fingerprint of the teacher of the run that is gone on with, None where none is known. Another one is
+            refused before what the first one made is written over.
+    """
     from reid.crops.sphere_reid import SphereReID
     from reid.crops.teacher import TEACHER_FILE, teach_frames
 
     model = SphereReID.from_checkpoint(teacher)
+    if before is not None and model.fingerprint() != before:
+        raise ValueError(
+            f"{output} learns from another teacher than {teacher}; resume with the --teacher of the first call"
+        )
     file = output / TEACHER_FILE
     with Progress("Teacher", unit="crop") as progress:
         taught = teach_frames(model, samples, file, dimension=dimension, on_progress=progress)

@@ -24,7 +24,9 @@ def words(square: Path, tiny_recipe: Path, tmp_path: Path) -> list[str]:
     return ["train", "joint", str(square), "--config", str(tiny_recipe), "--output", str(tmp_path / "run")]
 
 
-def test_a_run_learns_from_the_teacher_alone_and_goes_on_with_what_it_kept(words: list[str], tmp_path: Path) -> None:
+def test_a_run_learns_from_the_teacher_alone_and_goes_on_with_what_it_kept(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     teacher = tmp_path / "teacher.safetensors"
     words += ["--teacher", str(teacher), "--losses.teacher", "1", "--losses.oim", "0"]
     assert main([*words, "--json", str(tmp_path / "train.json")]) == 0
@@ -37,6 +39,15 @@ def test_a_run_learns_from_the_teacher_alone_and_goes_on_with_what_it_kept(words
     assert json.loads(read_header(run)["notes"])["taught_by"] == print_of_teacher
     kept = (run / "teacher.npz").stat().st_mtime_ns
     assert main([*words, "--resume"]) == 0
+    assert (run / "teacher.npz").stat().st_mtime_ns == kept
+    other, fresh = tmp_path / "other.safetensors", SphereReID.from_checkpoint(teacher)
+    with torch.no_grad():
+        next(fresh.parameters()).add_(0.1)
+    fresh.save(other)
+    capsys.readouterr()
+    changed = [str(other) if word == str(teacher) else word for word in words]
+    assert main([*changed, "--resume"]) == 2  # and what the first one made is kept
+    assert "learns from another teacher than" in capsys.readouterr().err.splitlines()[-1]
     assert (run / "teacher.npz").stat().st_mtime_ns == kept
     assert main(words) == 2  # a run is there, and stays
 
