@@ -242,7 +242,7 @@ def test_each_step_has_a_size_of_its_own_by_seed_and_step(
         model = PersonSearchRCNN(detector, tiny_embedding, precision="float32").train()
         task = JointTrainingTask(model, frames[:4], config=dataclasses.replace(ONE_STEP, seed=seed), losses=TABLES)
         seen: list[int] = []
-        model.detector.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(min(inputs[0].shape[2:])))
+        model.detector.backbone.body.register_forward_pre_hook(lambda _, inputs: seen.append(min(inputs[0].shape[2:])))
         (batch,) = task.load(0, task.batches(0))
         for step in range(12):
             task.losses(model, batch, step)

@@ -48,10 +48,10 @@ class JointStart:
     """What the training starts from.
 
     Args:
-        weights: The starting weights: shipped, which is the model that comes with personsearch; none, imagenet, coco, a
-            .pth/.safetensors file of torchvision's structure, or a model.safetensors of this project. With a model the
-            structure is the model's, but for the options of detector and embedding that are given, where its weights
-            fit. Where they do not fit the shipped model, and it is not asked for, the training starts from none.
+        weights: The starting weights: shipped, the model that comes with personsearch; none, imagenet, coco, a
+            .pth/.safetensors file of torchvision's structure, or a model.safetensors of this project. A model keeps its
+            structure, but for the options of detector and embedding that are given. Where the shipped model's weights
+            do not fit them, and it is not asked for, training starts from none.
         new_head: Whether to take the detector alone from that model. The embedding head is then the one asked for, and
             begins anew.
     """
