@@ -33,7 +33,7 @@ class FrameData:
 
     Args:
         format: The layout of the data set.
-        also: More data sets of the same layout to train on, as square2,square3; people and cameras of each are its own.
+        also: More data sets of the same layout to train on, as square2,square3; each has its own people and cameras.
         frames: How many of the training frames are used, drawn by --training.seed, to see what so many labelled frames
             are worth. By default all are.
     """
@@ -48,10 +48,10 @@ class JointStart:
     """What the training starts from.
 
     Args:
-        weights: The starting weights: shipped, the model that comes with personsearch; none, imagenet, coco, a
+        weights: The starting weights: shipped, those that come with personsearch; none, imagenet, coco, a
             .pth/.safetensors file of torchvision's structure, or a model.safetensors of this project. A model keeps its
-            structure, but for the options of detector and embedding that are given. Where the shipped model's weights
-            do not fit them, and it is not asked for, training starts from none.
+            structure, but for the options of detector and embedding that are given. Where the shipped weights do not
+            fit, training starts from none, unless they are asked for.
         new_head: Whether to take the detector alone from that model. The embedding head is then the one asked for, and
             begins anew.
     """
