@@ -277,3 +277,21 @@ def test_processes_of_one_run_remember_the_same(tmp_path: Path, repository: Path
     for rank in range(2):
         state = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert all(torch.equal(value, state[name]) for name, value in alone.state_dict().items())
+
+
+def test_the_table_of_toim_keeps_the_share_that_the_settings_say() -> None:
+    config = LossConfig(sphere=0, toim=1, toim_gamma=0.9)
+    criterion = IdentityCriterion(config, embedding_dim=2, feature_dim=2, identities=2)
+    index = torch.tensor([0])
+    for row in ([1.0, 0.0], [0.0, 1.0]):
+        rows = torch.tensor([row])
+        criterion.update(PersonFeatures(rows, rows), index, torch.tensor([0]))
+    slot = criterion.losses["toim"].pooled[0, 0]
+    assert (slot[0] / slot[1]).item() == pytest.approx(9, rel=1e-3)
+
+
+def test_the_teacher_is_compared_with_what_it_says() -> None:
+    rows, taught = torch.tensor([[1.0, 0.0], [0.6, 0.8]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    criterion = IdentityCriterion(LossConfig(sphere=0, teacher=1), embedding_dim=2, feature_dim=2, identities=2)
+    losses = criterion(PersonFeatures(rows, rows), torch.tensor([0, 1]), torch.tensor([0, 0]), taught)
+    assert losses["loss_teacher"].item() == pytest.approx((0 + 0.4) / 2)
