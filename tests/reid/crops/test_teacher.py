@@ -59,9 +59,11 @@ class Counter:
         monkeypatch.setattr(stored_embeddings, "embed_crops", counted)
 
 
+@pytest.mark.parametrize("at_once", [2, 4096])
 def test_each_box_has_the_embedding_of_its_crop(
-    crop_model: SphereReID, frames: list[FrameSample], tmp_path: Path
+    crop_model: SphereReID, frames: list[FrameSample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
+    monkeypatch.setattr(teacher, "CROPS_AT_ONCE", at_once)
     taught = teach_frames(crop_model, frames, tmp_path / "run" / "teacher.npz", dimension=512)
     assert [rows.shape for rows in taught.rows] == [(2, 512), (0, 512), (3, 512)]
     for frame, rows in zip(frames, taught.rows, strict=True):
