@@ -6,14 +6,13 @@ which track numbers of which recordings are the same person. `personsearch data 
 """
 
 import csv
+import functools
 import io
 import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -27,6 +26,7 @@ from datasets.plaza.shooting import Shot, Task, check_people, shoot, task_camera
 from datasets.plaza.truth import Sighting
 from datasets.plaza.walks import AT_ONCE, CROSSING, LEAD, Timetable
 from datasets.samples import UNLABELLED
+from datasets.workers import in_workers
 
 AWAY = 2
 """An annotator gives a person who was out of sight for more seconds than this a new track number."""
@@ -162,12 +162,10 @@ def _run(tasks: Sequence[Task], videos: bool, workers: int) -> Iterator[int]:
         for task in tasks:
             yield from _record(task, videos)
         return
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_record_all, tasks, [videos] * len(tasks))
+    yield from in_workers(functools.partial(_record_all, videos=videos), tasks, workers)
 
 
 def _record_all(task: Task, videos: bool) -> int:
-    cv2.setNumThreads(1)
     return sum(_record(task, videos))
 
 

@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from datasets.files import require_empty, write_whole
@@ -18,6 +15,7 @@ from datasets.plaza.shooting import Shot, Task, check_people, shoot, task_camera
 from datasets.plaza.truth import FrameRecord, Sighting, choose_queries, query_json, random_mean_ap, split_json
 from datasets.plaza.walks import Timetable
 from datasets.samples import UNLABELLED
+from datasets.workers import in_workers
 
 PAUSE = 300
 """Seconds between the part of a recording with the training people and the part with the test people."""
@@ -169,13 +167,10 @@ def _run(tasks: Sequence[Task], workers: int) -> Iterator[list[FrameRecord]]:
         for task in tasks:
             yield from _shoot(task)
         return
-    # Fresh interpreters, not forks: a forked child would inherit the threads of whatever the caller has loaded.
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_shoot_all, tasks)
+    yield from in_workers(_shoot_all, tasks, workers)
 
 
 def _shoot_all(task: Task) -> list[FrameRecord]:
-    cv2.setNumThreads(1)
     return [record for records in _shoot(task) for record in records]
 
 

@@ -1,18 +1,14 @@
 """Writes many synthetic worlds as one data set in the custom layout: frames, boxes, identities, queries."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-
-import cv2
 
 from datasets.files import require_empty
 from datasets.plaza.truth import FrameRecord
 from datasets.plaza.world import write_splits
 from datasets.samples import UNLABELLED
+from datasets.workers import in_workers
 from datasets.worlds.shooting import WorldTask, shoot_world
 
 
@@ -110,20 +106,4 @@ def write_worlds(
 
 def _run(tasks: Sequence[WorldTask], workers: int) -> Iterator[list[FrameRecord]]:
     """Renders the tasks and gives their records back world by world, in order."""
-    if workers == 1:
-        yield from map(shoot_world, tasks)
-        return
-    # Fresh interpreters, not forks: a forked child would inherit the threads of whatever the caller has loaded.
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
-        try:
-            yield from pool.map(_shoot_alone, tasks)
-        except BrokenProcessPool:
-            raise ChildProcessError(
-                f"one of {workers} workers was ended from outside, often for want of memory; delete what was written, "
-                "and give fewer workers"
-            ) from None
-
-
-def _shoot_alone(task: WorldTask) -> list[FrameRecord]:
-    cv2.setNumThreads(1)
-    return shoot_world(task)
+    return map(shoot_world, tasks) if workers == 1 else in_workers(shoot_world, tasks, workers)

@@ -121,7 +121,7 @@ def test_a_folder_with_files_is_refused(tmp_path):
 
 
 def test_a_worker_that_is_ended_from_outside_is_one_line(monkeypatch):
-    monkeypatch.setattr(world, "_shoot_alone", signal.raise_signal)
+    monkeypatch.setattr(world, "shoot_world", signal.raise_signal)
     with pytest.raises(ChildProcessError, match="one of 2 workers was ended from outside") as ended:
         list(world._run([signal.SIGKILL.value, signal.SIGKILL.value], 2))
     assert one_line(ended.value) == str(ended.value)
