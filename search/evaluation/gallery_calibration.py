@@ -100,8 +100,8 @@ def calibrate_gallery(
     boxes, sure = as_matrix(rows["box"]), rows["detection_score"].to_numpy() >= SURE
     if (pairs := int(sure[pairs_of_strangers(frames, boxes)[:, 0]].sum())) < LEAST_PAIRS:
         raise ValueError(
-            f"gallery {gallery.path} shows {pairs:,} pairs of people side by side in one frame, of whom the detector "
-            f"is sure, expected {LEAST_PAIRS:,} or more; index more footage that shows several people at a time, "
+            f"gallery {gallery.path} shows {pairs:,} {'pair' if pairs == 1 else 'pairs'} of people side by side in one "
+            f"frame, of whom the detector is sure, expected {LEAST_PAIRS:,} or more; index more footage that shows several people at a time, "
             "or calibrate on labeled data"
         )
     first = torch.from_numpy(as_matrix(rows[EMBEDDING]))

@@ -214,7 +214,14 @@ def _decided(
     structure = (recipe.detector, recipe.embedding)
     chosen = choose_weights(start.weights, shipped_start(), *structure, given=given, new_head=start.new_head)
     say(chosen.said)
-    return dataclasses.replace(start, weights=chosen.weights), recipe if chosen.weights == "none" else careful
+    if chosen.weights == "none":
+        return dataclasses.replace(start, weights=chosen.weights), recipe
+    if careful.training != recipe.training:
+        say(
+            f"its trunk, which knows much already, learns at {careful.training.trunk_rate:g} of the learning rate; "
+            "--training.trunk-rate changes that"
+        )
+    return dataclasses.replace(start, weights=chosen.weights), careful
 
 
 def _notes(output: Path) -> dict[str, Any]:

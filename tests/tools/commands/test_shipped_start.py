@@ -130,11 +130,14 @@ def test_so_many_frames_are_drawn(
     assert f"{every + 1} frames are asked for, expected 1 to {every}" in capsys.readouterr().err
 
 
-def test_the_trunk_of_the_shipped_model_learns_slowly_unless_a_rate_is_given(packages: Path, joint: Joint) -> None:
+def test_the_trunk_of_the_shipped_model_learns_slowly_unless_a_rate_is_given(
+    packages: Path, joint: Joint, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = [*joint.words[:5], "--training.epochs", "1", "--training.workers", "0", "--losses.oim-queue", "8"]
     words += ["--frames", "3"]
     assert main(words) == 0
     assert json.loads((joint.output / "config.json").read_text())["training"]["trunk_rate"] == 0.3
+    assert "learns at 0.3 of the learning rate; --training.trunk-rate changes that" in capsys.readouterr().err
     assert main([*words, "--resume"]) == 0, "with the same rate, unasked"
 
 
