@@ -101,8 +101,8 @@ def calibrate_gallery(
     if (pairs := int(sure[pairs_of_strangers(frames, boxes)[:, 0]].sum())) < LEAST_PAIRS:
         raise ValueError(
             f"gallery {gallery.path} shows {pairs:,} {'pair' if pairs == 1 else 'pairs'} of people side by side in one "
-            f"frame, of whom the detector is sure, expected {LEAST_PAIRS:,} or more; index more footage that shows several people at a time, "
-            "or calibrate on labeled data"
+            f"frame, of whom the detector is sure, expected {LEAST_PAIRS:,} or more; index more footage that shows "
+            "several people at a time, or calibrate on labeled data"
         )
     first = torch.from_numpy(as_matrix(rows[EMBEDDING]))
     looks = [("one stage", gallery.embedded_by.first_stage, first)]
