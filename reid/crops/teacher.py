@@ -43,17 +43,18 @@ def teach_frames(
     dimension: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> TaughtFrames:
-    """Embeds everybody in frames by their true boxes, people of unknown identity too, as the second stage would.
+    """Computes what a crop model makes of everybody in training frames, for the joint model to imitate.
 
-    An embedding that the file holds is taken from there, if the same teacher made it of the same box of the same
-    picture; see `embed_stored_crops`. The file is written whole or not at all, every few thousand crops. Of several
-    processes the first one embeds, and the others read.
+    People of unknown identity are embedded too, and everybody is cut out along the true box. An embedding that the file
+    holds already, by the same teacher and for the same box and picture, is taken from there; see `embed_stored_crops`.
+    What is done is saved every few thousand crops, and a save never leaves half a file. If several processes train
+    together, the first one computes and the others read the file.
 
     Args:
         teacher: The crop model.
         frames: The training frames.
         file: Where the embeddings are kept.
-        dimension: The length D of the embeddings that are to be compared with the teacher's.
+        dimension: The length D of the joint model's embeddings, which learn from these.
         on_progress: Called with (crops done, crops in all).
 
     Returns:

@@ -80,18 +80,23 @@ def calibrate_gallery(
     *,
     seed: int = 0,
 ) -> list[LearnedCalibration]:
-    """Thresholds from a gallery's own frames, for the first stage, and for both where it has two.
+    """Learns from a gallery's own frames how similar strangers get, and with that the limits of the verdicts.
+
+    Two people who are seen side by side in one frame must be two different people, so nobody has to label anything.
 
     Args:
         gallery: The gallery; several people must be seen at a time in many of its frames.
-        rates: How often people who are not there may reach each level; None is `VerdictRates()`.
-        ranking: The share of the second stage; None is `Ranking()`.
-        tracker: How sightings are linked into walks; None is the usual way.
-        seed: The seed of what is drawn, 0 or more.
+        rates: How often a search for somebody who is not there may reach each verdict; None takes `VerdictRates()`.
+        ranking: Its `second_weight` says how much the second stage counts; None takes `Ranking()`.
+        tracker: How sightings are linked into walks; None takes `TrackerSettings()`.
+        seed: The seed of every random choice, 0 or more.
+
+    Returns:
+        A calibration for the first stage. If the gallery has a second stage, a calibration for both together follows.
 
     Raises:
         ValueError: Too few people are seen at a time, similarities are class-weighted, or the gallery's sightings are
-            averaged over tracklets, so that it does not hold what a picture of one of them would be like.
+            averaged over tracklets, so that the similarities of single pictures are lost.
     """
     rates, ranking = rates or VerdictRates(), ranking or Ranking()
     _require_plain(gallery, ranking)

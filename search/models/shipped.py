@@ -7,10 +7,10 @@ from search.models.noted_paths import is_shipped, weights_folder
 
 
 def shipped_models() -> ModelFiles:
-    """The files of the models that search where nobody names others: the boxes of one, the embeddings of the other.
+    """The files of the models that search if nobody names others: a detector that finds people, and a crop model.
 
-    Both have learned from rendered people; a card stands beside each of them (people.md). Where the packages bring no
-    such pair, it is the joint model of the synthetic square.
+    The crop model tells apart whom the detector has found. Both have learned from rendered people, and a card stands
+    beside each of them (people.md). If the installation lacks them, it is the joint model of the demo.
 
     Raises:
         FileNotFoundError: The packages are not whole.

@@ -108,10 +108,10 @@ def _facts(results: RankedSightings) -> list[tuple[str, str]]:
     facts = [("sightings shown", f"{len(results):,} of {results.searched:,} compared")]
     if not results:
         return facts
-    facts.append((f"best {results.ordered_by}", f"{results[0].score:.3f}"))
+    facts.append((f"best {results.ordered_by}", f"{results[0].score:.3f} (no percentage)"))
     cameras = sorted({NO_CAMERA if one.camera is None else one.camera for one in results})
     facts.append(("cameras", ", ".join(cameras[:8]) + (f" and {len(cameras) - 8} more" if len(cameras) > 8 else "")))
     times = [one.timestamp for one in results if one.timestamp is not None]
     if times:
-        facts += [("first seen", display_time(min(times))), ("last seen", display_time(max(times)))]
+        facts += [("earliest of them", display_time(min(times))), ("latest of them", display_time(max(times)))]
     return facts

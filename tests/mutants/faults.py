@@ -212,8 +212,8 @@ PLANTED: tuple[PlantedFault, ...] = (
     PlantedFault(
         "the page's last sighting shows the first",
         "search/pages/find_page.py",
-        '("last seen", display_time(max(times)))',
-        '("last seen", display_time(min(times)))',
+        '("latest of them", display_time(max(times)))',
+        '("latest of them", display_time(min(times)))',
         ("tests/search/pages/test_page.py",),
     ),
     PlantedFault(

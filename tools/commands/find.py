@@ -53,13 +53,13 @@ class Probe:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which sightings may answer, and how many.
+    """Which sightings are shown, and how many.
 
     Args:
         limit: Show at most this many sightings, 1 or more.
         camera: Only sightings of these cameras: 1,4.
-        after: Only sightings from this time on: a date and time such as 2024-05-01T08:30 (UTC where no zone is given),
-            or seconds from the start of the recording.
+        after: Only sightings at this time or later: a date and time such as 2024-05-01T08:30 (UTC where no zone is
+            given), or seconds from the start of the recording.
         before: Only sightings earlier than this time.
         minimum_similarity: Only sightings at least this similar, up to 1; raising it gives fewer and surer answers. The
             similarity counts, also where --rerank or --context order the sightings by another score.
@@ -107,11 +107,11 @@ def find(
 
     Args:
         gallery: The gallery's folder, made by `personsearch index`.
-        model: The joint model that filled the gallery, if it has been moved. If it is given without
-            --second-stage, a gallery with a second stage is ranked by the joint model alone.
-        second_stage: The crop model that filled the gallery as its second stage, if it has been moved.
+        model: Where the joint model of the gallery is now, if its file has been moved. Given alone, it also turns the
+            second stage off: a gallery with two stages is then ranked by the joint model alone.
+        second_stage: Where the crop model of the gallery is now, if its file has been moved.
         probe: The person looked for.
-        choice: Which sightings may answer.
+        choice: Which sightings are shown.
         ranking: How similarities are made and sightings ordered. --rerank and --context order the sightings by a score
             that is no similarity. Verdicts follow the similarity all the same.
         calibration: Judge by this file of `personsearch calibrate`, also where it was made on other cameras than the

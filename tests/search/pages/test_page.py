@@ -124,7 +124,7 @@ def test_find_page(gallery: Gallery, tmp_path: Path) -> None:
     assert {f"#{anchor}" for anchor in anchors} == links
     assert f"{results[0].score:.3f}" in page.text
     times = sorted(one.timestamp for one in results if one.timestamp is not None)
-    assert f"first seen {display_time(times[0])} last seen {display_time(times[-1])}" in page.text
+    assert f"earliest of them {display_time(times[0])} latest of them {display_time(times[-1])}" in page.text
 
 
 def test_find_page_limits_frames_in_context(gallery: Gallery, tmp_path: Path) -> None:
