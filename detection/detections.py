@@ -1,12 +1,15 @@
 """The one value type that travels from the detector to the gallery and the protocols."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from supervision import Detections as SupervisionDetections
 
 ArrayLike = Tensor | NDArray[np.float32]
 
@@ -61,6 +64,36 @@ class Detections:
             rows = rows if rows.dtype == torch.bool else rows.long()
         embeddings = None if self.embeddings is None else self.embeddings[rows]
         return type(self)(self.boxes[rows], self.scores[rows], embeddings)
+
+    def to_supervision(self) -> "SupervisionDetections":
+        """Gives the same people as `supervision.Detections`, which that package draws, counts and writes.
+
+        Everybody is of class 0, called "person". Where there are embeddings, they stand under `data["embedding"]` as
+        (N, D) float32. The arrays are copies on the processor.
+
+        Raises:
+            ModuleNotFoundError: The package supervision is not installed.
+
+        >>> found = Detections(boxes=np.array([[0, 0, 10, 20]]), scores=np.array([0.75])).to_supervision()
+        >>> found.xyxy.tolist(), found.confidence.tolist(), found["class_name"].tolist()
+        ([[0.0, 0.0, 10.0, 20.0]], [0.75], ['person'])
+        """
+        try:
+            from supervision import Detections as Others  # takes seconds
+        except ModuleNotFoundError as error:
+            if error.name != "supervision":
+                raise
+            what = "to_supervision() needs the package supervision, which is not installed; `pip install supervision`"
+            raise ModuleNotFoundError(what, name=error.name) from None
+        data: dict[str, NDArray[np.generic] | list[Any]] = {"class_name": np.full(len(self), "person")}  # (N,)
+        if self.embeddings is not None:
+            data["embedding"] = self.embeddings.detach().cpu().numpy().copy()  # (N, D)
+        return Others(
+            xyxy=self.boxes.detach().cpu().numpy().copy(),  # (N, 4)
+            confidence=self.scores.detach().cpu().numpy().copy(),  # (N,)
+            class_id=np.zeros(len(self), dtype=int),
+            data=data,
+        )
 
     def with_embeddings(self, embeddings: Tensor) -> Self:
         """Gives the same boxes and scores with other embeddings (N, D)."""

@@ -1,4 +1,4 @@
-"""How well people are tracked: MOTA, MOTP, IDF1, ID switches and fragmentations by motmetrics, and HOTA.
+"""How well people are tracked: MOTA, MOTP, IDF1, ID switches and fragmentations by motmetrics, HOTA by trackers.
 
 Sources: Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance: The CLEAR MOT Metrics", EURASIP
 2008; Ristani et al., "Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking", ECCV 2016 workshops
@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from search.evaluation.hota import HotaCounts, HotaMetrics, hota_counts, hota_metrics
+from search.evaluation.hota import HotaMetrics, HotaSums, hota_metrics, hota_sums
 from search.evaluation.tracked_frames import TrackedFrame
 
 
@@ -122,16 +122,15 @@ def evaluate_tracks(
         raise ValueError("no sequence to evaluate, expected at least one with true tracks")
     single: dict[str, TrackingMetrics] = {}
     clear: TrackingCounts | None = None
-    higher: HotaCounts | None = None
+    higher: list[HotaSums] = []
     for name, frames in sequences.items():
-        counts, hota = _clear_counts(frames, iou_threshold), hota_counts(frames)
-        single[name] = _metrics(counts, hota)
+        counts, hota = _clear_counts(frames, iou_threshold), hota_sums(frames)
+        single[name] = _metrics(counts, [hota])
         clear = counts if clear is None else clear + counts
-        higher = hota if higher is None else higher + hota
+        higher.append(hota)
         if on_progress is not None:
             on_progress(len(single), len(sequences))
     assert clear is not None
-    assert higher is not None
     return single, _metrics(clear, higher)
 
 
@@ -152,7 +151,7 @@ def evaluate_across(sequences: Mapping[str, Sequence[TrackedFrame]], *, iou_thre
     _require_threshold(iou_threshold)
     frames = [frame for members in sequences.values() for frame in members]
     counts = _clear_counts(frames, iou_threshold)
-    metrics = _metrics(counts, hota_counts(frames))
+    metrics = _metrics(counts, [hota_sums(frames)])
     tracks = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(frame.ids for frame in frames)]))
     return AcrossCameras(
         metrics.idf1, metrics.id_precision, metrics.id_recall, metrics.hota, counts.people, len(tracks)
@@ -188,7 +187,7 @@ def _clear_counts(frames: Sequence[TrackedFrame], iou_threshold: float) -> Track
     return TrackingCounts(frames=len(frames), overlap=hits * (1 - float(values["motp"])) if hits else 0.0, **counted)
 
 
-def _metrics(counts: TrackingCounts, hota: HotaCounts) -> TrackingMetrics:
+def _metrics(counts: TrackingCounts, hota: Sequence[HotaSums]) -> TrackingMetrics:
     hits = counts.objects - counts.misses
     wrong = counts.misses + counts.false_positives + counts.switches
     return TrackingMetrics(

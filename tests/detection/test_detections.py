@@ -1,5 +1,6 @@
 """The value that travels from the detector: three fields that cannot drift apart."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -84,3 +85,25 @@ def test_fields_that_do_not_belong_together_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         Detections(boxes, scores, embeddings)
+
+
+def test_supervision_gets_copies_of_every_field(found: Detections) -> None:
+    theirs = found.to_supervision()
+    np.testing.assert_array_equal(theirs.xyxy, BOXES)
+    np.testing.assert_array_equal(theirs.confidence, SCORES.astype(np.float32))
+    np.testing.assert_array_equal(theirs.data["embedding"], ROWS)
+    sure = theirs[theirs.confidence >= 0.5]  # a choice of rows goes through their fields too
+    assert (len(sure), sure.data["embedding"].shape, sure["class_name"].tolist()) == (2, (2, 4), ["person"] * 2)
+    assert sure.class_id.tolist() == [0, 0]
+    theirs.xyxy[:] = 0
+    np.testing.assert_array_equal(found.boxes, BOXES)
+    plain = Detections(BOXES, SCORES).to_supervision()
+    assert "embedding" not in plain.data
+    nobody = Detections(np.zeros(0), np.zeros(0), torch.zeros(0, 7)).to_supervision()
+    assert (len(nobody), nobody.xyxy.shape, nobody.data["embedding"].shape) == (0, (0, 4), (0, 7))
+
+
+def test_without_supervision_one_line_says_what_to_install(found: Detections, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(ModuleNotFoundError, match=r"needs the package supervision, .* `pip install supervision`"):
+        found.to_supervision()
