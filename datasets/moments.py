@@ -1,8 +1,10 @@
-"""Moments as people, cameras and programs write them, as seconds."""
+"""Moments as people, cameras and programs write them, as seconds; and the zones in which clocks on walls are read."""
 
+import difflib
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 EARLIEST_CLOCK = 1.0e8
 """Seconds from here on (March 1973) count since the epoch; smaller ones count from the start of a recording."""
@@ -18,7 +20,47 @@ _DIGITS = re.compile(
 _UNITS = ((1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
 
 
-def seconds_of(value: str | float) -> float:
+def zone_named(name: str) -> tzinfo:
+    """Give the time zone of a name.
+
+    >>> str(zone_named("Europe/Berlin"))
+    'Europe/Berlin'
+    >>> zone_named("Europe/Brelin")
+    Traceback (most recent call last):
+    ...
+    ValueError: 'Europe/Brelin' is no time zone, expected one such as UTC or Asia/Tokyo; did you mean Europe/Berlin?
+
+    Args:
+        name: A name of the IANA data base.
+
+    Raises:
+        ValueError: There is no such zone.
+    """
+    try:
+        return ZoneInfo(name.strip())
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        close = difflib.get_close_matches(name.strip(), available_timezones(), n=1)
+        remedy = f"did you mean {close[0]}?" if close else "correct it"
+        raise ValueError(f"{name!r} is no time zone, expected one such as UTC or Asia/Tokyo; {remedy}") from None
+
+
+def clock_of(seconds: float, zone: tzinfo | None) -> datetime:
+    """Tell what a clock on the wall shows at a moment.
+
+    >>> clock_of(1777617000, zone_named("Europe/Berlin")).isoformat()
+    '2026-05-01T08:30:00+02:00'
+
+    Args:
+        seconds: Seconds since the epoch.
+        zone: The zone of the clock; None is that of this machine.
+
+    Returns:
+        Date and time with their distance from UTC.
+    """
+    return datetime.fromtimestamp(seconds, UTC).astimezone(zone)
+
+
+def seconds_of(value: str | float, zone: tzinfo | None = UTC) -> float:
     """Read a moment as seconds.
 
     >>> seconds_of("2026-05-01T08:30:00+02:00") == seconds_of("20260501063000") == seconds_of(1777617000)
@@ -29,8 +71,10 @@ def seconds_of(value: str | float) -> float:
     ValueError: 1777617000000 looks like milliseconds since the epoch, expected seconds; write 1777617000
 
     Args:
-        value: ISO 8601 (UTC where no zone is given), a date in 8 digits with or without a time in 4, 6 or 9 digits, or
-            a number of seconds, since the epoch or since the start of a recording.
+        value: ISO 8601, a date in 8 digits with or without a time in 4, 6 or 9 digits, or a number of seconds, since
+            the epoch or since the start of a recording.
+        zone: The zone of a date that names none; None is that of this machine. Of an hour that daylight saving
+            repeats, the first is meant.
 
     Returns:
         Seconds since the epoch, or the number of seconds itself.
@@ -39,11 +83,11 @@ def seconds_of(value: str | float) -> float:
         ValueError: The value is no moment, lies beyond the year 2200, or counts in another unit than seconds.
     """
     text = value.strip() if isinstance(value, str) else _plain(value)
-    seconds = _from_digits(text)
+    seconds = _from_digits(text, zone)
     if seconds is None and not (isinstance(value, str) and re.fullmatch(r"\d{8}", text)):
         seconds = _from_number(text)
     if seconds is None:
-        seconds = _from_iso(text)
+        seconds = _from_iso(text, zone)
     if seconds > LATEST:
         raise ValueError(f"{text} lies beyond the year 2200, expected an earlier time; correct it")
     return seconds
@@ -54,18 +98,19 @@ def _plain(value: float) -> str:
     return str(int(value)) if math.isfinite(value) and value == int(value) else str(value)
 
 
-def _from_digits(text: str) -> float | None:
+def _from_digits(text: str, zone: tzinfo | None) -> float | None:
     """Seconds of a date in digits; None for other texts."""
     found = _DIGITS.fullmatch(text)
     if found is None:
         return None
     year, month, day, hour, minute, second, millis = (int(part or 0) for part in found.groups()[:7])
+    if found[8]:
+        zone = datetime.fromisoformat(f"2000-01-01T00:00:00{found[8]}").tzinfo
     try:
-        moment = datetime(year, month, day, hour, minute, second, 1000 * millis, tzinfo=UTC)
+        # Without a zone, Python takes the time for one of this machine.
+        return datetime(year, month, day, hour, minute, second, 1000 * millis, tzinfo=zone).timestamp()
     except ValueError:
         return None
-    zone = datetime.fromisoformat(f"2000-01-01T00:00:00{found[8] or 'Z'}").utcoffset()
-    return (moment - zone).timestamp() if zone else moment.timestamp()
 
 
 def _from_number(text: str) -> float | None:
@@ -86,10 +131,10 @@ def _from_number(text: str) -> float | None:
     return seconds
 
 
-def _from_iso(text: str) -> float:
+def _from_iso(text: str, zone: tzinfo | None) -> float:
     """Seconds of an ISO 8601 text."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is no time, expected ISO 8601 such as 2024-05-01T08:30:00 or seconds") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()

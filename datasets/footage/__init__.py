@@ -3,6 +3,8 @@
 from importlib import import_module
 
 _HOMES = {
+    "CameraDescription": "datasets.footage.cameras_file",
+    "CameraEntry": "datasets.footage.cameras_file",
     "FrameError": "datasets.footage.videos",
     "Item": "datasets.footage.videos",
     "Picking": "datasets.footage.videos",
@@ -13,6 +15,7 @@ _HOMES = {
     "frames_from_source": "datasets.footage.sources",
     "is_stream": "datasets.footage.streams",
     "public_name": "datasets.footage.streams",
+    "read_cameras": "datasets.footage.cameras_file",
     "video_items": "datasets.footage.videos",
 }
 

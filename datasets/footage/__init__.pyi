@@ -1,5 +1,6 @@
 """The names that `__init__.py` imports when they are first used, for type checkers."""
 
+from datasets.footage.cameras_file import CameraDescription, CameraEntry, read_cameras
 from datasets.footage.folders import SourceError
 from datasets.footage.reading import Reading
 from datasets.footage.sources import count_frames, frames_from_source
@@ -7,6 +8,8 @@ from datasets.footage.streams import is_stream, public_name
 from datasets.footage.videos import FrameError, Item, Picking, count_video_frames, video_items
 
 __all__ = [
+    "CameraDescription",
+    "CameraEntry",
     "FrameError",
     "Item",
     "Picking",
@@ -17,5 +20,6 @@ __all__ = [
     "frames_from_source",
     "is_stream",
     "public_name",
+    "read_cameras",
     "video_items",
 ]

@@ -6,6 +6,9 @@ from datasets.images import MOST_PIXELS
 from datasets.moments import seconds_of
 from datasets.samples import Camera
 
+Region = tuple[tuple[float, float], ...]
+"""The corners (x, y) of a part of a picture in pixels, three or more, in order around it."""
+
 RECONNECT_MINUTES = 5.0
 """A camera that restarts is away for one to two minutes."""
 
@@ -25,6 +28,8 @@ class Reading:
             without a time and counts videos from 0. Times in a JSON file win.
         max_pixels: A picture of more pixels is not decoded but named among the failures; 1 or more.
         reconnect_minutes: For how many minutes without a frame a live stream that broke off is tried again; 0 or more.
+        rotation: By how many degrees every picture is turned clockwise: 0, 90, 180 or 270.
+        leave_out: Regions of the turned picture; people whose box has its middle in one of them are left out.
 
     Raises:
         ValueError: A value is out of its range.
@@ -35,6 +40,8 @@ class Reading:
     start_time: float | None = None
     max_pixels: int = MOST_PIXELS
     reconnect_minutes: float = RECONNECT_MINUTES
+    rotation: int = 0
+    leave_out: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.every_seconds < float("inf"):
@@ -43,5 +50,7 @@ class Reading:
             raise ValueError(f"max_pixels is {self.max_pixels}, expected 1 or more")
         if not 0 <= self.reconnect_minutes < float("inf"):
             raise ValueError(f"reconnect_minutes is {self.reconnect_minutes}, expected 0 or more")
+        if self.rotation not in (0, 90, 180, 270):
+            raise ValueError(f"rotation is {self.rotation}, expected 0, 90, 180 or 270 degrees clockwise")
         if self.start_time is not None:
             seconds_of(self.start_time)  # refuses milliseconds

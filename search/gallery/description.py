@@ -1,12 +1,15 @@
 """gallery.json: what a gallery holds, what made its vectors, and where those models are."""
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from datasets.files import write_whole
+from datasets.footage.cameras_file import CameraDescription
 from search.models.embedded_by import EmbeddedBy
 from search.models.model_files import ModelFiles
 from search.models.noted_paths import is_shipped
@@ -31,6 +34,8 @@ class GalleryDescription:
         second_dim: The width E of the second stage's embeddings, None without a second stage.
         files: Where the files of the models were when the gallery was made; empty where nobody knows.
         rendered_sources: The sources, as the gallery names them, whose frames a program rendered.
+        cameras: What a cameras file said of its cameras, in the order of their ids; cameras that nobody described have
+            no entry.
 
     Raises:
         ValueError: A width is not positive, or the second stage has a width without a fingerprint or the reverse.
@@ -41,6 +46,7 @@ class GalleryDescription:
     second_dim: int | None = None
     files: ModelFiles = field(default_factory=ModelFiles)
     rendered_sources: tuple[str, ...] = ()
+    cameras: tuple[CameraDescription, ...] = ()
 
     def __post_init__(self) -> None:
         for width in (self.embedding_dim, 1 if self.second_dim is None else self.second_dim):
@@ -53,9 +59,15 @@ class GalleryDescription:
 
     def first_stage(self) -> "GalleryDescription":
         """The same without the second stage."""
-        return GalleryDescription(
-            self.embedding_dim, self.embedded_by.first_stage, None, self.files, self.rendered_sources
-        )
+        return dataclasses.replace(self, embedded_by=self.embedded_by.first_stage, second_dim=None)
+
+    def camera(self, name: str) -> CameraDescription:
+        """What is known of a camera; its id is its name where nobody described it.
+
+        Args:
+            name: The camera's id, as sightings have it.
+        """
+        return next((one for one in self.cameras if one.id == name), CameraDescription(name, name))
 
 
 @dataclass(frozen=True)
@@ -137,9 +149,33 @@ def write_description(path: Path, description: GalleryDescription) -> None:
         "embedded_by": description.embedded_by.to_dict(),
         "files": description.files.to_dict(),
         "rendered_sources": list(description.rendered_sources),
+        "cameras": {one.id: one.to_dict() for one in description.cameras},
         "created": _created(path) or datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_whole(path / DESCRIPTION_FILE, json.dumps(content, indent=2) + "\n")
+
+
+def note_cameras(
+    path: Path, description: GalleryDescription, cameras: Sequence[CameraDescription]
+) -> GalleryDescription:
+    """Note down what is known of cameras in a gallery; what was known of them before is replaced.
+
+    Args:
+        path: The gallery's folder.
+        description: What the gallery says now.
+        cameras: Cameras with different ids.
+
+    Returns:
+        What the gallery says afterwards.
+
+    Raises:
+        OSError: gallery.json cannot be written.
+    """
+    known = {one.id: one for one in description.cameras} | {one.id: one for one in cameras}
+    after = dataclasses.replace(description, cameras=tuple(known[name] for name in sorted(known)))
+    if after != description:
+        write_description(path, after)
+    return after
 
 
 def _created(path: Path) -> str | None:
@@ -178,8 +214,11 @@ def read_description(path: Path) -> GalleryDescription:
     try:
         embedded_by, files = EmbeddedBy.from_dict(content["embedded_by"]), ModelFiles.from_dict(content["files"])
         rendered = tuple(map(str, content.get("rendered_sources", ())))
-        return GalleryDescription(content["embedding_dim"], embedded_by, content.get("second_dim"), files, rendered)
-    except (TypeError, ValueError) as error:
+        cameras = tuple(CameraDescription.from_dict(*one) for one in content.get("cameras", {}).items())
+        return GalleryDescription(
+            content["embedding_dim"], embedded_by, content.get("second_dim"), files, rendered, cameras
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} is damaged ({error}); restore it, or index into a new folder") from None
 
 

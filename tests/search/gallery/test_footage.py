@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from blob_scenes import BlobModel, scene, write
 
+from datasets.footage.cameras_file import CameraDescription
 from datasets.layouts.custom_records import is_rendered
 from datasets.samples import FrameSample
-from search.gallery.description import read_description
+from search.gallery.description import GalleryDescription, note_cameras, read_description
 from search.gallery.footage import UNKNOWN_CAMERA, Footage
+from search.gallery.gallery import Gallery
+from search.models.embedded_by import EmbeddedBy
 from search.pipeline import PersonSearch
 
 SQUARE = Footage(("1 at 160x120", "2 at 160x120"), rendered=True)
@@ -97,3 +100,17 @@ def test_a_gallery_knows_what_was_rendered(tmp_path: Path) -> None:
 def test_footage_is_real_where_nothing_says_otherwise(tmp_path: Path, content: object) -> None:
     (tmp_path / "test.json").write_text(json.dumps(content))
     assert not is_rendered(tmp_path / "test.json")
+
+
+def test_what_is_known_of_cameras_is_kept(tmp_path: Path) -> None:
+    gate = CameraDescription("gate", "North gate", (1.0, 2.5), "Europe/Berlin")
+    first = GalleryDescription(4, EmbeddedBy("x", "y"), 3)
+    gallery = Gallery.create(tmp_path / "g", first)
+    described = note_cameras(gallery.path, first, [gate, CameraDescription("7", "Yard")])
+    described = note_cameras(gallery.path, described, [CameraDescription("7", "Back yard")])
+    again = Gallery.open(tmp_path / "g").description
+    assert again == described
+    assert again.cameras == (CameraDescription("7", "Back yard"), gate)
+    assert again.camera("gate") == gate
+    assert again.camera("8") == CameraDescription("8", "8")
+    assert again.first_stage().cameras == again.cameras
