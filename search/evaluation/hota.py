@@ -13,7 +13,7 @@ where TPA(c) counts the hits of the same true and found track as c, and FNA and 
 As in the authors' evaluator, whose figures are the published ones, a frame is matched once for all alpha.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from search.evaluation.tracked_frames import TrackedFrame
 
-HotaSums = Mapping[str, Any]
+HotaSums = dict[str, Any]
 """What HOTA sums over one sequence at each alpha, by the names that the package trackers gives."""
 
 
@@ -69,7 +69,9 @@ def hota_metrics(sequences: Sequence[HotaSums]) -> HotaMetrics:
     hits = sums["HOTA_TP_array"]
     boxes = hits + sums["HOTA_FN_array"] + sums["HOTA_FP_array"]  # (19,)
     hota_at = np.sqrt(hits / np.maximum(1, boxes) * sums["AssA_array"])
-    names = ("HOTA", "DetA", "AssA", "AssRe", "AssPr", "LocA")
-    if not boxes.any():
-        return HotaMetrics(*(float("nan") for _ in names), hota_at=np.full(len(hota_at), np.nan))
-    return HotaMetrics(*(float(sums[name]) for name in names), hota_at=hota_at)
+    unknown = np.nan if not boxes.any() else 0.0  # without any box there is nothing to judge
+    detection, association, recall, precision, localization = (
+        float(sums[name]) + unknown for name in ("DetA", "AssA", "AssRe", "AssPr", "LocA")
+    )
+    hota_at = hota_at + unknown
+    return HotaMetrics(float(hota_at.mean()), detection, association, recall, precision, localization, hota_at)
