@@ -176,7 +176,9 @@ def test_a_command_takes_at_most_eight_values(command: str) -> None:
 
 def test_every_command_gives_its_figures_for_programs_too() -> None:
     files = [
-        file for file in SOURCES if file.parent.name in ("commands", "bench") and file.parent.parent.name == "tools"
+        file
+        for file in SOURCES
+        if file.parent.name in ("commands", "experiments", "bench") and file.parent.parent.name == "tools"
     ]
     calls = [
         (file.name, node)

@@ -57,55 +57,57 @@ COMMANDS = {
     "demo": Command(
         "tools.commands.demo", "demo", "the whole way on a synthetic square: train, index, find, evaluate, one report"
     ),
-    "data check": Command("tools.commands.data", "check", "list every broken record of a data set"),
-    "data convert": Command("tools.commands.data", "convert", "write a data set in the custom layout"),
+    "data check": Command("tools.experiments.data", "check", "list every broken record of a data set"),
+    "data convert": Command("tools.experiments.data", "convert", "write a data set in the custom layout"),
     "data build": Command(
-        "tools.commands.data_build",
+        "tools.experiments.data_build",
         "build",
         "make a data set of recordings, boxes and identities",
         ("division", "pictures"),
     ),
     "data statistics": Command(
-        "tools.commands.data_statistics", "statistics", "boxes per camera and period, heights, a page"
+        "tools.experiments.data_statistics", "statistics", "boxes per camera and period, heights, a page"
     ),
     "data plaza": Command(
-        "tools.commands.data",
+        "tools.experiments.data",
         "plaza",
         "render the synthetic square, or many small worlds",
         ("world", "many"),
         ("make", "seed", "persons", "minutes", "frame_width", "test_fraction", "workers", "worlds"),
     ),
     "train joint": Command(
-        "tools.commands.train",
+        "tools.experiments.train",
         "joint",
         "train the detector that also embeds people",
         ("data", "start", "recipe"),
         ("output", "format", "also", "weights", "resume", "training.epochs", "training.batch_size", "training.workers"),
     ),
     "train crop": Command(
-        "tools.commands.train_crop",
+        "tools.experiments.train_crop",
         "crop",
         "train the crop model: SphereReID, TOIM, bag of tricks",
         ("recipe",),
         ("output", "format", "weights", "resume", "training.epochs", "training.workers"),
     ),
-    "evaluate detection": Command("tools.commands.evaluate", "detection", "recall and average precision of the boxes"),
+    "evaluate detection": Command(
+        "tools.experiments.evaluate", "detection", "recall and average precision of the boxes"
+    ),
     "evaluate search": Command(
-        "tools.commands.evaluate",
+        "tools.experiments.evaluate",
         "search",
         "the published search protocols, mAP and top-k",
         flat=("models", "protocol", "ranking", "averaging"),
         shown=("model", "second_stage", "format", "gallery_size", "unlabelled", "rerank", "context", "tracklets"),
     ),
     "evaluate crop": Command(
-        "tools.commands.evaluate_crop",
+        "tools.experiments.evaluate_crop",
         "crop",
         "every crop protocol of a crop model, thresholds, a page",
         ("further", "embedding"),
         ("format", "rerank", "expand", "multi_query", "batch_size", "report"),
     ),
     "evaluate tracking": Command(
-        "tools.commands.evaluate_tracking",
+        "tools.experiments.evaluate_tracking",
         "tracking",
         "MOTA, IDF1, HOTA within and across cameras",
         flat=("models", "instead", "truth", "linking"),

@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from datasets import DatasetNotFoundError, load_queries
+from datasets.layouts.custom import split_file
+from datasets.layouts.custom_records import is_rendered
 from datasets.samples import FrameSample, Query
 from detection.model import PersonModel
 from search.evaluation.splits import OnProgress, embed_by_stages
+from search.gallery.footage import Footage
 from search.query.context import PRW_CONTEXT, ContextSize
 
 GALLERY_SIZES = (50, 100, 500, 1000, 2000, 4000)
@@ -83,6 +86,21 @@ def calibration_queries(layout: str, root: Path, probes: ProbesFrom) -> list[Que
         if probes == "queries":
             raise
         return []
+
+
+def footage_of(layout: str, root: Path, samples: Sequence[FrameSample]) -> Footage:
+    """Which cameras filmed the split "gallery" of a data set, and whether a program rendered it.
+
+    Args:
+        layout: The name of the data set's layout.
+        root: The data set's folder.
+        samples: The frames of the split.
+
+    Returns:
+        What a calibration on these frames knows of them.
+    """
+    rendered = layout == "custom" and is_rendered(split_file(root, "gallery"))
+    return Footage.of_samples(samples, rendered=rendered)
 
 
 class KnownProbes:

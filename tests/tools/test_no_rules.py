@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
-SEARCH_COMMANDS = ("find", "index", "calibrate", "evaluate", "evaluate_tracking", "export")
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+COMMANDS_OF_SEARCH = sorted(file for file in (TOOLS / "commands").glob("[a-z]*.py") if file.stem != "demo")
+SEARCH_COMMANDS = [
+    *COMMANDS_OF_SEARCH,
+    *(TOOLS / "experiments" / f"{name}.py" for name in ("evaluate", "evaluate_tracking")),
+]
 ARITHMETIC = {"numpy", "torch", "scipy", "cv2"}
 
 
-@pytest.mark.parametrize("command", SEARCH_COMMANDS)
-def test_a_search_command_computes_nothing(repository: Path, command: str) -> None:
+@pytest.mark.parametrize("command", SEARCH_COMMANDS, ids=lambda file: file.stem)
+def test_a_search_command_computes_nothing(command: Path) -> None:
     """No arrays and no networks: whoever computes with them stands in a package, where a server can call it."""
-    tree = ast.parse((repository / "tools" / "commands" / f"{command}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(command.read_text(encoding="utf-8"))
     for_types = {
         id(inner)
         for node in tree.body
@@ -24,20 +29,20 @@ def test_a_search_command_computes_nothing(repository: Path, command: str) -> No
             continue
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        assert not {name.split(".")[0] for name in names} & ARITHMETIC, f"{command}.py:{node.lineno} computes"
+        assert not {name.split(".")[0] for name in names} & ARITHMETIC, f"{command.name}:{node.lineno} computes"
 
 
-@pytest.mark.parametrize("command", SEARCH_COMMANDS)
-def test_a_search_command_offers_nothing_but_the_command_and_its_options(repository: Path, command: str) -> None:
+@pytest.mark.parametrize("command", SEARCH_COMMANDS, ids=lambda file: file.stem)
+def test_a_search_command_offers_nothing_but_the_command_and_its_options(command: Path) -> None:
     """Public functions are commands, which give an Outcome; all else is an option's dataclass or begins with "_"."""
-    tree = ast.parse((repository / "tools" / "commands" / f"{command}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(command.read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             assert isinstance(node.returns, ast.Name), node.name
-            assert node.returns.id == "Outcome", f"{command}.py: {node.name} belongs into a package"
+            assert node.returns.id == "Outcome", f"{command.name}: {node.name} belongs into a package"
         if isinstance(node, ast.ClassDef):
             decorated = [one.func.id for one in node.decorator_list if isinstance(one, ast.Call)]  # type: ignore[attr-defined]
-            assert decorated == ["dataclass"], f"{command}.py: {node.name} is no group of options"
+            assert decorated == ["dataclass"], f"{command.name}: {node.name} is no group of options"
 
 
 def test_the_packages_name_no_command(repository: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from datasets.files import write_whole
 from tools.bench.claims import mean_and_spread, no_claim_because
-from tools.commands.train import told_how_to_go_on
+from tools.experiments.train import told_how_to_go_on
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 from tools.recipe_files import JointModelOptions

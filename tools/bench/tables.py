@@ -10,7 +10,7 @@ from datasets.catalog.table import CropFormat
 from datasets.files import write_whole
 from tools.bench.claims import ClaimAnswer, answer_claim, mean_and_spread
 from tools.bench.recipes import FIGURES, Figure, PaperTable, Scale, SplitSize
-from tools.commands.train import told_how_to_go_on
+from tools.experiments.train import told_how_to_go_on
 from tools.options import CropOptions
 from tools.outcome import Outcome, table
 from tools.progress import Progress

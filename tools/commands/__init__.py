@@ -1,1 +1,1 @@
-"""One file a command: what it takes, what it calls, what it prints."""
+"""The commands of who searches footage: what each takes, what it calls, what it prints; one file a command."""

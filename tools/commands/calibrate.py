@@ -11,6 +11,7 @@ from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.query.rates import VerdictRates
 from search.tracks.settings import TrackerSettings
+from tools.commands.calibrate_gallery import calibrate_from_gallery
 from tools.outcome import Outcome, table
 from tools.progress import Progress, say
 from tools.search_options import Similarity, Tracklets
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from datasets.samples import FrameSample, Query
     from search.evaluation.calibration import FittedCalibration
     from search.evaluation.calibration_searches import NamedSearches
-    from search.gallery.footage import Footage
     from search.pipeline import PersonSearch
     from search.query.verdict import Calibration
 
@@ -106,7 +106,7 @@ def calibrate(
     """
     from datasets import read_frames
     from search.evaluation.calibration import fit_calibration
-    from search.evaluation.query_sets import calibration_queries
+    from search.evaluation.query_sets import calibration_queries, footage_of
     from search.models.shipped import said_of, with_shipped
     from search.pipeline import PersonSearch
     from search.query.calibration_files import calibration_file, read_calibrations, store_calibrations
@@ -114,7 +114,7 @@ def calibrate(
 
     if whom.from_gallery:
         _require_no_labels(models, whom, averaging, work)
-        return _from_gallery(root, rates, similarity, tracker, work)
+        return calibrate_from_gallery(root, rates, similarity, tracker, seed=work.seed)
     averaging.require_cameras(whom.format)
     chosen = with_shipped(models)
     chosen.require_usable()
@@ -137,7 +137,7 @@ def calibrate(
         say(f"models: {said_of(chosen)}")
     kind = "crop" if queries and queries[0].crop is not None else "box"
     data = LabelledData(
-        root.resolve().name, probe_kind=kind, unlabelled=whom.unlabelled, footage=_footage(root, samples, whom)
+        root.resolve().name, probe_kind=kind, unlabelled=whom.unlabelled, footage=footage_of(whom.format, root, samples)
     )
     searches, failures = _searches(search, samples, queries, whom, similarity, work.minimum_confidence)
     if work.measure is not None:
@@ -196,53 +196,6 @@ def _require_no_labels(models: ModelFiles, whom: Whom, averaging: Tracklets, wor
                     f"--{name.replace('_', '-')} is {value}, but --from-gallery takes the sightings as the gallery "
                     "holds them; leave it out"
                 )
-
-
-def _from_gallery(
-    folder: Path, rates: VerdictRates, similarity: Similarity, tracker: TrackerSettings, work: Work
-) -> Outcome:
-    """Calibrate a gallery on itself, without labels."""
-    from search.evaluation.gallery_calibration import calibrate_gallery
-    from search.gallery.gallery import Gallery
-    from search.query.calibration_files import store_gallery_calibrations
-
-    with Gallery.open(folder) as gallery, Progress("Learning from the gallery"):
-        made = calibrate_gallery(gallery, rates, similarity.ranking(), tracker, seed=work.seed)
-    file = store_gallery_calibrations(folder, [one.calibration for one in made])
-    text = "\n\n".join(_learned_text(one.label, one.calibration) for one in made) + f"\n\nstored: {file}"
-    return Outcome(
-        text, {"file": file, "calibrations": [{"label": one.label, **vars(one.calibration)} for one in made]}
-    )
-
-
-def _learned_text(label: str, calibration: "Calibration") -> str:
-    """Thresholds by gallery size with their intervals."""
-    from search.query.verdict import percent
-
-    whom = "pairs of two people" if calibration.rate_of == "pairs" else "absent people"
-    assert calibration.interval is not None  # whatever is learned has one
-    low, high = calibration.interval
-    rows: list[list[object]] = []
-    for row, size in enumerate(calibration.thresholds.sizes):
-        spans = [f"{a[row]:.3f} to {b[row]:.3f}" for a, b in ((low.match, high.match), (low.possible, high.possible))]
-        match, possible = calibration.thresholds.match[row], calibration.thresholds.possible[row]
-        rows.append([size, match, spans[0], possible, spans[1]])
-    header = ["sightings", "match from", "nine times in ten", "possible from", "nine times in ten"]
-    return (
-        f"{label}: learned without labels from {calibration.data.pairs:,} pairs of people side by side in one frame; "
-        f"{percent(calibration.match_rate)} of {whom} are called a match, {percent(calibration.possible_rate)} "
-        f"possible or more\n{table(header, rows)}"
-    )
-
-
-def _footage(root: Path, samples: "Sequence[FrameSample]", whom: Whom) -> "Footage":
-    """Which cameras filmed the data set, and whether a program rendered it."""
-    from datasets.layouts.custom import split_file
-    from datasets.layouts.custom_records import is_rendered
-    from search.gallery.footage import Footage
-
-    rendered = whom.format == "custom" and is_rendered(split_file(root, "gallery"))
-    return Footage.of_samples(samples, rendered=rendered)
 
 
 def _searches(

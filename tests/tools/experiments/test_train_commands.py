@@ -7,7 +7,7 @@ import pytest
 
 from datasets.augmentation import FrameAugmentation
 from reid.runs.interruption import TrainingInterrupted
-from tools.commands.train import FrameData, JointStart, told_how_to_go_on
+from tools.experiments.train import FrameData, JointStart, told_how_to_go_on
 from tools.main import COMMANDS, main
 from tools.parsing import parse
 from tools.recipe_files import CropModelOptions, JointModelOptions, joint_preset

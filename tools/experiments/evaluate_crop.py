@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets.catalog.table import CropFormat
-from tools.commands.crop_figures import command_words, figures_of, settings_of, text_of
+from tools.experiments.crop_figures import command_words, figures_of, settings_of, text_of
 from tools.options import CropOptions
 from tools.outcome import Outcome
 from tools.progress import Progress

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from datasets.catalog.table import CropFormat
 from datasets.samples import CropSample
-from tools.commands.train import RESUME, told_how_to_go_on, training_text
+from tools.experiments.train import RESUME, told_how_to_go_on, training_text
 from tools.options import CropOptions
 from tools.outcome import Outcome, is_first_process
 from tools.progress import Progress, say

@@ -1,0 +1,1 @@
+"""The commands of who trains and measures: data sets, trainings, evaluations; one file a command."""
