@@ -155,6 +155,7 @@ COMMANDS = {
         flat=("probe", "choice", "ranking"),
         shown=("crop", "frame", "box", "limit", "camera", "after", "before", "html", "model", "second_stage"),
     ),
+    "audit verify": Command("tools.commands.audit", "verify", "check that nobody changed the log of who did what"),
 }
 
 INTERRUPTED = 130

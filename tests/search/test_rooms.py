@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("models", "gallery", "query", "tracks", "evaluation", "pages")
+ROOMS = ("models", "gallery", "query", "tracks", "evaluation", "pages", "cases")
 """In the order of the imports; `pipeline` and `indexing` stand on top of the first five."""
 
 

@@ -1,0 +1,20 @@
+"""Cases: searches, marks and notes that belong together, their export as one file, and the log of who did what."""
+
+from importlib import import_module
+
+_HOMES = {
+    "AuditEntry": "search.cases.audit",
+    "AuditLog": "search.cases.audit",
+    "AuditReport": "search.cases.audit",
+    "Clip": "search.cases.clip",
+    "NoFootage": "search.cases.footage",
+    "write_clip": "search.cases.clip",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
