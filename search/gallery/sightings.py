@@ -1,6 +1,8 @@
 """One person seen in one frame, and how its time and names are shown."""
 
+import hashlib
 import math
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -42,6 +44,23 @@ def display_time(timestamp: float | None) -> str:
 def printable(text: str) -> str:
     """A name safe for a terminal and for one table row: control and bidirectional-override characters replaced."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def frame_key(source: str, frame: str) -> str:
+    """A short name of a frame that says nothing of its source: 22 letters, digits, "-" and "_", fit for an address.
+
+    >>> frame_key("/disk/square", "gate/000123.jpg")
+    '9v6frG9NK7RmfKASHJg2QA'
+
+    Args:
+        source: The source as the gallery names it.
+        frame: The frame's name in that source.
+
+    Returns:
+        The first 16 bytes of the SHA-256 of both, which is the same on every machine.
+    """
+    digest = hashlib.sha256(f"{source}\0{frame}".encode("utf-8", "surrogatepass")).digest()
+    return urlsafe_b64encode(digest[:16]).decode("ascii").rstrip("=")
 
 
 @dataclass(frozen=True)
@@ -99,6 +118,11 @@ class Sighting:
     def id(self) -> str:
         """The sighting's name within its source: frame name and row."""
         return f"{self.frame}#{self.index}"
+
+    @property
+    def key(self) -> str:
+        """The sighting's name in its gallery, fit for an address: the key of its frame, a dot, and its row there."""
+        return f"{frame_key(self.source, self.frame)}.{self.index}"
 
     def to_dict(self) -> dict[str, object]:
         """JSON-able, keys stable: what a program reads."""
