@@ -26,7 +26,7 @@ from detection.settings import LEAST_CONFIDENCE
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
 from search.gallery.description import GalleryDescription, read_description, require_same_models
-from search.gallery.filters import Filters, matching_cameras
+from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
 from search.gallery.noted_models import files_for
 from search.indexing import IndexSummary, index_source
@@ -36,14 +36,10 @@ from search.models.model_files import ModelFiles
 from search.models.opening import SearchModels, open_models
 from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
-from search.query.calibration_files import (
-    StoredCalibrations,
-    gallery_calibrations,
-    named_calibrations,
-    stored_calibrations,
-)
+from search.query.calibration_files import StoredCalibrations, named_calibrations, stored_calibrations
 from search.query.context import ContextSize, company_of
-from search.query.rank import EmbeddedProbe, rank_sightings
+from search.query.judging import judged_answer
+from search.query.rank import EmbeddedProbe
 from search.query.ranking import Ranking
 from search.query.results import RankedSightings
 from search.tracks.settings import TrackletAveraging
@@ -368,18 +364,26 @@ class PersonSearch:
             probe = self.embed_crops(crops)
             if self.second_stage is not None:
                 second = self.second_stage.embed(crops)
-        answer = rank_sightings(gallery, EmbeddedProbe(probe, second, combine, company), filters, ranking)
-        if self.calibrations is None:
-            return answer
-        by = gallery.embedded_by if self.second_stage is not None else gallery.embedded_by.first_stage
         # A crop model sees a box in a frame and its crop alike.
         kind = None if not self.model.sees_surroundings else "box" if crop is None else "crop"
-        cameras = filters.camera_names if filters is not None else None
-        footage = gallery.footage(cameras and matching_cameras(gallery.path, cameras, gallery.cameras()))
-        options: dict[str, Any] = {"probe_kind": kind, "pictures": len(probe), "combine": combine}
-        judged = self.calibrations.judged(answer, by, ranking, footage, **options)
-        if not judged.no_verdict or self.calibrations.asked_for:
-            return judged
-        # What labels measured comes first; else what the gallery's own frames taught.
-        learned = gallery_calibrations(gallery.path).judged(answer, by, ranking, footage, **options)
-        return judged if learned.verdict is None else learned
+        return self.find_embedded(
+            gallery, EmbeddedProbe(probe, second, combine, company), len(probe), kind, filters, ranking
+        )
+
+    def find_embedded(
+        self,
+        gallery: Gallery,
+        probe: EmbeddedProbe,
+        pictures: int,
+        probe_kind: str | None = "box",
+        filters: Filters | None = None,
+        ranking: Ranking | None = None,
+    ) -> RankedSightings:
+        """As `find`, for a person whose embeddings are there already; arguments as of `judged_answer`.
+
+        Raises:
+            ValueError: The embeddings have another width than the gallery's, or a filter cannot be met.
+        """
+        ranking = ranking or Ranking()
+        asked = (probe, filters, ranking, self.calibrations)
+        return judged_answer(gallery, *asked, pictures=pictures, probe_kind=probe_kind)

@@ -148,6 +148,13 @@ COMMANDS = {
         shown=("from_gallery", "model", "second_stage", "format", "match_rate", "possible_rate", "tracklets", "report"),
     ),
     "export": Command("tools.commands.export", "export", "a trained model as one file to pass on"),
+    "serve": Command(
+        "tools.commands.serve",
+        "serve",
+        "search a gallery on a page in the browser",
+        flat=("listening",),
+        shown=("host", "port", "token", "token_file", "tls_cert", "tls_key"),
+    ),
     "find": Command(
         "tools.commands.find",
         "find",

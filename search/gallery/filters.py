@@ -50,6 +50,7 @@ class Filters:
         exclude_frame: Leave out frames of this name, the probe's own for example.
         exclude_source: Leave out `exclude_frame` only where it belongs to this source; None means every source.
         exclude_file: Leave out the frames that were read from this image file, whatever their names.
+        exclude_frames: Leave out these frames, each as its source and its name: those that examples were taken from.
 
     Raises:
         ValueError: The filter names no camera, a time is not finite, no time lies between both times, or the limit is
@@ -64,8 +65,10 @@ class Filters:
     exclude_frame: str | None = None
     exclude_source: str | None = None
     exclude_file: str | Path | None = None
+    exclude_frames: Sequence[tuple[str, str]] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "exclude_frames", tuple((source, frame) for source, frame in self.exclude_frames))
         if self.cameras is not None:
             given = [self.cameras] if isinstance(self.cameras, int | str) else self.cameras
             object.__setattr__(self, "cameras", tuple(map(str, given)))
@@ -172,6 +175,11 @@ def filter_sql(filters: Filters) -> str | None:
         same = f"frame = {quoted(filters.exclude_frame)}"
         source = filters.exclude_source
         conditions.append(f"NOT ({same})" if source is None else f"NOT ({same} AND source = {quoted(source)})")
+    if filters.exclude_frames:
+        names_by_source: dict[str, list[str]] = {}
+        for source, frame in filters.exclude_frames:
+            names_by_source.setdefault(source, []).append(frame)
+        conditions.append(f"NOT ({frames_sql(names_by_source)})")
     return " AND ".join(conditions) or None
 
 

@@ -1,0 +1,148 @@
+"""The desk of an investigator: one gallery, and all that can be asked of it. It knows nothing of the network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detection.settings import LEAST_CONFIDENCE
+from search.desk.examples import ExampleReader
+from search.desk.hints import hints_of_picture
+from search.desk.jobs import Jobs
+from search.desk.loaded_models import LoadedModels
+from search.desk.opened_gallery import OpenedGallery
+from search.desk.pictures import Pictures
+from search.desk.probes import ProbeStore, StoredProbe, UploadLimits, decoded
+from search.desk.searches import Searches
+from search.gallery.description import GalleryDescription, read_description, require_same_models
+from search.gallery.noted_models import files_for
+from search.gallery.sightings import is_clock_time
+from search.models.model_files import ModelFiles
+from search.pipeline import PersonSearch
+from search.query.calibration_files import gallery_calibrations, named_calibrations, stored_calibrations
+from search.query.ranking import Ranking
+
+
+@dataclass(frozen=True)
+class DeskSettings:
+    """What a desk is told.
+
+    Args:
+        gallery: The gallery's folder.
+        files: Where the models are; where nothing is named the gallery's own note is followed.
+        calibration: The file that verdicts follow from; None takes those beside the models and in the gallery.
+        uploads: What is taken of uploaded pictures.
+    """
+
+    gallery: Path
+    files: ModelFiles = ModelFiles()  # noqa: RUF009 - frozen
+    calibration: Path | None = None
+    uploads: UploadLimits = UploadLimits()  # noqa: RUF009 - frozen
+
+
+class Desk:
+    """One gallery and what is done with it; safe to be used by several threads.
+
+    Args:
+        settings: Which gallery, which models.
+        search: The models where they are loaded already; None loads those of the gallery when they are first needed.
+
+    Raises:
+        FileNotFoundError: No gallery is there.
+        OSError, ValueError: The gallery is damaged, or not readable by this version.
+    """
+
+    def __init__(self, settings: DeskSettings, search: PersonSearch | None = None) -> None:
+        self.settings = settings
+        self.jobs = Jobs()
+        self.gallery = OpenedGallery(settings.gallery)
+        self.pictures = Pictures(self.gallery)
+        self.probes = ProbeStore(settings.uploads)
+        self.models = LoadedModels(_loader(settings) if search is None else lambda: search, self.jobs)
+        reader = ExampleReader(self.gallery, self.pictures, self.probes)
+        self.searches = Searches(self.gallery, self.models, reader, self.jobs)
+
+    def upload(self, content: bytes) -> StoredProbe:
+        """Take a picture, and find the people in it.
+
+        Args:
+            content: The bytes of the picture's file.
+
+        Raises:
+            TooMany: Too many pictures came within a minute.
+            NoPicture: It is none.
+            TooLarge: It has too many bytes or pixels.
+            NotReady: The models cannot be loaded.
+        """
+        self.probes.admit()
+        image = decoded(content, self.settings.uploads)
+        with self.jobs.running("upload", "People are being looked for in a picture."), self.models.used() as search:
+            (found,) = search.detect([image])
+        found = found[found.scores >= LEAST_CONFIDENCE]
+        found = found[found.scores.argsort(descending=True)]
+        return self.probes.put(image, found, tuple(hints_of_picture(image, found)))
+
+    def embedded_by(self) -> dict[str, Any]:
+        """What made the gallery's vectors, as JSON knows it."""
+        return read_description(self.settings.gallery).embedded_by.to_dict()
+
+    def facts(self, last: float | None) -> dict[str, Any]:
+        """What the gallery is beside its counts.
+
+        Args:
+            last: The latest time of its frames in seconds, None where no frame has one.
+
+        Returns:
+            `clock` tells whether times are dates, `time_zone` the zone of the machine's clock, `second_stage` whether
+            there is one, and `calibration` whether something was learned or measured that verdicts follow from.
+        """
+        described = read_description(self.settings.gallery)
+        available = self._calibrated(described)
+        why = "" if available else "Nothing was measured for these models, so that searches give no verdict."
+        return {
+            "clock": last is not None and is_clock_time(last),
+            "time_zone": _time_zone(),
+            "second_stage": described.second_dim is not None,
+            "calibration": {"available": available, "why": why},
+        }
+
+    def _calibrated(self, described: GalleryDescription) -> bool:
+        """Whether the gallery's own similarity is calibrated; whether that fits its cameras, a search says."""
+        owner = described.files.owner
+        named = self.settings.calibration
+        stored = [gallery_calibrations(self.settings.gallery)]
+        stored += [named_calibrations(named)] if named is not None else []
+        stored += [stored_calibrations(owner)] if owner is not None else []
+        return any(one.of(described.embedded_by, Ranking()) is not None for one in stored)
+
+
+def _time_zone() -> str | None:
+    """The name of the machine's time zone, such as "Europe/Berlin"; None where it says none."""
+    try:
+        place = Path("/etc/localtime").resolve().parts
+        return "/".join(place[place.index("zoneinfo") + 1 :])
+    except (OSError, ValueError):
+        return None
+
+
+def _loader(settings: DeskSettings) -> Callable[[], PersonSearch]:
+    """What loads the models of a gallery, so that they find people in pictures too."""
+
+    def load() -> PersonSearch:
+        path, named = settings.gallery, settings.files
+        described = read_description(path)
+        chosen = files_for(path, described, named)
+        detector = named.detector or described.files.detector
+        if chosen.model is None:  # a crop model alone: something else finds the people
+            chosen = ModelFiles(None, chosen.second_stage, detector)
+        mirrored = described.embedded_by.mirrored
+        search = PersonSearch.from_files(
+            chosen,
+            finds_people=chosen.model is not None or detector is not None,
+            mirrored=mirrored,
+            calibration=settings.calibration,
+        )
+        require_same_models(path, described, search.description, reading=True)
+        return search
+
+    return load

@@ -1,0 +1,105 @@
+"""A search as a reader asks for it: by examples, with filters, answered in plain words."""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from search.desk.examples import Example, ExampleReader
+from search.desk.hints import Hint
+from search.desk.jobs import Jobs
+from search.desk.loaded_models import LoadedModels
+from search.desk.opened_gallery import OpenedGallery
+from search.desk.refusals import Unusable
+from search.gallery.filters import Filters
+from search.query.rank import EmbeddedProbe
+from search.query.results import RankedSightings
+
+MOST_EXAMPLES = 10
+MOST_OTHERS = 50
+MOST_ANSWERS = 1000
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is looked for.
+
+    Args:
+        examples: The person, from one to ten times.
+        others: People who are not that person, up to fifty.
+        filters: Which sightings may answer.
+    """
+
+    examples: Sequence[Example]
+    others: Sequence[Example] = ()
+    filters: Filters = Filters()  # noqa: RUF009 - frozen
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.examples) <= MOST_EXAMPLES:
+            raise Unusable(
+                f"A search takes 1 to {MOST_EXAMPLES} examples of the person, given are {len(self.examples)}."
+            )
+        if len(self.others) > MOST_OTHERS:
+            raise Unusable(f"A search takes at most {MOST_OTHERS} examples of others, given are {len(self.others)}.")
+        if self.filters.limit > MOST_ANSWERS:
+            raise Unusable(f"A search shows at most {MOST_ANSWERS} sightings, asked for are {self.filters.limit}.")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found.
+
+    Args:
+        ranked: The sightings and the verdict.
+        cameras: The cameras whose sightings were compared.
+        seconds: How long the search took, without loading the models.
+        hints: What makes an example a weak one, each thing once.
+    """
+
+    ranked: RankedSightings
+    cameras: tuple[str, ...]
+    seconds: float
+    hints: tuple[Hint, ...]
+
+
+class Searches:
+    """Asks the gallery.
+
+    Args:
+        gallery: The gallery that is searched.
+        models: The models behind it.
+        reader: Makes vectors of examples.
+        jobs: Shows what is running.
+    """
+
+    def __init__(self, gallery: OpenedGallery, models: LoadedModels, reader: ExampleReader, jobs: Jobs) -> None:
+        self._gallery, self._models, self._reader, self._jobs = gallery, models, reader, jobs
+
+    def ask(self, question: Question) -> Answer:
+        """Look for a person. The frames that examples were taken from are left out of the answer.
+
+        Raises:
+            NotThere: An example is not there.
+            Unusable: A filter or a box cannot be met.
+            NotReady: The models cannot be loaded.
+        """
+        with self._jobs.running("search", "The gallery is being searched."), self._models.used() as search:
+            began = time.monotonic()
+            examples = self._reader.embedded(question.examples, search)
+            filters = replace(question.filters, exclude_frames=tuple(dict.fromkeys(examples.own_frames)))
+            first, second = examples.stacked()
+            kind = "box" if search.model.sees_surroundings else None
+            try:
+                with self._gallery.searched() as gallery:
+                    ranked = search.find_embedded(gallery, EmbeddedProbe(first, second), len(first), kind, filters)
+                    cameras = filters.camera_names or gallery.cameras()
+            except ValueError as error:
+                raise Unusable(self._without_paths(str(error))) from error
+        self._gallery.remember(ranked.sightings)
+        hints = tuple({hint.code: hint for hint in examples.hints}.values())
+        return Answer(ranked, cameras, time.monotonic() - began, hints)
+
+    def _without_paths(self, text: str) -> str:
+        """An error of the library as one sentence that names the gallery without its place on the disk."""
+        text = re.sub(r"\s+", " ", text.replace(str(self._gallery.path), self._gallery.name)).strip()
+        return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

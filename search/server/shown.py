@@ -1,0 +1,130 @@
+"""What the server says, as JSON: cameras, frames, sightings, people in a picture, and the answer of a search."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from search.desk.catalog import CameraFrames, CatalogFrame
+from search.desk.hints import Hint, hints_of_person
+from search.desk.probes import StoredProbe
+from search.desk.searches import Answer
+from search.gallery.sightings import NO_CAMERA, Sighting
+from search.query.results import RankedSightings
+from search.query.verdict import UNDECIDED
+
+Shown = dict[str, Any]
+
+
+def camera_id(camera: str | None) -> str:
+    """The name of a camera in addresses and filters; frames of unknown camera have the name "unknown"."""
+    return NO_CAMERA if camera is None else camera
+
+
+def shown_camera(camera: CameraFrames) -> Shown:
+    """One camera of the gallery."""
+    name = camera_id(camera.camera)
+    return {
+        "id": name,
+        "name": name,
+        "place": None,
+        "frames": camera.end - camera.start,
+        "sightings": camera.sightings,
+        "first": camera.first,
+        "last": camera.last,
+    }
+
+
+def shown_frame(frame: CatalogFrame) -> Shown:
+    """One frame of the gallery."""
+    name = camera_id(frame.camera)
+    return {
+        "frame": frame.key,
+        "camera": name,
+        "camera_name": name,
+        "time": frame.time,
+        "people": frame.people,
+        "width": frame.width,
+        "height": frame.height,
+    }
+
+
+def shown_sighting(sighting: Sighting) -> Shown:
+    """One sighting, without anything that a search says of it."""
+    name, key = camera_id(sighting.camera), sighting.key
+    return {
+        "sighting": key,
+        "frame": key.rpartition(".")[0],
+        "camera": name,
+        "camera_name": name,
+        "time": sighting.timestamp,
+        "box": _rounded(sighting.box),
+        "confidence": round(sighting.detection_score, 4),
+        "frame_width": sighting.frame_width,
+        "frame_height": sighting.frame_height,
+    }
+
+
+def shown_hints(hints: Sequence[Hint]) -> Shown:
+    """Sentences, and beside them the same as codes."""
+    return {"hints": [hint.text for hint in hints], "hint_codes": [hint.code for hint in hints]}
+
+
+def shown_probe(probe: StoredProbe) -> Shown:
+    """An uploaded picture and the people in it."""
+    height, width = probe.image.shape[:2]
+    people = [
+        {"person": number, "box": _rounded(box), "confidence": round(score, 4)}
+        | shown_hints(hints_of_person(probe.image, box))
+        for number, (box, score) in enumerate(zip(probe.found.boxes.tolist(), probe.found.scores.tolist(), strict=True))
+    ]
+    return {"probe": probe.probe, "width": width, "height": height, "people": people, **shown_hints(probe.hints)}
+
+
+def shown_answer(answer: Answer, marks: Mapping[str, str]) -> Shown:
+    """The answer of a search.
+
+    Args:
+        answer: What was found.
+        marks: What somebody said of sightings in the search's case, by their keys.
+    """
+    ranked = answer.ranked
+    sightings = []
+    for rank, one in enumerate(ranked, start=1):
+        level, shown = ranked.level_of(one), shown_sighting(one)
+        sightings.append(
+            shown
+            | {
+                "rank": rank,
+                "similarity": one.similarity,
+                "score": one.score,
+                "level": None if level == UNDECIDED else level,
+                "mark": marks.get(shown["sighting"]),
+            }
+        )
+    return {
+        "seconds": round(answer.seconds, 3),
+        "sightings": sightings,
+        "verdict": shown_verdict(ranked),
+        "searched": {"sightings": ranked.searched, "cameras": list(answer.cameras)},
+        **shown_hints(answer.hints),
+    }
+
+
+def shown_verdict(ranked: RankedSightings) -> Shown:
+    """Whether the person is there, in words and in figures; where nobody can say, why."""
+    verdict = ranked.verdict
+    if verdict is None:
+        why = ranked.no_verdict or ranked.contents or "nothing was compared"
+        text = "No verdict: the similarity only puts the sightings in order."
+        return {"level": None, "text": text, "rates": "", "doubts": [], "figures": None, "why": why}
+    return {
+        "level": verdict.level,
+        "text": verdict.headline(),
+        "rates": verdict.meaning(),
+        "doubts": verdict.doubts(),
+        "figures": verdict.to_dict(),
+        "why": "",
+    }
+
+
+def _rounded(box: Sequence[float]) -> list[float]:
+    return [round(float(value), 2) for value in box]

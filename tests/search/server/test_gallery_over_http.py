@@ -1,0 +1,161 @@
+"""What the server shows of a gallery: cameras, frames, people, pictures, neighbors; and searches with their filters."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from blob_scenes import PEOPLE, scene
+from served import BEGAN, Served
+
+from datasets.images import decode_image
+from search.gallery.gallery import Gallery
+
+
+def png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def upload(client: httpx.Client, image: np.ndarray) -> dict[str, Any]:
+    answer = client.post("/api/probes", files={"picture": ("photo.png", png(image), "image/png")})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def search(client: httpx.Client, *examples: dict[str, Any], **filters: Any) -> dict[str, Any]:
+    answer = client.post("/api/searches", json={"examples": list(examples), "filters": filters})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def frames(client: httpx.Client, camera: str, **asked: Any) -> list[dict[str, Any]]:
+    return client.get(f"/api/cameras/{camera}/frames", params=asked).json()["frames"]
+
+
+def test_the_overview_counts_what_the_gallery_holds(client: httpx.Client, gallery: Path) -> None:
+    shown = client.get("/api/gallery").json()
+    with Gallery.open(gallery) as opened:
+        held = opened.summary()
+    assert (shown["sightings"], shown["frames"]) == (held.sightings, held.frames)
+    assert [one["id"] for one in shown["cameras"]] == list(held.cameras) == ["gate", "north", "south/east"]
+    assert (shown["first"], shown["last"]) == (held.first, held.last)
+    assert shown["clock"] is True
+    assert shown["second_stage"] is False
+    assert shown["calibration"]["available"] is False
+
+
+def test_frames_come_in_the_order_of_time_and_by_pages(client: httpx.Client) -> None:
+    every = frames(client, "north")
+    assert [one["time"] for one in every] == [BEGAN + 10 * number for number in range(6)]
+    assert [one["frame"] for one in frames(client, "north", limit=2, offset=3)] == [one["frame"] for one in every[3:5]]
+    some = frames(client, "north", after=BEGAN + 10, before=BEGAN + 30)
+    assert [one["frame"] for one in some] == [one["frame"] for one in every[1:3]]
+    shown = client.get(f"/api/frames/{every[1]['frame']}").json()
+    assert (shown["previous"], shown["next"]) == (every[0]["frame"], every[2]["frame"])
+    assert len(frames(client, "south%2Feast")) == 6
+
+
+def test_a_frame_is_shown_whole_with_its_people(client: httpx.Client) -> None:
+    frame = frames(client, "north")[0]["frame"]
+    picture = client.get(f"/api/frames/{frame}/picture")
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert decode_image(picture.content, Path("x")).shape == (120, 160, 3)
+    assert decode_image(client.get(f"/api/frames/{frame}/picture?width=80").content, Path("x")).shape == (60, 80, 3)
+    people = client.get(f"/api/frames/{frame}/people").json()
+    assert people["source_there"] is True
+    assert [one["box"] for one in people["people"]] == [[8, 30, 26, 70], [48, 30, 66, 70]]
+    person = client.get(f"/api/sightings/{people['people'][1]['sighting']}/picture")
+    color = decode_image(person.content, Path("x")).reshape(-1, 3).mean(axis=0)
+    assert np.abs(color - PEOPLE[0]).max() < 12
+
+
+def test_a_frame_of_a_video_is_read_again(client: httpx.Client) -> None:
+    frame = frames(client, "gate")[3]["frame"]
+    seen = decode_image(client.get(f"/api/frames/{frame}/picture").content, Path("x"))
+    assert np.abs(seen.astype(int) - scene([0, 2], 3)).mean() < 4
+
+
+def test_footage_that_is_gone_or_replaced_is_said(tmp_path: Path) -> None:
+    from served import fill, serving
+
+    with serving(fill(tmp_path)) as served, served.client() as client:
+        first, second = frames(client, "north")[:2]
+        (tmp_path / "footage" / "north" / "0.png").unlink()
+        cv2.imwrite(str(tmp_path / "footage" / "north" / "1.png"), scene([3, 3]))
+        for frame, why in ((first, "is gone"), (second, "was replaced")):
+            answer = client.get(f"/api/frames/{frame['frame']}/picture")
+            assert answer.status_code == 404
+            assert why in answer.json()["error"]
+            assert str(tmp_path) not in answer.text
+            people = client.get(f"/api/frames/{frame['frame']}/people").json()
+            assert people["source_there"] is False
+            assert client.get(f"/api/sightings/{people['people'][0]['sighting']}/picture").status_code == 200
+
+
+def test_somebody_in_an_upload_is_found(client: httpx.Client) -> None:
+    probe = upload(client, scene([3, 0]))
+    assert [hint for hint in probe["hint_codes"]] == ["several"]
+    assert probe["people"][0]["hint_codes"] == ["too_small"]
+    boxes = {tuple(one["box"]): one["person"] for one in probe["people"]}
+    found = search(client, {"probe": probe["probe"], "person": boxes[48, 30, 66, 70]}, minimum_similarity=0.99)
+    assert {one["camera"] for one in found["sightings"]} == {"north", "gate"}
+    assert [one["rank"] for one in found["sightings"]] == list(range(1, len(found["sightings"]) + 1))
+    assert found["verdict"]["level"] is None
+    assert found["verdict"]["why"]
+    assert found["hint_codes"] == ["too_small"]
+    by_box = search(client, {"probe": probe["probe"], "box": [48, 30, 66, 70]}, minimum_similarity=0.99)
+    assert by_box["sightings"] == found["sightings"]
+    picture = client.get(f"/api/probes/{probe['probe']}/picture")
+    assert decode_image(picture.content, Path("x")).shape == (120, 160, 3)
+
+
+def test_filters_choose_and_keep_the_order(client: httpx.Client, served: Served) -> None:
+    probe = upload(client, scene([1]))
+    example = {"probe": probe["probe"], "person": 0}
+    every = search(client, example, limit=1000)["sightings"]
+    chosen = search(client, example, cameras=["north"], after=BEGAN + 10, before=BEGAN + 40, limit=1000)
+    wanted = [one for one in every if one["camera"] == "north" and BEGAN + 10 <= one["time"] < BEGAN + 40]
+    assert [one["sighting"] for one in chosen["sightings"]] == [one["sighting"] for one in wanted]
+    assert chosen["searched"] == {"sightings": len(wanted), "cameras": ["north"]}
+    assert len(search(client, example, limit=3)["sightings"]) == 3
+    assert "search" in served.actions()
+
+
+def test_a_sighting_is_an_example_whose_own_frame_is_left_out(client: httpx.Client) -> None:
+    frame = frames(client, "north")[0]["frame"]
+    person = client.get(f"/api/frames/{frame}/people").json()["people"][1]
+    found = search(client, {"sighting": person["sighting"]}, limit=1000)
+    assert frame not in {one["frame"] for one in found["sightings"]}
+    drawn = search(client, {"frame": frame, "box": person["box"]}, limit=1000)
+    assert [one["sighting"] for one in drawn["sightings"]] == [one["sighting"] for one in found["sightings"]]
+
+
+def test_several_examples_count_by_their_mean(client: httpx.Client) -> None:
+    one, other = (upload(client, scene([person]))["probe"] for person in (0, 2))
+    both = [{"probe": one, "person": 0}, {"probe": other, "person": 0}]
+    found = search(client, *both, limit=1000)["sightings"]
+    middle = PEOPLE[0] / np.linalg.norm(PEOPLE[0].astype(float)) + PEOPLE[2] / np.linalg.norm(PEOPLE[2].astype(float))
+    expected = float(middle @ PEOPLE[0] / np.linalg.norm(middle) / np.linalg.norm(PEOPLE[0].astype(float)))
+    seen = [one["similarity"] for one in found if one["camera"] == "north" and one["box"][0] == 48]
+    assert max(seen) == pytest.approx(expected, abs=0.02)
+    assert search(client, *reversed(both), limit=1000)["sightings"] == found
+
+
+def test_who_was_near(client: httpx.Client) -> None:
+    frame = frames(client, "south%2Feast")[2]["frame"]
+    person = client.get(f"/api/frames/{frame}/people").json()["people"][0]
+    near = client.get(f"/api/sightings/{person['sighting']}/nearby", params={"seconds": 10}).json()["sightings"]
+    assert [one["time"] for one in near] == [BEGAN + 10] * 3 + [BEGAN + 20] * 2 + [BEGAN + 30] * 3
+    assert {one["camera"] for one in near} == {"south/east"}
+    assert person["sighting"] not in {one["sighting"] for one in near}
+    same = client.get(f"/api/sightings/{person['sighting']}/nearby", params={"seconds": 0}).json()["sightings"]
+    assert {one["frame"] for one in same} == {frame}
+
+
+def test_status_and_jobs(client: httpx.Client) -> None:
+    status = client.get("/api/status").json()
+    assert status["gallery"] == "people"
+    assert status["token_needed"] is False
+    assert client.get("/api/jobs").json() == {"jobs": []}

@@ -1,0 +1,106 @@
+"""personsearch serve: the gallery in a browser."""
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.models.model_files import ModelFiles
+from tools.outcome import Outcome
+
+if TYPE_CHECKING:
+    from search.server.settings import ServerSettings
+
+TOKEN_VARIABLE = "PERSONSEARCH_TOKEN"
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the server listens, and who may ask it.
+
+    Args:
+        host: The address to listen at. The default reaches this machine alone; another one needs a token.
+        port: The port to listen at; 0 takes a free one.
+        token: The word of at least 16 characters that a browser must be told before it shows anything. Other users of
+            this machine can see the words of a command: the variable PERSONSEARCH_TOKEN or --token-file hide it.
+        token_file: A file whose first line is the token.
+        tls_cert: The TLS certificate with its chain, a PEM file, so that nobody on the way reads along.
+        tls_key: The private key of the certificate, a PEM file without a password.
+        names: Further names by which browsers may call the server: desk.example.org,desk.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8420
+    token: str | None = None
+    token_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    names: list[str] | None = None
+
+    def settings(self) -> "ServerSettings":
+        """The same as the server takes it."""
+        from search.server.settings import ServerSettings
+
+        names = tuple(self.names or ())
+        return ServerSettings(self.host, self.port, self._token(), self.tls_cert, self.tls_key, names)
+
+    def _token(self) -> str | None:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("--token and --token-file are given, expected one of them; leave one out")
+        if self.token_file is not None:
+            lines = self.token_file.read_text(encoding="utf-8").splitlines()
+            return lines[0].strip() if lines else ""
+        return self.token if self.token is not None else os.environ.get(TOKEN_VARIABLE)
+
+
+def serve(
+    gallery: Path,
+    *,
+    listening: Listening = Listening(),
+    model: Path | None = None,
+    second_stage: Path | None = None,
+    calibration: Path | None = None,
+) -> Outcome:
+    """Open a gallery in the browser: choose or upload a picture, click a person, see where else that person was.
+
+    The address to open is printed. The server reaches this machine alone, unless --host and a token say otherwise.
+    Ctrl-C ends it. Nothing leaves the machine, and nothing is loaded from the network.
+
+    Example:
+        personsearch serve people
+
+    Args:
+        gallery: The gallery's folder, made by `personsearch index`.
+        listening: Where the server listens, and who may ask it.
+        model: Where the joint model of the gallery is now, if its file has been moved.
+        second_stage: Where the crop model of the gallery is now, if its file has been moved.
+        calibration: Judge by this file of `personsearch calibrate`, also where it was made on other cameras than the
+            gallery's.
+    """
+    _require_extra()
+    settings = listening.settings()
+    from search.desk.desk import Desk, DeskSettings
+    from search.server.app import make_app
+    from search.server.running import run
+
+    desk = Desk(DeskSettings(gallery, ModelFiles(model, second_stage), calibration))
+
+    def begun(address: str) -> None:
+        print(f"{len(desk.gallery.catalog()):,} frames of gallery {gallery} are at {address}", flush=True)
+        if not settings.is_local and settings.certificate is None:
+            print("without --tls-cert, whoever is on the way can read along and learn the token", flush=True)
+        print("Ctrl-C ends the server", flush=True)
+
+    run(make_app(desk, settings, lambda action, who, what: None), settings, begun)
+    return Outcome("the server has ended", {"gallery": gallery, "host": settings.host})
+
+
+def _require_extra() -> None:
+    """Say in one line what is to be installed where the libraries of the server are missing."""
+    missing = [name for name in ("fastapi", "uvicorn", "python_multipart") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"the server needs {', '.join(missing)}, which is not installed; `pip install 'personsearch[ui]'` installs "
+            "all that it needs"
+        )
