@@ -151,6 +151,27 @@ class FrameCatalog:
         before, after = frame.row - 1, frame.row + 1
         return self.at(before) if before >= own.start else None, self.at(after) if after < own.end else None
 
+    def activity(self, buckets: int) -> tuple[list[float], dict[str | None, list[int]]]:
+        """How many sightings each camera has in each of some equal parts of the time.
+
+        Args:
+            buckets: The number of parts, 1 or more.
+
+        Returns:
+            The `buckets` + 1 times between which the parts lie, in seconds, and the counts of each camera. Frames
+            without a time are left out; without any time both are empty.
+        """
+        timed = np.isfinite(self._times)
+        if not timed.any():
+            return [], {}
+        edges = np.linspace(self._times[timed].min(), self._times[timed].max(), buckets + 1)
+        people: Any = self._rows["sightings"].to_numpy()
+        counts = {}
+        for one in self.cameras:
+            rows = slice(one.start, one.timed)
+            counts[one.camera] = np.histogram(self._times[rows], edges, weights=people[rows])[0].astype(int).tolist()
+        return edges.tolist(), counts
+
     def _camera_frames(self) -> Sequence[CameraFrames]:
         """The part of each camera, in the order of the names, those of unknown camera last."""
         cameras = np.asarray(self._rows["camera"].to_pylist(), dtype=object)

@@ -80,7 +80,7 @@ class Desk:
             (found,) = search.detect([image])
         found = found[found.scores >= LEAST_CONFIDENCE]
         found = found[found.scores.argsort(descending=True)]
-        return self.probes.put(image, found, tuple(hints_of_picture(image, found)))
+        return self.probes.put(image, found, tuple(hints_of_picture(found)))
 
     def embedded_by(self) -> dict[str, Any]:
         """What made the gallery's vectors, as JSON knows it."""
@@ -101,7 +101,7 @@ class Desk:
         why = "" if available else "Nothing was measured for these models, so that searches give no verdict."
         return {
             "clock": last is not None and is_clock_time(last),
-            "time_zone": _time_zone(),
+            "time_zone": _time_zone() or "UTC",
             "second_stage": described.second_dim is not None,
             "calibration": {"available": available, "why": why},
         }

@@ -37,18 +37,17 @@ class Hint:
     text: str
 
 
-def hints_of_picture(image: Image, found: Detections) -> list[Hint]:
+def hints_of_picture(found: Detections) -> list[Hint]:
     """What to know about an uploaded picture before somebody in it is chosen.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
         found: The people found in it.
     """
     if not len(found):
         text = "Nobody was found in this picture; draw a box around the person, or choose another picture."
         return [Hint("nobody", text)]
     if len(found) == 1:
-        return hints_of_person(image, found.boxes[0].tolist())
+        return []
     return [Hint("several", f"{len(found)} people were found in this picture; choose the one you look for.")]
 
 

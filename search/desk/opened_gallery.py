@@ -10,6 +10,7 @@ from typing import Any
 
 from search.desk.catalog import CatalogFrame, FrameCatalog
 from search.desk.refusals import NotThere
+from search.gallery.description import GalleryDescription, read_description
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
 from search.gallery.sightings import Sighting
@@ -46,8 +47,8 @@ class OpenedGallery:
         self.path = path
         # Looking things up does not wait for a search: it has tables of its own.
         self._searched = Gallery.open(path)
-        description = self._searched.description
-        schema = sightings_schema(description.embedding_dim, description.second_dim)
+        self._description = self._searched.description
+        schema = sightings_schema(self._description.embedding_dim, self._description.second_dim)
         self._sightings, self._frames = open_tables(path, schema, create=False)
         self._look_lock, self._search_lock = threading.Lock(), threading.Lock()
         self._known: OrderedDict[str, Sighting] = OrderedDict()
@@ -56,6 +57,11 @@ class OpenedGallery:
         self._version = (-1, -1)
         self._next_look = 0.0
         self.catalog()
+
+    @property
+    def description(self) -> GalleryDescription:
+        """What the gallery's gallery.json said when the frames were looked at last."""
+        return self._description
 
     @property
     def name(self) -> str:
@@ -76,7 +82,7 @@ class OpenedGallery:
                     version = (int(self._sightings.version), int(self._frames.version))
                 if self._catalog is None or version != self._version:
                     self._catalog = FrameCatalog(self._frames.search().to_arrow())
-                    self._version = version
+                    self._version, self._description = version, read_description(self.path)
                 self._next_look = time.monotonic() + SECONDS_BETWEEN_LOOKS
             return self._catalog
 

@@ -15,7 +15,10 @@ from search.gallery.filters import Filters
 from search.query.rank import EmbeddedProbe
 from search.query.results import RankedSightings
 
-MOST_EXAMPLES = 10
+MOST_EXAMPLES = 30
+MOST_PICTURES = 10
+"""So many examples of the person may be uploaded pictures or boxes drawn by hand; the others are sightings."""
+
 MOST_OTHERS = 50
 MOST_ANSWERS = 1000
 
@@ -25,8 +28,8 @@ class Question:
     """What is looked for.
 
     Args:
-        examples: The person, from one to ten times.
-        others: People who are not that person, up to fifty.
+        examples: The person, from 1 to 30 times; up to ten of them are pictures, the others are sightings.
+        others: People who are not that person, up to 50.
         filters: Which sightings may answer.
     """
 
@@ -39,6 +42,8 @@ class Question:
             raise Unusable(
                 f"A search takes 1 to {MOST_EXAMPLES} examples of the person, given are {len(self.examples)}."
             )
+        if sum(one.sighting is None for one in self.examples) > MOST_PICTURES:
+            raise Unusable(f"A search takes at most {MOST_PICTURES} pictures of the person beside sightings.")
         if len(self.others) > MOST_OTHERS:
             raise Unusable(f"A search takes at most {MOST_OTHERS} examples of others, given are {len(self.others)}.")
         if self.filters.limit > MOST_ANSWERS:

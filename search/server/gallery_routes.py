@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from search.desk.pictures import WIDTHS, missing_footage
-from search.server.questions import FARTHEST
+from search.desk.searches import MOST_OTHERS, MOST_PICTURES
+from search.server.questions import Moment
 from search.server.shown import Shown, camera_id, shown_camera, shown_frame, shown_sighting
 from search.server.workplace import Workplace
 
@@ -13,7 +14,7 @@ THUMBNAIL = 480
 """A frame asked for at most so wide is a thumbnail of a list, which the record does not note."""
 
 Key = Annotated[str, Path(max_length=64)]
-Time = Annotated[float | None, Query(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
+Time = Annotated[Moment | None, Query()]
 KEPT = {"cache-control": "private, max-age=600"}
 """Pictures of one key never change, so the browser need not ask again while its reader goes to and fro."""
 
@@ -38,10 +39,23 @@ def _add_overview(routes: APIRouter, place: Workplace) -> None:
             "name": desk.gallery.name,
             "sightings": sum(one.sightings for one in catalog.cameras),
             "frames": len(catalog),
-            "cameras": [shown_camera(one) for one in catalog.cameras],
+            "cameras": [shown_camera(one, desk.gallery.description) for one in catalog.cameras],
             "first": first,
             "last": last,
+            "limits": {
+                "examples": MOST_PICTURES,
+                "others": MOST_OTHERS,
+                "upload_bytes": desk.settings.uploads.most_bytes,
+            },
             **desk.facts(last),
+        }
+
+    @routes.get("/api/activity", summary="How many sightings each camera has in each part of the time")
+    def activity(buckets: Annotated[int, Query(ge=1, le=1000)] = 120) -> Shown:
+        edges, counts = desk.gallery.catalog().activity(buckets)
+        return {
+            "edges": edges,
+            "cameras": {camera_id(camera): numbers for camera, numbers in counts.items()},
         }
 
 
@@ -108,7 +122,11 @@ def _add_sightings(routes: APIRouter, place: Workplace) -> None:
         request: Request, sighting: Key, seconds: Annotated[float, Query(ge=0, le=3600, allow_inf_nan=False)] = 60
     ) -> Shown:
         one = desk.gallery.sighting(sighting)
-        found = [shown_sighting(near) for near in desk.gallery.nearby(one, seconds)]
+        at = one.timestamp or 0.0
+        found = [
+            shown_sighting(near) | {"seconds": round((near.timestamp or 0.0) - at, 3)}
+            for near in desk.gallery.nearby(one, seconds)
+        ]
         place.note(request, "view nearby", **named(one), seconds=seconds, sightings=len(found))
         return {"sightings": found}
 

@@ -32,7 +32,7 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 UPLOADS = "/api/probes"
-OPEN = ("/api/login",)
+OPEN = ("POST", "/api/login")
 """What may be asked without the token, beside the page's own files, which hold no data."""
 
 SECRET_NAMES = ("token", "access_token", "authorization", "bearer", "password", "secret", "session")
@@ -120,7 +120,7 @@ class Guard:
     def _who(self, scope: Message, headers: "_Headers") -> str | None:
         """Who asks; None where the page's own files are asked for, which hold no data."""
         self._check_no_secret(scope)
-        if not _is_api(scope["path"]) or scope["path"] in OPEN:
+        if not _is_api(scope["path"]) or (scope["method"], scope["path"]) == OPEN:
             return None
         scheme, _, bearer = (headers.single("authorization") or "").partition(" ")
         try:

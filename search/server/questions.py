@@ -1,9 +1,10 @@
 """What may stand in a request's JSON: every field has its type and its range, and unknown fields are refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from datasets.moments import seconds_of
 from search.desk.examples import Example
 from search.desk.searches import MOST_ANSWERS, MOST_EXAMPLES, MOST_OTHERS, Question
 from search.gallery.filters import Filters
@@ -12,6 +13,16 @@ FARTHEST = 1e12
 """No time and no coordinate lies farther from zero."""
 
 Number = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
+
+
+def _seconds(value: Any) -> Any:
+    """A time that is text as seconds; what is no text is left to the check of numbers."""
+    return seconds_of(value[:40]) if isinstance(value, str) else value
+
+
+Moment = Annotated[float, BeforeValidator(_seconds), Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
+"""A time: a date such as 2026-05-01T08:30:00Z, or seconds."""
+
 Key = Annotated[str, Field(min_length=1, max_length=64)]
 CameraName = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -41,8 +52,8 @@ class GivenFilters(Strict):
     """Which sightings may answer."""
 
     cameras: Annotated[list[CameraName], Field(max_length=1000)] | None = None
-    after: Number | None = None
-    before: Number | None = None
+    after: Moment | None = None
+    before: Moment | None = None
     minimum_similarity: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
     limit: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] = 100
 

@@ -7,6 +7,7 @@ from search.desk.catalog import CameraFrames, CatalogFrame
 from search.desk.hints import Hint, hints_of_person
 from search.desk.probes import StoredProbe
 from search.desk.searches import Answer
+from search.gallery.description import GalleryDescription
 from search.gallery.sightings import NO_CAMERA, Sighting
 from search.query.results import RankedSightings
 from search.query.verdict import UNDECIDED
@@ -19,13 +20,13 @@ def camera_id(camera: str | None) -> str:
     return NO_CAMERA if camera is None else camera
 
 
-def shown_camera(camera: CameraFrames) -> Shown:
-    """One camera of the gallery."""
+def shown_camera(camera: CameraFrames, described: GalleryDescription) -> Shown:
+    """One camera of the gallery, with what is known of it."""
     name = camera_id(camera.camera)
+    known = described.camera(name)
     return {
         "id": name,
-        "name": name,
-        "place": None,
+        **known.to_dict(),
         "frames": camera.end - camera.start,
         "sightings": camera.sightings,
         "first": camera.first,
@@ -35,11 +36,9 @@ def shown_camera(camera: CameraFrames) -> Shown:
 
 def shown_frame(frame: CatalogFrame) -> Shown:
     """One frame of the gallery."""
-    name = camera_id(frame.camera)
     return {
         "frame": frame.key,
-        "camera": name,
-        "camera_name": name,
+        "camera": camera_id(frame.camera),
         "time": frame.time,
         "people": frame.people,
         "width": frame.width,
@@ -49,12 +48,11 @@ def shown_frame(frame: CatalogFrame) -> Shown:
 
 def shown_sighting(sighting: Sighting) -> Shown:
     """One sighting, without anything that a search says of it."""
-    name, key = camera_id(sighting.camera), sighting.key
+    key = sighting.key
     return {
         "sighting": key,
         "frame": key.rpartition(".")[0],
-        "camera": name,
-        "camera_name": name,
+        "camera": camera_id(sighting.camera),
         "time": sighting.timestamp,
         "box": _rounded(sighting.box),
         "confidence": round(sighting.detection_score, 4),
@@ -64,17 +62,22 @@ def shown_sighting(sighting: Sighting) -> Shown:
 
 
 def shown_hints(hints: Sequence[Hint]) -> Shown:
-    """Sentences, and beside them the same as codes."""
+    """Sentences, and beside them the same as codes, which a page may say in another language."""
     return {"hints": [hint.text for hint in hints], "hint_codes": [hint.code for hint in hints]}
 
 
 def shown_probe(probe: StoredProbe) -> Shown:
     """An uploaded picture and the people in it."""
     height, width = probe.image.shape[:2]
+    boxes, scores = probe.found.boxes.tolist(), probe.found.scores.tolist()
     people = [
-        {"person": number, "box": _rounded(box), "confidence": round(score, 4)}
-        | shown_hints(hints_of_person(probe.image, box))
-        for number, (box, score) in enumerate(zip(probe.found.boxes.tolist(), probe.found.scores.tolist(), strict=True))
+        {
+            "person": number,
+            "box": _rounded(box),
+            "confidence": round(score, 4),
+            **shown_hints(hints_of_person(probe.image, box)),
+        }
+        for number, (box, score) in enumerate(zip(boxes, scores, strict=True))
     ]
     return {"probe": probe.probe, "width": width, "height": height, "people": people, **shown_hints(probe.hints)}
 

@@ -18,6 +18,7 @@ from search.desk.desk import Desk, DeskSettings
 from search.gallery.gallery import Gallery
 from search.gallery.originals import file_state
 from search.pipeline import PersonSearch
+from search.query.calibration_files import StoredCalibrations
 from search.server.app import WEB, make_app
 from search.server.running import listening_socket, uvicorn_server
 from search.server.settings import ServerSettings
@@ -45,7 +46,8 @@ class Served:
 
 
 def blob_search() -> PersonSearch:
-    return PersonSearch(BlobModel(), device="cpu")
+    none = StoredCalibrations(Path("model.calibration.json"))
+    return PersonSearch(BlobModel(), device="cpu", calibrations=none)
 
 
 def write_video(path: Path, seconds: int = 8, rate: int = 4) -> None:

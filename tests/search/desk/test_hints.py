@@ -18,11 +18,11 @@ def codes(image: np.ndarray, box: list[float]) -> list[str]:
 
 def test_nobody_and_several() -> None:
     nobody = Detections(np.zeros((0, 4)), np.zeros(0))
-    assert [hint.code for hint in hints_of_picture(noise(), nobody)] == ["nobody"]
+    assert [hint.code for hint in hints_of_picture(nobody)] == ["nobody"]
     two = Detections(np.array([[50, 50, 150, 300], [150, 50, 250, 300]]), np.ones(2))
-    (hint,) = hints_of_picture(noise(), two)
+    (hint,) = hints_of_picture(two)
     assert (hint.code, hint.text[:12]) == ("several", "2 people wer")
-    assert hints_of_picture(noise(), two[:1]) == []
+    assert hints_of_picture(two[:1]) == []
 
 
 @pytest.mark.parametrize(
