@@ -55,7 +55,12 @@ def test_from_find_to_the_ranking(tmp_path: Path, repository: Path, monkeypatch:
         sys.setprofile(None)
     (way,) = ways
     files = [file for place, file in enumerate(way) if place == 0 or file != way[place - 1]]
-    assert files == ["tools/commands/find.py", "search/pipeline.py", "search/query/rank.py"]
+    assert files == [
+        "tools/commands/find.py",
+        "search/pipeline.py",
+        "search/query/judging.py",
+        "search/query/rank.py",
+    ]
     assert len(way) <= MOST_HOPS
     floors = [floor_of(file) for file in files]
     assert floors == sorted(floors), f"the way goes back up: {files}"
