@@ -42,8 +42,8 @@ def check_dataset(
     pictures that cannot be read, queries without another crop of their person that would count.
 
     Args:
-        name: "cuhk-sysu", "prw", "uestc-pr", "custom" or "mot"; or, of crops, "market1501", "dukemtmc", "cuhk03",
-            "msmt17" or "csv".
+        name: "cuhk-sysu", "prw", "uestc-pr", "custom", "mot", "yolo" or "cvat"; or, of crops, "market1501",
+            "dukemtmc", "cuhk03", "msmt17" or "csv".
         root: The data set's folder; for "custom" and "uestc-pr" also one JSON file, for "csv" a CSV file.
         on_progress: It is called after each image with the images done and the images in all.
         threads: The number of threads that decode pictures, 1 or more; None takes the number of cores, at most 8.
@@ -70,8 +70,7 @@ def check_dataset(
         if notes is not None:
             notes.extend(dict.fromkeys(note for _, scan in scans for note in scan.notes))
         checks = [partial(_check_picture, picture) for picture in _pictures(scans, queries)]
-        if name != "mot":  # a MOTChallenge sequence serves both splits
-            problems.extend(_shared_images(scans))
+        problems.extend(_shared_images(scans, undivided=not LAYOUTS[name].queries))
     else:
         raise ValueError(
             f"data set {name!r} is not known; expected one of {', '.join([*FRAME_DATASETS, *CROP_ONLY_DATASETS])}"
@@ -152,10 +151,13 @@ def _pictures(scans: Iterable[tuple[str, Scan]], queries: Iterable[Query]) -> li
     return list(pictures.values())
 
 
-def _shared_images(scans: Iterable[tuple[str, Scan]]) -> Iterator[Problem]:
-    """Images that training and test share: figures on them would not be of unseen frames."""
+def _shared_images(scans: Iterable[tuple[str, Scan]], *, undivided: bool) -> Iterator[Problem]:
+    """Images that training and test share: figures on them would not be of unseen frames.
+
+    A set that needs no division, such as a sequence of MOTChallenge, may serve both splits as a whole.
+    """
     paths = [[sample.path for sample in scan.samples] for _, scan in scans]
-    if len(paths) == 2:
+    if len(paths) == 2 and not (undivided and paths[0] == paths[1]):
         for path in sorted(set(paths[0]) & set(paths[1])):
             what = "the image is in both splits, so test figures would not be of unseen frames"
             yield Problem(str(path), what, "take it out of one split", fatal=False)

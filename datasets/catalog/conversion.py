@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.catalog.loading import load_frames, load_queries
+from datasets.catalog.loading import load_queries, noted_frames
 from datasets.catalog.table import LAYOUTS
 from datasets.crops import read_frame
 from datasets.layouts.custom import write_queries, write_split
@@ -24,11 +24,14 @@ class Converted:
         splits: Split -> the frames in its file.
         queries: The number of queries in queries.json.
         failures: A line for each picture that could not be read; its frame is left out.
+        notes: A line for each thing that is no fault but that a user should know, such as boxes of other categories,
+            which are not read.
     """
 
     splits: Mapping[str, Sequence[FrameSample]]
     queries: int
     failures: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def convert_dataset(
@@ -58,7 +61,8 @@ def convert_dataset(
         OSError: A file cannot be written.
     """
     refuse_existing(out, splits)
-    read = {split: load_frames(name, root, split) for split in splits}
+    scans = {split: noted_frames(name, root, split) for split in splits}
+    read = {split: samples for split, (samples, _) in scans.items()}
     if len(read) == 2 and {one.path for one in read["train"]} & {one.path for one in read["gallery"]}:
         raise ValueError(
             f"{root} ({name}) has the same frames in both splits, expected a root with train/ and test/; say with "
@@ -77,7 +81,8 @@ def convert_dataset(
                 failures.append(f"left out: {error}")
             if on_progress is not None:
                 on_progress(split, done, len(samples))
-        written[split] = [_with_own_numbers(one) for one in kept] if searched and split == "train" else kept
+        own = split == "train" and LAYOUTS[name].shared_people
+        written[split] = [_with_own_numbers(one) for one in kept] if own else kept
         write_split(out / SPLIT_FILES[split], written[split])
     queries = 0
     if "gallery" in written and searched:
@@ -85,7 +90,8 @@ def convert_dataset(
         found = [query for query in load_queries(name, root) if query.frame is None or query.frame in frames]
         write_queries(out / QUERIES_FILE, found, written["gallery"])
         queries = len(found)
-    return Converted(written, queries, tuple(failures))
+    notes = dict.fromkeys(note for _, told in scans.values() for note in told)
+    return Converted(written, queries, tuple(failures), tuple(notes))
 
 
 def refuse_existing(out: Path, splits: Sequence[str]) -> None:

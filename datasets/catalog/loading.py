@@ -28,7 +28,7 @@ def load_frames(name: str, root: Path | str, split: str) -> Sequence[FrameSample
     Records that cannot be read are left out, and a warning in the log names them.
 
     Args:
-        name: The data set: "cuhk-sysu", "prw", "uestc-pr", "custom" or "mot".
+        name: The data set: "cuhk-sysu", "prw", "uestc-pr", "custom", "mot", "yolo" or "cvat".
         root: The data set's folder; for "custom" and "uestc-pr" it may also be one JSON file, which is then the split.
         split: "train", whose identities are 0 .. P-1 without gaps, or "gallery", which keeps the identities of the
             data set's files.
@@ -50,6 +50,27 @@ def load_frames(name: str, root: Path | str, split: str) -> Sequence[FrameSample
     scan = _scan_frames(name, Path(root), split)
     accepted(scan.problems, Path(root), name)
     return _numbered(scan.samples, split)
+
+
+def noted_frames(name: str, root: Path | str, split: str) -> tuple[Sequence[FrameSample], tuple[str, ...]]:
+    """The frames that `load_frames` gives, for a caller who tells the user what else the files hold.
+
+    Args:
+        name: The data set, as for `load_frames`.
+        root: The data set's folder, as for `load_frames`.
+        split: "train" or "gallery".
+
+    Returns:
+        The frames, and a line for each thing that is no fault but that a user should know, such as boxes of other
+        categories, which are not read.
+
+    Raises:
+        DatasetNotFoundError: `root` is not what it should be.
+        ValueError: The name or the split is not known, or the data set has records that nobody can understand.
+    """
+    scan = _scan_frames(name, Path(root), split)
+    accepted(scan.problems, Path(root), name)
+    return _numbered(scan.samples, split), scan.notes
 
 
 def read_frames(name: str, root: Path | str, split: str) -> tuple[Sequence[FrameSample], list[str]]:

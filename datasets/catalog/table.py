@@ -6,7 +6,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal
 
-FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"]
+FrameFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr", "mot", "yolo", "cvat"]
 """The data sets of full frames, which `load_frames` reads, as the command line offers them."""
 
 SearchFormat = Literal["custom", "cuhk-sysu", "prw", "uestc-pr"]
@@ -32,7 +32,7 @@ class Layout:
     """How one data set is read. Its module is imported when the data set is first read, not before.
 
     Args:
-        module: The module of `datasets.layouts` that reads the data set.
+        module: The module that reads the data set, of `datasets.layouts` or `datasets.labeling`.
         frames: True where it has full frames, which the module's `scan_frames` gives.
         queries: True where it has a search protocol, which the module's `scan_queries` gives.
         crop_scan: The name of the module's function that gives the crops.
@@ -93,6 +93,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             ignored_are_people=True,
             shared_people=False,
         ),
+        "yolo": Layout("datasets.labeling.yolo", frames=True, recorded=False),
+        "cvat": Layout("datasets.labeling.cvat", frames=True),
         "market1501": Layout("datasets.layouts.market1501", crop_options=("split_by",)),
         "dukemtmc": Layout("datasets.layouts.market1501", crop_scan="scan_duke_crops"),
         "cuhk03": Layout(

@@ -51,6 +51,8 @@ def convert(
 ) -> Outcome:
     """Write a data set in the custom layout: OUT/train.json, OUT/test.json and OUT/queries.json.
 
+    YOLO's text files and CVAT's XML are read too (--format yolo, --format cvat).
+
     The pictures stay where they are; the files point to them. Identities keep the data set's own numbers (MOTChallenge
     repeats its own in each sequence: they are renumbered). In the custom layout every query searches the whole of
     test.json, whatever galleries its data set had.
@@ -71,7 +73,7 @@ def convert(
             bars[name](done, total)
 
         made = convert_dataset(format, root, out, splits, on_progress=show)
-    return _described(out, made.splits, made.queries, made.failures)
+    return _described(out, made.splits, made.queries, made.failures, made.notes)
 
 
 @dataclass(frozen=True)
@@ -172,10 +174,14 @@ def _worlds(root: Path, make: str, world: PlazaWorld, many: ManyWorlds, test_fra
 
 
 def _described(
-    root: Path, splits: Mapping[str, Sequence[FrameSample]], queries: int, failures: Sequence[str]
+    root: Path,
+    splits: Mapping[str, Sequence[FrameSample]],
+    queries: int,
+    failures: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> Outcome:
     rows = []
-    figures: dict[str, Any] = {"root": root, "queries": queries}
+    figures: dict[str, Any] = {"root": root, "queries": queries, "notes": list(notes)}
     for split, samples in splits.items():
         persons = np.concatenate([sample.person_ids for sample in samples] or [np.zeros(0, np.int64)])
         counts = {
@@ -187,4 +193,5 @@ def _described(
         figures[SPLIT_FILES[split].removesuffix(".json")] = counts
         rows.append([SPLIT_FILES[split], *counts.values()])
     text = table(["file", "frames", "boxes", "identities", "cameras"], rows)
-    return Outcome(f"{text}\n{queries} queries\n{root} is written", figures, failures)
+    told = "".join(f"note: {note}\n" for note in notes)
+    return Outcome(f"{told}{text}\n{queries} queries\n{root} is written", figures, failures)

@@ -162,7 +162,7 @@ def test_mot_with_an_unreadable_frame(tmp_path: Path) -> None:
 
 
 def test_what_is_no_data_set_at_all_is_refused(tmp_path: Path) -> None:
-    for name in ("custom", "prw", "cuhk-sysu", "mot", "uestc-pr"):
+    for name in ("custom", "prw", "cuhk-sysu", "mot", "uestc-pr", "yolo", "cvat"):
         with pytest.raises(datasets.DatasetNotFoundError):
             check_dataset(name, tmp_path)
     with pytest.raises(ValueError, match="'voc' is not known; expected one of cuhk-sysu"):

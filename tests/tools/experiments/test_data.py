@@ -136,7 +136,7 @@ def test_check_lists_each_broken_record_in_one_line(
     assert all(problem["where"] and problem["what"] and problem["remedy"] for problem in figures["problems"])
 
 
-@pytest.mark.parametrize("kind", ["custom", "cuhk-sysu", "prw", "uestc-pr", "mot"])
+@pytest.mark.parametrize("kind", ["custom", "cuhk-sysu", "prw", "uestc-pr", "mot", "yolo", "cvat"])
 def test_a_root_that_is_no_data_set_is_one_line_with_a_remedy(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,3 +158,35 @@ def test_plaza_writes_a_world_that_check_finds_whole(tmp_path: Path, capsys: pyt
     assert main(["data", "plaza", str(world), *options]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert str(world) in line
+
+
+def test_labels_of_cvat_and_yolo_become_the_custom_layout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The identities of the file stay, and what was not read is told and is in the figures."""
+    for name in ("cvat/images/a.jpg", "yolo/images/train/a.jpg", "yolo/images/val/b.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), np.full((100, 200, 3), 90, dtype=np.uint8))
+    box = '<box label="{}" xtl="10" ytl="10" xbr="30" ybr="60"><attribute name="person_id">{}</attribute></box>'
+    body = f'<image name="a.jpg" width="200" height="100">{box.format("person", 41)}{box.format("dog", 1)}</image>'
+    (tmp_path / "cvat" / "annotations.xml").write_text(f"<annotations>{body}</annotations>")
+    assert convert(tmp_path / "cvat", tmp_path / "one", "cvat") == 2  # one picture for training and test
+    assert "the same frames in both splits" in capsys.readouterr().err
+    figures = tmp_path / "figures.json"
+    assert convert(tmp_path / "cvat", tmp_path / "one", "cvat", "--split", "train", "--json", str(figures)) == 0
+    (frame,) = load_frames("custom", tmp_path / "one" / "train.json", "gallery")
+    assert (frame.person_ids.tolist(), frame.boxes.tolist()) == ([41], [[10, 10, 30, 60]])
+    assert "1 boxes of 'dog' are no people" in capsys.readouterr().out
+    assert json.loads(figures.read_text())["notes"] == [
+        "annotations.xml: 1 boxes of 'dog' are no people and are not read"
+    ]
+
+    (tmp_path / "yolo" / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [person]\n")
+    for name in ("train/a", "val/b"):
+        label = tmp_path / "yolo" / "labels" / f"{name}.txt"
+        label.parent.mkdir(parents=True)
+        label.write_text("0 0.5 0.5 0.2 0.4\n")
+    assert convert(tmp_path / "yolo", tmp_path / "two", "yolo") == 0
+    for split in ("train", "gallery"):
+        (frame,) = load_frames("custom", tmp_path / "two", split)
+        np.testing.assert_allclose(frame.boxes, [[80, 30, 120, 70]], atol=1e-4)
+        assert frame.person_ids.tolist() == [-1]
+    assert main(["data", "check", str(tmp_path / "two")]) == 0
