@@ -6,7 +6,13 @@ _HOMES = {
     "AuditEntry": "search.cases.audit",
     "AuditLog": "search.cases.audit",
     "AuditReport": "search.cases.audit",
+    "Case": "search.cases.values",
+    "CaseFolder": "search.cases.folder",
+    "CaseSearch": "search.cases.values",
+    "CaseSighting": "search.cases.values",
+    "CaseSummary": "search.cases.values",
     "Clip": "search.cases.clip",
+    "NoCase": "search.cases.folder",
     "NoFootage": "search.cases.footage",
     "write_clip": "search.cases.clip",
 }
