@@ -29,7 +29,7 @@ from search.gallery.description import GalleryDescription, read_description, req
 from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
 from search.gallery.noted_models import files_for
-from search.indexing import IndexSummary, index_source
+from search.indexing import IndexSummary, Look, index_source
 from search.models.embedded_by import EmbeddedBy
 from search.models.mirrored import MirroredModel
 from search.models.model_files import ModelFiles
@@ -238,26 +238,38 @@ class PersonSearch:
                 otherwise, the threshold is not in [0, 1], or settings of reading are given twice.
             OSError: the gallery cannot be written.
         """
-        if not 0 <= minimum_confidence <= 1:
-            raise ValueError(f"minimum confidence {minimum_confidence}, expected 0 to 1")
         single = Reading(every_seconds, camera, start_time)
         if reading is not None and single != Reading():
             raise ValueError("reading is given beside every_seconds, camera or start_time; give all of them in reading")
+        return index_source(
+            source,
+            gallery,
+            self.looking(gallery, minimum_confidence),
+            batch_size=self.batch_size,
+            averaging=self.tracklets,
+            reading=reading or single,
+            on_progress=on_progress,
+        )
+
+    def looking(self, gallery: Gallery, minimum_confidence: float = LEAST_CONFIDENCE) -> Look:
+        """Give the function that finds and embeds the people of some images, as `index_sources` takes it.
+
+        Args:
+            gallery: As for `index`; it is checked.
+            minimum_confidence: As for `index`.
+
+        Raises:
+            ValueError: The gallery is of another model, or the threshold is not in [0, 1].
+        """
+        if not 0 <= minimum_confidence <= 1:
+            raise ValueError(f"minimum confidence {minimum_confidence}, expected 0 to 1")
         require_same_models(gallery.path, gallery.description, self.description, reading=False)
 
         def look(images: Sequence[Image]) -> list[tuple[Detections, Tensor | None]]:
             seen = [found[found.scores >= minimum_confidence] for found in self.detect(images)]
             return list(zip(seen, self._look_again(images, seen), strict=True))
 
-        return index_source(
-            source,
-            gallery,
-            look,
-            batch_size=self.batch_size,
-            averaging=self.tracklets,
-            reading=reading or single,
-            on_progress=on_progress,
-        )
+        return look
 
     def _look_again(self, images: Sequence[Image], found: Sequence[Detections]) -> Sequence[Tensor | None]:
         """(N_i, E) embeddings of the second stage for each image; None without one."""

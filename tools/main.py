@@ -3,7 +3,8 @@
 How to add a command:
 
 1. Write a function with full type annotations and a Google style docstring in a module of this folder. Parameters
-   before the `*` are positional words (`root: Path` is ROOT), parameters after it are options: `frame_width: int = 640`
+   before the `*` are positional words (`root: Path` is ROOT; a list, as the last of them, takes all further words),
+   parameters after it are options: `frame_width: int = 640`
    is `--frame-width`, one without a default is required, a bool is a flag, a list or tuple is typed `1,2,3`. The
    docstring and its Args become the command's help. A command has at most eight parameters: what belongs together is
    one parameter whose type is a frozen dataclass, with a default for every field and an Args section for the help. The
@@ -138,7 +139,7 @@ COMMANDS = {
         "index",
         "find everybody in pictures or videos and keep them in a gallery",
         flat=("models", "footage", "averaging"),
-        shown=("gallery", "model", "second_stage", "camera", "start_time", "every_seconds", "tracklets"),
+        shown=("gallery", "cameras", "model", "second_stage", "camera", "start_time", "every_seconds", "tracklets"),
     ),
     "calibrate": Command(
         "tools.commands.calibrate",

@@ -21,7 +21,7 @@ from tools.help_page import help_page
 from tools.outcome import Outcome
 from tools.progress import Progress, When
 from tools.renamed import refuse_renamed
-from tools.signature import GIVEN, REQUIRED, dataclass_of, options_of, typed_name
+from tools.signature import GIVEN, REQUIRED, Option, dataclass_of, options_of, typed_name
 from tools.wording import expectation, is_flag, is_list, members
 
 COMMON: dict[str, Any] = {"config": Path, "json": Path, "progress": When, "debug": bool, "print_config": bool}
@@ -100,6 +100,7 @@ def parse(
         raise SystemExit(0)
     parser = build_parser(command, function, flat)
     read, typed = _as_jsonargparse_reads(words, hints)
+    read = _words_together(read, [option for option in options if option.positional])
     try:
         namespace = parser.parse_args(read)
         wanted = GIVEN in inspect.signature(function).parameters and GIVEN not in flat
@@ -178,6 +179,21 @@ def _as_jsonargparse_reads(words: Sequence[str], hints: Mapping[str, Any]) -> tu
             value = "=" + _bracketed(value[1:], hint)
         (first if name == "config" else others).append(f"--{name}{value or ''}")
     return first + others, typed
+
+
+def _words_together(words: Sequence[str], positional: Sequence[Option]) -> list[str]:
+    """The words with those of a list in one: where the last positional word of a command is a list, it takes the rest.
+
+    Args:
+        words: As jsonargparse reads them: every option in one word with its value.
+        positional: The positional words of the command.
+    """
+    if not positional or not is_list(positional[-1].hint):
+        return list(words)
+    bare = [word for word in words if not word.startswith("--")]
+    listed = bare[len(positional) - 1 :]
+    options = [word for word in words if word.startswith("--")]
+    return bare[: len(positional) - 1] + ([json.dumps(listed)] if listed else []) + options
 
 
 def _is_bracketed(value: str, hint: Any) -> bool:

@@ -99,14 +99,14 @@ class _Lines:
         """Say what was done in the end, where lines have said what was being done."""
         self._closed.set()
         if self._printed:
-            self._print(f"{_counted(self._done, self._unit)} in {_duration(time.monotonic() - self._started)}")
+            self._print(f"{_counted(self._done, self._unit)} in {duration(time.monotonic() - self._started)}")
 
     def speak(self) -> None:
         """Print how far the work is."""
         self._printed = True
         seconds = time.monotonic() - self._started
         if self._first is None:
-            self._print(f"begun {_duration(seconds)} ago")
+            self._print(f"begun {duration(seconds)} ago")
             return
         rate = (self._done - self._first) / max(seconds, 1e-9)
         of = "" if self._total is None else f" of {self._total:,}"
@@ -114,7 +114,7 @@ class _Lines:
         if rate > 0:
             parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.1f} a minute")
         if self._total is not None and rate > 0:
-            parts.append(f"{_duration(max(0, self._total - self._done) / rate)} left")
+            parts.append(f"{duration(max(0, self._total - self._done) / rate)} left")
         self._print(", ".join(parts + [f"{name} {value}" for name, value in self._figures.items()]))
 
     def _speak(self) -> None:
@@ -129,7 +129,7 @@ def _counted(number: int, unit: str) -> str:
     return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds as people say them: 45 s, 12 min, 3 h 20 min."""
     if seconds < 60:
         return f"{seconds:.0f} s"

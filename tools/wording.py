@@ -13,10 +13,10 @@ PLACES = {
     "before": "TIME",
     "start_time": "TIME",
     "camera": "CAMERA",
-    "cameras": "CAMERA,...",
     "detector": "NAME",
     "format": "LAYOUT",
     "config": "NAME",
+    "time_zone": "ZONE",
 }
 """What stands behind options whose type alone would not say it."""
 COUNTS = ("no", "one", "two", "three", "four", "five", "six")

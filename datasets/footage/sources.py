@@ -1,16 +1,18 @@
-"""Footage of any kind as frames: image files, folders, the custom layout, video files, streams."""
+"""Footage of any kind as frames: image files, folders, the custom layout, video files, streams, webcams."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from datasets.footage.cameras import camera_of, folders_of_time
 from datasets.footage.folders import KINDS, PassedOver, SourceError, files_below
 from datasets.footage.names import written
 from datasets.footage.reading import Reading
 from datasets.footage.series import Key, Series
-from datasets.footage.streams import is_stream, public_name, stream_items
+from datasets.footage.streams import StreamState, is_stream, public_name, stream_items
 from datasets.footage.videos import VIDEO_SUFFIXES, Failures, Item, Picking, count_video_frames, video_items
 from datasets.images import IMAGE_SUFFIXES, ImageError, read_image
 from datasets.layouts.custom_records import read_images
@@ -20,9 +22,12 @@ __all__ = ["Reading", "SourceError", "count_frames", "frames_from_source"]
 
 _log = logging.getLogger(__name__)
 
+Source = Path | str | tuple[Path, ...]
+"""A path, the address of a stream, or pictures and videos of one folder."""
+
 
 def frames_from_source(
-    source: Path | str,
+    source: Source,
     *,
     every_seconds: float = 1.0,
     camera: Camera | None = None,
@@ -31,6 +36,7 @@ def frames_from_source(
     failures: Failures | None = None,
     notes: list[str] | None = None,
     skip: Callable[[str], bool] | None = None,
+    state: StreamState | None = None,
 ) -> Iterator[Frame]:
     """Decode the frames of a source one by one.
 
@@ -45,7 +51,7 @@ def frames_from_source(
     the frames of live streams are named by the clock.
 
     Args:
-        source: A path or a URL.
+        source: A path, a URL, or several pictures and videos of one folder, which are read in their order.
         every_seconds: As in `Reading`.
         camera: As in `Reading`.
         start_time: As in `Reading`.
@@ -54,6 +60,7 @@ def frames_from_source(
             without it.
         notes: A list to which a line is appended for what was passed over and what was assumed.
         skip: A function that is called with each name; True passes the frame over without decoding it.
+        state: Where a stream says what it is doing.
 
     Returns:
         An iterator; close it (or use it up) to release the video. Wrap it in `prefetched` to decode in the background.
@@ -65,16 +72,29 @@ def frames_from_source(
     """
     reading = reading or Reading(every_seconds, camera, start_time)
     failures = [] if failures is None else failures
-    label = public_name(str(source)) if is_stream(str(source)) else written(str(source))
-    items = _items(source, failures, [] if notes is None else notes, reading)
-    return _decoded(items, label, failures, skip)
+    items = _items(source, failures, [] if notes is None else notes, reading, state)
+    frames = _decoded(items, label_of(source), failures, skip)
+    return frames if not reading.rotation else _turned(frames, reading.rotation)
 
 
-def count_frames(source: Path | str, *, every_seconds: float = 1.0) -> int | None:
+def label_of(source: Source) -> str:
+    """A source as messages name it, without what may be secret.
+
+    Args:
+        source: As for `frames_from_source`.
+    """
+    if isinstance(source, tuple):
+        return (
+            written(str(source[0])) if len(source) == 1 else f"{written(str(source[0].parent))} ({len(source)} files)"
+        )
+    return public_name(str(source)) if is_stream(str(source)) else written(str(source))
+
+
+def count_frames(source: Source, *, every_seconds: float = 1.0) -> int | None:
     """Tell about how many frames `frames_from_source` will give, for a progress bar.
 
     Args:
-        source: A path or a URL.
+        source: As for `frames_from_source`.
         every_seconds: As in `Reading`.
 
     Returns:
@@ -84,13 +104,16 @@ def count_frames(source: Path | str, *, every_seconds: float = 1.0) -> int | Non
         FileNotFoundError: The path does not exist.
         ValueError: The path is no source.
     """
-    if is_stream(str(source)):
+    if isinstance(source, tuple):
+        files = [file for file in source if file.is_file()]
+    elif is_stream(str(source)):
         return None
-    path = Path(source)
-    kind = _kind(path)
-    if kind == "json":
-        return len(read_images(path).samples)
-    files = files_below(path, [], PassedOver()) if kind == "folder" else [path]
+    else:
+        path = Path(source)
+        kind = _kind(path)
+        if kind == "json":
+            return len(read_images(path).samples)
+        files = files_below(path, [], PassedOver()) if kind == "folder" else [path]
     return sum(count_video_frames(file, every_seconds) if _is_video(file) else 1 for file in files)
 
 
@@ -120,12 +143,25 @@ def _decoded(
         raise SourceError(f"{label} gives no readable frame{first}{more}")
 
 
-def _items(source: Path | str, failures: Failures, notes: list[str], reading: Reading) -> Iterator[Item]:
+def _turned(frames: Iterator[Frame], degrees: int) -> Iterator[Frame]:
+    """The frames with their pictures turned clockwise."""
+    for frame in frames:
+        image = np.ascontiguousarray(np.rot90(frame.image, -degrees // 90))
+        yield Frame(frame.name, image, frame.camera, frame.timestamp)
+
+
+def _items(
+    source: Source, failures: Failures, notes: list[str], reading: Reading, state: StreamState | None
+) -> Iterator[Item]:
     """The undecoded frames; paths are examined at once, so that a wrong one is refused before any work."""
+    if isinstance(source, tuple):
+        for file in source:
+            _kind(file)
+        return _file_items(source[0].parent, source, failures, notes, reading)
     if is_stream(str(source)):
         name = public_name(str(source))
         picking = Picking(name, reading.every_seconds, reading.camera, reading.start_time, reading.max_pixels)
-        return stream_items(str(source), failures, picking, reconnect_minutes=reading.reconnect_minutes)
+        return stream_items(str(source), failures, picking, reconnect_minutes=reading.reconnect_minutes, state=state)
     path = Path(source)
     kind = _kind(path)
     if kind == "json":
@@ -188,7 +224,7 @@ def _json_items(path: Path, failures: Failures, reading: Reading) -> Iterator[It
 
 
 def _file_items(
-    folder: Path, files: list[Path], failures: Failures, notes: list[str], reading: Reading
+    folder: Path, files: Sequence[Path], failures: Failures, notes: list[str], reading: Reading
 ) -> Iterator[Item]:
     """Images and videos in order, each with the camera its path tells, and the times counted on in each camera."""
     above = folder.resolve().parts
@@ -212,7 +248,7 @@ def _file_items(
 
 
 def _assumptions(
-    files: list[Path],
+    files: Sequence[Path],
     names: dict[Path, str],
     cameras: dict[Path, Camera | None],
     series: dict[Path, Key],

@@ -1,12 +1,15 @@
-"""Frames of live streams as they arrive, reopened where they break off; and addresses without their secrets."""
+"""Frames of live streams and webcams as they arrive, reopened where they break off; addresses without their secrets."""
 
+import glob
 import hashlib
 import logging
 import math
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import av
@@ -15,7 +18,10 @@ import cv2
 from datasets.footage.reading import RECONNECT_MINUTES
 from datasets.footage.videos import Failures, Item, Picking, declared_frames, picked, quiet_decoder, retrieve
 
-STREAM_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp"})
+WEBCAM = "webcam"
+"""The scheme of a webcam's address: webcam://0."""
+
+STREAM_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp", WEBCAM})
 
 _OPEN_TIMEOUT_MS = 10_000
 _READ_TIMEOUT_MS = 10_000
@@ -47,8 +53,34 @@ _IN_PATH = re.compile(r"([A-Za-z][A-Za-z0-9-]*)=(.*?)(?=_[A-Za-z][A-Za-z0-9-]*=|
 _log = logging.getLogger(__name__)
 
 
+@dataclass
+class StreamState:
+    """What a stream is doing now, for who watches it.
+
+    Args:
+        live: Whether it is open and never ends by itself; a video file on a web server is no live stream.
+        doing: What it is doing instead of giving frames: "connecting", or why and when it is tried again; empty while
+            it gives frames.
+    """
+
+    live: bool = False
+    doing: str = ""
+
+
+def webcam_address(word: str) -> str | None:
+    """The address of the webcam that a typed number means; None for other words.
+
+    >>> webcam_address("0"), webcam_address("gate.mp4")
+    ('webcam://0', None)
+
+    Args:
+        word: What the user typed.
+    """
+    return f"{WEBCAM}://{int(word)}" if word.isascii() and word.isdecimal() and not os.path.lexists(word) else None
+
+
 def is_stream(source: str) -> bool:
-    """Tell whether a text is the URL of a stream, not a path.
+    """Tell whether a text is the URL of a stream or a webcam, not a path.
 
     >>> is_stream("rtsp://camera/live"), is_stream("recordings/gate.mp4")
     (True, False)
@@ -78,6 +110,8 @@ def public_name(url: str) -> str:
         Host, port, path and the parameters that are kept.
     """
     parts = urlsplit(url)
+    if parts.scheme == WEBCAM:
+        return f"{WEBCAM} {parts.netloc}"
     try:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:  # no number: opening the stream will say so
@@ -107,7 +141,12 @@ def _kept_in_path(match: re.Match[str]) -> str:
 
 
 def stream_items(
-    url: str, failures: Failures, picking: Picking, *, reconnect_minutes: float = RECONNECT_MINUTES
+    url: str,
+    failures: Failures,
+    picking: Picking,
+    *,
+    reconnect_minutes: float = RECONNECT_MINUTES,
+    state: StreamState | None = None,
 ) -> Iterator[Item]:
     """Give one frame for each `picking.every_seconds` of a stream, as they arrive.
 
@@ -121,26 +160,30 @@ def stream_items(
         picking: Which frames are taken, and what they are called.
         reconnect_minutes: For how many minutes without a frame a broken stream is tried again; 0 gives up at once. A
             stream that never opened is given up at once: a wrong address does not become right by waiting.
+        state: Where the stream says what it is doing.
     """
     name = picking.name
+    state = state or StreamState()
     clock = _Clock(picking.start_time)
     opened = False
     attempt, last_frame = 0, time.monotonic()
     while True:
+        state.doing = state.doing or "connecting"
         capture = _open_stream(url)
         try:
             if capture.isOpened():
-                opened = True
+                opened, state.doing = True, ""
                 if declared_frames(capture):
                     yield from picked(capture, url, picking, failures)
                     return
+                state.live = True
                 for item in _live(capture, picking, clock):
                     attempt = 0
                     yield item
                     last_frame = time.monotonic()
                 reason = "the stream broke off"
             else:
-                reason = f"the stream does not open: {_why_closed(url)}; check address, login, network"
+                reason = _why_no_picture(url)
         finally:
             capture.release()
         if not opened:
@@ -156,6 +199,7 @@ def stream_items(
             failures.append((name, f"{reason}; given up after {tried}, raise --reconnect-minutes to wait longer"))
             return
         _log.warning("%s: %s, reopening in %g s", name, reason, wait)
+        state.doing = f"{reason}, tried again for {left / 60:.0f} min" if left > 90 else f"{reason}, tried again"
         time.sleep(min(wait, left))
         attempt += 1
 
@@ -189,10 +233,24 @@ def _live(capture: cv2.VideoCapture, picking: Picking, clock: _Clock) -> Iterato
 def _open_stream(url: str) -> cv2.VideoCapture:
     """FFmpeg by name: other backends know no time limits and would wait forever for a camera that is off."""
     quiet_decoder()
+    if url.startswith(f"{WEBCAM}://"):
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+        return cv2.VideoCapture(int(url.removeprefix(f"{WEBCAM}://") or 0))
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_TIMEOUT_MS,
     ]  # fmt: skip
     return cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+
+
+def _why_no_picture(url: str) -> str:
+    """Why a stream or a webcam does not open, with the remedy."""
+    if not url.startswith(f"{WEBCAM}://"):
+        return f"the stream does not open: {_why_closed(url)}; check address, login, network"
+    device = f"/dev/video{url.removeprefix(f'{WEBCAM}://')}"
+    if sys.platform.startswith("linux") and not os.path.exists(device):
+        there = ", ".join(sorted(glob.glob("/dev/video*"))) or "none"
+        return f"the webcam does not open: there is no {device} (there: {there}); plug it in, or give another number"
+    return "the webcam does not open; close other programs that use it, and allow this one to"
 
 
 def _why_closed(url: str) -> str:

@@ -102,4 +102,4 @@ def test_only_the_first_of_several_processes_speaks(
     ("seconds", "said"), [(4.4, "4 s"), (59, "59 s"), (61, "1 min"), (3599, "1 h 0 min"), (12000, "3 h 20 min")]
 )
 def test_durations_are_told_as_people_say_them(seconds: float, said: str) -> None:
-    assert module._duration(seconds) == said
+    assert module.duration(seconds) == said

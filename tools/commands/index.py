@@ -1,18 +1,22 @@
 """personsearch index: the people of footage into a gallery on disk."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datasets.footage.reading import RECONNECT_MINUTES, Reading
 from datasets.images import MOST_PIXELS
 from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.tracks.settings import TrackerSettings, TrackletAveraging
-from tools.outcome import Outcome, table
-from tools.progress import Progress, say
+from tools.commands.indexed import IndexingProgress, outcome
+from tools.outcome import Outcome
+from tools.progress import say
 from tools.search_options import Tracklets
 from tools.times import parse_time
+
+if TYPE_CHECKING:
+    from datasets.footage.cameras_file import CameraEntry
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Footage:
     """How the footage is read.
 
     Args:
+        cameras: A YAML file that lists cameras, each with its source, and perhaps name, place, clock and more.
         every_seconds: How many seconds lie between two frames that are taken from a video. A smaller number finds more
             and takes longer; 0 takes every frame.
         camera: The camera that all of this footage belongs to, in place of what the names of files and folders say.
@@ -34,12 +39,19 @@ class Footage:
             Lowering it keeps more people, and more things that are no people.
     """
 
+    cameras: Path | None = None
     every_seconds: float = 1.0
     camera: str | None = None
     start_time: str | None = None
     max_pixels: int = MOST_PIXELS
     reconnect_minutes: float = RECONNECT_MINUTES
     minimum_confidence: float = LEAST_CONFIDENCE
+
+    def described(self) -> "tuple[CameraEntry, ...]":
+        """The cameras of the cameras file, none without one."""
+        from datasets.footage.cameras_file import read_cameras
+
+        return () if self.cameras is None else read_cameras(self.cameras)
 
     def reading(self) -> Reading:
         """The same as the library takes it."""
@@ -69,7 +81,7 @@ class IndexedTracklets(Tracklets):
 
 
 def index(
-    source: str,
+    source: list[str] | None = None,
     *,
     gallery: Path,
     models: ModelFiles = ModelFiles(),  # noqa: B008 - frozen
@@ -88,13 +100,17 @@ def index(
     where they are, so that `find` need not be told. At its end the gallery learns from its own frames how similar
     strangers get, where enough people are seen side by side, so that `find` gives verdicts.
 
+    Several sources are read side by side and looked at in turns. A source that breaks is named, and the others go on.
+
     Example:
         personsearch index recordings/ --gallery people
+        personsearch index gate.mp4 yard.mp4 rtsp://10.0.0.7/live --gallery people
+        personsearch index --cameras cameras.yaml --gallery people
         personsearch find people --crop suspect.jpg
 
     Args:
-        source: A picture, a video, a folder of either, the address of a stream, or the JSON file of a data set in the
-            custom layout.
+        source: Pictures, videos, folders of either, addresses of streams, numbers of webcams such as 0, or JSON files
+            of data sets in the custom layout; as many as you like.
         gallery: The gallery's folder; it is made if it is not there.
         models: The models that find people and tell them apart; by default those that come with personsearch.
         footage: How the footage is read.
@@ -104,15 +120,20 @@ def index(
         tracker: How sightings are linked into tracklets.
         batch_size: How many frames the models look at together, 1 or more.
     """
-    from datasets.footage.names import written
-    from datasets.footage.sources import count_frames
-    from datasets.footage.streams import is_stream, public_name
+    from datasets.footage.planning import planned
     from search.evaluation.gallery_calibration import learn_after_indexing
+    from search.gallery.description import note_cameras
     from search.gallery.noted_models import files_to_index
+    from search.indexing import index_sources
     from search.models.shipped import said_of
-    from search.pipeline import IndexSummary, PersonSearch
+    from search.pipeline import PersonSearch
 
-    reading = footage.reading()
+    cameras = footage.described()
+    sources, notes = planned(source or [], footage.reading(), cameras)
+    if not sources:
+        raise ValueError(
+            "there is nothing to index, expected a SOURCE or --cameras FILE; name a file, folder or stream"
+        )
     steady = averaging.averaging(tracker)
     chosen = files_to_index(gallery, models)
     search = PersonSearch.from_files(
@@ -122,41 +143,21 @@ def index(
         mirrored=mirrored,
         tracklets=steady,
     )
-    total = count_frames(source, every_seconds=footage.every_seconds)
-    with search.open_gallery(gallery, create=True) as store, Progress("Indexing") as progress:
+    with search.open_gallery(gallery, create=True) as store, IndexingProgress(len(sources)) as progress:
         if chosen != models:
             say(f"models: {said_of(chosen)}")
-
-        def report(summary: IndexSummary) -> None:
-            done = summary.frames + summary.skipped + len(summary.failures)
-            progress(done, total, sightings=summary.sightings)
-
-        summary = search.index(
-            source,
+        if cameras:
+            store.description = note_cameras(gallery, store.description, [one.camera for one in cameras])
+        runs = index_sources(
+            sources,
             store,
-            reading=reading,
-            minimum_confidence=footage.minimum_confidence,
-            on_progress=report,
+            search.looking(store, footage.minimum_confidence),
+            batch_size=batch_size,
+            averaging=steady,
+            on_progress=progress,
         )
         whole = store.summary()
-        learned = learn_after_indexing(store) if summary.frames else ""
-    rows: list[list[object]] = [
-        ["frames searched", summary.frames],
-        ["people found", summary.sightings],
-        ["frames known before", summary.skipped],
-        ["frames that could not be read", len(summary.failures)],
-        ["sightings in the gallery", whole.sightings],
-        ["cameras in the gallery", ", ".join(whole.cameras) or "unknown"],
-    ]
-    if steady is not None:
-        rows.insert(2, ["tracklets they make", summary.tracklets])
-    failures = [f"{name}: {reason}" for name, reason in summary.failures]
-    # The address of a stream may hold a password, and figures are passed on.
-    shown = public_name(source) if is_stream(source) else written(source)
-    figures = {"source": shown, "gallery": gallery, "run": summary, "summary": dataclasses.asdict(whole)}
-    figures["models"] = search.files.to_dict()
-    figures["tracklets"] = steady
-    lines = [table(["index", str(gallery)], rows), *summary.notes, *([learned] if learned else [])]
-    if whole.sightings and not summary.skipped:
-        lines.append(f"look for somebody: personsearch find {gallery} --crop PICTURE --html answer.html")
-    return Outcome("\n".join(lines), figures, failures)
+        learned = learn_after_indexing(store) if any(run.looked for run in runs) else ""
+    if (broken := runs[0].error) is not None and len(runs) == 1:
+        raise broken
+    return outcome(gallery, runs, whole, search.files, steady, [*notes, *([learned] if learned else [])])

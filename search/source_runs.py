@@ -1,0 +1,234 @@
+"""One source on its way into a gallery: which of its frames are known, what was found so far, and what broke it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.footage.planning import PlannedSource
+from datasets.footage.reading import Region
+from datasets.footage.sources import Source, count_frames, frames_from_source
+from datasets.footage.streams import StreamState
+from datasets.samples import Frame
+from detection.detections import Detections
+from search.gallery.gallery import Gallery
+from search.gallery.originals import VIDEO_MARK, SourcePlace, file_state, source_place, split_location
+from search.tracks.averaging import TrackletAverager
+from search.tracks.settings import TrackletAveraging
+
+
+@dataclass(frozen=True)
+class IndexSummary:
+    """What indexing did, so far or in the end.
+
+    Args:
+        frames: How many frames were searched for people in this run.
+        sightings: How many people were found in them.
+        skipped: How many frames were in the gallery already.
+        failures: (name, reason) of each item that could not be read.
+        tracklets: How many ways of one person through one camera there are, where embeddings are averaged over them; 0
+            where they are not.
+        notes: Lines about what was passed over, assumed or replaced.
+    """
+
+    frames: int = 0
+    sightings: int = 0
+    skipped: int = 0
+    failures: tuple[tuple[str, str], ...] = ()
+    tracklets: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class SourceRun:
+    """How far the indexing of one source is.
+
+    Args:
+        planned: The source, and how it is read.
+        gallery: Where its people are put.
+        averaging: How embeddings are averaged over tracklets before they are stored; None stores each as it is.
+
+    Attributes:
+        planned: The source, and how it is read.
+        state: What a stream is doing now.
+        total: About how many frames there are; None where nobody knows.
+        looked: How many frames were looked at in this run.
+        missed: How many frames of a live stream came while the models were busy, and were dropped.
+        lag: How many seconds ago the newest frame that was looked at was taken; None where the source is not live.
+        ended: Whether the source is done, by itself or because it broke.
+        error: What broke it; None where nothing did.
+    """
+
+    def __init__(self, planned: PlannedSource, gallery: Gallery, averaging: TrackletAveraging | None) -> None:
+        self.planned = planned
+        self.state = StreamState()
+        self.total: int | None = None
+        self.looked = self.missed = 0
+        self.lag: float | None = None
+        self.ended = False
+        self.error: BaseException | None = None
+        self._gallery = gallery
+        self._place = place_of(planned.source)
+        self._known = _KnownFrames(gallery, self._place)
+        self._averager = None if averaging is None else TrackletAverager(averaging)
+        self._failures: list[tuple[str, str]] = []
+        self._notes: list[str] = []
+        self._sightings = 0
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames that are not known yet; a thread of the source's own reads them."""
+        one = self.planned
+        self.total = count_frames(one.source, every_seconds=one.reading.every_seconds)
+        return frames_from_source(
+            one.source, reading=one.reading, failures=self._failures, notes=self._notes, skip=self._known,
+            state=self.state,
+        )  # fmt: skip
+
+    def take(self, frame: Frame, found: Detections, second: Tensor | None) -> None:
+        """Store the people of a frame, but those in regions that are left out.
+
+        Args:
+            frame: The frame.
+            found: Its people with embeddings.
+            second: (N, E) of the second stage, None without one.
+        """
+        if self.planned.reading.leave_out:
+            kept = torch.from_numpy(~in_regions(found.boxes.numpy(), self.planned.reading.leave_out))
+            found, second = found[kept], None if second is None else second[kept]
+        where, state = self._known.origin_of(frame.name)
+        rows = self._gallery.prepare(
+            frame, found, second_embeddings=second, source=self._place.name, location=where, file_state=state
+        )
+        for one in [rows] if self._averager is None else self._averager.add(rows):
+            self._gallery.put(one)
+        self.looked, self._sightings = self.looked + 1, self._sightings + len(found)
+        if self.state.live and frame.timestamp is not None and self.planned.reading.start_time is None:
+            self.lag = max(0.0, time.time() - frame.timestamp)
+
+    def end(self, error: BaseException | None) -> None:
+        """Note that the source is done, and what broke it."""
+        self.ended, self.error = True, error
+        self.finish()
+        if self.missed:
+            frames = "1 frame" if self.missed == 1 else f"{self.missed} frames"
+            self._notes.append(
+                f"{self.planned.label}: {frames} came while the models were busy, and were not looked at; raise "
+                "--every-seconds"
+            )
+
+    def finish(self) -> None:
+        """Put what waits for later sightings into the gallery; a second call does nothing."""
+        for one in [] if self._averager is None else self._averager.finish():
+            self._gallery.put(one)
+
+    def note_what_was_replaced(self) -> None:
+        """Add the lines about files that were replaced or moved; what was found must be written."""
+        self._notes += self._known.notes()
+
+    def summary(self) -> IndexSummary:
+        """The figures so far."""
+        tracklets = 0 if self._averager is None else self._averager.tracklets
+        return IndexSummary(
+            self.looked, self._sightings, self._known.skipped, tuple(self._failures), tracklets, tuple(self._notes)
+        )
+
+
+def in_regions(boxes: np.ndarray, regions: tuple[Region, ...]) -> np.ndarray:
+    """Tell of each box whether its middle lies in one of some regions.
+
+    >>> in_regions(np.array([[0, 0, 4, 4], [8, 0, 9, 4]]), (((0, 0), (5, 0), (5, 5), (0, 5)),)).tolist()
+    [True, False]
+
+    Args:
+        boxes: (N, 4) x1, y1, x2, y2 in pixels.
+        regions: The corners of each region in pixels.
+
+    Returns:
+        (N,) bool.
+    """
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2  # (N,)
+    inside = np.zeros(len(boxes), bool)
+    for region in regions:
+        odd = np.zeros(len(boxes), bool)  # whether a ray to the right crosses the edge an odd number of times
+        for (x1, y1), (x2, y2) in zip(region, region[1:] + region[:1], strict=True):
+            if y1 != y2:
+                crosses = (y1 > y) != (y2 > y)
+                odd ^= crosses & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
+        inside |= odd
+    return inside
+
+
+def place_of(source: Source) -> SourcePlace:
+    """How a gallery names a source; files that are read together have that of their folder."""
+    return source_place(source[0] if isinstance(source, tuple) else source)
+
+
+class _KnownFrames:
+    """Which frames of a source the gallery has, and which files were replaced since they were read.
+
+    Args:
+        gallery: Where the frames are looked up, and where those of a replaced file are removed.
+        place: How the gallery names the source.
+
+    Attributes:
+        skipped: How many frames were in the gallery already.
+    """
+
+    def __init__(self, gallery: Gallery, place: SourcePlace) -> None:
+        self.skipped = 0
+        self._gallery = gallery
+        self._place = place
+        self._states: dict[str, str | None] = {}
+        self._changed: set[str] = set()
+        self._replaced: set[str] = set()
+        self._new: set[str] = set()
+
+    def __call__(self, name: str) -> bool:
+        """Whether a frame is in the gallery; called before it is decoded, by the thread that decodes."""
+        location, file, state = self._origin(name)
+        source = self._place.name
+        done = self._gallery.is_done(name, source=source, location=location, file_state=state)
+        self.skipped += done
+        if file is not None and self._gallery.has_changed(name, source=source, location=location, file_state=state):
+            self._changed.add(file)
+        return done
+
+    def origin_of(self, name: str) -> tuple[str | None, str | None]:
+        """Location, and state of the file, of a frame that was read.
+
+        The first frame of a file that was replaced removes what the gallery has of the file: it could be read, so
+        nothing is lost to a file that is only half there.
+        """
+        location, file, state = self._origin(name)
+        if file is not None and file in self._changed and file not in self._replaced:
+            self._replaced.add(file)
+            self._gallery.forget_file(file, VIDEO_MARK)
+        self._new.add(name)
+        return location, state
+
+    def notes(self) -> list[str]:
+        """Lines about replaced files, and about footage that may have been moved."""
+        lines = []
+        if self._replaced:
+            files = "1 file was" if len(self._replaced) == 1 else f"{len(self._replaced)} files were"
+            lines.append(f"{files} replaced since they were indexed: their old sightings are removed")
+        for folder, names in self._gallery.frames_of_lost_folders().items() if self._new else ():
+            same = len(names & self._new)
+            if same and folder != self._place.name:
+                lines.append(
+                    f"{same} frames of the same names are in the gallery from {folder}, which is not there now: if "
+                    "this footage was moved, its people are in the gallery twice; index it into a new gallery"
+                )
+        return lines
+
+    def _origin(self, name: str) -> tuple[str | None, str | None, str | None]:
+        """Location, file, and state of the file; None for a stream. A file is asked once in a run."""
+        location = self._place.location(name)
+        if location is None:
+            return None, None, None
+        file = split_location(location)[0]
+        if file not in self._states:
+            self._states[file] = file_state(file)
+        return location, file, self._states[file]
