@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from tools.signature import REQUIRED, Option, examples, options_of, purpose
-from tools.wording import choices, display, is_flag, place
+from tools.wording import choices, display, is_flag, is_list, place
 
 COMMON_TEXTS = {
     "--config NAME": "Take options from a preset or a YAML file; those typed beside it win. `--config list` names the "
@@ -44,7 +44,7 @@ def help_page(
     short = sorted((option for option in others if _is_short(option, shown)), key=lambda one: _rank(one, shown))
     listed = others if whole else short
     paragraphs = purpose(function) if whole else purpose(function)[:1]
-    lines = [" ".join(["usage: personsearch", command, *(word.typed for word in words), "[options]"])]
+    lines = [" ".join(["usage: personsearch", command, *map(_word, words), "[options]"])]
     for paragraph in paragraphs:
         lines += ["", *_wrapped(paragraph, "")]
     if typed := examples(function):
@@ -52,7 +52,7 @@ def help_page(
     if words:
         lines.append("")
     for word in words:
-        lines += entry(word.typed, word.text)
+        lines += entry(_word(word), word.text)
     for group in dict.fromkeys(option.group for option in listed):
         members = [option for option in listed if option.group == group]
         lines += ["", *_wrapped(_heading(group, members), "")]
@@ -71,6 +71,11 @@ def entry(name: str, text: str, indent: int = INDENT) -> list[str]:
     if len(name) + 4 > indent or not lines:
         return [f"  {name}", *lines]
     return [f"  {name}".ljust(indent) + lines[0][indent:], *lines[1:]]
+
+
+def _word(option: Option) -> str:
+    """A positional word as the usage line has it: SOURCE... where several may be typed."""
+    return f"{option.typed}..." if is_list(option.hint) else option.typed
 
 
 def _is_short(option: Option, shown: Sequence[str]) -> bool:

@@ -45,6 +45,7 @@ class Command(NamedTuple):
         summary: What the command is for, in one line.
         flat: The parameters of the function whose dataclass gives its fields as options without a dot.
         shown: The options of the short help, by their names in the function; its own parameters where this is empty.
+        instead: The option that may stand in place of the command's list of words; "" where there is none.
     """
 
     module: str
@@ -52,6 +53,7 @@ class Command(NamedTuple):
     summary: str
     flat: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    instead: str = ""
 
 
 COMMANDS = {
@@ -140,6 +142,7 @@ COMMANDS = {
         "find everybody in pictures or videos and keep them in a gallery",
         flat=("models", "footage", "averaging"),
         shown=("gallery", "cameras", "model", "second_stage", "camera", "start_time", "every_seconds", "tracklets"),
+        instead="cameras",
     ),
     "calibrate": Command(
         "tools.commands.calibrate",
@@ -242,7 +245,7 @@ def _run(words: Sequence[str]) -> int:
 
     command = COMMANDS[name]
     function: Callable[..., object] = getattr(importlib.import_module(command.module), command.function)
-    call = parse(name, function, words[len(name.split()) :], command.flat, command.shown)
+    call = parse(name, function, words[len(name.split()) :], command.flat, command.shown, command.instead)
     return call.run()
 
 

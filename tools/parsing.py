@@ -74,6 +74,7 @@ def parse(
     words: Sequence[str],
     flat: Sequence[str] = (),
     shown: Sequence[str] = (),
+    instead: str = "",
 ) -> Call:
     """Bind the words to the function's parameters.
 
@@ -84,6 +85,7 @@ def parse(
         flat: The parameters whose type is a dataclass and whose fields are typed without the parameter's name:
             `--second-weight`, not `--ranking.second-weight`.
         shown: The options of the short help; the function's own where it is empty.
+        instead: The option that may stand in place of a list of words; "" where nothing may.
 
     Raises:
         UsageError: An option is unknown, missing or of the wrong type, or `--config` names nothing that can be read.
@@ -110,6 +112,8 @@ def parse(
         remedy = f"`personsearch {command} --help` explains the options"
         raise UsageError(f"{command}: {_readable(str(error), hints, positional, typed)}; {remedy}") from error
     values = dict(vars(parser.instantiate(namespace)))
+    if instead and not values[instead] and not values[(last := [one for one in options if one.positional][-1]).name]:
+        raise UsageError(f"{command}: {last.typed} is missing, expected it or {typed_name(instead)}; name at least one")
     common = {name: values.pop(name) for name in COMMON if name in values}
     for name in flat:
         group = dataclass_of(function, name)
@@ -193,7 +197,9 @@ def _words_together(words: Sequence[str], positional: Sequence[Option]) -> list[
     bare = [word for word in words if not word.startswith("--")]
     listed = bare[len(positional) - 1 :]
     options = [word for word in words if word.startswith("--")]
-    return bare[: len(positional) - 1] + ([json.dumps(listed)] if listed else []) + options
+    # jsonargparse knows a word that may be left out as an option only.
+    name = "" if positional[-1].default is REQUIRED else f"--{positional[-1].name}="
+    return bare[: len(positional) - 1] + ([name + json.dumps(listed)] if listed else []) + options
 
 
 def _is_bracketed(value: str, hint: Any) -> bool:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from tools.wording import is_list
-
 GIVEN = "given"
 """A parameter of this name is no option: it receives the names of the options that were given, as `detector.min_size`,
 on the command line or by `--config`."""
@@ -40,9 +38,7 @@ class Option:
     @property
     def typed(self) -> str:
         """The name as people type it."""
-        if not self.positional:
-            return typed_name(self.name)
-        return f"{self.name.upper()}..." if is_list(self.hint) else self.name.upper()
+        return self.name.upper() if self.positional else typed_name(self.name)
 
 
 def typed_name(name: str) -> str:

@@ -121,9 +121,15 @@ def read_original(sighting: Sighting, cutout: bytes | None = None) -> NDArray[np
             image = read_image(file_of(file))
     except (ImageError, ValueError, OSError):
         return None
-    if image is None or image.shape[:2] != (sighting.frame_height, sighting.frame_width):
+    if image is None:
         return None
-    return image if not cutout or _shows(image, sighting, cutout) else None
+    # A camera that hangs turned was turned upright when it was indexed; the stored picture tells how.
+    for quarters in range(4):
+        turned = np.ascontiguousarray(np.rot90(image, -quarters))
+        right_size = turned.shape[:2] == (sighting.frame_height, sighting.frame_width)
+        if right_size and (not cutout or _shows(turned, sighting, cutout)):
+            return turned
+    return None
 
 
 def _shows(image: NDArray[np.uint8], sighting: Sighting, cutout: bytes) -> bool:

@@ -1,5 +1,7 @@
 """personsearch index: the people of footage into a gallery on disk."""
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,14 +11,15 @@ from datasets.images import MOST_PIXELS
 from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.tracks.settings import TrackerSettings, TrackletAveraging
-from tools.commands.indexed import IndexingProgress, outcome
-from tools.outcome import Outcome
-from tools.progress import say
+from tools.outcome import Outcome, table
+from tools.progress import SourceLine, SourceProgress, say
 from tools.search_options import Tracklets
 from tools.times import parse_time
 
 if TYPE_CHECKING:
     from datasets.footage.cameras_file import CameraEntry
+    from search.gallery.description import GallerySummary
+    from search.source_runs import SourceRun
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def index(
         mirrored=mirrored,
         tracklets=steady,
     )
-    with search.open_gallery(gallery, create=True) as store, IndexingProgress(len(sources)) as progress:
+    with search.open_gallery(gallery, create=True) as store, SourceProgress("Indexing", len(sources)) as progress:
         if chosen != models:
             say(f"models: {said_of(chosen)}")
         if cameras:
@@ -154,10 +157,106 @@ def index(
             search.looking(store, footage.minimum_confidence),
             batch_size=batch_size,
             averaging=steady,
-            on_progress=progress,
+            on_progress=lambda runs: progress([_line(run) for run in runs]),
         )
         whole = store.summary()
         learned = learn_after_indexing(store) if any(run.looked for run in runs) else ""
     if (broken := runs[0].error) is not None and len(runs) == 1:
         raise broken
-    return outcome(gallery, runs, whole, search.files, steady, [*notes, *([learned] if learned else [])])
+    return _outcome(gallery, runs, whole, search.files, steady, [*notes, *([learned] if learned else [])])
+
+
+def _line(run: "SourceRun") -> SourceLine:
+    """How far a source is, for the progress display."""
+    summary = run.summary()
+    done = summary.frames + summary.skipped + len(summary.failures)
+    state = run.state.doing
+    if run.ended:
+        state = "done" if run.error is None else f"left out: {_reason(run)}"
+    return SourceLine(
+        run.planned.label, done, run.looked, run.total, summary.sightings, state, run.lag, run.missed, run.ended
+    )
+
+
+def _outcome(
+    gallery: Path,
+    runs: "Sequence[SourceRun]",
+    whole: "GallerySummary",
+    models: "ModelFiles",
+    steady: "TrackletAveraging | None",
+    notes: Sequence[str],
+) -> Outcome:
+    """What was done, for people and for programs.
+
+    Args:
+        gallery: The gallery's folder.
+        runs: How far each source came.
+        whole: What the gallery holds now.
+        models: Where the models are.
+        steady: How embeddings were averaged over tracklets, None where they were not.
+        notes: Lines about all sources together.
+    """
+    from search.source_runs import IndexSummary
+
+    each = [run.summary() for run in runs]
+    lines = list(dict.fromkeys(note for summary in each for note in summary.notes))
+    total = IndexSummary(
+        sum(one.frames for one in each),
+        sum(one.sightings for one in each),
+        sum(one.skipped for one in each),
+        tuple(failure for one in each for failure in one.failures),
+        sum(one.tracklets for one in each),
+        tuple(lines),
+    )
+    broken = [run for run in runs if run.error is not None]
+    rows: list[list[object]] = [
+        ["frames searched", total.frames],
+        ["people found", total.sightings],
+        ["frames known before", total.skipped],
+        ["frames that could not be read", len(total.failures)],
+        ["sightings in the gallery", whole.sightings],
+        ["cameras in the gallery", ", ".join(whole.cameras) or "unknown"],
+    ]
+    if steady is not None:
+        rows.insert(2, ["tracklets they make", total.tracklets])
+    if len(runs) > 1:
+        rows.insert(0, ["sources read", f"{len(runs) - len(broken)} of {len(runs)}"])
+    read = [one for run, one in zip(runs, each, strict=True) if run.error is None]
+    failures = [f"{name}: {reason}" for one in read for name, reason in one.failures]
+    failures += [f"{run.planned.label} is left out: {_reason(run)}" for run in broken]
+    shown = [run.planned.label for run in runs]
+    figures = {
+        "source": shown[0] if len(shown) == 1 else shown,
+        "gallery": gallery,
+        "run": total,
+        "sources": [_figures(run) for run in runs],
+        "summary": dataclasses.asdict(whole),
+        "models": models.to_dict(),
+        "tracklets": steady,
+    }
+    text = [table(["index", str(gallery)], rows), *lines, *notes]
+    if whole.sightings and not total.skipped:
+        text.append(f"look for somebody: personsearch find {gallery} --crop PICTURE --html answer.html")
+    return Outcome("\n".join(text), figures, failures)
+
+
+def _reason(run: "SourceRun") -> str:
+    """What broke a source; an error about its only item would repeat the source's name."""
+    failures = run.summary().failures
+    return failures[0][1] if len(failures) == 1 else str(run.error)
+
+
+def _figures(run: "SourceRun") -> dict[str, object]:
+    """One source for programs."""
+    summary = run.summary()
+    return {
+        "source": run.planned.label,
+        "camera": run.planned.reading.camera,
+        "state": "done" if run.error is None else "broken",
+        "reason": None if run.error is None else _reason(run),
+        "frames": summary.frames,
+        "sightings": summary.sightings,
+        "skipped": summary.skipped,
+        "missed": run.missed,
+        "failures": [list(one) for one in summary.failures],
+    }

@@ -1,0 +1,94 @@
+"""`personsearch index` with many sources and with a cameras file: what it prints, writes and answers."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from search.gallery.description import read_description
+from tools.main import main
+from tools.progress import Progress, SourceLine, SourceProgress
+
+pytestmark = pytest.mark.usefixtures("packages")
+
+
+def pictures(folder: Path, count: int = 2) -> Path:
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for number in range(count):
+        assert cv2.imwrite(str(folder / f"{number}.png"), random.integers(0, 255, (96, 128, 3), np.uint8))
+    return folder
+
+
+def test_many_sources_with_a_broken_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"text")
+    words = [str(pictures(tmp_path / "gate")), str(tmp_path / "bad.mp4"), str(pictures(tmp_path / "yard", 3)), "0"]
+    status = main(["index", *words, "--gallery", str(tmp_path / "people"), "--json", str(tmp_path / "a.json")])
+    shown, errors = capsys.readouterr()
+    assert status == 1
+    assert "sources read                   2 of 4" in shown
+    assert "frames searched                5" in shown
+    assert f"{tmp_path / 'bad.mp4'} is left out: is no readable video" in errors
+    assert "webcam 0 is left out: the webcam does not open" in errors
+    assert errors.count("no readable video") == 1
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert [(one["state"], one["frames"]) for one in figures["sources"]].count(("broken", 0)) == 2
+    assert figures["run"]["frames"] == 5
+    assert len(figures["failures"]) == 2
+
+
+def test_one_broken_source_alone_is_one_line_and_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (["0"], "the webcam does not open"),
+        ([str(tmp_path / "no.mp4")], "does not exist"),
+        ([], "SOURCE is missing, expected it or --cameras"),
+        (["--cameras", str(tmp_path / "no.yaml")], "no.yaml does not exist; write a cameras file there"),
+    ):
+        assert main(["index", *words, "--gallery", str(tmp_path / "people")]) == 2
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said in error
+
+
+def test_a_cameras_file(tmp_path: Path) -> None:
+    pictures(tmp_path / "north"), pictures(tmp_path / "south")
+    (tmp_path / "cameras.yaml").write_text(
+        "cameras:\n"
+        "  - {id: gate, name: North gate, place: [3, 4], source: north, time_zone: Europe/Berlin, "
+        "start_time: 2026-05-01T08:00}\n"
+        "  - {id: yard, source: south, rotation: 90, leave_out: [[0, 0, 999, 999]]}\n"
+    )
+    words = ["--gallery", str(tmp_path / "people"), "--minimum-confidence", "0", "--json", str(tmp_path / "a.json")]
+    assert main(["index", "--cameras", str(tmp_path / "cameras.yaml"), *words]) == 0
+    described = read_description(tmp_path / "people").camera("gate")
+    assert (described.name, described.place, described.time_zone) == ("North gate", (3.0, 4.0), "Europe/Berlin")
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert [(one["source"], one["camera"], one["frames"]) for one in figures["sources"]] == [
+        ("North gate", "gate", 2), ("yard", "yard", 2),
+    ]  # fmt: skip
+    assert figures["sources"][0]["sightings"] > 0
+    assert figures["sources"][1]["sightings"] == 0  # all of its picture is left out
+    assert figures["summary"]["first"] == 1777615200.0
+
+
+def test_the_lines_of_the_progress_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Progress, "when", "always")
+    drawn: list[str] = []
+    lines = [
+        SourceLine("gate", 30, 20, 120, 7),
+        SourceLine("yard", 5, 5, None, 1, "", 2.4, 3),
+        SourceLine("hall", 4, 4, 4, 0, "done", ended=True),
+    ]
+    with SourceProgress("Indexing", 3, drawn.append) as progress:
+        progress(lines)
+        assert [text.split(":")[0] for text in progress.texts(0.0)] == ["gate", "yard", "hall"]
+    assert drawn[0].count("\n") == 3
+    assert drawn[-1].startswith("\x1b[3F")  # over the lines of before
+    assert "2 s behind, 3 frames missed" in drawn[-1]
+    assert "hall: 4 of 4 frames" in drawn[-1]
+    monkeypatch.setattr(Progress, "when", "never")
+    drawn.clear()
+    with SourceProgress("Indexing", 3, drawn.append) as progress:
+        progress(lines)
+    assert drawn == []
