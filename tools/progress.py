@@ -207,6 +207,7 @@ class SourceProgress:
         self._lines: Sequence[SourceLine] = ()
         self._begun: dict[int, float] = {}
         self._took: dict[int, float] = {}
+        self._called = time.monotonic()
         self._drawn_at = 0.0
         self._height = 0
         self._closed = threading.Event()
@@ -220,10 +221,10 @@ class SourceProgress:
         now = time.monotonic()
         for number, line in enumerate(lines):
             if line.looked or line.ended:
-                self._begun.setdefault(number, now)
+                self._begun.setdefault(number, self._called)  # its first frames took as long as it is since
             if line.ended:
                 self._took.setdefault(number, now - self._begun[number])
-        self._lines = lines
+        self._lines, self._called = lines, now
         if self._bars and now - self._drawn_at >= SECONDS_BETWEEN_DRAWINGS:
             self._redraw(now)
 

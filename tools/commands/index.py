@@ -174,7 +174,7 @@ def _line(run: "SourceRun") -> SourceLine:
     if run.ended:
         state = "done" if run.error is None else f"left out: {_reason(run)}"
     return SourceLine(
-        run.planned.label, done, run.looked, run.total, summary.sightings, state, run.lag, run.missed, run.ended
+        run.planned.label, done, run.looked, run.total or None, summary.sightings, state, run.lag, run.missed, run.ended
     )
 
 
