@@ -217,8 +217,7 @@ class PersonSearch:
         people before they are written (`search.tracks.averaging`); then, too, an interruption loses none.
 
         Args:
-            source: as for `frames_from_source`: an image, folder, JSON of the custom layout, video or
-                stream.
+            source: as for `frames_from_source`: an image, folder, JSON of the custom layout, video or stream.
             gallery: made with this model.
             every_seconds: the distance of two frames of a video; smaller sees more and takes longer.
             camera: The camera of all frames, in place of what the source tells.
@@ -241,15 +240,9 @@ class PersonSearch:
         single = Reading(every_seconds, camera, start_time)
         if reading is not None and single != Reading():
             raise ValueError("reading is given beside every_seconds, camera or start_time; give all of them in reading")
-        return index_source(
-            source,
-            gallery,
-            self.looking(gallery, minimum_confidence),
-            batch_size=self.batch_size,
-            averaging=self.tracklets,
-            reading=reading or single,
-            on_progress=on_progress,
-        )
+        look, reading = self.looking(gallery, minimum_confidence), reading or single
+        options: dict[str, Any] = {"batch_size": self.batch_size, "averaging": self.tracklets}
+        return index_source(source, gallery, look, reading=reading, on_progress=on_progress, **options)
 
     def looking(self, gallery: Gallery, minimum_confidence: float = LEAST_CONFIDENCE) -> Look:
         """Give the function that finds and embeds the people of some images, as `index_sources` takes it.
