@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from detection.settings import LEAST_CONFIDENCE
+from search.cases.audit import AuditLog
+from search.cases.folder import CaseFolder
+from search.desk.clips import Clips
 from search.desk.examples import ExampleReader
 from search.desk.hints import hints_of_picture
 from search.desk.jobs import Jobs
@@ -32,12 +35,19 @@ class DeskSettings:
         files: Where the models are; where nothing is named the gallery's own note is followed.
         calibration: The file that verdicts follow from; None takes those beside the models and in the gallery.
         uploads: What is taken of uploaded pictures.
+        cases: The folder of the cases and of the record of who did what; None takes the folder `cases` in the gallery.
     """
 
     gallery: Path
     files: ModelFiles = ModelFiles()  # noqa: RUF009 - frozen
     calibration: Path | None = None
     uploads: UploadLimits = UploadLimits()  # noqa: RUF009 - frozen
+    cases: Path | None = None
+
+    @property
+    def case_folder(self) -> Path:
+        """The folder of the cases."""
+        return self.gallery / "cases" if self.cases is None else self.cases
 
 
 class Desk:
@@ -60,6 +70,9 @@ class Desk:
         self.probes = ProbeStore(settings.uploads)
         self.models = LoadedModels(_loader(settings) if search is None else lambda: search, self.jobs)
         reader = ExampleReader(self.gallery, self.pictures, self.probes)
+        self.clips = Clips(settings.gallery, self.jobs)
+        self.cases = CaseFolder(settings.case_folder)
+        self.record = AuditLog(settings.case_folder / "audit.jsonl")
         self.searches = Searches(self.gallery, self.models, reader, self.jobs)
 
     def upload(self, content: bytes) -> StoredProbe:

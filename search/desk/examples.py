@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from datasets.boxes import cut
+from datasets.images import encode_jpeg
 from search.desk.hints import Hint, hints_of_person
 from search.desk.opened_gallery import OpenedGallery
 from search.desk.pictures import Image, Pictures
@@ -16,6 +18,9 @@ from search.gallery.sightings import Sighting
 from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
 from search.pipeline import PersonSearch
+
+PICTURE_SIDE = 384
+"""Pixels of the longest side of an example's picture that a case keeps."""
 
 Box = tuple[float, float, float, float]
 
@@ -58,12 +63,14 @@ class EmbeddedExamples:
         second: One (E,) of each example by the second stage; empty without one.
         own_frames: Source and name of the frames of the gallery that examples were taken from.
         hints: What makes an example a weak one.
+        pictures: The JPEG picture of each example, of those that have one.
     """
 
     embeddings: list[Tensor] = field(default_factory=list)
     second: list[Tensor] = field(default_factory=list)
     own_frames: list[tuple[str, str]] = field(default_factory=list)
     hints: list[Hint] = field(default_factory=list)
+    pictures: list[bytes] = field(default_factory=list)
 
     def stacked(self) -> tuple[Tensor, Tensor | None]:
         """(P, D) and (P, E) of the P examples; None without a second stage."""
@@ -104,6 +111,7 @@ class ExampleReader:
                 rows = torch.from_numpy(box_probe(image, box))[None]
                 made.second.append(embed_boxes(search.second_stage, [image], [rows])[0][0].cpu())
             made.hints += hints_of_person(image, box)
+            made.pictures.append(encode_jpeg(cut(image, box), longest_side=PICTURE_SIDE))
         return made
 
     def _add_sighting(self, sighting: Sighting, search: PersonSearch, made: EmbeddedExamples) -> None:
@@ -112,6 +120,7 @@ class ExampleReader:
         if search.second_stage is not None and second is not None:
             made.second.append(torch.from_numpy(np.asarray(second, dtype=np.float32)))
         made.own_frames.append((sighting.source, sighting.frame))
+        made.pictures += [picture for picture in [self._gallery.cutout(sighting)] if picture]
         # The stored cut-out is smaller than the person, so only size and place are looked at.
         blank = np.broadcast_to(np.uint8(0), (sighting.frame_height, sighting.frame_width, 3))
         made.hints += [hint for hint in hints_of_person(blank, sighting.box) if hint.code != "blurred"]

@@ -1,16 +1,16 @@
 """A search as a reader asks for it: by examples, with filters, answered in plain words."""
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from search.desk.examples import Example, ExampleReader
 from search.desk.hints import Hint
 from search.desk.jobs import Jobs
 from search.desk.loaded_models import LoadedModels
 from search.desk.opened_gallery import OpenedGallery
-from search.desk.refusals import Unusable
+from search.desk.refusals import Unusable, said_plainly
 from search.gallery.filters import Filters
 from search.query.rank import EmbeddedProbe
 from search.query.results import RankedSightings
@@ -59,12 +59,18 @@ class Answer:
         cameras: The cameras whose sightings were compared.
         seconds: How long the search took, without loading the models.
         hints: What makes an example a weak one, each thing once.
+        filters: Which sightings could answer.
+        models: Where the files of the models are, as JSON knows them.
+        people: The JPEG picture of each example.
     """
 
     ranked: RankedSightings
     cameras: tuple[str, ...]
     seconds: float
     hints: tuple[Hint, ...]
+    filters: Filters
+    models: dict[str, Any]
+    people: tuple[bytes, ...]
 
 
 class Searches:
@@ -94,17 +100,11 @@ class Searches:
             filters = replace(question.filters, exclude_frames=tuple(dict.fromkeys(examples.own_frames)))
             first, second = examples.stacked()
             kind = "box" if search.model.sees_surroundings else None
-            try:
-                with self._gallery.searched() as gallery:
-                    ranked = search.find_embedded(gallery, EmbeddedProbe(first, second), len(first), kind, filters)
-                    cameras = filters.camera_names or gallery.cameras()
-            except ValueError as error:
-                raise Unusable(self._without_paths(str(error))) from error
+            with said_plainly(self._gallery.path, self._gallery.name), self._gallery.searched() as gallery:
+                ranked = search.find_embedded(gallery, EmbeddedProbe(first, second), len(first), kind, filters)
+                cameras = filters.camera_names or gallery.cameras()
         self._gallery.remember(ranked.sightings)
         hints = tuple({hint.code: hint for hint in examples.hints}.values())
-        return Answer(ranked, cameras, time.monotonic() - began, hints)
-
-    def _without_paths(self, text: str) -> str:
-        """An error of the library as one sentence that names the gallery without its place on the disk."""
-        text = re.sub(r"\s+", " ", text.replace(str(self._gallery.path), self._gallery.name)).strip()
-        return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+        seconds = time.monotonic() - began
+        models = search.files.to_dict()
+        return Answer(ranked, cameras, seconds, hints, filters, models, tuple(examples.pictures))

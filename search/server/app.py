@@ -10,14 +10,16 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
+from search.cases.folder import NoCase
 from search.desk.desk import Desk
 from search.desk.refusals import NoPicture, NotReady, NotThere, Refusal, TooLarge, TooMany, Unusable
 from search.server.access import Access
+from search.server.case_routes import case_routes
 from search.server.gallery_routes import gallery_routes
 from search.server.guard import Guard
 from search.server.search_routes import search_routes
 from search.server.settings import ServerSettings
-from search.server.workplace import Record, Workplace
+from search.server.workplace import Workplace
 
 WEB = Path(__file__).parent / "web"
 STATUS: dict[type[Refusal], int] = {
@@ -25,17 +27,16 @@ STATUS: dict[type[Refusal], int] = {
 }  # fmt: skip
 
 
-def make_app(desk: Desk, settings: ServerSettings, record: Record, *, web: Path = WEB) -> Guard:
+def make_app(desk: Desk, settings: ServerSettings, *, web: Path = WEB) -> Guard:
     """The application of one gallery, to be run by any ASGI server.
 
     Args:
         desk: The gallery and what is done with it.
         settings: Where the server listens, and who may ask.
-        record: Notes down what is done.
         web: The folder of the page's files.
     """
     access = Access(settings.token, tries_a_minute=settings.limits.logins_a_minute)
-    place = Workplace(desk, settings, access, record)
+    place = Workplace(desk, settings, access)
     app = FastAPI(
         title="personsearch",
         summary="Find a person in surveillance footage.",
@@ -46,9 +47,11 @@ def make_app(desk: Desk, settings: ServerSettings, record: Record, *, web: Path 
     )
     app.include_router(gallery_routes(place))
     app.include_router(search_routes(place))
+    app.include_router(case_routes(place))
     app.mount("/", StaticFiles(directory=web, html=True, check_dir=False))
     for kind, status in STATUS.items():
         app.add_exception_handler(kind, _refusal(status))
+    app.add_exception_handler(NoCase, _no_case)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _defect)
@@ -60,6 +63,11 @@ def _refusal(status: int) -> Any:
         return JSONResponse({"error": str(error)}, status)
 
     return answer
+
+
+def _no_case(_: Request, __: Exception) -> JSONResponse:
+    """A case that is not there; the error's own text names the folder of cases."""
+    return JSONResponse({"error": "There is no such case; it may have been removed."}, 404)
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -79,7 +87,11 @@ def _place(parts: Sequence[int | str]) -> str:
 
 def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    known = {404: "There is nothing at this address.", 405: "This address is not asked in that way."}
+    known = {
+        400: "The request cannot be read; send what docs/api.md describes.",
+        404: "There is nothing at this address.",
+        405: "This address is not asked in that way.",
+    }
     return JSONResponse({"error": known.get(error.status_code, str(error.detail))}, error.status_code)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from search.desk.clips import LONGEST_SECONDS
 from search.desk.pictures import WIDTHS, missing_footage
 from search.desk.searches import MOST_OTHERS, MOST_PICTURES
 from search.server.questions import Moment
@@ -129,6 +130,19 @@ def _add_sightings(routes: APIRouter, place: Workplace) -> None:
         ]
         place.note(request, "view nearby", **named(one), seconds=seconds, sightings=len(found))
         return {"sightings": found}
+
+    @routes.get(
+        "/api/sightings/{sighting}/clip", summary="The seconds around a sighting as MP4", response_class=Response
+    )
+    def clip(
+        request: Request,
+        sighting: Key,
+        seconds: Annotated[float, Query(ge=1, le=LONGEST_SECONDS, allow_inf_nan=False)] = 10,
+    ) -> Response:
+        one = desk.gallery.sighting(sighting)
+        content = desk.clips.clip(desk.gallery.frame(sighting.rpartition(".")[0]), one, seconds)
+        place.note(request, "view clip", **named(one), seconds=seconds)
+        return Response(content, media_type="video/mp4", headers=KEPT)
 
 
 def jpeg(content: bytes) -> Response:

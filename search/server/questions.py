@@ -103,4 +103,4 @@ class GivenMark(Strict):
 class GivenNote(Strict):
     """A note of a case."""
 
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]

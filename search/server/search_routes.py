@@ -8,11 +8,12 @@ from fastapi.responses import JSONResponse
 
 from search.desk.refusals import Unusable
 from search.server.access import SESSION_COOKIE, SESSION_SECONDS, TooManyTries
+from search.server.case_routes import keep, marks_of, open_case
 from search.server.gallery_routes import jpeg
 from search.server.guard import session_of
 from search.server.questions import GivenLogin, GivenSearch
 from search.server.shown import Shown, shown_answer, shown_probe
-from search.server.workplace import Workplace, asker
+from search.server.workplace import Workplace, asker, sender
 
 
 def search_routes(place: Workplace) -> APIRouter:
@@ -48,8 +49,10 @@ def _add_searches(routes: APIRouter, place: Workplace) -> None:
             question = asked.question()
         except ValueError as error:
             raise Unusable(f"The filters cannot be met: {error}.") from error
-        answer = place.desk.searches.ask(question)
-        name = uuid.uuid4().hex
+        desk = place.desk
+        marks = {} if asked.case is None else marks_of(open_case(place, asked.case))
+        answer = desk.searches.ask(question)
+        name = uuid.uuid4().hex if asked.case is None else keep(place, request, asked, answer)
         place.note(
             request,
             "search",
@@ -57,9 +60,10 @@ def _add_searches(routes: APIRouter, place: Workplace) -> None:
             asked=asked.model_dump(exclude_none=True),
             sightings=[one.key for one in answer.ranked],
             searched=answer.ranked.searched,
+            level=None if answer.ranked.verdict is None else answer.ranked.verdict.level,
         )
         # Written directly: checking a thousand rows again would take longer than finding them.
-        return JSONResponse({"search": name, **shown_answer(answer, {})})
+        return JSONResponse({"search": name, **shown_answer(answer, marks)})
 
 
 def _add_status(routes: APIRouter, place: Workplace) -> None:
@@ -89,15 +93,14 @@ def _add_sessions(routes: APIRouter, place: Workplace) -> None:
 
     @routes.post("/api/login", summary="Bring the token, and get a cookie for the browser", status_code=204)
     def login(request: Request, given: GivenLogin) -> Response:
-        client = request.client.host if request.client else None
         try:
             session = access.login(given.token, given.name)
         except TooManyTries:
             return JSONResponse({"error": "Too many wrong tokens; wait a minute."}, 429)
         if session is None:
-            place.record("login refused", "nobody", {"from": client})
+            place.desk.record.append("login refused", "nobody", {"from": sender(request)})
             return JSONResponse({"error": "This is not the token."}, 401)
-        place.record("login", access.who(None, session) or "nobody", {"from": client})
+        place.desk.record.append("login", access.who(None, session) or "nobody", {"from": sender(request)})
         answer = Response(status_code=204)
         options = {"max_age": int(SESSION_SECONDS), "path": "/", "secure": secure, "httponly": True}
         answer.set_cookie(SESSION_COOKIE, session, samesite="strict", **options)  # type: ignore[arg-type]

@@ -1,6 +1,5 @@
 """What the routes share: the desk, who may ask, and the record of what was done."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +8,6 @@ from fastapi import Request
 from search.desk.desk import Desk
 from search.server.access import Access
 from search.server.settings import ServerSettings
-
-Record = Callable[[str, str, dict[str, Any]], None]
-"""Notes down an action, who did it, and what it was about."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +18,20 @@ class Workplace:
         desk: One gallery and what is done with it.
         settings: Where the server listens.
         access: Knows the token.
-        record: Notes down what is done.
     """
 
     desk: Desk
     settings: ServerSettings
     access: Access
-    record: Record
 
     def note(self, request: Request, action: str, **what: Any) -> None:
         """Note down what the sender of a request did."""
-        self.record(action, asker(request), {"from": request.client.host if request.client else None, **what})
+        self.desk.record.append(action, asker(request), {"from": sender(request), **what})
+
+
+def sender(request: Request) -> str | None:
+    """The address that a request came from."""
+    return request.client.host if request.client else None
 
 
 def asker(request: Request) -> str:

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,17 @@ TOKEN = "a-long-enough-token-for-tests"
 
 @dataclass
 class Served:
-    """A server that runs: its address, its desk, and what it recorded."""
+    """A server that runs: its address and its desk."""
 
     address: str
     desk: Desk
     settings: ServerSettings
-    record: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
 
     def client(self, **options: Any) -> httpx.Client:
         return httpx.Client(base_url=self.address, timeout=20, trust_env=False, **options)
 
     def actions(self) -> list[str]:
-        return [action for action, _, _ in self.record]
+        return [entry.action for entry in self.desk.record.entries()]
 
 
 def blob_search() -> PersonSearch:
@@ -105,7 +104,7 @@ def serving(
     desk = desk or Desk(DeskSettings(gallery), blob_search())
     with listening_socket(settings) as sock:
         served = Served(settings.address(sock.getsockname()[1]), desk, settings)
-        app = make_app(desk, settings, lambda action, who, what: served.record.append((action, who, what)), web=web)
+        app = make_app(desk, settings, web=web)
         server = uvicorn_server(app, settings)
         thread = threading.Thread(target=lambda: server.run(sockets=[sock]), daemon=True)
         thread.start()

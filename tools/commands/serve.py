@@ -92,7 +92,7 @@ def serve(
             print("without --tls-cert, whoever is on the way can read along and learn the token", flush=True)
         print("Ctrl-C ends the server", flush=True)
 
-    run(make_app(desk, settings, lambda action, who, what: None), settings, begun)
+    run(make_app(desk, settings), settings, begun)
     return Outcome("the server has ended", {"gallery": gallery, "host": settings.host})
 
 

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from served import TOKEN, Served, fill, serving
+from served import TOKEN, Served, blob_search, fill, serving
 
-from search.server.settings import ServerSettings
+from search.desk.desk import Desk, DeskSettings
+from search.desk.probes import UploadLimits
+from search.server.settings import RequestLimits, ServerSettings
+
+SMALL = RequestLimits(upload_bytes=100_000, other_bytes=20_000, seconds=1.0, uploads_at_once=2)
 
 
 @pytest.fixture(scope="session")
@@ -31,4 +35,13 @@ def client(served: Served) -> Iterator[httpx.Client]:
 def locked(gallery: Path) -> Iterator[Served]:
     """A server that needs its token."""
     with serving(gallery, ServerSettings(port=0, token=TOKEN)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tight(gallery: Path) -> Iterator[Served]:
+    """A server that takes little, so that too much is little too."""
+    uploads = UploadLimits(most_bytes=90_000, most_pixels=50_000, a_minute=1000, most_kept=3)
+    desk = Desk(DeskSettings(gallery, uploads=uploads), blob_search())
+    with serving(gallery, ServerSettings(port=0, limits=SMALL), desk=desk) as running:
         yield running
