@@ -389,6 +389,5 @@ class PersonSearch:
         Raises:
             ValueError: The embeddings have another width than the gallery's, or a filter cannot be met.
         """
-        ranking = ranking or Ranking()
-        asked = (probe, filters, ranking, self.calibrations)
+        asked = (probe, filters, ranking or Ranking(), self.calibrations)
         return judged_answer(gallery, *asked, pictures=pictures, probe_kind=probe_kind)
