@@ -1,0 +1,42 @@
+// What the calibration says about the whole answer, in words that need no statistics.
+import { h, icon } from "../shared/dom.js";
+import { ofHundred, similarity, t } from "../shared/texts.js";
+
+const GLYPHS = { match: "check", possible: "help", none: "dash", unknown: "info" };
+
+export function levelOf(verdict) {
+  if (verdict.level === "match" || verdict.level === "possible") return verdict.level;
+  return verdict.level === null || verdict.level === undefined ? "unknown" : "none";
+}
+
+/** The verdict's headline, its meaning, and what was measured behind "How often is this wrong?". */
+export function verdictBox(answer) {
+  const { verdict } = answer, level = levelOf(verdict);
+  return h("section", { class: `verdict ${level}`, "aria-label": t("verdict.label") },
+    h("span", { class: "verdict-glyph" }, icon(GLYPHS[level], 24)),
+    h("div", { class: "grow" }, h("h2", {}, headline(level)), h("p", {}, meaning(level, verdict)), behind(level, verdict)));
+}
+
+function headline(level) {
+  return { match: t("verdict.match"), possible: t("verdict.possible"), none: t("verdict.none"), unknown: t("verdict.unknown") }[level];
+}
+
+function meaning(level, verdict) {
+  if (level === "unknown") return t("verdict.unknown_means", { why: (verdict.why || verdict.text || "").replace(/\.$/, "") });
+  const rate = level === "match" ? verdict.match_rate : verdict.possible_rate;
+  if (level === "none") return known(verdict.present_below_possible) ? t("verdict.none_means", { n: ofHundred(verdict.present_below_possible) }) : t("verdict.none_unmeasured");
+  if (!known(rate) || verdict.rate_of === "pairs") return verdict.text;
+  return level === "match" ? t("verdict.match_means", { n: ofHundred(rate) }) : t("verdict.possible_means", { n: ofHundred(rate) });
+}
+
+function known(value) {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function behind(level, verdict) {
+  const limits = known(verdict.match_from) ? t("verdict.limits", { match: similarity(verdict.match_from), possible: similarity(verdict.possible_from) }) : null;
+  const doubts = verdict.doubts ?? [];
+  if (level === "unknown" && !verdict.rates) return h("p", { class: "small soft" }, t("verdict.unknown_how"), " ", h("code", {}, "personsearch calibrate --from-gallery"));
+  return [doubts.map((one) => h("p", { class: "doubt small" }, icon("warning", 16), t("verdict.doubt", { doubt: one }))),
+    h("details", { class: "behind" }, h("summary", {}, t("verdict.how_often")), h("div", { class: "small soft" }, limits ? h("p", {}, limits) : null, verdict.rates ? h("p", { lang: "en" }, verdict.rates) : null, h("p", {}, t("verdict.no_probability"))))];
+}
