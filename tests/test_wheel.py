@@ -12,7 +12,21 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("datasets", "reid", "detection", "search", "tools")
-DATA = {".pyi", ".yaml", ".j2", ".json", ".safetensors", ".md", ".html", ".css", ".js", ".typed"}
+DATA = {
+    ".pyi",
+    ".yaml",
+    ".j2",
+    ".json",
+    ".safetensors",
+    ".md",
+    ".html",
+    ".css",
+    ".js",
+    ".svg",
+    ".woff2",
+    ".txt",
+    ".typed",
+}
 
 
 def run(words: list[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
