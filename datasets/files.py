@@ -18,8 +18,8 @@ def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
     Args:
         path: The file to write. Its folder must exist.
-        durable: True waits until the content lies on the disk, so that the file survives a power cut. This costs a few
-            milliseconds and more on slow disks.
+        durable: True waits until the content and the name lie on the disk, so that the file survives a power cut. This
+            costs a few milliseconds and more on slow disks.
 
     Yields:
         The name of the unfinished file, which exists and is empty. Write to it and close it within the block.
@@ -46,6 +46,12 @@ def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
             with unfinished.open("rb") as file:
                 os.fsync(file.fileno())
         unfinished.replace(path)
+        if durable:
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     finally:
         unfinished.unlink(missing_ok=True)
 

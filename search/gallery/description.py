@@ -152,7 +152,7 @@ def write_description(path: Path, description: GalleryDescription) -> None:
         "cameras": {one.id: one.to_dict() for one in description.cameras},
         "created": _created(path) or datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_whole(path / DESCRIPTION_FILE, json.dumps(content, indent=2) + "\n")
+    write_whole(path / DESCRIPTION_FILE, json.dumps(content, indent=2) + "\n", durable=True)
 
 
 def note_cameras(

@@ -4,7 +4,8 @@ A gallery is a folder: `gallery.json` says what it holds, `tables/` is a LanceDB
 and `frames`, `cutouts/` the side store of pictures. Several processes may read and write one gallery at once.
 
 Order of writing, so that an abrupt end loses nothing acknowledged: pictures, then sightings, then the frames as done.
-A frame whose sightings arrived but which is not yet marked done is indexed again and its sightings are replaced.
+A frame whose sightings arrived but which is not yet marked done is indexed again and its sightings are replaced. Each
+step waits until the disk has it (`upkeep`).
 """
 
 import dataclasses
@@ -13,14 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from datasets.footage.names import file_of
 from datasets.samples import Frame
 from detection.detections import Detections
 from search.gallery import upkeep
+from search.gallery.contents import FrameContents
 from search.gallery.cutouts import CutoutStore
 from search.gallery.description import (
     DESCRIPTION_FILE,
@@ -40,24 +40,19 @@ from search.gallery.filters import (
     require_times,
     without_file,
 )
-from search.gallery.footage import KIND_COLUMNS, Footage
+from search.gallery.footage import Footage
 from search.gallery.sightings import Cutout
+from search.gallery.store import bring_up_to_date, open_tables, replace_frames, retried, upsert
 from search.gallery.tables import (
-    EMBEDDING,
+    FRAME_KEY,
     FrameKey,
     FrameRows,
-    add_file_states,
     box_embeddings,
-    detections_by_frame,
     frame_rows,
     frames_table,
-    open_tables,
-    readable,
-    replace_frames,
-    retried,
+    read_detections,
     sightings_schema,
     sightings_table,
-    upsert,
 )
 from search.models.embedded_by import EmbeddedBy
 
@@ -79,6 +74,8 @@ class Gallery:
         self._cutouts = CutoutStore(path / "cutouts")
         self._schema = sightings_schema(description.embedding_dim, description.second_dim)
         self._sightings, self._frames = open_tables(path, self._schema, create=create)
+        self._contents = FrameContents(path, self._frames)
+        self._files: upkeep.TableFiles | None = None
         self._pending: dict[FrameKey, FrameRows] = {}
         self._pending_rows = 0
         self._done: DoneFrames | None = None
@@ -109,6 +106,8 @@ class Gallery:
             raise FileExistsError(f"{path} is a file, expected a folder for the gallery; choose another path")
         path.mkdir(parents=True, exist_ok=True)
         gallery = cls(path, description, create=True)
+        gallery._files = upkeep.TableFiles(path, new=True)
+        gallery._files.write_out()
         # Last: a folder without its description is not a gallery yet.
         write_description(path, description)
         return gallery
@@ -135,7 +134,7 @@ class Gallery:
 
     @classmethod
     def open_or_create(cls, path: str | Path, description: GalleryDescription) -> Self:
-        """Open a gallery for adding to it, or make it where there is none.
+        """Open a gallery for adding to it, or make it where there is none; one of an earlier version is converted.
 
         Raises:
             OSError: As `create` and `open`.
@@ -145,6 +144,7 @@ class Gallery:
             return cls.create(path, description)
         gallery = cls.open(path)
         require_same_models(gallery.path, gallery.description, description, reading=False)
+        gallery.prepare_writing()
         return gallery
 
     def add(self, frame: Frame, detections: Detections, **options: Any) -> None:
@@ -229,22 +229,17 @@ class Gallery:
             mark: What stands between a video's path and the seconds of a frame in it.
         """
         self.flush()
+        self.prepare_writing()
         of_file = f"location = {quoted(file)} OR starts_with(location, {quoted(file + mark)})"
         # The mark "done" goes first: whatever happens in between, the file is indexed again.
-        retried(self.path, lambda: self._frames.delete(of_file))
-        retried(self.path, lambda: self._sightings.delete(of_file))
+        with upkeep.writing(self.path):
+            retried(self.path, lambda: self._frames.delete(of_file))
+            retried(self.path, lambda: self._sightings.delete(of_file))
         self._known.forget(file, mark)
 
     def frames_of_lost_folders(self) -> dict[str, set[str]]:
         """The sources that are folders which are not there now, with the names of their frames."""
-        rows = self._frames.search().select(["source", "frame", "location"]).to_arrow()
-        with_place = rows.filter(pc.is_valid(rows["location"]))
-        lost = {source for source in pc.unique(with_place["source"]).to_pylist() if not file_of(source).exists()}
-        names: dict[str, set[str]] = {source: set() for source in sorted(lost)}
-        for row in with_place.to_pylist() if lost else []:
-            if row["source"] in lost:
-                names[row["source"]].add(row["frame"])
-        return names
+        return self._contents.of_lost_folders()
 
     def refresh(self) -> None:
         """Look again which frames are done; `is_done` looks by itself only once, as it is asked for every frame."""
@@ -269,12 +264,16 @@ class Gallery:
         self._last_flush = time.monotonic()
         if not self._pending:
             return 0
+        files = self.prepare_writing()
         waiting = list(self._pending.values())
-        cutouts = retried(self.path, lambda: self._cutouts.write([jpeg for rows in waiting for jpeg in rows.jpegs]))
-        sightings = sightings_table(waiting, cutouts, self._schema)
-        retried(self.path, lambda: replace_frames(self._sightings, sightings, self._pending))
-        retried(self.path, lambda: add_file_states(self._frames))
-        retried(self.path, lambda: upsert(self._frames, ["source", "frame"], frames_table(waiting)))
+        with upkeep.writing(self.path):
+            cutouts = retried(self.path, lambda: self._cutouts.write([jpeg for rows in waiting for jpeg in rows.jpegs]))
+            sightings = sightings_table(waiting, cutouts, self._schema)
+            retried(self.path, lambda: replace_frames(self._sightings, sightings, self._pending))
+            # A frame must not be marked done on the disk before its sightings are there.
+            files.write_out()
+            retried(self.path, lambda: upsert(self._frames, FRAME_KEY, frames_table(waiting)))
+            files.write_out()
         if self._done is not None:
             self._done.add(waiting)
         self._pending.clear()
@@ -284,9 +283,17 @@ class Gallery:
             self.optimize()
         return len(sightings)
 
+    def prepare_writing(self) -> upkeep.TableFiles:
+        """The tables' files, to write out what is added; tables of an earlier version are brought up to date first."""
+        if self._files is None:
+            bring_up_to_date(self.path, self._sightings, self._frames, self._schema)
+            self._files = upkeep.TableFiles(self.path)
+        return self._files
+
     def optimize(self) -> None:
         """Merge small files and index the filters' columns where that pays; flushes and `close` call it when due."""
-        upkeep.optimize(self.path, self._sightings, self._frames)
+        with upkeep.writing(self.path):
+            upkeep.optimize(self.path, self._sightings, self._frames)
 
     def close(self) -> None:
         """Flush, and tidy up if anything was written."""
@@ -305,6 +312,11 @@ class Gallery:
     def table(self) -> Any:
         """The LanceDB table of sightings, for who compares them (`search.query.rank`)."""
         return self._sightings
+
+    @property
+    def frames(self) -> Any:
+        """The LanceDB table of frames, one row for each that is done."""
+        return self._frames
 
     def condition(self, filters: Filters) -> str | None:
         """The SQL condition of the sightings that pass the filters, None where all do; what waits is written first.
@@ -340,11 +352,7 @@ class Gallery:
         """
         self.flush()
         where = None if source is None else f"source = {quoted(source)}"
-        frames = self._frames.search().where(where).select(["frame"]).to_arrow()
-        if pc.count_distinct(frames["frame"]).as_py() < len(frames):
-            raise ValueError(f"sources in gallery {self.path} have frames of the same name; name one source")
-        columns = ["frame", "index", "box", "detection_score", EMBEDDING]
-        return detections_by_frame(frames, self._sightings.search().where(where).select(columns).to_arrow())
+        return read_detections(self.path, self._sightings, self._frames, where)
 
     def cutout(self, cutout: Cutout | None) -> bytes | None:
         """The stored JPEG of a sighting's box (`Sighting.cutout`), None where there is none."""
@@ -356,9 +364,7 @@ class Gallery:
 
     def cameras(self) -> tuple[str, ...]:
         """The cameras of the flushed frames, sorted; frames of unknown camera add none."""
-        with readable(self.path):
-            column = self._frames.search().select(["camera"]).to_arrow()["camera"]
-        return tuple(sorted(pc.drop_null(pc.unique(column)).to_pylist()))
+        return self._contents.cameras()
 
     def footage(self, cameras: Sequence[str] | None = None) -> Footage:
         """Which cameras filmed the flushed frames, and whether a program rendered them.
@@ -366,9 +372,7 @@ class Gallery:
         Args:
             cameras: Only frames of these cameras, by their names; None takes all frames.
         """
-        with readable(self.path):
-            kinds = self._frames.search().select(KIND_COLUMNS).to_arrow().group_by(KIND_COLUMNS).aggregate([])
-        return Footage.of_frames(kinds.to_pylist(), self.description.rendered_sources, cameras)
+        return self._contents.footage(self.description.rendered_sources, cameras)
 
     def note_rendered(self, source: str) -> None:
         """Note down that a program rendered the frames of a source.
@@ -386,14 +390,10 @@ class Gallery:
 
     def time_span(self) -> tuple[float, float] | None:
         """First and last timestamp of the flushed frames, None where no frame has one."""
-        with readable(self.path):
-            span = pc.min_max(self._frames.search().select(["timestamp"]).to_arrow()["timestamp"]).as_py()
-        return None if span["min"] is None else (span["min"], span["max"])
+        return self._contents.time_span()
 
     def summary(self) -> GallerySummary:
         """Counts, cameras and times of what is on disk."""
         first, last = self.time_span() or (None, None)
-        frames = int(self._frames.count_rows())
-        described = self.description
-        made = (described.embedding_dim, described.embedded_by)
-        return GallerySummary(len(self), frames, self.cameras(), first, last, *made)
+        counts, own = (len(self), int(self._frames.count_rows())), self.description
+        return GallerySummary(*counts, self.cameras(), first, last, own.embedding_dim, own.embedded_by)

@@ -1,18 +1,15 @@
 """The two tables of a gallery: their columns, how rows are made and read."""
 
-import logging
-import random
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
@@ -22,34 +19,49 @@ from datasets.images import encode_jpeg
 from datasets.samples import Frame
 from detection.detections import Detections
 from search.gallery.cutouts import CUTOUT_SIDE
-from search.gallery.description import DESCRIPTION_FILE
-from search.gallery.filters import frames_sql
-from search.gallery.lance import lancedb
 from search.gallery.sightings import Cutout, Sighting
 
-WRITE_ATTEMPTS = 5
-
 FrameKey = tuple[str, str]
-
-logger = logging.getLogger(__name__)
-Answer = TypeVar("Answer")
 
 FILE_STATE = "file_state"
 """Size and time of change of the file that a frame was read from, so that a replaced file is noticed. Galleries of
 earlier versions have no such column until something is added to them."""
 
-FRAMES_SCHEMA = pa.schema(
-    [
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("frame", pa.string(), nullable=False),
-        pa.field("camera", pa.string()),
-        pa.field("timestamp", pa.float64()),
-        pa.field("frame_width", pa.int32(), nullable=False),
-        pa.field("frame_height", pa.int32(), nullable=False),
-        pa.field("location", pa.string()),
-        pa.field("sightings", pa.int32(), nullable=False),
-        pa.field(FILE_STATE, pa.string()),
-    ]
+FRAME_KEY = ("source", "frame")
+SIGHTING_KEY = ("source", "frame", "index")
+"""The columns that make a row of the table of frames, or of sightings, one row."""
+
+KEY_MARK = b"lance-schema:unenforced-primary-key"
+"""The note on a column that it belongs to the table's key. With it the store sees that another process inserts the same
+row at the same moment, and so no row is there twice."""
+
+
+def with_key(schema: pa.Schema, key: Sequence[str]) -> pa.Schema:
+    """The same columns, those of the key marked as such.
+
+    Args:
+        schema: The columns.
+        key: The names of those that make a row one row, in order.
+    """
+    marks = {name: {KEY_MARK: b"true", KEY_MARK + b":position": b"%d" % place} for place, name in enumerate(key, 1)}
+    return pa.schema([field.with_metadata(marks.get(field.name)) for field in schema])
+
+
+FRAMES_SCHEMA = with_key(
+    pa.schema(
+        [
+            pa.field("source", pa.string(), nullable=False),
+            pa.field("frame", pa.string(), nullable=False),
+            pa.field("camera", pa.string()),
+            pa.field("timestamp", pa.float64()),
+            pa.field("frame_width", pa.int32(), nullable=False),
+            pa.field("frame_height", pa.int32(), nullable=False),
+            pa.field("location", pa.string()),
+            pa.field("sightings", pa.int32(), nullable=False),
+            pa.field(FILE_STATE, pa.string()),
+        ]
+    ),
+    FRAME_KEY,
 )
 """One row for each frame that is done, with or without people."""
 
@@ -69,7 +81,7 @@ def sightings_schema(embedding_dim: int, second_dim: int | None = None) -> pa.Sc
         second_dim: width of the second stage's, None for a gallery without.
     """
     second = [] if second_dim is None else [pa.field(SECOND_EMBEDDING, pa.list_(pa.float32(), second_dim))]
-    return pa.schema(
+    columns = pa.schema(
         [
             *(FRAMES_SCHEMA.field(name) for name in FRAME_COLUMNS),
             pa.field("index", pa.int32(), nullable=False),
@@ -82,29 +94,7 @@ def sightings_schema(embedding_dim: int, second_dim: int | None = None) -> pa.Sc
             *second,
         ]
     )
-
-
-def open_tables(path: Path, schema: pa.Schema, *, create: bool) -> tuple[Any, Any]:
-    """The tables of sightings and of frames of the gallery at a path.
-
-    Args:
-        path: the gallery's folder.
-        schema: The columns of the table of sightings, see `sightings_schema`.
-        create: make the tables; such as are there already must be empty and of this schema.
-
-    Raises:
-        FileExistsError: the tables that are to be made are there and hold something.
-    """
-    # Interval zero: every read looks for versions that other processes have committed meanwhile.
-    database = lancedb.connect(str(path / "tables"), read_consistency_interval=timedelta(0))
-    if not create:
-        with readable(path):
-            return database.open_table("sightings"), database.open_table("frames")
-    sightings = database.create_table("sightings", schema=schema, exist_ok=True)
-    frames = database.create_table("frames", schema=FRAMES_SCHEMA, exist_ok=True)
-    if sightings.schema != schema or frames.count_rows() or sightings.count_rows():
-        raise FileExistsError(f"{path} holds tables but no {DESCRIPTION_FILE}; choose another folder")
-    return sightings, frames
+    return with_key(columns, SIGHTING_KEY)
 
 
 @contextmanager
@@ -127,8 +117,8 @@ def readable(gallery: Path) -> Iterator[None]:
             raise
         reason = f"the file /{missing[1]} is missing" if missing else text.strip().splitlines()[0][:200]
         raise OSError(
-            f"gallery {gallery} is damaged: {reason}; put it back from a copy, or index the footage again into a new "
-            "folder, for what is lost cannot be made from the rest"
+            f"gallery {gallery} is damaged: {reason}; `personsearch gallery repair {gallery}` goes back to the last "
+            "state that is whole, and says what is lost"
         ) from error
 
 
@@ -250,6 +240,25 @@ def sighting_of(row: Mapping[str, Any], score: float) -> Sighting:
     )
 
 
+def read_detections(gallery: Path, sightings: Any, frames: Any, where: str | None) -> dict[str, Detections]:
+    """What was found in each frame of a gallery, by the frame's name.
+
+    Args:
+        gallery: The gallery's folder, for the message.
+        sightings: The table of sightings.
+        frames: The table of frames.
+        where: An SQL condition of the frames, None for all.
+
+    Raises:
+        ValueError: Two frames have the same name.
+    """
+    names = frames.search().where(where).select(["frame"]).to_arrow()
+    if pc.count_distinct(names["frame"]).as_py() < len(names):
+        raise ValueError(f"sources in gallery {gallery} have frames of the same name; name one source")
+    columns = ["frame", "index", "box", "detection_score", EMBEDDING]
+    return detections_by_frame(names, sightings.search().where(where).select(columns).to_arrow())
+
+
 def detections_by_frame(frames: pa.Table, sightings: pa.Table) -> dict[str, Detections]:
     """What was found in each frame, as the detector gave it.
 
@@ -280,51 +289,6 @@ def as_matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
     """A column of lists of one length as (rows, length), a copy."""
     values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return np.array(values, dtype=np.float32).reshape(len(column), column.type.list_size)
-
-
-def replace_frames(table: Any, rows: pa.Table, frames: Iterable[FrameKey]) -> None:
-    """Insert the sightings of frames; where the frames have rows already, those are replaced, superfluous ones dropped.
-
-    Args:
-        table: the table of sightings.
-        rows: all sightings of the frames.
-        frames: (source, frame name) of each, at least one.
-    """
-    by_source: dict[str, list[str]] = {}
-    for source, frame in frames:
-        by_source.setdefault(source, []).append(frame)
-    of_these_frames = frames_sql(by_source)
-    # Dropping needs a scan of the whole table, so it happens only for frames that are there already.
-    known = table.count_rows(of_these_frames)
-    if len(rows):
-        upsert(table, ["source", "frame", "index"], rows, drop_others=of_these_frames if known else None)
-    elif known:
-        table.delete(of_these_frames)
-
-
-def add_file_states(frames: Any) -> None:
-    """Give the table of frames of an earlier version the column that tells when a file was replaced.
-
-    Args:
-        frames: The table of frames.
-    """
-    if FILE_STATE not in frames.schema.names:
-        frames.add_columns({FILE_STATE: "cast(NULL as string)"})
-
-
-def upsert(table: Any, keys: list[str], rows: pa.Table, *, drop_others: str | None = None) -> None:
-    """Insert rows or replace those of equal keys, in one commit.
-
-    Args:
-        table: a table whose rows are unique in `keys`.
-        keys: column names.
-        rows: unique in `keys` too.
-        drop_others: an SQL condition; rows of the table that satisfy it and are not among `rows` are deleted.
-    """
-    merge = table.merge_insert(keys).when_matched_update_all().when_not_matched_insert_all()
-    if drop_others is not None:
-        merge = merge.when_not_matched_by_source_delete(drop_others)
-    merge.execute(rows)
 
 
 def unit_rows(values: ArrayLike | Tensor, width: int, owner: str) -> NDArray[np.float32]:
@@ -362,28 +326,3 @@ def box_embeddings(owner: str, boxes: int, embeddings: ArrayLike | Tensor | None
     if len(rows) != boxes:
         raise ValueError(f"{owner}: {len(rows)} embeddings, expected {boxes}: one for each box")
     return rows
-
-
-def retried(gallery: Path, write: Callable[[], Answer]) -> Answer:
-    """Do a write, again where it failed: two writers that commit at the same moment see a passing error.
-
-    Args:
-        gallery: whose write it is, for the message.
-        write: safe to repeat.
-
-    Raises:
-        OSError: it failed WRITE_ATTEMPTS times.
-    """
-    for attempt in range(1, WRITE_ATTEMPTS + 1):
-        try:
-            return write()
-        except (OSError, RuntimeError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            if attempt == WRITE_ATTEMPTS:
-                raise OSError(
-                    f"gallery {gallery} could not be written, {attempt} attempts: {reason}; "
-                    "check free space and permissions, then run again: flushed frames are safe"
-                ) from error
-            logger.info("write to gallery %s failed (attempt %d): %s", gallery, attempt, reason)
-            time.sleep(0.1 * 2**attempt * random.uniform(0.5, 1.0))
-    raise AssertionError("the last attempt returns or raises")

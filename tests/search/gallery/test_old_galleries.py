@@ -105,7 +105,7 @@ def test_a_damaged_description_is_one_line(tmp_path: Path, change: dict[str, Any
 def test_a_lost_file_is_one_line_with_the_way_to_repair(galleries: Path, table: str, part: str) -> None:
     for file in (galleries / "plain" / "tables" / f"{table}.lance" / part).iterdir():
         file.unlink()
-    with pytest.raises(OSError, match=r"gallery .*plain is damaged: .*; put it back from a copy, or index") as caught:
+    with pytest.raises(OSError, match=r"gallery .*plain is damaged: .*; `personsearch gallery repair") as caught:
         ask(Gallery.open(galleries / "plain"), np.ones(4), cameras="c1", after=1)
     assert "\n" not in str(caught.value)
     # The engine's own words, and where it was built, help nobody.

@@ -1,0 +1,1 @@
+"""personsearch gallery: what a gallery holds, and its care."""

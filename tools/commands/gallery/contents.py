@@ -1,0 +1,46 @@
+"""personsearch gallery info: what a gallery holds, what made it, and what it takes."""
+
+from pathlib import Path
+
+from tools.outcome import Outcome, table
+
+
+def info(gallery: Path) -> Outcome:
+    """Show what a gallery holds: cameras, times and sources, the models that made it, and what it takes on the disk.
+
+    Args:
+        gallery: The gallery's folder.
+    """
+    from search.care.compacting import Room
+    from search.gallery.contents import FrameContents
+    from search.gallery.gallery import Gallery
+    from search.gallery.sightings import NO_CAMERA, display_time
+    from search.gallery.store import has_key, version_files
+
+    with Gallery.open(gallery) as store:
+        held, room, described = store.summary(), Room.of(gallery), store.description
+        groups = {name: FrameContents(gallery, store.frames).by(name) for name in ("camera", "source")}
+    rows: list[list[object]] = [
+        ["sightings", held.sightings],
+        ["frames", held.frames],
+        ["earliest", display_time(held.first)],
+        ["latest", display_time(held.last)],
+        ["numbers in an embedding", described.embedding_dim],
+        ["second stage", described.second_dim or "none"],
+        ["model", described.files.owner or "not noted"],
+        ["tables on disk, MB", round(room.tables / 1e6, 1)],
+        ["pictures on disk, MB", round(room.pictures / 1e6, 1)],
+        ["files", room.files],
+        ["versions kept", len(version_files(gallery, "sightings"))],
+        ["several indexers at once", "safe" if has_key(store.table) else "after the next index"],
+    ]
+    parts = [table(["gallery", str(gallery)], rows)]
+    for name, found in groups.items():
+        lines = [
+            [one[name] or NO_CAMERA, one["frames"], one["sightings"], *map(display_time, (one["first"], one["last"]))]
+            for one in found
+        ]
+        parts.append(table([name, "frames", "sightings", "earliest", "latest"], lines))
+    figures = {"gallery": gallery, "summary": held, "disk": room, "cameras": groups["camera"]}
+    figures |= {"sources": groups["source"], "models": described.files.to_dict()}
+    return Outcome("\n\n".join(parts), figures)
