@@ -14,14 +14,8 @@ from search.gallery.description import GalleryDescription, read_description
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
 from search.gallery.sightings import Sighting
-from search.gallery.tables import (
-    EMBEDDING,
-    SECOND_EMBEDDING,
-    open_tables,
-    readable,
-    sighting_of,
-    sightings_schema,
-)
+from search.gallery.store import open_tables
+from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, readable, sighting_of, sightings_schema
 
 MOST_KNOWN = 50_000
 """So many sightings that were answered lately are kept in memory; a search shows at most 1,000."""

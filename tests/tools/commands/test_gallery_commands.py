@@ -55,7 +55,7 @@ def test_deleting_merging_and_compacting(tmp_path: Path, capsys: pytest.CaptureF
     assert json.loads(figures.read_text())["deleted"]["left"] == 10 * PEOPLE
     assert main(["gallery", "delete", str(people)]) == 2
     assert "give --before, --source or --camera" in capsys.readouterr().err
-    assert main(["gallery", "merge", str(people), str(tmp_path / "more"), "--json", str(figures)]) == 0
+    assert main(["gallery", "merge", str(people), "--others", str(tmp_path / "more"), "--json", str(figures)]) == 0
     assert f"has {12 * PEOPLE} sightings now" in capsys.readouterr().out
     assert json.loads(figures.read_text())["merged"][0]["frames"] == 2
     assert main(["gallery", "compact", str(people)]) == 0

@@ -38,14 +38,14 @@ def delete(
     return Outcome(text, {"gallery": gallery, "deleted": done})
 
 
-def merge(gallery: Path, others: list[Path]) -> Outcome:
+def merge(gallery: Path, *, others: list[Path]) -> Outcome:
     """Add everybody in other galleries to a gallery; the others stay as they are.
 
     All of them must have been made by the same models in the same way. Frames that the gallery has already are passed
     over.
 
     Example:
-        personsearch gallery merge everything north,south
+        personsearch gallery merge everything --others north,south
 
     Args:
         gallery: The gallery that grows; it is made if it is not there.
