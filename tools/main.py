@@ -151,14 +151,14 @@ COMMANDS = {
         flat=("models", "whom", "rates", "similarity", "averaging", "work"),
         shown=("from_gallery", "model", "second_stage", "format", "match_rate", "possible_rate", "tracklets", "report"),
     ),
-    "gallery info": Command("tools.commands.gallery.contents", "info", "what a gallery holds, and what it takes"),
-    "gallery check": Command("tools.commands.gallery.care", "check", "read a whole gallery, name what is wrong"),
+    "gallery info": Command("tools.commands.gallery_contents", "info", "what a gallery holds, and what it takes"),
+    "gallery check": Command("tools.commands.gallery_care", "check", "read a whole gallery, name what is wrong"),
     "gallery repair": Command(
-        "tools.commands.gallery.care", "repair", "a gallery's last whole state after a power cut"
+        "tools.commands.gallery_care", "repair", "a gallery's last whole state after a power cut"
     ),
-    "gallery compact": Command("tools.commands.gallery.care", "compact", "a smaller and faster gallery"),
-    "gallery delete": Command("tools.commands.gallery.retention", "delete", "people out of a gallery for good"),
-    "gallery merge": Command("tools.commands.gallery.retention", "merge", "several galleries into one"),
+    "gallery compact": Command("tools.commands.gallery_care", "compact", "a smaller and faster gallery"),
+    "gallery delete": Command("tools.commands.gallery_retention", "delete", "people out of a gallery for good"),
+    "gallery merge": Command("tools.commands.gallery_retention", "merge", "several galleries into one"),
     "export": Command("tools.commands.export", "export", "a trained model as one file to pass on"),
     "serve": Command(
         "tools.commands.serve",

@@ -16,7 +16,8 @@ from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
 from search.gallery.originals import SEEK_BACK_SECONDS, VIDEO_MARK, read_original, split_location
 from search.gallery.sightings import Sighting
-from search.gallery.tables import open_tables, readable
+from search.gallery.store import open_tables
+from search.gallery.tables import readable
 
 MOST_RATE = 30.0
 """A video with more frames a second is shown with so many."""

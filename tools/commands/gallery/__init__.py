@@ -1,1 +1,0 @@
-"""personsearch gallery: what a gallery holds, and its care."""
