@@ -61,6 +61,7 @@ def serve(
     model: Path | None = None,
     second_stage: Path | None = None,
     calibration: Path | None = None,
+    cases: Path | None = None,
 ) -> Outcome:
     """Open a gallery in the browser: choose or upload a picture, click a person, see where else that person was.
 
@@ -77,6 +78,8 @@ def serve(
         second_stage: Where the crop model of the gallery is now, if its file has been moved.
         calibration: Judge by this file of `personsearch calibrate`, also where it was made on other cameras than the
             gallery's.
+        cases: The folder of the cases and of audit.jsonl, the log of who did what; by default the folder `cases` in
+            the gallery.
     """
     _require_extra()
     settings = listening.settings()
@@ -84,15 +87,18 @@ def serve(
     from search.server.app import make_app
     from search.server.running import run
 
-    desk = Desk(DeskSettings(gallery, ModelFiles(model, second_stage), calibration))
+    desk = Desk(DeskSettings(gallery, ModelFiles(model, second_stage), calibration, cases=cases))
 
     def begun(address: str) -> None:
-        print(f"{len(desk.gallery.catalog()):,} frames of gallery {gallery} are at {address}", flush=True)
+        print(f"gallery {gallery} with {len(desk.gallery.catalog()):,} frames is at {address}", flush=True)
         if not settings.is_local and settings.certificate is None:
             print("without --tls-cert, whoever is on the way can read along and learn the token", flush=True)
-        print("Ctrl-C ends the server", flush=True)
+        print(f"who did what is written to {desk.record.path}; Ctrl-C ends the server", flush=True)
 
-    run(make_app(desk, settings), settings, begun)
+    try:
+        run(make_app(desk, settings), settings, begun)
+    finally:
+        desk.clips.close()
     return Outcome("the server has ended", {"gallery": gallery, "host": settings.host})
 
 

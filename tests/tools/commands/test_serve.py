@@ -1,0 +1,100 @@
+"""personsearch serve: it says where it is, answers, ends with Ctrl-C, and refuses what would not be safe."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from served import TOKEN, fill
+
+from tools.main import main
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fill(tmp_path_factory.mktemp("serve"))
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    assert main(["serve", *map(str, words)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("personsearch: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_it_says_where_it_is_and_ends_cleanly(gallery: Path, tmp_path: Path, repository: Path) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "tools.main",
+        "serve",
+        str(gallery),
+        "--port",
+        "0",
+        "--cases",
+        str(tmp_path / "cases"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert server.stdout is not None
+    try:
+        first = server.stdout.readline()
+        address = first.split()[-1]
+        assert address.startswith("http://127.0.0.1:"), first
+        assert httpx.get(f"{address}api/gallery", trust_env=False, timeout=60).json()["frames"] == 20
+        assert httpx.get(f"{address}api/cases", trust_env=False, timeout=60).json() == {"cases": []}
+    finally:
+        server.send_signal(signal.SIGINT)
+        said, errors = server.communicate(timeout=60)
+    assert server.returncode == 0, errors
+    assert "the server has ended" in said
+    assert errors == ""
+
+
+def test_another_host_needs_a_token(gallery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--token" in refused(capsys, gallery, "--host", "0.0.0.0")
+    assert "5 characters" in refused(capsys, gallery, "--host", "0.0.0.0", "--token", "short")
+    assert "--token" in refused(capsys, gallery, "--host", "example.org")
+
+
+def test_the_token_comes_from_one_place(
+    gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tools.commands.serve import Listening
+
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    assert Listening(token_file=tmp_path / "token").settings().token == TOKEN
+    monkeypatch.setenv("PERSONSEARCH_TOKEN", TOKEN)
+    assert Listening(host="192.0.2.1").settings().token == TOKEN
+    assert TOKEN not in repr(Listening().settings())
+    assert "one of them" in refused(capsys, gallery, "--token", TOKEN, "--token-file", tmp_path / "token")
+
+
+def test_a_port_that_is_taken(gallery: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert "cannot listen" in refused(capsys, gallery, "--port", taken.getsockname()[1])
+
+
+def test_files_that_are_no_certificate(gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.pem").write_text("no certificate")
+    assert "both or none" in refused(capsys, gallery, "--tls-cert", tmp_path / "x.pem")
+    assert "no pair" in refused(capsys, gallery, "--tls-cert", tmp_path / "x.pem", "--tls-key", tmp_path / "x.pem")
+    assert "not there" in refused(capsys, gallery, "--tls-cert", tmp_path / "y.pem", "--tls-key", tmp_path / "x.pem")
+
+
+def test_no_gallery(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no gallery" in refused(capsys, tmp_path / "nowhere")
+
+
+def test_a_missing_library_is_named(
+    gallery: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else known(name))
+    assert "uvicorn, which is not installed; `pip install 'personsearch[ui]'`" in refused(capsys, gallery)
