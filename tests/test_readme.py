@@ -197,7 +197,7 @@ def test_every_file_and_make_target_that_a_page_names_is_there(page: Path) -> No
 def test_the_readme_is_short_and_leads_to_every_page() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 150
-    assert len(list((ROOT / "docs").glob("*.md"))) <= 10
+    assert len(list((ROOT / "docs").glob("*.md"))) <= 12
     linked = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     for page in (ROOT / "docs").glob("*.md"):
         assert f"({page.name})" in linked or f"(docs/{page.name})" in text, page

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -17,6 +17,7 @@ from search.server.access import Access
 from search.server.case_routes import case_routes
 from search.server.gallery_routes import gallery_routes
 from search.server.guard import Guard
+from search.server.reference import reference_page
 from search.server.search_routes import search_routes
 from search.server.settings import ServerSettings
 from search.server.workplace import Workplace
@@ -48,6 +49,11 @@ def make_app(desk: Desk, settings: ServerSettings, *, web: Path = WEB) -> Guard:
     app.include_router(gallery_routes(place))
     app.include_router(search_routes(place))
     app.include_router(case_routes(place))
+
+    @app.get("/api/reference", include_in_schema=False)
+    def reference() -> HTMLResponse:
+        return HTMLResponse(reference_page(app.openapi()))
+
     app.mount("/", StaticFiles(directory=web, html=True, check_dir=False))
     for kind, status in STATUS.items():
         app.add_exception_handler(kind, _refusal(status))
