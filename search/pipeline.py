@@ -31,6 +31,7 @@ from search.gallery.gallery import Gallery
 from search.gallery.noted_models import files_for
 from search.indexing import IndexSummary, Look, index_source
 from search.models.embedded_by import EmbeddedBy
+from search.models.learned_share import LearnedShare
 from search.models.mirrored import MirroredModel
 from search.models.model_files import ModelFiles
 from search.models.opening import SearchModels, open_models
@@ -64,6 +65,7 @@ class PersonSearch:
             None stores each as it is. Probes are never averaged so. Galleries say it.
         calibrations: What `find` judges by (`search.query.calibration_files`); None gives no verdicts.
         files: Where the models were loaded from, which new galleries note down.
+        share: How much the second stage should count, where that was learned for the two models; new galleries note it.
 
     Raises:
         ValueError: The batch size is not positive, or a crop model alone is to be mirrored.
@@ -80,6 +82,7 @@ class PersonSearch:
         tracklets: TrackletAveraging | None = None,
         calibrations: StoredCalibrations | None = None,
         files: ModelFiles | None = None,
+        share: LearnedShare | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch size {batch_size}, expected at least 1")
@@ -96,6 +99,7 @@ class PersonSearch:
         self.seen_by: PersonModel = MirroredModel(model) if mirrored else model
         self.calibrations = calibrations
         self.files = files or ModelFiles()
+        self.share = share
         second = None if second_stage is None else second_stage.fingerprint()
         blend = None if tracklets is None else tracklets.blend
         self.embedded_by = EmbeddedBy(model.fingerprint(), second, mirrored, blend)
@@ -143,7 +147,8 @@ class PersonSearch:
         models = open_models(files, score_threshold=score_threshold, finds_people=finds_people, device=device)
         assert files.owner is not None  # else nothing could be loaded
         near = stored_calibrations(files.owner) if calibration is None else named_calibrations(calibration)
-        return cls(models.first, second_stage=models.second, calibrations=near, files=files.absolute(), **options)
+        known: dict[str, Any] = {"calibrations": near, "files": files.absolute(), "share": models.share}
+        return cls(models.first, second_stage=models.second, **known, **options)
 
     @classmethod
     def from_gallery(cls, path: str | Path, files: ModelFiles | None = None, **options: Any) -> Self:
@@ -170,13 +175,14 @@ class PersonSearch:
     @property
     def models(self) -> SearchModels:
         """The models as they embed sightings and probes, the first mirrored where it is."""
-        return SearchModels(self.seen_by, self.second_stage)
+        return SearchModels(self.seen_by, self.second_stage, self.share)
 
     @property
     def description(self) -> GalleryDescription:
         """What a gallery of these models holds."""
         second = None if self.second_stage is None else self.second_stage.embedding_dim
-        return GalleryDescription(self.model.embedding_dim, self.embedded_by, second, self.files)
+        weight = self.models.second_weight
+        return GalleryDescription(self.model.embedding_dim, self.embedded_by, second, self.files, second_weight=weight)
 
     def open_gallery(self, path: str | Path, *, create: bool = False) -> Gallery:
         """The gallery at a path, checked to be of these models; with `create` it is made where there is none.
@@ -340,13 +346,14 @@ class PersonSearch:
             box: x1, y1, x2, y2 in the frame's pixels.
             combine: How several pictures count, "mean" or "max", see `EmbeddedProbe`.
             filters: Which sightings may answer, and how many; None is `Filters()`.
-            ranking: How similarities are made and answers ordered; None is `Ranking()`.
+            ranking: How similarities are made and answers ordered; None is `Ranking()`. Where it names no share of the
+                second stage, the gallery's own one counts.
 
         Raises:
             ValueError: There is not exactly one kind of probe, context is asked for with a crop, the box lies outside
                 the frame, or the gallery is of another model or second stage.
         """
-        ranking = ranking or Ranking()
+        ranking = (ranking or Ranking()).with_share(gallery.description.second_weight)
         require_same_models(gallery.path, gallery.description, self.description, reading=True)
         if (crop is None) == (frame is None) or (frame is None) != (box is None):
             raise ValueError("a probe is either a crop, or a frame and a box in it; give exactly one of the two")

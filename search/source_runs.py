@@ -72,7 +72,7 @@ class SourceRun:
         self._gallery = gallery
         self._place = place_of(planned.source)
         self._known = _KnownFrames(gallery, self._place)
-        self._averager = None if averaging is None else TrackletAverager(averaging)
+        self._averager = None if averaging is None else TrackletAverager(averaging, gallery.description.second_weight)
         self._failures: list[tuple[str, str]] = []
         self._notes: list[str] = []
         self._sightings = 0

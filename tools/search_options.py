@@ -12,11 +12,12 @@ class Similarity:
     """How a similarity is made, where a command neither re-ranks nor looks at the company.
 
     Args:
-        second_weight: The share of the second stage in the similarity, from 0 to 1.
+        second_weight: The share of the second stage in the similarity, from 0 to 1; by default the one that was
+            learned for the two models (--learn-second-weight), and 0.8 where none was.
         class_weighted: Multiply every similarity by the detector's confidence, so that doubtful boxes rank lower.
     """
 
-    second_weight: float = Ranking.second_weight
+    second_weight: float | None = None
     class_weighted: bool = False
 
     def ranking(self) -> Ranking:

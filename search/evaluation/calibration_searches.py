@@ -136,7 +136,7 @@ def searches_to_calibrate(
         named(
             "both stages",
             embedded_by,
-            fused(first, second, ranking.second_weight),
-            fused(stacked[0], stacked[1], ranking.second_weight),
+            fused(first, second, ranking.share),
+            fused(stacked[0], stacked[1], ranking.share),
         ),
     ]

@@ -98,7 +98,8 @@ def calibrate_gallery(
         ValueError: Too few people are seen at a time, similarities are class-weighted, or the gallery's sightings are
             averaged over tracklets, so that the similarities of single pictures are lost.
     """
-    rates, ranking = rates or VerdictRates(), ranking or Ranking()
+    rates = rates or VerdictRates()
+    ranking = (ranking or Ranking()).with_share(gallery.description.second_weight)
     _require_plain(gallery, ranking)
     rows = _rows(gallery, seed)
     frames = np.unique(_frame_names(rows), return_inverse=True)[1].reshape(-1).astype(np.int64)
@@ -112,7 +113,7 @@ def calibrate_gallery(
     first = torch.from_numpy(as_matrix(rows[EMBEDDING]))
     looks = [("one stage", gallery.embedded_by.first_stage, first)]
     if SECOND_EMBEDDING in rows.column_names:
-        both = fused(first, torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING])), ranking.second_weight)
+        both = fused(first, torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING])), ranking.share)
         looks = [("joint model alone", looks[0][1], first), ("both stages", gallery.embedded_by, both)]
     walks = _walks(rows, boxes, looks[-1][2], tracker)
     footage = gallery.footage()

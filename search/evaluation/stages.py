@@ -82,7 +82,7 @@ def link_sightings(
 
 def searched_by(looks: Sequence[Mapping[str, Detections]], ranking: Ranking) -> Mapping[str, Detections]:
     """The detections with the embeddings that a search ranks by: of one stage, or of both at the ranking's share."""
-    return looks[0] if len(looks) == 1 else fused_detections(looks[0], looks[1], ranking.second_weight)
+    return looks[0] if len(looks) == 1 else fused_detections(looks[0], looks[1], ranking.share)
 
 
 def compare_stages(
@@ -150,14 +150,14 @@ def compare_stages(
     included: list[str] = []
     if len(looks) > 1:
         stages[SECOND] = evaluate(looks[1][0], queries, looks[1][1])
-        searched = beside = fused_detections(searched, looks[1][0], ranking.second_weight)
-        probes = fused(probes, looks[1][1], ranking.second_weight)
+        searched = beside = fused_detections(searched, looks[1][0], ranking.share)
+        probes = fused(probes, looks[1][1], ranking.share)
         included.append(CASCADE)
         stages[CASCADE] = evaluate(searched, queries, probes)
     if tracklets is not None:
         # Each look on its own, as a gallery stores them, and weighted afterwards.
         steady = [averaged(found, tracklets.tracks, blend=tracklets.blend) for found, _ in looks]
-        searched = steady[0] if len(looks) == 1 else fused_detections(steady[0], steady[1], ranking.second_weight)
+        searched = steady[0] if len(looks) == 1 else fused_detections(steady[0], steady[1], ranking.share)
         included.append(TRACKLETS)
         stages[" + ".join(included)] = evaluate(searched, queries, probes)
     if weighted and included:

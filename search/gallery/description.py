@@ -36,9 +36,12 @@ class GalleryDescription:
         rendered_sources: The sources, as the gallery names them, whose frames a program rendered.
         cameras: What a cameras file said of its cameras, in the order of their ids; cameras that nobody described have
             no entry.
+        second_weight: The share of the second stage, from 0 to 1, that had been learned for the two models when the
+            gallery was made; None where none had.
 
     Raises:
-        ValueError: A width is not positive, or the second stage has a width without a fingerprint or the reverse.
+        ValueError: A width is not positive, the second stage has a width without a fingerprint or the reverse, or the
+            share is out of its range.
     """
 
     embedding_dim: int
@@ -47,8 +50,11 @@ class GalleryDescription:
     files: ModelFiles = field(default_factory=ModelFiles)
     rendered_sources: tuple[str, ...] = ()
     cameras: tuple[CameraDescription, ...] = ()
+    second_weight: float | None = None
 
     def __post_init__(self) -> None:
+        if self.second_weight is not None and not 0 <= self.second_weight <= 1:
+            raise ValueError(f"second weight {self.second_weight}, expected a share from 0 to 1, or none")
         for width in (self.embedding_dim, 1 if self.second_dim is None else self.second_dim):
             if width <= 0:
                 raise ValueError(f"embedding width {width}, expected a positive number")
@@ -150,6 +156,7 @@ def write_description(path: Path, description: GalleryDescription) -> None:
         "files": description.files.to_dict(),
         "rendered_sources": list(description.rendered_sources),
         "cameras": {one.id: one.to_dict() for one in description.cameras},
+        "second_weight": description.second_weight,
         "created": _created(path) or datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_whole(path / DESCRIPTION_FILE, json.dumps(content, indent=2) + "\n", durable=True)
@@ -215,8 +222,9 @@ def read_description(path: Path) -> GalleryDescription:
         embedded_by, files = EmbeddedBy.from_dict(content["embedded_by"]), ModelFiles.from_dict(content["files"])
         rendered = tuple(map(str, content.get("rendered_sources", ())))
         cameras = tuple(CameraDescription.from_dict(*one) for one in content.get("cameras", {}).items())
+        share = content.get("second_weight")
         return GalleryDescription(
-            content["embedding_dim"], embedded_by, content.get("second_dim"), files, rendered, cameras
+            content["embedding_dim"], embedded_by, content.get("second_dim"), files, rendered, cameras, share
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} is damaged ({error}); restore it, or index into a new folder") from None

@@ -6,6 +6,7 @@ from detection.checkpoints import load_model
 from detection.model import PersonModel
 from reid.crops.sphere_reid import SphereReID
 from search.models.detector_and_crops import CropPersonSearch, load_detector
+from search.models.learned_share import LearnedShare, share_of
 from search.models.model_files import ModelFiles
 
 
@@ -16,10 +17,17 @@ class SearchModels:
     Args:
         first: Finds people and embeds them.
         second: Embeds the same people again, None without a second stage.
+        share: How much the second stage should count, where that was learned for these two models.
     """
 
     first: PersonModel
     second: SphereReID | None = None
+    share: LearnedShare | None = None
+
+    @property
+    def second_weight(self) -> float | None:
+        """The share of the second stage that was learned for these models, None where none was."""
+        return None if self.share is None else self.share.second_weight
 
     @property
     def stages(self) -> list[PersonModel]:
@@ -40,8 +48,8 @@ def open_models(
         device: Where the networks run; "auto" is the GPU when there is one.
 
     Raises:
-        ValueError: The files make no search, a file holds another kind of model, or the threshold is below the one at
-            which the model itself stops.
+        ValueError: The files make no search, a file holds another kind of model, the threshold is below the one at
+            which the model itself stops, or the file of the learned shares is damaged.
         ConnectionError, FileNotFoundError: A file is missing or cannot be downloaded.
     """
     files.require_usable(finds_people=finds_people)
@@ -50,7 +58,8 @@ def open_models(
     if files.model is not None:
         joint = load_model(files.model, device=where)
         require_threshold(score_threshold, joint)
-        return SearchModels(joint, crops)
+        share = None if crops is None else share_of(files, joint.fingerprint(), crops.fingerprint())
+        return SearchModels(joint, crops, share)
     assert crops is not None
     detector = None if files.detector is None else load_detector(files.detector, device=where)
     return SearchModels(CropPersonSearch(detector, crops, score_threshold=score_threshold))

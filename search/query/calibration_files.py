@@ -119,8 +119,8 @@ class StoredCalibrations:
 def _differences(calibration: Calibration, embedded_by: EmbeddedBy, ranking: Ranking) -> list[str]:
     """What was different when a calibration was made from how a search is made now, in words."""
     found = calibration.embedded_by.differences(embedded_by)
-    if calibration.ranking.second_weight != ranking.second_weight and calibration.embedded_by.second_stage is not None:
-        found.append(f"with --second-weight {calibration.ranking.second_weight:g} instead of {ranking.second_weight:g}")
+    if calibration.ranking.share != ranking.share and calibration.embedded_by.second_stage is not None:
+        found.append(f"with --second-weight {calibration.ranking.share:g} instead of {ranking.share:g}")
     if calibration.ranking.class_weighted != ranking.class_weighted:
         found.append(f"{'with' if calibration.ranking.class_weighted else 'without'} --class-weighted")
     return found
@@ -278,7 +278,7 @@ def _converted(content: dict[str, Any]) -> tuple[EmbeddedBy, Ranking]:
     """What earlier versions called `ranked_by`: fingerprints with a mark, and the share only with a second stage."""
     embedded_by = EmbeddedBy.from_marked(content["model"], content.get("second_stage"), content.get("tracklet_blend"))
     share = content.get("second_weight")
-    made = Ranking(Ranking().second_weight if share is None else float(share))
+    made = Ranking(None if share is None else float(share)).with_share(None)
     # Files of before class weighting do not say it.
     return embedded_by, dataclasses.replace(made, class_weighted=bool(content.get("class_weighted", False)))
 

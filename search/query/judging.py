@@ -33,6 +33,7 @@ def judged_answer(
     Raises:
         ValueError: As `rank_sightings`.
     """
+    ranking = ranking.with_share(gallery.description.second_weight)
     answer = rank_sightings(gallery, probe, filters, ranking)
     if calibrations is None:
         return answer

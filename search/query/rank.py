@@ -72,7 +72,8 @@ def rank_sightings(
         ValueError: A camera is not in the gallery, the probe has another width, the gallery has no second stage, a time
             is asked for that the gallery cannot answer, or context is asked for with re-ranking or several probes.
     """
-    filters, ranking = filters or Filters(), ranking or Ranking()
+    filters = filters or Filters()
+    ranking = (ranking or Ranking()).with_share(gallery.description.second_weight)
     probes = combined(probe.embeddings, gallery.description.embedding_dim, probe.combine)
     second = None
     if probe.second_embeddings is not None:
@@ -153,8 +154,8 @@ def ranked(
         query, gallery = torch.from_numpy(probes), torch.from_numpy(as_matrix(rows[EMBEDDING]))
         if second_probes is not None:
             second = torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING]))
-            query = fused(query, torch.from_numpy(second_probes), ranking.second_weight)
-            gallery = fused(gallery, second, ranking.second_weight)
+            query = fused(query, torch.from_numpy(second_probes), ranking.share)
+            gallery = fused(gallery, second, ranking.share)
         confidence = _confidence(rows) if ranking.class_weighted else None
         similarities = _scores(gallery.numpy(), query.numpy()) * (1.0 if confidence is None else confidence)
         scores = reranked(query, gallery, confidence) if ranking.rerank else similarities
@@ -195,8 +196,8 @@ def _in_context(
     rows = pa.concat_tables([rows, everybody.take(pa.array(new, pa.int64())).cast(rows.schema)])
     people, gallery = torch.from_numpy(company.embeddings), torch.from_numpy(as_matrix(rows[EMBEDDING]))
     if SECOND_EMBEDDING in vectors and company.second_embeddings is not None:
-        people = fused(people, torch.from_numpy(company.second_embeddings), ranking.second_weight)
-        gallery = fused(gallery, torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING])), ranking.second_weight)
+        people = fused(people, torch.from_numpy(company.second_embeddings), ranking.share)
+        gallery = fused(gallery, torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING])), ranking.share)
     if ranking.class_weighted:
         gallery = gallery * torch.from_numpy(_confidence(rows))[:, None]
     similarities = _scores(gallery.numpy(), people[:1].numpy())

@@ -7,6 +7,13 @@ from typing import Any, Self
 
 from search.models.embedded_by import known_fields
 
+USUAL_SECOND_WEIGHT = 0.8
+"""The share of the second stage where nobody gave one, and none was learned for the two models.
+
+It was chosen on the test queries of prw_c6 itself, with a weak joint model (mAP 0.125 alone, trained on 99 people) and
+a stronger crop model (0.625 alone, trained on Market-1501). Together they reach 0.615 at a share of 0.5, 0.634 at 0.8.
+"""
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -19,10 +26,8 @@ class Ranking:
 
     Args:
         second_weight: The share w of the second stage in the similarity, from 0 to 1: (1 - w) first + w second. 0 ranks
-            by the first stage alone, 1 by the second stage alone. It counts only where there is a second stage. A
-            better joint model probably wants a smaller share. The default 0.8 was chosen on the test queries of prw_c6
-            itself, with a weak joint model (mAP 0.125 alone, trained on 99 people) and a stronger crop model (0.625
-            alone, trained on Market-1501): together they reach 0.615 at a share of 0.5, and 0.634 at 0.8.
+            by the first stage alone, 1 by the second stage alone. It counts only where there is a second stage. None
+            takes the share that `calibrate --learn-second-weight` learned for the two models, and 0.8 where none was.
         candidates: How many of the best sightings by the first stage are compared again, by the second stage and by
             re-ranking, 1 or more. Raising it finds people whom the first stage ranks low; time and memory grow in
             proportion.
@@ -39,16 +44,33 @@ class Ranking:
         ValueError: The share is not in [0, 1], or there is no candidate.
     """
 
-    second_weight: float = 0.8
+    second_weight: float | None = None
     candidates: int = 1000
     rerank: bool = False
     class_weighted: bool = False
     context: bool = False
 
     def __post_init__(self) -> None:
-        require_share(self.second_weight)
+        require_share(self.share)
         if self.candidates < 1:
             raise ValueError(f"{self.candidates} candidates, expected at least 1")
+
+    @property
+    def share(self) -> float:
+        """The share of the second stage as a number, `USUAL_SECOND_WEIGHT` where none is given."""
+        return USUAL_SECOND_WEIGHT if self.second_weight is None else self.second_weight
+
+    def with_share(self, learned: float | None) -> Self:
+        """The same ranking with a share for certain.
+
+        >>> Ranking().with_share(0.6).second_weight, Ranking(0.5).with_share(0.6).second_weight
+        (0.6, 0.5)
+
+        Args:
+            learned: What was learned for the two models; it counts where no share is given. None where nothing was.
+        """
+        known = learned if self.second_weight is None and learned is not None else self.share
+        return dataclasses.replace(self, second_weight=known)
 
     def for_similarity(self, *, second_stage: bool) -> Self:
         """The part of the ranking that decides the similarity, with the default for everything else.
@@ -60,7 +82,7 @@ class Ranking:
             second_stage: Whether a second stage takes part. Without one, its share does not matter.
         """
         plain = type(self)()
-        share = self.second_weight if second_stage else plain.second_weight
+        share = self.share if second_stage else USUAL_SECOND_WEIGHT
         return dataclasses.replace(plain, second_weight=share, class_weighted=self.class_weighted)
 
     def to_dict(self) -> dict[str, Any]:

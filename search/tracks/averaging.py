@@ -32,10 +32,12 @@ class TrackletAverager:
 
     Args:
         settings: how far sightings share, and how they are linked.
+        second_weight: The share of the second stage in what links them, from 0 to 1; None takes the usual one.
     """
 
-    def __init__(self, settings: TrackletAveraging | None = None) -> None:
+    def __init__(self, settings: TrackletAveraging | None = None, second_weight: float | None = None) -> None:
         self.settings = settings or TrackletAveraging()
+        self._share = Ranking(second_weight).share
         self._cameras: dict[object, _Camera] = {}
 
     @property
@@ -56,7 +58,7 @@ class TrackletAverager:
         Raises:
             ValueError: embeddings are of another width than before.
         """
-        camera = self._cameras.setdefault(rows.frame["camera"], _Camera(self.settings.tracker))
+        camera = self._cameras.setdefault(rows.frame["camera"], _Camera(self.settings.tracker, self._share))
         camera.take(rows)
         left = []
         while len(camera.waiting) > self.settings.lookahead:
@@ -73,7 +75,8 @@ class TrackletAverager:
 class _Camera:
     """One camera's frames that wait, and the sums of its tracklets' unit embeddings."""
 
-    def __init__(self, settings: TrackerSettings) -> None:
+    def __init__(self, settings: TrackerSettings, share: float) -> None:
+        self._share = share
         self.waiting: deque[tuple[FrameRows, TrackIds]] = deque()
         self.count = 0
         self._settings = settings
@@ -93,7 +96,7 @@ class _Camera:
         self._last = time
         looks = _looks(rows)
         ids = self._tracker.update(
-            time, Detections(torch.from_numpy(rows.boxes), torch.from_numpy(rows.scores), _together(looks))
+            time, Detections(torch.from_numpy(rows.boxes), torch.from_numpy(rows.scores), _together(looks, self._share))
         )
         ids = np.where(ids == UNTRACKED, UNTRACKED, ids + self._first)
         self.count = self._first + self._tracker.count
@@ -133,7 +136,7 @@ def _looks(rows: FrameRows) -> list[NDArray[np.float32]]:
     return [rows.embeddings] if rows.second_embeddings is None else [rows.embeddings, rows.second_embeddings]
 
 
-def _together(looks: list[NDArray[np.float32]]) -> Tensor:
-    """What a search ranks by, of both stages at its usual share."""
+def _together(looks: list[NDArray[np.float32]], share: float) -> Tensor:
+    """What a search ranks by, of both stages at this share of the second one."""
     first = torch.from_numpy(looks[0])
-    return first if len(looks) == 1 else fused(first, torch.from_numpy(looks[1]), Ranking().second_weight)
+    return first if len(looks) == 1 else fused(first, torch.from_numpy(looks[1]), share)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from datasets.catalog.table import SearchFormat
 from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
+from search.query.ranking import USUAL_SECOND_WEIGHT
 from search.query.rates import VerdictRates
 from search.tracks.settings import TrackerSettings
 from tools.commands.calibrate_gallery import calibrate_from_gallery
@@ -19,7 +20,7 @@ from tools.search_options import Similarity, Tracklets
 if TYPE_CHECKING:
     from datasets.samples import FrameSample, Query
     from search.evaluation.calibration import FittedCalibration
-    from search.evaluation.calibration_searches import NamedSearches
+    from search.evaluation.calibration_searches import LabelledSplit, NamedSearches
     from search.pipeline import PersonSearch
     from search.query.verdict import Calibration
 
@@ -53,7 +54,11 @@ class Work:
         mirrored: Calibrate for galleries that were indexed with --mirrored.
         minimum_confidence: People found with less confidence are left out, as `index` does, from 0 to 1.
         batch_size: The number of frames of a forward pass, 1 or more.
-        seed: The seed of halving the people for the measurement on those left out, 0 or more.
+        seed: The seed of halving the people for the measurement on those left out, or of drawing them for
+            --learn-second-weight, 0 or more.
+        learn_second_weight: Calibrate no verdicts, but learn how much the second stage should count beside the joint
+            model (--second-weight), and store it beside the joint model. Nothing then has to be given to `index`,
+            `find`, `evaluate search` and `calibrate`.
         measure: Store nothing, but measure how often the verdicts of these calibration files are wrong on the data set.
         report: Also write report.html with curves and tables into this folder.
     """
@@ -62,6 +67,7 @@ class Work:
     minimum_confidence: float = LEAST_CONFIDENCE
     batch_size: int = 4
     seed: int = 0
+    learn_second_weight: bool = False
     measure: list[Path] | None = None
     report: Path | None = None
 
@@ -80,6 +86,7 @@ def calibrate(
     """Find out from which similarity on a person is really there, on labeled frames; `find` then gives verdicts.
 
     Without labels `personsearch calibrate --from-gallery people` learns it from the gallery "people" itself.
+    With --learn-second-weight it is learned instead how much the second stage should count beside the joint model.
 
     Every probe is searched twice: without the sightings of its person, as somebody who is absent, and with them. A
     threshold is the lowest one at which no more than the wanted share of absent probes has any sighting above it. That
@@ -93,7 +100,8 @@ def calibrate(
     without --class-weighted. Use people and footage like those that will be searched, and none that trained the model.
 
     Args:
-        root: The data set's folder, whose split "gallery" is used; with --from-gallery a gallery's folder.
+        root: The data set's folder, whose split "gallery" is used, or for the custom layout also one of its JSON files;
+            with --from-gallery a gallery's folder.
         models: The models whose similarities are calibrated; by default those that come with personsearch.
         whom: Whom to look for.
         rates: How often people who are not there may reach each verdict.
@@ -116,6 +124,8 @@ def calibrate(
         _require_no_labels(models, whom, averaging, work)
         return calibrate_from_gallery(root, rates, similarity, tracker, seed=work.seed)
     averaging.require_cameras(whom.format)
+    if work.learn_second_weight:
+        _require_pair(models, similarity, averaging, work)
     chosen = with_shipped(models)
     chosen.require_usable()
     owner = chosen.owner
@@ -139,7 +149,10 @@ def calibrate(
     data = LabelledData(
         root.resolve().name, probe_kind=kind, unlabelled=whom.unlabelled, footage=footage_of(whom.format, root, samples)
     )
-    searches, failures = _searches(search, samples, queries, whom, similarity, work.minimum_confidence)
+    split, failures = _seen(search, samples, queries, whom, work.minimum_confidence)
+    if work.learn_second_weight:
+        return _learned_share(search, split, data.name, whom, work, [*left_out, *failures])
+    searches = _searches(search, split, whom, similarity)
     if work.measure is not None:
         return _measured(work.measure, searches, [*left_out, *failures])
     fitted = []
@@ -149,6 +162,8 @@ def calibrate(
             fitted.append((one.label, made))
     file = store_calibrations(owner, [made.calibration for _, made in fitted])
     text = "\n\n".join(_text(label, made.calibration) for label, made in fitted) + f"\n\nstored: {file}"
+    if search.share is not None and similarity.second_weight is None:
+        text += f"\n{search.share.words}"
     if work.report is not None:
         text += f"\nreport: {_write_report(work.report, root, owner, fitted)}"
     figures = {"file": file, "calibrations": [{"label": label, **vars(made.calibration)} for label, made in fitted]}
@@ -180,6 +195,47 @@ def _measured(files: list[Path], searches: "list[NamedSearches]", failures: list
     return Outcome("\n\n".join(texts), {"searches": figures}, failures)
 
 
+def _require_pair(models: ModelFiles, similarity: Similarity, averaging: Tracklets, work: Work) -> None:
+    """Refuse with --learn-second-weight what leaves no share to learn, and what would be left unused without a word."""
+    if models.model is None or models.second_stage is None:
+        raise ValueError("--learn-second-weight is about two models; give --model JOINT and --second-stage CROP_MODEL")
+    given = {
+        "--second-weight": similarity.second_weight is not None, "--class-weighted": similarity.class_weighted,
+        "--tracklets": averaging.tracklets, "--report": work.report is not None, "--measure": work.measure is not None,
+    }  # fmt: skip
+    for option, there in given.items():
+        if there:
+            raise ValueError(f"{option} does not go with --learn-second-weight; leave one of the two out")
+
+
+def _learned_share(
+    search: "PersonSearch", split: "LabelledSplit", data: str, whom: Whom, work: Work, failures: list[str]
+) -> Outcome:
+    """Learn the share of the second stage, store it, and tell what it is worth."""
+    from search.evaluation.share_choice import choose_share
+    from search.models.learned_share import store_share
+
+    assert search.files.model is not None  # _require_pair saw to it
+    with Progress("Trying shares", unit="similarity"):
+        choice = choose_share(split, search.embedded_by, data, same_camera=whom.same_camera, seed=work.seed)
+    share = choice.share
+    file = store_share(search.files.model, share)
+    rows: list[list[object]] = [[f"{one:.2f}", value] for one, value in zip(share.shares, share.mean_aps, strict=True)]
+    low, high = share.spread
+    text = (
+        f"{share.probes:,} searches for {share.people:,} people of {data} among {share.sightings:,} sightings\n"
+        f"{table(['share of the second stage', 'mAP'], rows)}\n"
+        f"learned share: {share.second_weight:g}. Where the people are drawn anew, the best share lies from {low:g} to "
+        f"{high:g} nine times in ten.\n"
+        f"mAP on people left out: {choice.left_out:.3f} with the best share of the others, {choice.left_out_usual:.3f} "
+        f"with the usual {USUAL_SECOND_WEIGHT:g}, {choice.left_out_first:.3f} by the joint model alone, "
+        f"{choice.left_out_second:.3f} by the crop model alone\n"
+        f"stored: {file}. Galleries that are made from now on use it; for an earlier one give `find` --second-weight "
+        f"{share.second_weight:g}"
+    )
+    return Outcome(text, {"file": file, "choice": choice}, failures)
+
+
 def _require_no_labels(models: ModelFiles, whom: Whom, averaging: Tracklets, work: Work) -> None:
     """Refuse with --from-gallery what belongs to labeled frames: it would be left unused without a word."""
     if work.report is not None:
@@ -198,20 +254,18 @@ def _require_no_labels(models: ModelFiles, whom: Whom, averaging: Tracklets, wor
                 )
 
 
-def _searches(
+def _seen(
     search: "PersonSearch",
     samples: "Sequence[FrameSample]",
     queries: "list[Query]",
     whom: Whom,
-    similarity: Similarity,
     minimum_confidence: float,
-) -> "tuple[list[NamedSearches], list[str]]":
-    """The searches to calibrate, and a line for each frame and query that could not be seen."""
-    from search.evaluation.calibration_searches import label_split, searches_to_calibrate
+) -> "tuple[LabelledSplit, list[str]]":
+    """The labeled frames as the models see them, and a line for each frame and query that could not be seen."""
+    from search.evaluation.calibration_searches import label_split
     from search.evaluation.splits import detect_split
-    from search.evaluation.stages import link_sightings
 
-    models, ranking = search.models, similarity.ranking()
+    models = search.models
     with Progress("Detecting") as progress:
         found = detect_split(
             models.first,
@@ -232,12 +286,23 @@ def _searches(
             batch_size=search.batch_size,
             on_progress=progress,
         )
+    return split, [": ".join(one) for one in [*found.failures, *split.failures]]
+
+
+def _searches(
+    search: "PersonSearch", split: "LabelledSplit", whom: Whom, similarity: Similarity
+) -> "list[NamedSearches]":
+    """The searches to calibrate, by the first stage and by both."""
+    from search.evaluation.calibration_searches import searches_to_calibrate
+    from search.evaluation.stages import link_sightings
+
+    ranking = similarity.ranking().with_share(search.models.second_weight)
     linked = None
     if search.tracklets is not None:
         with Progress("Linking") as progress:
-            linked = link_sightings(samples, found.looks, search.tracklets, ranking, on_progress=progress)
-    searches = searches_to_calibrate(split, search.embedded_by, ranking, tracklets=linked, same_camera=whom.same_camera)
-    return searches, [": ".join(one) for one in [*found.failures, *split.failures]]
+            looks = split.found.looks
+            linked = link_sightings(split.samples, looks, search.tracklets, ranking, on_progress=progress)
+    return searches_to_calibrate(split, search.embedded_by, ranking, tracklets=linked, same_camera=whom.same_camera)
 
 
 def _text(label: str, calibration: "Calibration") -> str:

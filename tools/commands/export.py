@@ -8,8 +8,8 @@ from tools.outcome import Outcome
 def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
     """Write the joint model or the crop model of a run as one safetensors file, without what only training needs.
 
-    Its calibration is written beside it, if there is one. --half changes the weights, and so the similarities a little:
-    calibrate the file that you pass on.
+    Its calibration is written beside it, if there is one, and so is the learned share of its second stage. --half
+    changes the weights, and so the similarities a little: calibrate the file that you pass on.
 
     Example:
         personsearch export runs/first first.safetensors --half
@@ -19,6 +19,7 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
         file: The file to write, which must not exist.
         half: Whether to store float16: half the size, each weight rounded by about one part in two thousand.
     """
+    from search.models.learned_share import share_file
     from search.models.passing_on import pass_on
     from search.query.calibration_files import calibration_file, store_calibrations, stored_calibrations
 
@@ -26,7 +27,7 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
         raise ValueError(
             f"{file} has the suffix {file.suffix!r}, expected .safetensors, by which a model is recognized"
         )
-    for taken in (file, calibration_file(file)):
+    for taken in (file, calibration_file(file), share_file(file)):
         if taken.exists():
             raise FileExistsError(f"{taken} exists; remove it, or name another file")
     written = pass_on(model, file, half=half)
@@ -38,5 +39,7 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
         text += f"\ncalibration: {store_calibrations(file, own)}"
     elif beside.calibrations:
         text += "\nthe calibration beside the model is of other weights: run `personsearch calibrate` on this file"
+    if written.shares:
+        text += f"\nlearned share of the second stage: {share_file(file)}"
     figures = {"file": file, "bytes": written.bytes, "fingerprint": written.fingerprint, "notes": written.notes}
     return Outcome(text, figures | {"calibrations": len(own)}, failures)

@@ -136,6 +136,8 @@ def find(
         lines = [*_verdict(answer, store, files, ranking, used_second), answer.to_table()]
         if ranking.class_weighted:
             lines.append("similarities are multiplied by the detector's confidence (--class-weighted)")
+        if used_second and ranking.second_weight is None:
+            lines += _share(store.description.second_weight, search.models.second_weight)
         if html is not None:
             from datasets.files import write_whole
 
@@ -147,13 +149,14 @@ def find(
                 "ranked by the joint model alone; the gallery has a second stage too, --second-stage CROP_MODEL "
                 "ranks by both"
             )
+        weight = store.description.second_weight
         embedded_by = store.embedded_by if used_second else store.embedded_by.first_stage
     figures = {
         "gallery": gallery,
         "probe": {"crop": [str(path) for path in probe.crop or []], "frame": probe.frame, "box": probe.box},
         "embedded_by": embedded_by.to_dict(),
         "filters": filters.to_dict(),
-        "ranking": ranking.to_dict(),
+        "ranking": ranking.with_share(weight).to_dict(),
         **answer.to_dict(),
     }
     return Outcome("\n".join(lines), figures)
@@ -174,6 +177,23 @@ def _answer(
     frame = read_image(probe.frame, max_pixels=probe.max_pixels)
     answer = search.find(store, frame=frame, box=probe.box, filters=filters, ranking=ranking)
     return answer, [cut(frame, probe.box)], Picture(frame, probe.frame.name, [MarkedBox(probe.box, "probe")])
+
+
+def _share(noted: float | None, beside: float | None) -> list[str]:
+    """Which share of the second stage counted, where nobody gave one and one was learned.
+
+    Args:
+        noted: The share that the gallery notes.
+        beside: The share that lies beside the joint model today.
+    """
+    if noted is not None:
+        return [f"the second stage counts {noted:g} of the similarity, as was learned for the two models"]
+    if beside is not None:
+        return [
+            f"a share of {beside:g} was learned for the two models after this gallery was made; --second-weight "
+            f"{beside:g} uses it"
+        ]
+    return []
 
 
 def _how(ranking: Ranking) -> list[str]:
@@ -203,7 +223,7 @@ def _verdict(
     options += [f"--second-stage {second}"] if second is not None and not usual else []
     options += [f"--detector {files.detector or 'DETECTOR'}"] if files.model is None and not usual else []
     options += ["--mirrored"] if by.mirrored else []
-    if used_second and ranking.second_weight != Ranking.second_weight:
+    if used_second and ranking.second_weight is not None:
         options.append(f"--second-weight {ranking.second_weight:g}")
     if by.tracklet_blend is not None:
         from search.tracks.settings import TrackletAveraging

@@ -149,6 +149,8 @@ def index(
     with search.open_gallery(gallery, create=True) as store, SourceProgress("Indexing", len(sources)) as progress:
         if chosen != models:
             say(f"models: {said_of(chosen)}")
+        if (weight := store.description.second_weight) is not None:
+            say(f"the second stage counts {weight:g} of the similarity, as was learned for these two models")
         if cameras:
             store.description = note_cameras(gallery, store.description, [one.camera for one in cameras])
         runs = index_sources(

@@ -150,6 +150,8 @@ def search(
     samples, left_out = read_frames(protocol.format, root, "gallery")
     chosen = with_shipped(models)
     opened = open_models(chosen, score_threshold=minimum_confidence)
+    learned = opened.share if ranking.second_weight is None else None
+    ranking = ranking.with_share(opened.second_weight)
     if chosen != models:
         say(f"models: {said_of(chosen)}")
     with Progress("Detecting") as progress:
@@ -184,8 +186,9 @@ def search(
     if ranking.context and all(query.frame is None for _, asked in protocols for query in asked):
         text += "\nno query is a box in a frame, so nobody is beside one and context changes nothing"
     if opened.second is not None:
-        share = ranking.second_weight
+        share = ranking.share
         text += f"\ncascade: {1 - share:g} of the joint model's similarity, {share:g} of SphereReID's"
+        text += "" if learned is None else f", as was learned for these two models on {learned.data}"
     figures: dict[str, Any] = {"rows": records, "unlabelled": protocol.unlabelled, "ranking": ranking.to_dict()}
     figures["tracklets"] = None
     if steady is not None:

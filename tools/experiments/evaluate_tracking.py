@@ -53,7 +53,8 @@ class Linking:
     Args:
         minimum_confidence: Detections with less confidence are dropped; by default 0.5, and none for --public and
             --tracks, whose confidences may have any range.
-        second_weight: The share of the second stage in the embedding, from 0 to 1.
+        second_weight: The share of the second stage in the embedding, from 0 to 1; by default the one that was learned
+            for the two models, and 0.8 where none was.
         minimum_length: Tracks of fewer sightings are dropped.
         across_cameras: Also judge identities over all cameras.
         link_similarity: The least mean similarity of tracks that are joined over cameras, from -1 to 1; it depends on
@@ -62,7 +63,7 @@ class Linking:
     """
 
     minimum_confidence: float | None = None
-    second_weight: float = Ranking.second_weight
+    second_weight: float | None = None
     minimum_length: int = 1
     across_cameras: bool = False
     link_similarity: float = 0.7
@@ -171,7 +172,7 @@ def _answer(
             batch_size=linking.batch_size,
             on_progress=progress,
         )
-    split = TrackedSplit(searched_by(seen.looks, Ranking(linking.second_weight)))
+    split = TrackedSplit(searched_by(seen.looks, Ranking(linking.second_weight).with_share(opened.second_weight)))
     return split, [f"{name}: {reason}" for name, reason in seen.failures]
 
 

@@ -83,9 +83,7 @@ def offline(
         return {name: (one.embeddings.numpy(), None) for name, one in averaged(first, tracks, blend=blend).items()}
     second = found(lambda rows: torch.from_numpy(rows.second_embeddings))
     both = found(
-        lambda rows: fused(
-            torch.from_numpy(rows.embeddings), torch.from_numpy(rows.second_embeddings), Ranking().second_weight
-        )
+        lambda rows: fused(torch.from_numpy(rows.embeddings), torch.from_numpy(rows.second_embeddings), Ranking().share)
     )
     tracks = track_frames(shots, both, settings)
     mean, other = averaged(first, tracks, blend=blend), averaged(second, tracks, blend=blend)

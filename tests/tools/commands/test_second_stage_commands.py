@@ -15,7 +15,8 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from search.query.ranking import Ranking
-from tools.commands import evaluate, find
+from tools.commands import find
+from tools.experiments import evaluate
 from tools.main import main
 
 BOX = ["--box", "40,30,80,120"]
@@ -211,3 +212,68 @@ def test_the_evaluation_has_a_row_for_every_stage(
 def test_the_commands_cascade_as_the_library_does(command: object) -> None:
     typed = inspect.signature(command).parameters  # type: ignore[arg-type]
     assert typed["ranking"].default == Ranking()
+
+
+def test_a_learned_share_counts_from_then_on(
+    models: Path,
+    square: Path,
+    footage: Path,
+    repository: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """calibrate stores it beside the model, index notes it, find uses it and says so, and export passes it on."""
+    shutil.copy(repository / "detection" / "weights" / "plaza.safetensors", tmp_path / "joint.safetensors")
+    shutil.copy(models / "crops.safetensors", tmp_path)
+    pair = ["--model", str(tmp_path / "joint.safetensors"), "--second-stage", str(tmp_path / "crops.safetensors")]
+    assert main(["index", str(footage), "--gallery", str(tmp_path / "older"), *pair]) == 0
+    learn = ["calibrate", str(square), *pair, "--learn-second-weight", "--json", str(tmp_path / "learned.json")]
+    assert main(learn) == 0
+    learned = json.loads((tmp_path / "learned.json").read_text())["choice"]["share"]
+    weight = learned["second_weight"]
+    assert f"learned share: {weight:g}. Where the people are drawn anew" in capsys.readouterr().out
+    # A share that nothing else would give, so that it is seen wherever it counts.
+    file = tmp_path / "joint.share.json"
+    file.write_text(file.read_text().replace(f'"second_weight": {weight}', '"second_weight": 0.3125'))
+
+    capsys.readouterr()
+    assert main(["index", str(footage), "--gallery", str(tmp_path / "people"), *pair]) == 0
+    assert "the second stage counts 0.3125 of the similarity" in capsys.readouterr().err
+    file.rename(tmp_path / "away.json")
+    ask = ["find", str(tmp_path / "people"), "--frame", str(sorted(footage.iterdir())[0]), *BOX]
+    assert main([*ask, "--json", str(tmp_path / "noted.json")]) == 0
+    assert "the second stage counts 0.3125 of the similarity" in capsys.readouterr().out
+    assert main([*ask, "--second-weight", "0.3125", "--json", str(tmp_path / "given.json")]) == 0
+    noted, given = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("noted", "given"))
+    assert noted["sightings"] == given["sightings"]
+    assert noted["ranking"]["second_weight"] == given["ranking"]["second_weight"] == 0.3125
+    (tmp_path / "away.json").rename(file)
+
+    # A gallery of before answers as before, and is told what could be had.
+    assert main(["find", str(tmp_path / "older"), *ask[2:], "--json", str(tmp_path / "older.json")]) == 0
+    assert "--second-weight 0.3125 uses it" in capsys.readouterr().out
+    assert json.loads((tmp_path / "older.json").read_text())["ranking"]["second_weight"] == 0.8
+
+    assert main(["evaluate", "search", str(square), *pair]) == 0
+    printed = capsys.readouterr().out
+    assert "0.3125 of SphereReID's, as was learned for these two models on world" in printed
+    words = ["export", str(tmp_path / "joint.safetensors"), str(tmp_path / "half.safetensors"), "--half"]
+    assert main([*words, "--json", str(tmp_path / "export.json")]) == 0
+    (passed,) = json.loads((tmp_path / "half.share.json").read_text())["shares"]
+    assert passed["second_weight"] == 0.3125
+    assert passed["model"] == json.loads((tmp_path / "export.json").read_text())["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "J"], "--learn-second-weight is about two models"),
+        (["--model", "J", "--second-stage", "C", "--second-weight", "0.5"], "--second-weight does not go with"),
+        (["--model", "J", "--second-stage", "C", "--tracklets"], "--tracklets does not go with"),
+    ],
+)
+def test_a_share_is_learned_for_two_models_and_nothing_else(
+    square: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert main(["calibrate", str(square), "--learn-second-weight", *words]) == 2
+    assert message in last_line(capsys)
