@@ -3,7 +3,7 @@ import { address, caseOf, fetchFile, post } from "../shared/api.js";
 import { button, h, icon, refill } from "../shared/dom.js";
 import { askForText } from "../shared/dialogs.js";
 import { notice, problem } from "../shared/notices.js";
-import { mark, openCase, renameCase } from "../shared/search.js";
+import { mark, openCase, renameCase, startWith } from "../shared/search.js";
 import { cameraName, state, tell } from "../shared/state.js";
 import { locale, number, similarity, t } from "../shared/texts.js";
 import { clock, day, lasting, moment, whole, zoneName } from "../shared/times.js";
@@ -90,8 +90,27 @@ function step(one, before, list, show) {
 
 function searches(found) {
   if (!found.searches.length) return null;
-  const list = h("ol", { class: "panel case-searches" }, found.searches.slice(0, 12).map((one) => h("li", {}, h("span", { class: "case-glyph little" }, icon("search", 16)), h("div", { class: "grow" }, h("p", {}, t("case.search", { n: one.examples?.length ?? 1 })), h("p", { class: "tiny faint" }, [spoken(one.at), filtersInWords(one.filters)].filter(Boolean).join(" · "))), one.level === "match" || one.level === "possible" ? h("span", { class: `chip ${one.level}` }, one.level === "match" ? t("level.match") : t("level.possible")) : null, typeof one.best === "number" ? h("span", { class: "small figures soft" }, similarity(one.best)) : null)));
+  const list = h("ol", { class: "panel case-searches" }, found.searches.slice(0, 12).map((one) => h("li", {}, searchPictures(found, one), h("div", { class: "grow" }, h("p", {}, t("case.search", { n: one.examples?.length ?? 1 })), h("p", { class: "tiny faint" }, [spoken(one.at), filtersInWords(one.filters)].filter(Boolean).join(" · "))), one.level === "match" || one.level === "possible" ? h("span", { class: `chip ${one.level}` }, one.level === "match" ? t("level.match") : t("level.possible")) : null, typeof one.best === "number" ? h("span", { class: "small figures soft" }, similarity(one.best)) : null, again(one))));
   return h("section", {}, h("h2", {}, t("case.searches")), h("p", { class: "soft" }, t("case.searches_how")), list);
+}
+
+/** The photos that a search went by, as the case keeps them. */
+function searchPictures(found, search) {
+  if (!search.probes?.length) return h("span", { class: "case-glyph little" }, icon("search", 16));
+  return h("span", { class: "search-photos" }, search.probes.slice(0, 3).map((one) => h("img", { src: address.caseProbe(found.case, one), alt: "", loading: "lazy" })));
+}
+
+/** Makes a search once more, where all its photos are sightings; uploaded photos are not kept for searching. */
+function again(search) {
+  const examples = search.examples ?? [];
+  if (!examples.length || !examples.every((one) => one.sighting)) return null;
+  const { cameras, after, before, minimum_similarity: least } = search.filters ?? {};
+  const seconds = (time) => (typeof time === "number" || time === null || time === undefined ? time ?? null : moment(time) / 1000);
+  return button({ icon: "again", kind: "quiet little", label: t("case.search_again"), press: () => {
+    Object.assign(state.filters, { cameras: cameras ?? [], after: seconds(after), before: seconds(before), minimum_similarity: least ?? null });
+    startWith(examples.map(({ sighting }) => ({ sighting })));
+    location.hash = "#/";
+  } });
 }
 
 function filtersInWords(filters) {

@@ -153,7 +153,7 @@ class Footage {
   everybody() {
     const { found, current } = this;
     if (!found.people.length) return h("div", { class: "empty" }, h("span", { class: "glyph" }, icon("people", 24)), h("h3", {}, t("footage.nobody")), h("p", {}, t("footage.nobody_how")));
-    return [h("h3", {}, t("footage.click")), h("p", { class: "soft small" }, t("footage.click_how")), h("ul", { class: "faces" }, found.people.map((person, at) => h("li", {}, h("button", { type: "button", class: "face", on: { click: () => this.choose(person) } }, cutout(address.frame(current.frame), found.width, found.height, person.box, t("stage.person", { n: at + 1, of: found.people.length }))))))];
+    return [h("h3", {}, t("footage.click")), h("p", { class: "soft small" }, t("footage.click_how")), h("ul", { class: "faces" }, found.people.map((person, at) => h("li", {}, h("button", { type: "button", class: "face", "aria-label": t("stage.person", { n: at + 1, of: found.people.length }), on: { click: () => this.choose(person) } }, cutout(address.frame(current.frame), found.width, found.height, person.box, t("stage.person", { n: at + 1, of: found.people.length }))))))];
   }
 
   chosenPerson() {

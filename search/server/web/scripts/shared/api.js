@@ -18,7 +18,7 @@ async function ask(path, options = {}) {
     throw new ServerError(0, t("error.unreachable"));
   }
   if (answer.ok) return answer;
-  if (answer.status === 401) document.dispatchEvent(new CustomEvent("sign-in"));
+  if (answer.status === 401 && path !== "login") document.dispatchEvent(new CustomEvent("sign-in"));
   throw new ServerError(answer.status, await reason(answer));
 }
 
@@ -67,6 +67,7 @@ export const address = {
   frame: (frame, width) => `/api/frames/${safe(frame)}/picture${width ? `?width=${width}` : ""}`,
   person: (sighting) => `/api/sightings/${safe(sighting)}/picture`,
   probe: (probe) => `/api/probes/${safe(probe)}/picture`,
+  caseProbe: (id, probe) => `/api/cases/${safe(id)}/probes/${safe(probe)}`,
   clip: (sighting, seconds) => `/api/sightings/${safe(sighting)}/clip?seconds=${seconds}`,
 };
 
