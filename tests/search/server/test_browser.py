@@ -14,7 +14,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright, which 
 expect = sync_api.expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, textarea")]
     .filter((one) => one.checkVisibility())
@@ -149,9 +149,12 @@ def whole_case(served: Served, name: str) -> dict[str, list[dict[str, str]]]:
 def test_marks_teach_the_next_search(page: "Page", served: Served) -> None:
     search_from_frame(page, served)
     sent: list[dict[str, list[object]]] = []
-    page.on(
-        "request", lambda one: sent.append(json.loads(one.post_data)) if one.url.endswith("/api/searches") else None
-    )
+
+    def remember(request: "Request") -> None:
+        if request.url.endswith("/api/searches"):
+            sent.append(json.loads(request.post_data or ""))
+
+    page.on("request", remember)
     page.locator(".card").nth(0).locator("[data-mark=confirmed]").click()
     begin_case(page, "Learning")
     page.wait_for_selector(".card.confirmed")
