@@ -174,6 +174,10 @@ COMMANDS = {
         flat=("probe", "choice", "ranking"),
         shown=("crop", "frame", "box", "limit", "camera", "after", "before", "html", "model", "second_stage"),
     ),
+    "case list": Command("tools.commands.case", "list_cases", "the cases in which searches, marks and notes are kept"),
+    "case show": Command("tools.commands.case", "show", "what is in a case"),
+    "case export": Command("tools.commands.case", "export", "a case as one ZIP: page, tables, pictures, clips, hashes"),
+    "case verify": Command("tools.commands.case", "verify", "check that nobody changed an exported case"),
     "audit verify": Command("tools.commands.audit", "verify", "check that nobody changed the log of who did what"),
 }
 

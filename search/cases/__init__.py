@@ -8,12 +8,16 @@ _HOMES = {
     "AuditReport": "search.cases.audit",
     "Case": "search.cases.values",
     "CaseFolder": "search.cases.folder",
+    "CaseReport": "search.cases.verification",
     "CaseSearch": "search.cases.values",
     "CaseSighting": "search.cases.values",
     "CaseSummary": "search.cases.values",
     "Clip": "search.cases.clip",
+    "Export": "search.cases.export",
     "NoCase": "search.cases.folder",
     "NoFootage": "search.cases.footage",
+    "export_case": "search.cases.export",
+    "verify_case": "search.cases.verification",
     "write_clip": "search.cases.clip",
 }
 

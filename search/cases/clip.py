@@ -1,6 +1,6 @@
 """A clip: the seconds around a sighting as a film, with the person's box and the time drawn into it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from search.cases.film import Film, film
 from search.cases.footage import FootageAround, Image, footage_around
-from search.cases.lettering import ACCENT, Color, band_height, draw_band, draw_box
 from search.cases.way import Way, way_of
 from search.gallery.gallery import Gallery
 from search.gallery.sightings import NO_CAMERA, Sighting, display_time, printable
+from search.pages.lettering import ACCENT, Color, band_height, draw_band, draw_box
 
 LONGEST_SIDE = 1280
 """Pixels of the longest side of a film at most; larger footage is made smaller."""
@@ -75,41 +75,56 @@ def write_clip(
     way = way_of(gallery, sighting, before=half, after=half)
     width, height = film_size(sighting.frame_width, sighting.frame_height)
     with film(path, width=width, height=height, rate=footage.rate) as written:
-        show_footage(written, footage, way, label=label, on_progress=on_progress)
+        show_footage(written, footage, [Followed(way, label)], on_progress=on_progress)
     return Clip(written.seconds, written.frames, written.width, written.height)
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """A person whose box is drawn.
+
+    Args:
+        way: Where the person was, in seconds from the sighting of the footage.
+        label: A few words on the box.
+        color: RGB of the box.
+    """
+
+    way: Way
+    label: str = ""
+    color: Color = ACCENT
 
 
 def show_footage(
     written: Film,
     footage: FootageAround,
-    way: Way,
+    followed: Sequence[Followed],
     *,
-    label: str = "",
-    color: Color = ACCENT,
+    note: str = "",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Add footage to a film, with the box of the person, the camera and the time drawn into every frame.
+    """Add footage to a film, with the boxes of people, the camera and the time drawn into every frame.
 
     Args:
         written: The film; frames of another form get bars at their sides.
         footage: The footage.
-        way: Where the person was.
-        label: A few words on the box.
-        color: RGB of the box.
+        followed: The people; who stands first is drawn on top.
+        note: A few words beside the camera.
         on_progress: Called with the seconds that are done, and all seconds, both whole numbers.
     """
     sighting, start, offset = footage.sighting, written.seconds, None
     band = band_below(written.width, written.height)
     picture_height = written.height - band
     framed = np.zeros((written.height, written.width, 3), dtype=np.uint8)
+    words = " · ".join(filter(None, (camera_words(sighting), note)))
     for moment in footage.moments():
         offset = moment.offset if offset is None else offset
         image, scale, corner = fitted(moment.image, written.width, picture_height)
-        box = way.at(moment.offset)
-        if box is not None:
-            draw_box(image, box * scale + np.tile(corner, 2), color, label)
+        for person in reversed(followed):
+            box = person.way.at(moment.offset)
+            if box is not None:
+                draw_box(image, box * scale + np.tile(corner, 2), person.color, person.label)
         framed[:picture_height] = image
-        draw_band(framed, camera_words(sighting), time_words(sighting, moment.offset), band)
+        draw_band(framed, words, time_words(sighting, moment.offset), band)
         written.show(framed, start + moment.offset - offset + moment.length)
         if on_progress is not None:
             total = footage.before + footage.after

@@ -91,3 +91,20 @@ def film(path: Path, *, width: int, height: int, rate: float) -> Iterator[Film]:
             if not written.frames:
                 raise ValueError(f"no frame was there for {path}, expected at least one; choose another moment")
             written.finish()
+
+
+def picture_of(path: Path, seconds: float) -> NDArray[np.uint8]:
+    """The picture that a film shows at a second, the last one where it is shorter.
+
+    Args:
+        path: A film that `film` wrote.
+        seconds: Seconds from its begin.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            if frame.time is not None and frame.time >= seconds:
+                break
+        return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)

@@ -159,6 +159,12 @@ def offsets_of(rows: list[dict[str, Any]], sighting: Sighting) -> list[float | N
     return [None if row["timestamp"] is None else row["timestamp"] - sighting.timestamp for row in rows]
 
 
+def offset_of(other: Sighting, sighting: Sighting) -> float | None:
+    """Seconds of one sighting from another of the same recording; None where nobody knows."""
+    row = {"location": other.location, "timestamp": other.timestamp, "frame": other.frame}
+    return offsets_of([row], sighting)[0]
+
+
 def _neighbors(gallery: Gallery, sighting: Sighting, before: float, after: float) -> list[tuple[float, Path]]:
     """Offset and file of the pictures that the sighting's camera took around it, in the order of time."""
     _, frames = open_tables(gallery.path, gallery.table.schema, create=False)

@@ -183,4 +183,4 @@ def rendered(template: str, **values: object) -> str:
     )
     environment.globals |= {"plot": drawing.plot, "picture": _picture, "image_uri": image_uri}
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return environment.get_template(template).render(made=made, **values)
+    return environment.get_template(template).render({"made": made, **values})

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from search.cases.clip import SHORTEST_SIDE, band_below, film_size, fitted, write_clip
 from search.cases.film import film
 from search.cases.footage import NoFootage, footage_around
-from search.cases.lettering import ACCENT, shortened, text_width
 from search.cases.way import HOLD_SECONDS, LONGEST_BRIDGE, Way, way_of
 from search.gallery.gallery import Gallery
+from search.pages.lettering import ACCENT, shortened, text_width
 
 
 def read(path: Path) -> tuple[list[NDArray[np.uint8]], float]:
