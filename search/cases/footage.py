@@ -16,7 +16,6 @@ from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
 from search.gallery.originals import SEEK_BACK_SECONDS, VIDEO_MARK, read_original, split_location
 from search.gallery.sightings import Sighting
-from search.gallery.store import open_tables
 from search.gallery.tables import readable
 
 MOST_RATE = 30.0
@@ -167,7 +166,7 @@ def offset_of(other: Sighting, sighting: Sighting) -> float | None:
 
 def _neighbors(gallery: Gallery, sighting: Sighting, before: float, after: float) -> list[tuple[float, Path]]:
     """Offset and file of the pictures that the sighting's camera took around it, in the order of time."""
-    _, frames = open_tables(gallery.path, gallery.table.schema, create=False)
+    frames = gallery.frames
     with readable(gallery.path):
         where = same_footage_sql(sighting)
         if sighting.timestamp is not None:

@@ -11,7 +11,7 @@ from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
 from search.gallery.originals import file_state, split_location
 from search.gallery.sightings import Sighting
-from search.gallery.tables import FILE_STATE, open_tables, readable
+from search.gallery.tables import FILE_STATE, readable
 
 State = Literal["as indexed", "changed since it was indexed", "not there", "stream"]
 
@@ -87,7 +87,7 @@ def _hashed(gallery: Gallery, name: str, own: list[Sighting]) -> SourceFile:
 
 def _indexed_state(gallery: Gallery, sighting: Sighting) -> str | None:
     """Size and time of change that a sighting's file had when it was indexed; None where nobody noted them."""
-    _, frames = open_tables(gallery.path, gallery.table.schema, create=False)
+    frames = gallery.frames
     if FILE_STATE not in frames.schema.names:
         return None
     where = f"source = {quoted(sighting.source)} AND frame = {quoted(sighting.frame)}"
