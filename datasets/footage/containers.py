@@ -6,7 +6,9 @@ from fractions import Fraction
 import av
 from av.container import InputContainer
 
-_TIMEOUT = (10.0, 10.0)
+from datasets.footage.film import open_container
+
+_TIMEOUT = 10.0
 """Seconds for opening and for each read, where the file lies on a web server."""
 
 _SLACK_SECONDS = 1.0
@@ -39,9 +41,8 @@ def examine(target: str) -> Contents | None:
         None where the file cannot be opened as a video.
     """
     try:
-        # Names may be of any bytes; FFmpeg takes them as they are.
-        with av.open(target, metadata_errors="ignore", timeout=_TIMEOUT) as container:
-            return _contents(container) if container.streams.video else None
+        with open_container(target, stream="://" in target, timeout=_TIMEOUT) as container:
+            return _contents(container)
     except (av.error.FFmpegError, OSError, ValueError):
         return None
 

@@ -10,21 +10,26 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import av
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
+from datasets.footage.film import Film
 from datasets.footage.reading import RECONNECT_MINUTES
-from datasets.footage.videos import Failures, Item, Picking, declared_frames, picked, quiet_decoder, retrieve
+from datasets.footage.videos import Failures, FrameError, Item, Picking, picked
 
 WEBCAM = "webcam"
 """The scheme of a webcam's address: webcam://0."""
 
 STREAM_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp", WEBCAM})
 
-_OPEN_TIMEOUT_MS = 10_000
-_READ_TIMEOUT_MS = 10_000
+_TIMEOUT_SECONDS = 10.0
+"""So long is waited for a stream to open, and for each of its pictures."""
+
 _WAITS = (1.0, 3.0, 9.0)
 """Seconds before the first attempts to reopen a stream; the last one is repeated."""
 
@@ -169,23 +174,20 @@ def stream_items(
     attempt, last_frame = 0, time.monotonic()
     while True:
         state.doing = state.doing or "connecting"
-        capture = _open_stream(url)
-        try:
-            if capture.isOpened():
+        source, reason = _opened(url)
+        if source is not None:
+            try:
                 opened, state.doing = True, ""
-                if declared_frames(capture):
-                    yield from picked(capture, url, picking, failures)
+                if isinstance(source, Film) and source.declared:
+                    yield from picked(source, url, picking, failures)
                     return
                 state.live = True
-                for item in _live(capture, picking, clock):
+                for item in _live(source, picking, clock):
                     attempt = 0
                     yield item
                     last_frame = time.monotonic()
-                reason = "the stream broke off"
-            else:
-                reason = _why_no_picture(url)
-        finally:
-            capture.release()
+            finally:
+                source.close()
         if not opened:
             failures.append((name, reason))
             return
@@ -220,54 +222,75 @@ class _Clock:
         return self._last / 1000
 
 
-def _live(capture: cv2.VideoCapture, picking: Picking, clock: _Clock) -> Iterator[Item]:
-    """The frames of an open live stream, until it breaks off."""
+class _Pictures(Protocol):
+    """What gives pictures without an end."""
+
+    def grab(self) -> bool: ...
+    def retrieve(self) -> NDArray[np.uint8]: ...
+    def close(self) -> None: ...
+
+
+class _Webcam:
+    """A webcam of this machine, by its number."""
+
+    def __init__(self, number: int) -> None:
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+        self._capture = cv2.VideoCapture(number)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a webcam of this number that may be used."""
+        return self._capture.isOpened()
+
+    def grab(self) -> bool:
+        """Take the next picture."""
+        return self._capture.grab()
+
+    def retrieve(self) -> NDArray[np.uint8]:
+        """The picture, (H, W, 3) uint8 RGB."""
+        done, image = self._capture.retrieve()
+        if not done or image is None or image.size == 0:
+            raise FrameError("the frame cannot be decoded")
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+    def close(self) -> None:
+        """Let other programs use it."""
+        self._capture.release()
+
+
+def _live(source: _Pictures, picking: Picking, clock: _Clock) -> Iterator[Item]:
+    """The frames of an open live source, until it breaks off."""
     due = -math.inf
-    while capture.grab():
+    while source.grab():
         if time.monotonic() >= due:
             due = time.monotonic() + picking.every_seconds
             timestamp = clock.now()
-            yield Item(f"{picking.name}#t={timestamp:.3f}", lambda: retrieve(capture), picking.camera, timestamp)
+            yield Item(f"{picking.name}#t={timestamp:.3f}", source.retrieve, picking.camera, timestamp)
 
 
-def _open_stream(url: str) -> cv2.VideoCapture:
-    """FFmpeg by name: other backends know no time limits and would wait forever for a camera that is off."""
-    quiet_decoder()
+def _opened(url: str) -> "tuple[Film | _Webcam | None, str]":
+    """An open stream or webcam, and what is said where it breaks off; None, and why it does not open."""
     if url.startswith(f"{WEBCAM}://"):
-        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-        return cv2.VideoCapture(int(url.removeprefix(f"{WEBCAM}://") or 0))
-    limits = [
-        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_TIMEOUT_MS,
-    ]  # fmt: skip
-    return cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+        webcam = _Webcam(int(url.removeprefix(f"{WEBCAM}://") or 0))
+        return (webcam, "the webcam broke off") if webcam.is_open else (None, _why_no_webcam(url))
+    begun = time.monotonic()
+    try:
+        return Film.opened(url, stream=True, timeout=_TIMEOUT_SECONDS), "the stream broke off"
+    except av.error.FFmpegError as error:
+        why = (
+            error.strerror or os.strerror(error.errno or 0)
+        ).lower()  # its own text holds the address with its password
+        if isinstance(error, av.error.ExitError) or time.monotonic() - begun >= _TIMEOUT_SECONDS:
+            why = f"no answer within {_TIMEOUT_SECONDS:g} s"
+    except (OSError, ValueError):
+        why = "it answers, but with nothing that can be read as video"
+    return None, f"the stream does not open: {why}; check address, login, network"
 
 
-def _why_no_picture(url: str) -> str:
-    """Why a stream or a webcam does not open, with the remedy."""
-    if not url.startswith(f"{WEBCAM}://"):
-        return f"the stream does not open: {_why_closed(url)}; check address, login, network"
+def _why_no_webcam(url: str) -> str:
+    """Why a webcam does not open, with the remedy."""
     device = f"/dev/video{url.removeprefix(f'{WEBCAM}://')}"
     if sys.platform.startswith("linux") and not os.path.exists(device):
         there = ", ".join(sorted(glob.glob("/dev/video*"))) or "none"
         return f"the webcam does not open: there is no {device} (there: {there}); plug it in, or give another number"
     return "the webcam does not open; close other programs that use it, and allow this one to"
-
-
-def _why_closed(url: str) -> str:
-    """The reason why a stream does not open, asked of FFmpeg once more; OpenCV only says that it does not.
-
-    The error's own text is not used, because it holds the address with its password.
-    """
-    begun = time.monotonic()
-    seconds = _OPEN_TIMEOUT_MS / 1000
-    try:
-        av.open(url, timeout=(seconds, seconds)).close()
-    except av.error.ExitError:
-        return f"no answer within {seconds:g} s"
-    except av.error.FFmpegError as error:
-        if time.monotonic() - begun >= seconds:
-            return f"no answer within {seconds:g} s"
-        return (error.strerror or os.strerror(error.errno or 0)).lower()
-    except (OSError, ValueError):
-        return "the address cannot be used"
-    return "it answers, but with nothing that can be read as video"

@@ -3,16 +3,19 @@
 import logging
 import math
 import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import cv2
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.footage.containers import Contents, examine
+from datasets.footage.film import Film, FrameError, picture
+from datasets.footage.sparse import SparseFilm, Unclear
 from datasets.images import MOST_PIXELS
 from datasets.samples import Camera
 
@@ -22,19 +25,23 @@ VIDEO_SUFFIXES = frozenset(
     | {".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".mjpeg", ".mjpg", ".dav", ".ivf", ".nut", ".y4m", ".obu"}
 )
 
-Failures = list[tuple[str, str]]
+__all__ = [
+    "FrameError", "Item", "Picking", "count_video_frames", "frame_at", "frames_from", "picked", "video_items",
+    "video_rate",
+]  # fmt: skip
 
-_MOST_FRAMES = 100_000_000
-"""Nineteen days at 60 frames a second: a container that declares more does not know its length."""
+Failures = list[tuple[str, str]]
 
 _FEW = 2
 """So many frames fewer than stated are no loss: containers round, and a decoder may keep the last ones."""
 
+SEEK_BACK_SECONDS = (0.5, 5.0, 60.0)
+"""Seeking in a video is not exact: it starts this much earlier, and reads on; further back where it overshot."""
+
+_NAMED = 6e-4
+"""Half a millisecond and a little: the name of a frame holds three digits."""
+
 _log = logging.getLogger(__name__)
-
-
-class FrameError(ValueError):
-    """One frame cannot be decoded; the text is the reason in one line."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +84,9 @@ class Picking:
 def video_items(path: Path, failures: Failures, picking: Picking) -> Generator[Item, None, float]:
     """Give one frame for each `picking.every_seconds` of a video file.
 
-    OpenCV reports the end of a file and a broken frame alike. Reading therefore goes on until as many frames have been
-    tried as the file holds. What is missing is appended to `failures`, and so is a file that does not open.
+    Where frames are far apart only what they need is decoded. Where anything is unusual everything is decoded, until as
+    many frames have been tried as the file holds. What is missing is appended to `failures`, and so is a file that does
+    not open. A file that names other files, such as a list of them, does not open whatever its suffix.
 
     Args:
         path: The video file.
@@ -88,11 +96,34 @@ def video_items(path: Path, failures: Failures, picking: Picking) -> Generator[I
     Returns:
         The generator's value at its end: how many seconds the video lasts, 0 where it does not open.
     """
-    with opened(path) as (capture, target):
-        if not capture.isOpened():
+    last_slot = -1
+    with target_of(path) as target:
+        film = _opened(target)
+        if film is None:
             failures.append((picking.name, _why_closed(path)))
             return 0.0
-        return (yield from picked(capture, target, picking, failures))
+        with film:
+            if refused := _too_large(film, picking):
+                failures.append((picking.name, refused))
+                return 0.0
+            if picking.every_seconds * film.rate < 2:
+                return (yield from picked(film, target, picking, failures))
+            sparse = SparseFilm(film, picking.every_seconds)
+            try:
+                for seconds, frame in sparse.frames():
+                    last_slot = math.floor(seconds / picking.every_seconds + 1e-6)
+                    yield _item(picking, seconds, partial(picture, frame))
+                count = _Count(film.declared, target)
+                count.read = sparse.count
+                if not count.loss():
+                    return max(0.0, sparse.seconds + (1.0 / film.rate if film.rate else 0.04))
+            except Unclear as error:
+                _log.info("%s: decoded as a whole (%s)", picking.name, error)
+        again = _opened(target)
+        if again is None:
+            return 0.0
+        with again:
+            return (yield from picked(again, target, picking, failures, last_slot))
 
 
 def count_video_frames(path: Path, every_seconds: float) -> int:
@@ -105,8 +136,12 @@ def count_video_frames(path: Path, every_seconds: float) -> int:
     Returns:
         About the number of frames; 0 where the file does not open or states no length.
     """
-    with opened(path) as (capture, _):
-        count, rate = declared_frames(capture), capture.get(cv2.CAP_PROP_FPS)
+    with target_of(path) as target:
+        film = _opened(target)
+        if film is None:
+            return 0
+        with film:
+            count, rate = film.declared, film.rate
     if count <= 0:
         return 0
     if every_seconds <= 0 or rate <= 0 or every_seconds * rate <= 1:
@@ -115,49 +150,115 @@ def count_video_frames(path: Path, every_seconds: float) -> int:
 
 
 def picked(
-    capture: cv2.VideoCapture, target: str, picking: Picking, failures: Failures
+    film: Film, target: str, picking: Picking, failures: Failures, last_slot: int = -1
 ) -> Generator[Item, None, float]:
     """Give the frames of an open video whose time passes the next multiple of `picking.every_seconds`.
 
     Args:
-        capture: The video, opened and not yet read.
+        film: The video, opened and not yet read. All of its frames are decoded.
         target: Its path or URL, read once more where the stated length is not what could be read.
         picking: Which frames are taken.
         failures: A list to which (name, reason) of what could not be read is appended.
+        last_slot: The number of the last interval of which a frame was given before; -1 where none was.
 
     Returns:
         The generator's value at its end: how many seconds the video lasts.
     """
-    refused = _too_large(capture, picking)
-    if refused:
+    if refused := _too_large(film, picking):
         failures.append((picking.name, refused))
         return 0.0
-    rate = capture.get(cv2.CAP_PROP_FPS)
+    rate = film.rate
     step = 1.0 / rate if rate > 0 else 0.04
-    count = _Count(declared_frames(capture), target)
-    seconds, last_slot = -step, -1
-    origin = picking.start_time or 0.0
-    while True:
-        if not capture.grab():
-            if count.failed_is_end():
-                break
-            continue
-        count.succeeded()
+    count = _Count(film.declared, target)
+    seconds = -step
+    while film.grab():
+        count.succeeded(film.failures)
         # Presentation times survive gaps; where a container has none they stand still, and the frame rate counts on.
-        told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        told = film.seconds
         seconds = told if told > seconds else seconds + step
         every = picking.every_seconds
         slot = math.floor(seconds / every + 1e-6) if every > 0 else count.read
         if slot > last_slot:
             last_slot = slot
-            yield Item(
-                f"{picking.name}#t={seconds:010.3f}", lambda: retrieve(capture), picking.camera, origin + seconds
-            )
+            yield _item(picking, seconds, film.retrieve)
     reason = count.loss()
     if reason:
         failures.append((picking.name, reason))
         _log.info("%s: %s", picking.name, reason)
     return max(0.0, seconds + step, count.lost / rate if rate > 0 else 0.0)
+
+
+def frames_from(path: Path, seconds: float) -> Iterator[tuple[float, Film]]:
+    """Read the frames of a video file from a time on.
+
+    Args:
+        path: The video file.
+        seconds: Seconds from its start.
+
+    Returns:
+        An iterator over the seconds of each frame, and the film that can retrieve it until the next one is asked for;
+        close it, or use it up. It is empty where the file does not open or has no such frame.
+    """
+    for back in SEEK_BACK_SECONDS:
+        with target_of(path) as target:
+            film = _opened(target)
+            if film is None:
+                return
+            with film:
+                start = max(0.0, seconds - back)
+                # A fresh film stands before the first frame, seeking to zero would only cost time.
+                if start and not film.seek(start):
+                    return
+                first = True
+                while film.grab():
+                    at = film.seconds
+                    if first and start and at > seconds + _NAMED:
+                        break  # already past it at the first frame: start earlier
+                    first = False
+                    if at >= seconds - _NAMED:
+                        yield at, film
+                else:
+                    return
+
+
+def frame_at(path: Path, seconds: float) -> NDArray[np.uint8] | None:
+    """Read one frame of a video file: the first at or after a time, as `video_items` names it.
+
+    Args:
+        path: The video file.
+        seconds: Seconds from its start.
+
+    Returns:
+        (H, W, 3) uint8 RGB; None where there is no such frame.
+
+    Raises:
+        FrameError: The frame cannot be decoded.
+    """
+    with closing(frames_from(path, seconds)) as frames:  # type: ignore[type-var]
+        return next((film.retrieve() for _, film in frames), None)
+
+
+def video_rate(path: Path) -> float:
+    """Tell how many frames a second a video file has; 0 where it does not tell or does not open."""
+    with target_of(path) as target:
+        film = _opened(target)
+        if film is None:
+            return 0.0
+        with film:
+            return film.rate
+
+
+def _item(picking: Picking, seconds: float, decode: Callable[[], NDArray[np.uint8]]) -> Item:
+    time = (picking.start_time or 0.0) + seconds
+    return Item(f"{picking.name}#t={seconds:010.3f}", decode, picking.camera, time)
+
+
+def _opened(target: str) -> Film | None:
+    """The film of a file, None where it does not open as a video."""
+    try:
+        return Film.opened(target)
+    except (av.error.FFmpegError, OSError, ValueError):
+        return None
 
 
 class _Count:
@@ -172,23 +273,14 @@ class _Count:
         self.read = self.lost = 0
         self._declared = declared
         self._target = target
-        self._broken = self._pending = 0
+        self._broken = 0
         self._contents: Contents | None = None
         self._examined = False
 
-    def succeeded(self) -> None:
-        """Count a frame that was read; failures before it were broken frames."""
-        self._broken, self._pending = self._broken + self._pending, 0
+    def succeeded(self, failures: int) -> None:
+        """Count a frame that was read, before which so many failed; those behind the last one may be no frames."""
         self.read += 1
-
-    def failed_is_end(self) -> bool:
-        """Count a failed attempt, and tell whether it was the end of the video."""
-        self._pending += 1
-        if self.read == self._declared:
-            return True
-        tried = self.read + self._broken + self._pending
-        truth = self._truth()
-        return tried > (self._declared if truth is None else truth.pictures)
+        self._broken = failures
 
     def loss(self) -> str:
         """What was lost, as one line; empty where everything was read."""
@@ -214,58 +306,32 @@ class _Count:
         return self._contents
 
 
-def declared_frames(capture: cv2.VideoCapture) -> int:
-    """The length that the container states; 0 where it states none (then FFmpeg gives negative or absurd numbers)."""
-    count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return int(count) if 0 < count < _MOST_FRAMES else 0
-
-
-def retrieve(capture: cv2.VideoCapture) -> NDArray[np.uint8]:
-    """The frame that was grabbed last, (H, W, 3) uint8 RGB.
-
-    Raises:
-        FrameError: The frame cannot be decoded.
-    """
-    done, image = capture.retrieve()
-    if not done or image is None or image.size == 0:
-        raise FrameError("the frame cannot be decoded")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-
-
-def quiet_decoder() -> None:
-    """FFmpeg writes a line per broken packet to the terminal; the loss is reported once instead."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
-
 @contextmanager
-def opened(path: Path) -> Generator[tuple[cv2.VideoCapture, str]]:
-    """Open a video file, also one whose name is no text, which would crash OpenCV.
+def target_of(path: Path) -> Generator[str]:
+    """The path by which libraries can open a file, also one whose name is no text.
 
     Args:
-        path: The video file.
+        path: The file.
 
     Returns:
-        A context with the capture, which may not be open, and the path by which libraries can open the file.
+        A context with the path, which is empty where the file cannot be read.
     """
-    quiet_decoder()
     target, descriptor = str(path), None
     try:
         target.encode()
-    except UnicodeEncodeError:  # a name that is no UTF-8 cannot be given to OpenCV
+    except UnicodeEncodeError:
         descriptor = os.open(path, os.O_RDONLY) if os.access(path, os.R_OK) else None
         target = f"/dev/fd/{descriptor}" if descriptor is not None else ""
-    capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG)
     try:
-        yield capture, target
+        yield target
     finally:
-        capture.release()
         if descriptor is not None:
             os.close(descriptor)
 
 
-def _too_large(capture: cv2.VideoCapture, picking: Picking) -> str:
+def _too_large(film: Film, picking: Picking) -> str:
     """The reason to refuse a video for the size of its frames; empty where it is allowed."""
-    width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    width, height = film.size
     if width * height <= picking.max_pixels:
         return ""
     return f"has frames of {width} x {height} pixels, more than {picking.max_pixels:,}; raise --max-pixels for it"

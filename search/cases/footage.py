@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.footage.names import file_of
-from datasets.footage.videos import opened, retrieve
+from datasets.footage.videos import frames_from, video_rate
 from datasets.images import ImageError, read_image
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
-from search.gallery.originals import SEEK_BACK_SECONDS, VIDEO_MARK, read_original, split_location
+from search.gallery.originals import VIDEO_MARK, read_original, split_location
 from search.gallery.sightings import Sighting
 from search.gallery.tables import readable
 
@@ -91,12 +90,12 @@ class FootageAround:
         file, seconds = video_place(self.sighting)
         start, end = max(0.0, seconds - self.before), seconds + self.after
         length, due = self.step, start
-        for at, capture in _grabbed(file, start):
+        for at, film in frames_from(file, start):
             if at > end + 1e-6:
                 return
             if at >= due - 0.25 * length:  # of two frames nearer than the rate allows, the first
                 due = max(due + length, at + 0.5 * length)
-                yield Moment(at - seconds, retrieve(capture), length)
+                yield Moment(at - seconds, film.retrieve(), length)
 
 
 def footage_around(gallery: Gallery, sighting: Sighting, *, before: float, after: float) -> FootageAround:
@@ -182,27 +181,7 @@ def _neighbors(gallery: Gallery, sighting: Sighting, before: float, after: float
 
 def _video_step(file: Path) -> float:
     """Seconds between two frames of a video, as far as they are shown."""
-    with opened(file) as (capture, _):
-        told = float(capture.get(cv2.CAP_PROP_FPS))
+    told = video_rate(file)
     if not 0.02 <= told <= 1000:  # nonsense, or none stated
         told = 25.0
     return float(np.ceil(told / MOST_RATE)) / told
-
-
-def _grabbed(file: Path, start: float) -> Iterator[tuple[float, cv2.VideoCapture]]:
-    """The frames of a video from a second on, each as its second and the capture that can retrieve it now."""
-    for back in SEEK_BACK_SECONDS:
-        with opened(file) as (capture, _):
-            seek = max(0.0, start - back)
-            if seek:
-                capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * seek)
-            first = True
-            while capture.grab():
-                at = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                if first and seek and at > start + 1e-3:
-                    break  # seeking overshot: start earlier
-                first = False
-                if at >= start - 1e-3:
-                    yield at, capture
-            else:
-                return

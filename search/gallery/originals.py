@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 from datasets.boxes import cut
 from datasets.footage.names import file_of, written
 from datasets.footage.streams import is_stream, public_name
-from datasets.footage.videos import opened, retrieve
+from datasets.footage.videos import frame_at
 from datasets.images import ImageError, encode_jpeg, read_image
 from search.gallery.cutouts import CUTOUT_SIDE
 from search.gallery.sightings import Sighting
 
 VIDEO_MARK = "#t="
 """Between a video's path and the seconds of a frame in it, as `frames_from_source` names them."""
-
-SEEK_BACK_SECONDS = (0.5, 5.0, 60.0)
-"""Seeking in a video is not exact: it starts this much earlier, and reads on; further back where it overshot."""
 
 SAME_PICTURE = 1.5
 """Mean difference of gray levels up to which two JPEG files of a cut-out show the same pixels: another version of the
@@ -116,7 +113,7 @@ def read_original(sighting: Sighting, cutout: bytes | None = None) -> NDArray[np
     file, moment = split_location(sighting.location)
     try:
         if moment:
-            image = _video_frame(file_of(file), float(moment.removeprefix(VIDEO_MARK)))
+            image = frame_at(file_of(file), float(moment.removeprefix(VIDEO_MARK)))
         else:
             image = read_image(file_of(file))
     except (ImageError, ValueError, OSError):
@@ -144,23 +141,3 @@ def _shows(image: NDArray[np.uint8], sighting: Sighting, cutout: bytes) -> bool:
     if first is None or second is None or first.shape != second.shape:
         return False
     return float(np.abs(first.astype(np.int16) - second).mean()) <= SAME_PICTURE
-
-
-def _video_frame(path: Path, seconds: float) -> NDArray[np.uint8] | None:
-    """The first frame of a video at or after a time, as indexing picked it."""
-    for back in SEEK_BACK_SECONDS:
-        with opened(path) as (video, _):
-            start = max(0.0, seconds - back)
-            # A fresh capture stands before the first frame, seeking to zero would only cost time.
-            if start:
-                video.set(cv2.CAP_PROP_POS_MSEC, 1000 * start)
-            first = True
-            while video.grab():
-                # Half a millisecond: the name of the frame holds three digits.
-                reached = video.get(cv2.CAP_PROP_POS_MSEC) / 1000 >= seconds - 6e-4
-                if reached and (not first or not start):
-                    return retrieve(video)
-                if reached:
-                    break  # already past it at the first frame: start earlier
-                first = False
-    return None
