@@ -119,6 +119,9 @@ COMMANDS = {
     "bench evaluation": Command(
         "tools.bench.evaluation", "evaluation", "seconds and memory of evaluating and re-ranking crops", ("problem",)
     ),
+    "bench gallery": Command(
+        "tools.bench.galleries.gallery", "gallery", "filling, disk, memory and answers of a large gallery"
+    ),
     "bench training": Command(
         "tools.bench.training", "training", "frames a second and memory of joint training", ("frames", "recipe")
     ),

@@ -16,6 +16,7 @@ from search.gallery.gallery import Gallery
 from search.gallery.sightings import Sighting
 from search.gallery.store import open_tables
 from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, readable, sighting_of, sightings_schema
+from search.nearest.resident import keep_in_memory
 
 MOST_KNOWN = 50_000
 """So many sightings that were answered lately are kept in memory; a search shows at most 1,000."""
@@ -41,6 +42,9 @@ class OpenedGallery:
         self.path = path
         # Looking things up does not wait for a search: it has tables of its own.
         self._searched = Gallery.open(path)
+        # Who serves a gallery searches it often: its embeddings are read once, here.
+        with readable(path):
+            keep_in_memory(self._searched).follow()
         self._description = self._searched.description
         schema = sightings_schema(self._description.embedding_dim, self._description.second_dim)
         self._sightings, self._frames = open_tables(path, schema, create=False)

@@ -1,5 +1,6 @@
 """What a gallery's table of frames says about all of it: cameras, times, footage, sources that are gone."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets.footage.names import file_of
+from search.gallery.filters import Filters, matching_cameras, require_times
 from search.gallery.footage import KIND_COLUMNS, Footage
 from search.gallery.tables import readable
 
@@ -36,6 +38,20 @@ class FrameContents:
         """First and last timestamp of the frames, None where no frame has one."""
         self._refresh()
         return self._span
+
+    def checked(self, filters: Filters) -> Filters:
+        """The same filters with cameras as the gallery writes them.
+
+        Raises:
+            ValueError: A camera is not in the gallery, or a time is asked for that a gallery without such times cannot
+                answer.
+        """
+        if filters.camera_names is not None:
+            cameras = matching_cameras(self._gallery, filters.camera_names, self.cameras())
+            filters = dataclasses.replace(filters, cameras=cameras)
+        if filters.times and self._frames.count_rows():
+            require_times(self._gallery, self.time_span(), filters.times)
+        return filters
 
     def footage(self, rendered_sources: Sequence[str], cameras: Sequence[str] | None) -> Footage:
         """Which cameras filmed the frames, and whether a program rendered them.

@@ -240,8 +240,8 @@ def contents_line(frames: int, sightings: int, cameras: Sequence[str], span: tup
     return f"the gallery holds {sightings} sighting{'s' if sightings > 1 else ''} {whose}, {when}"
 
 
-def without_file(frames: Any, path: str | Path, where: str | None) -> str | None:
-    """Extend a condition: the row is of no frame that was read from this image file, through whatever source or link.
+def frames_of_file(frames: Any, path: str | Path) -> dict[str, list[str]]:
+    """The frames that were read from an image file, through whatever source or link: names by source.
 
     In galleries of earlier versions a link of another name in the indexed folder is not recognized: names are compared
     before the disk is asked.
@@ -249,7 +249,6 @@ def without_file(frames: Any, path: str | Path, where: str | None) -> str | None
     Args:
         frames: The table of frames.
         path: The image file.
-        where: The condition so far, None for no condition.
     """
     file = Path(path).resolve()
     rows = frames.search().select(["source", "frame", "location"]).to_arrow()
@@ -258,6 +257,18 @@ def without_file(frames: Any, path: str | Path, where: str | None) -> str | None
     for row in namesakes:
         if Path(row["location"]).resolve() == file:
             own.setdefault(row["source"], []).append(row["frame"])
+    return own
+
+
+def without_file(frames: Any, path: str | Path, where: str | None) -> str | None:
+    """Extend a condition: the row is of no frame that was read from this image file, see `frames_of_file`.
+
+    Args:
+        frames: The table of frames.
+        path: The image file.
+        where: The condition so far, None for no condition.
+    """
+    own = frames_of_file(frames, path)
     if not own:
         return where
     return f"NOT ({frames_sql(own)})" + (f" AND {where}" if where else "")

@@ -35,12 +35,11 @@ from search.gallery.filters import (
     Filters,
     contents_line,
     filter_sql,
-    matching_cameras,
     quoted,
-    require_times,
     without_file,
 )
 from search.gallery.footage import Footage
+from search.gallery.nearest_rows import NearestRows
 from search.gallery.sightings import Cutout
 from search.gallery.store import bring_up_to_date, open_tables, replace_frames, retried, upsert
 from search.gallery.tables import (
@@ -79,6 +78,7 @@ class Gallery:
         self._pending: dict[FrameKey, FrameRows] = {}
         self._pending_rows = 0
         self._done: DoneFrames | None = None
+        self.in_memory: NearestRows | None = None
         self._written = False
         self._last_flush = time.monotonic()
 
@@ -318,19 +318,19 @@ class Gallery:
         """The LanceDB table of frames, one row for each that is done."""
         return self._frames
 
-    def condition(self, filters: Filters) -> str | None:
-        """The SQL condition of the sightings that pass the filters, None where all do; what waits is written first.
+    def checked(self, filters: Filters) -> Filters:
+        """The same filters with cameras as the gallery writes them; what waits is written first.
 
         Raises:
             ValueError: A camera is not in the gallery, or a time is asked for that a gallery without such times cannot
                 answer.
         """
         self.flush()
-        if filters.camera_names is not None:
-            cameras = matching_cameras(self.path, filters.camera_names, self.cameras())
-            filters = dataclasses.replace(filters, cameras=cameras)
-        if filters.times and self._frames.count_rows():
-            require_times(self.path, self.time_span(), filters.times)
+        return self._contents.checked(filters)
+
+    def condition(self, filters: Filters) -> str | None:
+        """The SQL condition of the sightings that pass the filters, None where all do; errors as of `checked`."""
+        filters = self.checked(filters)
         where = filter_sql(filters)
         return where if filters.exclude_file is None else without_file(self._frames, filters.exclude_file, where)
 

@@ -6,7 +6,9 @@ largest similarity of any matched pair; class-weighted, each of them times the d
 before re-ranking and context is kept beside it: that is what verdicts are calibrated for.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,8 @@ ENGINE_ERROR = 1e-5
 """How far a float32 dot product of unit vectors in the engine may lie from the exact one."""
 
 Scores = NDArray[np.float64]
+Nearest = Callable[..., tuple[pa.Table, int]]
+"""`NearestRows.nearest` of one probe, its filters and its weights: called with how many rows and which `vectors`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +84,11 @@ def rank_sightings(
         if gallery.description.second_dim is None:
             raise ValueError(f"second_embeddings given, but gallery {gallery.path} has no second stage")
         second = combined(probe.second_embeddings, gallery.description.second_dim, probe.combine)
-    where = gallery.condition(filters)
+    filters = gallery.checked(filters)
+    nearest = None
+    if gallery.in_memory is not None:
+        nearest = partial(gallery.in_memory.nearest, probes, filters=filters, weighted=ranking.class_weighted)
+    where = None if nearest is not None and probe.company is None else gallery.condition(filters)
     with readable(gallery.path):
         answer = ranked(
             gallery.table,
@@ -91,6 +99,7 @@ def rank_sightings(
             where=where,
             minimum_similarity=filters.minimum_similarity,
             company=probe.company,
+            nearest=nearest,
         )
     return answer if answer.searched else replace(answer, contents=gallery.contents())
 
@@ -124,6 +133,7 @@ def ranked(
     where: str | None,
     minimum_similarity: float | None,
     company: Company | None = None,
+    nearest: Nearest | None = None,
 ) -> RankedSightings:
     """The rows most similar to any of the probes; the best of them ranked anew where a second look is asked for.
 
@@ -137,6 +147,7 @@ def ranked(
         where: SQL condition applied before the comparison, or None.
         minimum_similarity: Only sightings at least this similar, in whatever order they come; None for all.
         company: who is beside the one probe in its frame, for context matching (`search.query.context`), or None.
+        nearest: Compares in memory what passes the filters, in place of the table; None compares in the table.
 
     Raises:
         ValueError: company and re-ranking, or company of several probes.
@@ -147,8 +158,11 @@ def ranked(
     vectors = [EMBEDDING] if second_probes is None else [EMBEDDING, SECOND_EMBEDDING]
     most = max(limit, ranking.candidates) if twice else limit
     most = most if company is None else max(most, company.gallery)
-    find = _nearest_weighted if ranking.class_weighted else _nearest
-    rows, similarities, searched = find(table, probes, most, where, vectors)
+    if nearest is not None:
+        rows, similarities, searched = _in_memory(nearest, probes, most, vectors, weighted=ranking.class_weighted)
+    else:
+        find = _nearest_weighted if ranking.class_weighted else _nearest
+        rows, similarities, searched = find(table, probes, most, where, vectors)
     scores = similarities
     if twice and len(rows):
         query, gallery = torch.from_numpy(probes), torch.from_numpy(as_matrix(rows[EMBEDDING]))
@@ -216,6 +230,16 @@ def _in_context(
 def _keys(rows: pa.Table) -> list[tuple[str, str, int]]:
     """What makes each row one sighting."""
     return list(zip(*(rows[name].to_pylist() for name in ("source", "frame", "index")), strict=True))
+
+
+def _in_memory(
+    nearest: Nearest, probes: NDArray[np.float32], most: int, vectors: list[str], *, weighted: bool
+) -> tuple[pa.Table, Scores, int]:
+    """As `_nearest` and `_nearest_weighted`, where the embeddings are in memory."""
+    rows, searched = nearest(most, vectors=vectors)
+    scores = _scores(as_matrix(rows[EMBEDDING]), probes) * (_confidence(rows) if weighted else 1.0)
+    order = _order(rows, scores)[:most]
+    return rows.take(pa.array(order)), scores[order], searched
 
 
 def _nearest(
