@@ -10,6 +10,9 @@ export function learnTimes(gallery) {
   seconds = gallery.clock === false;
   everywhere = valid(gallery.time_zone) ? gallery.time_zone : Intl.DateTimeFormat().resolvedOptions().timeZone;
   zones = Object.fromEntries(gallery.cameras.map((one) => [one.id, valid(one.time_zone) ? one.time_zone : everywhere]));
+  // Cameras of one zone have one clock, whatever the clock of the server's machine.
+  const all = new Set(Object.values(zones));
+  if (all.size === 1) [everywhere] = all;
 }
 
 function valid(zone) {
