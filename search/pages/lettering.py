@@ -86,8 +86,9 @@ def draw_box(image: Image, box: Sequence[float] | NDArray[np.float64], color: Co
     label_width, label_height = text_width(label, size, bold=True) + 2 * pad, size + 2 * pad
     left = int(np.clip(x1 - line, 0, max(0, width - label_width)))
     top = y1 - label_height - line
-    if top < 0:  # no room above the person: inside the box
-        top = min(max(0, y1 + line), max(0, height - label_height))
+    if top < 0:  # no room above the person: below, or else inside the box
+        below = y2 + line + 1
+        top = below if below + label_height <= height else min(max(0, y1 + line), max(0, height - label_height))
     cv2.rectangle(image, (left, top), (left + label_width, top + label_height), color, -1)
     write_text(image, label, (left + pad, top + pad - size // 8), size, INK, bold=True)
 

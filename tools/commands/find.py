@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from datasets.images import MOST_PIXELS
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
+from tools.commands.find_files import AnswerFiles
 from tools.outcome import Outcome
 from tools.times import parse_time
 
@@ -91,7 +92,7 @@ def find(
     choice: Choice = Choice(),
     ranking: Ranking = Ranking(),  # noqa: B008 - frozen
     calibration: Path | None = None,
-    html: Path | None = None,
+    files: AnswerFiles = AnswerFiles(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Show where a person was seen: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
 
@@ -116,34 +117,29 @@ def find(
             that is no similarity. Verdicts follow the similarity all the same.
         calibration: Judge by this file of `personsearch calibrate`, also where it was made on other cameras than the
             gallery's. The answer then says so. A calibration on rendered footage never judges real footage.
-        html: Also write a page with pictures to this file.
+        files: What else the answer is written to.
     """
-    from search.pages.find_page import find_page
     from search.pipeline import PersonSearch
 
     probe.require_one()
     if ranking.context and (ranking.rerank or probe.crop is not None):
         other = "--rerank" if ranking.rerank else "--crop, which shows nobody else"
         raise ValueError(f"--context does not go with {other}; leave one of the two out")
-    if html is not None and html.is_dir():
-        raise ValueError(f"--html {html} is a folder, expected a file; give a file name in it")
+    files.require_files()
     filters = choice.filters(None if probe.include_own_frame else probe.frame)
     search = PersonSearch.from_gallery(gallery, ModelFiles(model, second_stage), calibration=calibration)
     with search.open_gallery(gallery) as store:
         answer, pictures, origin = _answer(search, store, probe, filters, ranking)
         used_second = search.second_stage is not None
-        files = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
-        lines = [*_verdict(answer, store, files, ranking, used_second), answer.to_table()]
+        models = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
+        lines = [*_verdict(answer, store, models, ranking, used_second), answer.to_table()]
         if ranking.class_weighted:
             lines.append("similarities are multiplied by the detector's confidence (--class-weighted)")
         if used_second and ranking.second_weight is None:
             lines += _share(store.description.second_weight, search.models.second_weight)
-        if html is not None:
-            from datasets.files import write_whole
-
-            note = "; ".join([*filters.words(), *_how(ranking)])
-            write_whole(html, find_page(answer, store, pictures, note=note, probe_frame=origin))
-            lines.append(f"page: {html}")
+        note = "; ".join([*filters.words(), *_how(ranking)])
+        written, failures = files.write(answer, store, pictures, origin, note)
+        lines += written
         if store.embedded_by.second_stage is not None and not used_second:
             lines.append(
                 "ranked by the joint model alone; the gallery has a second stage too, --second-stage CROP_MODEL "
@@ -159,7 +155,7 @@ def find(
         "ranking": ranking.with_share(weight).to_dict(),
         **answer.to_dict(),
     }
-    return Outcome("\n".join(lines), figures)
+    return Outcome("\n".join(lines), figures, failures)
 
 
 def _answer(
