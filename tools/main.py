@@ -163,6 +163,13 @@ COMMANDS = {
     "gallery delete": Command("tools.commands.gallery_retention", "delete", "people out of a gallery for good"),
     "gallery merge": Command("tools.commands.gallery_retention", "merge", "several galleries into one"),
     "export": Command("tools.commands.export", "export", "a trained model as one file to pass on"),
+    "models list": Command(
+        "tools.commands.models", "list_models", "the models that there are, and what they have seen"
+    ),
+    "models card": Command("tools.commands.models", "card", "what a model is, and how good"),
+    "models import": Command(
+        "tools.commands.models", "import_model", "a published checkpoint as a model of this project", ("unsaid",)
+    ),
     "serve": Command(
         "tools.commands.serve",
         "serve",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from torch import nn
 from torchvision import models
 
-from reid.crops.settings import Backbone
+from reid.crops.settings import Backbone, Stem
 
 IMAGENET: Mapping[str, models.WeightsEnum] = {
     "resnet18": models.ResNet18_Weights.IMAGENET1K_V1,
@@ -19,7 +19,9 @@ GROUPS = {"mobilenet_v2": (4, 7, 14), "efficientnet_b0": (3, 4, 6)}
 """Of trunks that are a row of blocks: the blocks that begin with stride 8, 16 and 32."""
 
 
-def build_backbone(name: Backbone, *, last_stride: int = 2, stride: int = 2) -> tuple[nn.Module, int]:
+def build_backbone(
+    name: Backbone, *, last_stride: int = 2, stride: int = 2, stem: Stem = "torchvision"
+) -> tuple[nn.Module, int]:
     """Builds a trunk without its pooling and classifier; weights are random.
 
     Args:
@@ -28,6 +30,7 @@ def build_backbone(name: Backbone, *, last_stride: int = 2, stride: int = 2) -> 
             that group; the bag of tricks has 1, SphereReID 2.
         stride: The stride of the two groups before. TOIM's Table 1 prints hardly any striding; with 1 here and in
             `last_stride` the map is 64 x 32 for an input of 256 x 128, at sixteen times the work.
+        stem: What follows the first convolution and BatchNorm of a ResNet; see `SphereReIDConfig`.
 
     Returns:
         The trunk, [N, 3, H, W] -> [N, C, H', W'], and C.
@@ -46,6 +49,10 @@ def build_backbone(name: Backbone, *, last_stride: int = 2, stride: int = 2) -> 
         groups = [trunk[block] for block in GROUPS[name]]
         channels = int(network.classifier[-1].in_features)
     else:
+        if stem == "plain":
+            network.relu = nn.Identity()  # the blocks have ReLUs of their own
+        elif stem == "unpadded":
+            network.maxpool = nn.MaxPool2d(3, 2, ceil_mode=True)
         parts = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
         trunk = nn.Sequential(OrderedDict((part, getattr(network, part)) for part in parts))
         groups = [network.layer2, network.layer3, network.layer4]

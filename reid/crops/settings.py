@@ -1,8 +1,9 @@
 """Structure and training recipe of a crop network: settings alone, which cost nothing to import."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
+Stem = Literal["torchvision", "plain", "unpadded"]
 Backbone = Literal["resnet18", "resnet34", "resnet50", "mobilenet_v2", "efficientnet_b0"]
 
 
@@ -30,6 +31,9 @@ class SphereReIDConfig:
         resize_height: The rows that crops are resized to, before a window of height x width is taken.
         resize_width: The columns that crops are resized to, before a window of height x width is taken.
         test_view: What is embedded: "whole", the resized crop, or "center", its middle of height x width (Table 5).
+        stem: What follows the first convolution and BatchNorm of a ResNet. "torchvision": ReLU and max pooling over a
+            padded map; "plain": max pooling alone, as the published bag of tricks computes; "unpadded": ReLU and max
+            pooling that begins at the edge, as fast-reid computes. Imported models have one of the last two.
 
     Raises:
         ValueError: A value is unknown or out of its range.
@@ -48,10 +52,15 @@ class SphereReIDConfig:
     resize_height: int = 288
     resize_width: int = 144
     test_view: Literal["whole", "center"] = "whole"
+    stem: Stem = field(default="torchvision", repr=False)  # the fingerprint is made of the text of all the others
 
     def __post_init__(self) -> None:
         if self.network not in ("A", "B", "C", "D", "bnneck"):
             raise ValueError(f"network {self.network!r}, expected A, B, C, D or bnneck")
+        if self.stem not in get_args(Stem):
+            raise ValueError(f"stem {self.stem!r}, expected one of {', '.join(get_args(Stem))}")
+        if self.stem != "torchvision" and not self.backbone.startswith("resnet"):
+            raise ValueError(f"stem {self.stem!r} is of a ResNet, backbone is {self.backbone}; leave stem out")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, expected 0 or more and less than 1")
         for name in ("dimension", "height", "width"):

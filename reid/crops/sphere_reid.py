@@ -53,7 +53,7 @@ class SphereReID(nn.Module):
         self.precision: Precision = precision
         config = self.config
         self.backbone, self.feature_dim = build_backbone(
-            config.backbone, last_stride=config.last_stride, stride=config.stride
+            config.backbone, last_stride=config.last_stride, stride=config.stride, stem=config.stem
         )
         if config.frozen_early:
             for layer in early_layers(config.backbone, self.backbone):
@@ -208,7 +208,9 @@ class SphereReID(nn.Module):
 
     def fingerprint(self) -> str:
         """Gives 16 hexadecimal digits that two models share only if their weights and structure are equal."""
-        return state_fingerprint(repr(self.config), self)
+        # Fingerprints of models that were made before there was a choice of stems stay as they are.
+        stem = "" if self.config.stem == "torchvision" else self.config.stem
+        return state_fingerprint(repr(self.config) + stem, self)
 
 
 def _head(config: SphereReIDConfig, features: int) -> tuple[nn.Module, int]:

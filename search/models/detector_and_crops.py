@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.models import detection as detectors
-from torchvision.models.detection import FasterRCNN
 
 from datasets.images import as_pixels
-from detection.checkpoints import load_model
 from detection.detections import Detections
-from detection.pretrained import COCO, COCO_PERSON
+from detection.pretrained import COCO
+from detection.published.coco_detector import CocoDetector
+from detection.published.loading import load_any_detector
 from reid.crops.sphere_reid import SphereReID
 from reid.devices import default_device
 from search.models.model_files import COCO_DETECTOR
@@ -22,32 +22,10 @@ from search.models.second_look import embed_boxes
 
 
 class Detector(Protocol):
-    """What finds people; `detection.joint.PersonSearchRCNN` and `TorchvisionDetector` do."""
+    """What finds people; `detection.joint.PersonSearchRCNN` and `CocoDetector` do."""
 
     def detect(self, images: list[Tensor]) -> list[Detections]:
         """Boxes and scores of each image [3, H, W] in [0, 1]; embeddings are not looked at."""
-
-
-class TorchvisionDetector(nn.Module):
-    """torchvision's Faster R-CNN of many classes, of which the people are taken.
-
-    Args:
-        network: a detector of torchvision, with its own preparation of images.
-        person: the label of people.
-    """
-
-    def __init__(self, network: FasterRCNN, *, person: int = COCO_PERSON) -> None:
-        super().__init__()
-        self.network = network
-        self.person = person
-
-    @torch.inference_mode()
-    def detect(self, images: list[Tensor]) -> list[Detections]:
-        """The people of each image [3, H, W] in [0, 1], best first, without embeddings."""
-        device = next(self.parameters()).device
-        found = self.network([image.to(device) for image in images]) if images else []
-        people = [one["labels"] == self.person for one in found]
-        return [Detections(one["boxes"][rows], one["scores"][rows]) for one, rows in zip(found, people, strict=True)]
 
 
 class CropPersonSearch(nn.Module):
@@ -115,7 +93,8 @@ def load_detector(name: str | Path, *, device: torch.device | str | None = None)
 
     Args:
         name: "coco" is torchvision's Faster R-CNN (ResNet-50-FPN, 91 classes of COCO), downloaded once into torch's
-            cache; else a joint model of this project, of which the boxes are used, or its run directory.
+            cache; else a joint model of this project or SeqNet, of which the boxes are used, or an imported
+            detector.
         device: where to.
 
     Raises:
@@ -123,7 +102,7 @@ def load_detector(name: str | Path, *, device: torch.device | str | None = None)
         FileNotFoundError, ValueError: no such file, or no joint model of this project.
     """
     if str(name) != COCO_DETECTOR:
-        return load_model(name, device=device)
+        return load_any_detector(name, device=device)
     try:
         network = detectors.fasterrcnn_resnet50_fpn(weights=COCO["resnet50"], progress=True)
     except (OSError, RuntimeError) as error:
@@ -132,4 +111,4 @@ def load_detector(name: str | Path, *, device: torch.device | str | None = None)
             f"the detector 'coco' could not be downloaded ({reason}); connect to the network once, or give a detector "
             "of your own: --detector model.safetensors"
         ) from None
-    return TorchvisionDetector(network).to(default_device() if device is None else torch.device(device)).eval()
+    return CocoDetector(network).to(default_device() if device is None else torch.device(device)).eval()

@@ -17,12 +17,12 @@ class ModelFiles:
     """Where the models of a search are: a joint model with or without a second stage, or a detector and a crop model.
 
     Args:
-        model: The joint model, which finds people and tells them apart: the folder of a `train joint` run, or the
-            model.safetensors in it.
-        second_stage: The crop model: the folder of a `train crop` run, or the model.safetensors in it. Beside a joint
-            model it looks at the same people once more; with a detector it alone tells people apart.
-        detector: What finds people in place of a joint model: coco (torchvision's Faster R-CNN, downloaded once), or a
-            model of `train joint`, of which only the boxes are used.
+        model: The joint model, which finds people and tells them apart: the folder of a `train joint` run, the
+            model.safetensors in it, or an imported SeqNet.
+        second_stage: The crop model: the folder of a `train crop` run, the model.safetensors in it, or an imported one.
+            Beside a joint model it looks at the same people once more; with a detector it alone tells people apart.
+        detector: What finds people in place of a joint model: coco (torchvision's Faster R-CNN, downloaded once), an
+            imported detector, or a model of `train joint`, of which only the boxes are used.
     """
 
     model: Path | None = None

@@ -17,11 +17,12 @@ from detection.checkpoints import save_model
 from detection.detections import Detections
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
+from detection.published.coco_detector import CocoDetector
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from search.evaluation.splits import detect_split, embed_queries
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
-from search.models.detector_and_crops import CropPersonSearch, TorchvisionDetector, load_detector
+from search.models.detector_and_crops import CropPersonSearch, load_detector
 from search.models.embedded_by import EmbeddedBy
 from search.models.second_look import embed_boxes
 from search.pipeline import IndexSummary, PersonSearch
@@ -216,7 +217,7 @@ def test_of_torchvisions_classes_only_people_are_taken() -> None:
     with torch.no_grad():
         expected = network(images)
     assert {1, 2} <= set(expected[0]["labels"].tolist())
-    detector = TorchvisionDetector(network)
+    detector = CocoDetector(network)
     for one, answer in zip(expected, detector.detect(images), strict=True):
         people = one["labels"] == 1
         assert torch.equal(answer.boxes, one["boxes"][people])
@@ -243,7 +244,7 @@ def test_the_coco_detector_without_a_network_and_with_a_cache(tmp_path: Path, mo
     cache.mkdir(parents=True, exist_ok=True)
     torch.save(published.state_dict(), cache / "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth")
     detector = load_detector("coco", device="cpu")
-    assert isinstance(detector, TorchvisionDetector)
+    assert isinstance(detector, CocoDetector)
     assert not detector.training
     own = detector.network.state_dict()
     assert all(torch.equal(own[name], value) for name, value in published.state_dict().items() if name in own)
