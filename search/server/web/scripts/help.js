@@ -5,7 +5,7 @@ import { t } from "./shared/texts.js";
 
 export function openHelp() {
   const dialog = openDialog("help", t("help.title"), { keys: { "?": () => dialog.close() } });
-  const group = (title, rows) => h("dl", { class: "keys" }, h("h3", {}, title), rows.map(([text, ...keys]) => [h("dt", {}, text), h("dd", {}, keys.map((one) => h("kbd", {}, one)))]));
+  const group = (title, rows) => [h("h3", {}, title), h("dl", { class: "keys" }, rows.map(([text, ...keys]) => [h("dt", {}, text), h("dd", {}, keys.map((one) => h("kbd", {}, one)))]))];
   dialog.append(h("div", { class: "inside" }, dialogHead(dialog, t("help.title"), t("help.lead")), h("div", { class: "help-columns" },
     h("div", {}, group(t("help.everywhere"), [[t("help.this"), "?"], [t("help.upload"), "U"], [t("help.paste"), "Ctrl", "V"], [t("help.to_search"), "G", "S"], [t("help.to_footage"), "G", "F"], [t("help.to_cases"), "G", "C"], [t("help.close"), "Esc"]]),
       group(t("help.in_footage"), [[t("help.frames"), "←", "→"], [t("help.outlines"), "Tab"]])),

@@ -42,7 +42,7 @@ export function answerScreen() {
   const off = [on("search", sum), on("answer", draw), on("view", draw), on("marks", () => { bar(); if (state.hideRejected && state.view === "ranking") draw(); }), on("case", bar)];
   const narrow = matchMedia("(max-width: 960px)");
   const arrange = () => { if (narrow.matches) sheet.append(panel.element); else sheet.before(panel.element); };
-  const element = h("div", { class: "workspace" }, sheet, main);
+  const element = h("div", { class: "workspace" }, h("h1", { class: "unseen" }, t("answer.title")), sheet, main);
   arrange();
   narrow.addEventListener("change", arrange);
   return { element, keys: keys(), leave: () => { off.forEach((one) => one()); leaveView(); panel.leave(); narrow.removeEventListener("change", arrange); } };

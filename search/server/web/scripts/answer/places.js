@@ -56,8 +56,8 @@ function pin(camera, at, best, count, known, open) {
   const place = at.get(camera.id), style = { left: `${(100 * place.x) / at.wide}%`, top: `${(100 * place.y) / at.high}%` };
   const turns = known.map((one, index) => (one.camera === camera.id ? index + 1 : null)).filter(Boolean);
   const kind = turns.length ? "confirmed" : best?.level ?? "";
-  const name = h("span", { class: "pin-name" }, h("b", {}, cameraName(camera.id)), h("span", { class: "tiny faint" }, turns.length ? t("map.turns", { list: turns.join(", ") }) : t("timeline.here", { n: count })));
+  const name = h("span", { class: "pin-name", "aria-hidden": best ? "true" : null }, h("b", {}, cameraName(camera.id)), h("span", { class: "tiny faint" }, turns.length ? t("map.turns", { list: turns.join(", ") }) : t("timeline.here", { n: count })));
   if (!best) return h("div", { class: "pin nobody", style }, h("span", { class: "pin-dot" }), name);
   return h("button", { type: "button", class: `pin ${kind}`, style, title: whole(best.time, best.camera), "aria-label": t("map.pin", { camera: cameraName(camera.id), n: count }), on: { click: () => open(best) } },
-    h("span", { class: "pin-shot" }, h("img", { src: address.person((known.find((one) => one.camera === camera.id) ?? best).sighting), alt: "" }), h("span", { class: "pin-count figures" }, number(count))), h("span", { class: "pin-dot" }), name);
+    h("span", { class: "pin-shot" }, h("img", { src: address.person((known.find((one) => one.camera === camera.id) ?? best).sighting), alt: "" }), h("span", { class: "pin-count figures", "aria-hidden": "true" }, number(count))), h("span", { class: "pin-dot" }), name);
 }

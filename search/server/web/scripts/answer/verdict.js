@@ -1,6 +1,6 @@
 // What the calibration says about the whole answer, in words that need no statistics.
 import { h, icon } from "../shared/dom.js";
-import { ofHundred, similarity, t } from "../shared/texts.js";
+import { language, ofHundred, similarity, t } from "../shared/texts.js";
 
 const GLYPHS = { match: "check", possible: "help", none: "dash", unknown: "info" };
 
@@ -33,10 +33,17 @@ function known(value) {
   return typeof value === "number" && Number.isFinite(value);
 }
 
+/** The measured rates: in English in the server's own words, which say most; else the figures in the reader's language. */
+function rates(verdict) {
+  if (language() === "en" || !known(verdict.match_rate)) return verdict.rates ? h("p", { lang: "en" }, verdict.rates) : null;
+  const counted = verdict.rate_of === "pairs" ? t("verdict.rates_pairs", { match: ofHundred(verdict.match_rate), possible: ofHundred(verdict.possible_rate) }) : t("verdict.rates_searches", { match: ofHundred(verdict.match_rate), possible: ofHundred(verdict.possible_rate) });
+  return [h("p", {}, counted), known(verdict.present_below_possible) ? h("p", {}, t("verdict.rates_missed", { n: ofHundred(verdict.present_below_possible) })) : null];
+}
+
 function behind(level, verdict) {
   const limits = known(verdict.match_from) ? t("verdict.limits", { match: similarity(verdict.match_from), possible: similarity(verdict.possible_from) }) : null;
   const doubts = verdict.doubts ?? [];
   if (level === "unknown" && !verdict.rates) return h("p", { class: "small soft" }, t("verdict.unknown_how"), " ", h("code", {}, "personsearch calibrate --from-gallery"));
-  return [doubts.map((one) => h("p", { class: "doubt small" }, icon("warning", 16), t("verdict.doubt", { doubt: one }))),
-    h("details", { class: "behind" }, h("summary", {}, t("verdict.how_often")), h("div", { class: "small soft" }, limits ? h("p", {}, limits) : null, verdict.rates ? h("p", { lang: "en" }, verdict.rates) : null, h("p", {}, t("verdict.no_probability"))))];
+  return [doubts.map((one) => h("p", { class: "doubt small", lang: "en" }, icon("warning", 16), h("span", {}, t("verdict.doubt", { doubt: one })))),
+    h("details", { class: "behind" }, h("summary", {}, t("verdict.how_often")), h("div", { class: "small soft" }, limits ? h("p", {}, limits) : null, rates(verdict), h("p", {}, t("verdict.no_probability"))))];
 }

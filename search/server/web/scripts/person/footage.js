@@ -98,7 +98,7 @@ class Footage {
     this.chosen = null;
     this.slider.setAttribute("aria-valuetext", whole(frame.time, this.camera));
     if (hasDates() && frame.time !== null) this.jump.value = forField(moment(frame.time), zoneOf(this.camera));
-    refill(this.title, h("h2", { class: "clip" }, cameraName(this.camera)), h("p", { class: "soft figures" }, day(frame.time, this.camera), " ", h("b", {}, clock(frame.time, this.camera)), " ", h("span", { class: "faint" }, zoneName(frame.time, this.camera))));
+    refill(this.title, h("h1", { class: "clip" }, cameraName(this.camera)), h("p", { class: "soft figures" }, day(frame.time, this.camera), " ", h("b", {}, clock(frame.time, this.camera)), " ", h("span", { class: "faint" }, zoneName(frame.time, this.camera))));
     history.replaceState(null, "", `#/footage?camera=${encodeURIComponent(this.camera)}${frame.time === null ? "" : `&at=${encodeURIComponent(frame.time)}`}`);
     await Promise.all([this.showStrip(own), this.showFrame(frame, own)]).catch(problem);
     return undefined;
@@ -122,7 +122,7 @@ class Footage {
 
   thumb(at, frame) {
     return h("li", { "data-at": `${this.camera}:${at}` }, h("button", { type: "button", "aria-label": t("footage.frame", { time: whole(frame.time, this.camera), n: frame.people }), on: { click: () => this.go(at) } },
-      h("img", { src: address.frame(frame.frame, 240), alt: "", loading: "lazy" }), frame.people ? h("span", { class: "badge" }, icon("person", 12), String(frame.people)) : null, h("span", { class: "when" }, clock(frame.time, this.camera))));
+      h("img", { src: address.frame(frame.frame, 240), alt: "", loading: "lazy" }), frame.people ? h("span", { class: "badge", "aria-hidden": "true" }, icon("person", 12), String(frame.people)) : null, h("span", { class: "when", "aria-hidden": "true" }, clock(frame.time, this.camera))));
   }
 
   async showFrame(frame, own) {
@@ -152,15 +152,15 @@ class Footage {
 
   everybody() {
     const { found, current } = this;
-    if (!found.people.length) return h("div", { class: "empty" }, h("span", { class: "glyph" }, icon("people", 24)), h("h3", {}, t("footage.nobody")), h("p", {}, t("footage.nobody_how")));
-    return [h("h3", {}, t("footage.click")), h("p", { class: "soft small" }, t("footage.click_how")), h("ul", { class: "faces" }, found.people.map((person, at) => h("li", {}, h("button", { type: "button", class: "face", "aria-label": t("stage.person", { n: at + 1, of: found.people.length }), on: { click: () => this.choose(person) } }, cutout(address.frame(current.frame), found.width, found.height, person.box, t("stage.person", { n: at + 1, of: found.people.length }))))))];
+    if (!found.people.length) return h("div", { class: "empty" }, h("span", { class: "glyph" }, icon("people", 24)), h("h2", {}, t("footage.nobody")), h("p", {}, t("footage.nobody_how")));
+    return [h("h2", {}, t("footage.click")), h("p", { class: "soft small" }, t("footage.click_how")), h("ul", { class: "faces" }, found.people.map((person, at) => h("li", {}, h("button", { type: "button", class: "face", "aria-label": t("stage.person", { n: at + 1, of: found.people.length }), on: { click: () => this.choose(person) } }, cutout(address.frame(current.frame), found.width, found.height, person.box, t("stage.person", { n: at + 1, of: found.people.length }))))))];
   }
 
   chosenPerson() {
     const { found, current, chosen } = this;
     const example = this.example();
     const leave = (act) => () => { act(); location.hash = "#/"; };
-    return [h("div", { class: "row" }, h("h3", { class: "grow" }, t("stage.chosen")), button({ icon: "close", kind: "quiet little", label: t("footage.other"), press: () => { this.chosen = null; this.draw(); } })),
+    return [h("div", { class: "row" }, h("h2", { class: "grow" }, t("stage.chosen")), button({ icon: "close", kind: "quiet little", label: t("footage.other"), press: () => { this.chosen = null; this.draw(); } })),
       h("div", { class: "chosen-cut" }, cutout(address.frame(current.frame), found.width, found.height, chosen.box, t("stage.chosen"), true)),
       hintBoxes(boxHints(chosen.box, found.width, found.height)),
       h("div", { class: "side-actions" }, state.examples.length

@@ -9,7 +9,7 @@ const STEPS = 600;
 
 export function timeRange() {
   const first = moment(state.gallery.first), last = moment(state.gallery.last);
-  const heading = h("h3", { class: "grow" }, t("when.title"));
+  const heading = h("h2", { class: "grow" }, t("when.title"));
   if (first === null || last === null || last <= first) return h("div", {}, heading, h("p", { class: "tiny faint" }, t("when.none")));
   const element = h("div", { class: "time-range" });
   const draw = () => refill(element, content(first, last, heading, draw));
