@@ -69,7 +69,7 @@ class Clips:
         text = "The seconds around a sighting are being made a film."
         with self._jobs.running("clip", text, total=max(1, round(seconds))) as step, Gallery.open(self._gallery) as own:
             try:
-                write_clip(path, own, sighting, seconds=seconds, on_progress=lambda done, _: step(done))
+                write_clip(path, own, sighting, seconds=seconds, on_progress=step)
             except NoFootage as error:  # its text names the file's place on the disk
                 raise NotThere("The footage around this sighting can no longer be read.") from error
         self._kept[key] = path

@@ -10,6 +10,7 @@ from search.cases.audit import AuditLog
 from search.cases.folder import CaseFolder
 from search.desk.clips import Clips
 from search.desk.examples import ExampleReader
+from search.desk.exports import Exports
 from search.desk.hints import hints_of_picture
 from search.desk.jobs import Jobs
 from search.desk.loaded_models import LoadedModels
@@ -73,6 +74,7 @@ class Desk:
         self.clips = Clips(settings.gallery, self.jobs)
         self.cases = CaseFolder(settings.case_folder)
         self.record = AuditLog(settings.case_folder / "audit.jsonl")
+        self.exports = Exports(settings.gallery, self.cases, self.record, self.jobs)
         self.searches = Searches(self.gallery, self.models, reader, self.jobs)
 
     def upload(self, content: bytes) -> StoredProbe:
@@ -94,6 +96,11 @@ class Desk:
         found = found[found.scores >= LEAST_CONFIDENCE]
         found = found[found.scores.argsort(descending=True)]
         return self.probes.put(image, found, tuple(hints_of_picture(found)))
+
+    def close(self) -> None:
+        """Remove what lies in private folders; the desk is not used afterwards."""
+        self.clips.close()
+        self.exports.close()
 
     def embedded_by(self) -> dict[str, Any]:
         """What made the gallery's vectors, as JSON knows it."""

@@ -78,7 +78,7 @@ class Jobs:
             total: How many steps there are; None where nobody knows.
 
         Yields:
-            A function that takes the number of steps that are done.
+            A function that takes how many steps are done, and how many there are where that becomes known.
         """
         job = Job(uuid.uuid4().hex, kind, text, 0, total, time.monotonic())
         with self._lock:
@@ -89,9 +89,10 @@ class Jobs:
             with self._lock:
                 del self._jobs[job.job]
 
-    def _note(self, name: str, done: int) -> None:
+    def _note(self, name: str, done: int, total: int | None) -> None:
         with self._lock:
-            self._jobs[name] = replace(self._jobs[name], done=done)
+            known = self._jobs[name]
+            self._jobs[name] = replace(known, done=done, total=known.total if total is None else total)
 
 
 class _Step:
@@ -100,5 +101,5 @@ class _Step:
     def __init__(self, jobs: Jobs, name: str) -> None:
         self._jobs, self._name = jobs, name
 
-    def __call__(self, done: int) -> None:
-        self._jobs._note(self._name, done)
+    def __call__(self, done: int, total: int | None = None) -> None:
+        self._jobs._note(self._name, done, total)

@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
 
 from search.cases.folder import NoCase
 from search.cases.values import Case, CaseSearch, CaseSighting
+from search.desk.exports import file_name
 from search.desk.refusals import NotThere, Unusable, sentence
 from search.desk.searches import Answer
 from search.server.gallery_routes import jpeg
@@ -71,6 +74,14 @@ def _add_contents(routes: APIRouter, place: Workplace) -> None:
             noted = desk.cases.note(case, given.text, by=asker(request))
         place.note(request, "note", case=case, letters=len(given.text))
         return shown_case(noted)
+
+    @routes.post("/api/cases/{case}/export", summary="The case as one ZIP file", response_class=FileResponse)
+    def export(request: Request, case: CaseName) -> FileResponse:
+        with _said(place):
+            path = desk.exports.export(case, asker(request))
+        name = file_name(open_case(place, case).name)
+        sent = BackgroundTask(path.unlink, missing_ok=True)
+        return FileResponse(path, media_type="application/zip", filename=name, background=sent)
 
     @routes.get("/api/cases/{case}/probes/{probe}", summary="A picture that a search went by", response_class=Response)
     def probe_of(case: CaseName, probe: Annotated[str, Path(max_length=64)]) -> Response:

@@ -57,6 +57,7 @@ def _add_searches(routes: APIRouter, place: Workplace) -> None:
             request,
             "search",
             search=name,
+            case=asked.case,
             asked=asked.model_dump(exclude_none=True),
             sightings=[one.key for one in answer.ranked],
             searched=answer.ranked.searched,

@@ -115,3 +115,4 @@ def serving(
         finally:
             server.should_exit = True
             thread.join(10)
+            desk.close()

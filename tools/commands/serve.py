@@ -98,7 +98,7 @@ def serve(
     try:
         run(make_app(desk, settings), settings, begun)
     finally:
-        desk.clips.close()
+        desk.close()
     return Outcome("the server has ended", {"gallery": gallery, "host": settings.host})
 
 

@@ -12,6 +12,7 @@ from served import Served, fill, serving
 from test_gallery_over_http import frames, search, upload
 
 from search.cases.audit import verify
+from search.cases.verification import verify_case
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,24 @@ def test_everything_that_was_done_is_in_the_record(own: Served, client: httpx.Cl
     assert entries[-1].what["case"] == case
     assert {one.who for one in entries} == {client.get("/api/status").json()["user"]}
     assert verify(own.desk.record.path).is_whole
+
+
+def test_a_case_is_exported_as_a_zip_that_verifies(
+    own: Served, client: httpx.Client, case: str, tmp_path: Path
+) -> None:
+    answer = asked(client, case)
+    client.post(f"/api/cases/{case}/marks", json={"sighting": answer["sightings"][0]["sighting"], "mark": "confirmed"})
+    client.patch(f"/api/cases/{case}", json={"name": "Mantel / rot"})
+    sent = client.post(f"/api/cases/{case}/export", json={})
+    assert sent.headers["content-type"] == "application/zip"
+    assert 'filename="Mantel _ rot.zip"' in sent.headers["content-disposition"]
+    (tmp_path / "case.zip").write_bytes(sent.content)
+    report = verify_case(tmp_path / "case.zip", audit=own.desk.record.path)
+    assert report.is_whole, report
+    assert client.get("/api/jobs").json() == {"jobs": []}
+    assert not list(Path(own.desk.exports._folder.name).iterdir())
+    assert own.actions()[-1] == "case exported"
+    assert client.post("/api/cases/0123456789abcdef/export", json={}).status_code == 404
 
 
 def test_the_search_of_no_case_is_kept_nowhere(client: httpx.Client, case: str) -> None:
