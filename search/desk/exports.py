@@ -71,4 +71,5 @@ def file_name(name: str) -> str:
     Args:
         name: What people call the case.
     """
-    return f"{re.sub(r'[^\w .-]', '_', name).strip(' .')[:60] or 'case'}.zip"
+    safe = re.sub(r"[^\w .-]", "_", name).strip(" .")[:60]
+    return f"{safe or 'case'}.zip"

@@ -139,15 +139,13 @@ def test_everything_that_was_done_is_in_the_record(own: Served, client: httpx.Cl
     assert verify(own.desk.record.path).is_whole
 
 
-def test_a_case_is_exported_as_a_zip_that_verifies(
-    own: Served, client: httpx.Client, case: str, tmp_path: Path
-) -> None:
+def test_an_export_verifies(own: Served, client: httpx.Client, case: str, tmp_path: Path) -> None:
     answer = asked(client, case)
     client.post(f"/api/cases/{case}/marks", json={"sighting": answer["sightings"][0]["sighting"], "mark": "confirmed"})
     client.patch(f"/api/cases/{case}", json={"name": "Mantel / rot"})
     sent = client.post(f"/api/cases/{case}/export", json={})
     assert sent.headers["content-type"] == "application/zip"
-    assert 'filename="Mantel _ rot.zip"' in sent.headers["content-disposition"]
+    assert "Mantel%20_%20rot.zip" in sent.headers["content-disposition"]
     (tmp_path / "case.zip").write_bytes(sent.content)
     report = verify_case(tmp_path / "case.zip", audit=own.desk.record.path)
     assert report.is_whole, report
