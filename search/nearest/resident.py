@@ -114,6 +114,8 @@ class ResidentRows:
         """Name and source of the frames that the filters leave out; None is every source."""
         if filters.exclude_frame is not None:
             yield filters.exclude_frame, filters.exclude_source
+        for source, frame in filters.exclude_frames:
+            yield frame, source
         if filters.exclude_file is not None:
             for source, names in frames_of_file(self._frames, filters.exclude_file).items():
                 yield from ((name, source) for name in names)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("models", "gallery", "care", "query", "tracks", "evaluation", "pages", "cases", "desk", "server")
+ROOMS = ("models", "gallery", "care", "nearest", "query", "tracks", "evaluation", "pages", "cases", "desk", "server")
 """In the order of the imports; `pipeline` and `indexing` stand on top of the first five."""
 
 ON_TOP = {"desk", "server"}
