@@ -160,6 +160,9 @@ COMMANDS = {
         "tools.commands.gallery_care", "repair", "a gallery's last whole state after a power cut"
     ),
     "gallery compact": Command("tools.commands.gallery_care", "compact", "a smaller and faster gallery"),
+    "gallery second-stage": Command(
+        "tools.commands.gallery_care", "second_stage", "a crop model looks again at everybody in a gallery"
+    ),
     "gallery delete": Command("tools.commands.gallery_retention", "delete", "people out of a gallery for good"),
     "gallery merge": Command("tools.commands.gallery_retention", "merge", "several galleries into one"),
     "export": Command("tools.commands.export", "export", "a trained model as one file to pass on"),

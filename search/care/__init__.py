@@ -6,6 +6,7 @@ _HOMES = {
     "Inspection": "search.care.inspection",
     "Removal": "search.care.removal",
     "Repair": "search.care.repairing",
+    "add_second_stage": "search.care.second_look",
     "compact": "search.care.compacting",
     "delete_sightings": "search.care.removal",
     "inspect": "search.care.inspection",

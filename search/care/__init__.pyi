@@ -5,11 +5,13 @@ from search.care.inspection import Inspection, inspect
 from search.care.merging import merge
 from search.care.removal import Removal, delete_sightings
 from search.care.repairing import Repair, repair
+from search.care.second_look import add_second_stage
 
 __all__ = [
     "Inspection",
     "Removal",
     "Repair",
+    "add_second_stage",
     "compact",
     "delete_sightings",
     "inspect",

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from search.care.removal import repacked
 from search.gallery.cutouts import CutoutStore
-from search.gallery.description import read_description, require_same_models
+from search.gallery.description import note_cameras, read_description, require_same_models
 from search.gallery.gallery import Gallery
 from search.gallery.store import REWRITTEN_ROWS, retried, upsert
 from search.gallery.tables import FRAME_KEY, FRAMES_SCHEMA, SIGHTING_KEY, sightings_schema
@@ -62,6 +62,9 @@ def _take(gallery: Gallery, other: Gallery) -> Merged:
     files = gallery.prepare_writing()
     for source in other.description.rendered_sources:
         gallery.note_rendered(source)
+    known = {one.id for one in gallery.description.cameras}
+    new_cameras = [one for one in other.description.cameras if one.id not in known]
+    gallery.description = note_cameras(gallery.path, gallery.description, new_cameras)
     gallery.refresh()
     rows = other.frames.search().to_arrow().to_pylist()
     new = [row for row in rows if not gallery.is_done(row["frame"], source=row["source"], location=row.get("location"))]

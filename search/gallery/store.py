@@ -162,12 +162,27 @@ def rewrite(gallery: Path, table: Any, schema: pa.Schema, batches: Iterable[pa.R
         gallery: The gallery's folder.
         table: The table; searches that have begun see its old rows.
         schema: The columns from now on. Columns that the batches lack are empty.
-        batches: The new rows, which may be read from the table.
+        batches: The new rows, which may be read from the table. An error in making them leaves the table as it was.
     """
     files = TableFiles(gallery)
     database = lancedb.connect(str(gallery / TABLES_FOLDER))
-    reader = pa.RecordBatchReader.from_batches(schema, (_in_columns(batch, schema) for batch in batches))
-    database.create_table(table.name, data=reader, schema=schema, mode="overwrite")
+    failed: list[Exception] = []
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in batches:
+                yield _in_columns(batch, schema)
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    reader = pa.RecordBatchReader.from_batches(schema, rows())
+    try:
+        database.create_table(table.name, data=reader, schema=schema, mode="overwrite")
+    except Exception:
+        if failed:  # the engine wraps it in words of its own
+            raise failed[0] from None
+        raise
     # A second version of the same rows: where the newest is lost, none of them is.
     table.checkout_latest()
     table.delete("false")

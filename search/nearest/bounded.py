@@ -10,6 +10,8 @@ from search.nearest.coded import CodedRows
 FIRST_SPARE = 32
 """So many rows beyond those wanted are compared exactly at first."""
 EXACT_AT_ONCE = 2048
+GROUPS_FOR_EACH = 8
+"""So many groups of rows are looked at for each row that is compared exactly at first."""
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -42,8 +44,7 @@ def best_rows(
         The rows in no order.
     """
     middle, upper = _estimates(codes, probes, chosen, weights)
-    first = min(len(middle), most + FIRST_SPARE)
-    top = np.argpartition(-middle, first - 1)[:first]
+    top = _promising(middle, most + FIRST_SPARE)
     rows = top if chosen is None else chosen[top]
     scores = exact_scores(exact(rows), probes, weights, rows)
     limit = _worst_of_best(scores, most)
@@ -78,6 +79,21 @@ def exact_scores(
     best = np.stack([(own * probe.astype(np.float64)).sum(axis=1) for probe in probes]).max(axis=0)
     scores = np.clip(best, -1.0, 1.0)
     return scores if weights is None else scores * weights[rows].astype(np.float64)
+
+
+def _promising(middle: NDArray[np.float32], count: int) -> Rows:
+    """At least `count` places of high estimates, or all places where there are fewer.
+
+    The best of each of many groups is looked for first: as many places as there are groups reach the worst of these.
+    """
+    groups = GROUPS_FOR_EACH * count
+    if len(middle) < 2 * groups:
+        return np.argpartition(-middle, min(count, len(middle)) - 1)[:count]
+    whole = len(middle) // groups * groups
+    best = middle[:whole].reshape(groups, -1).max(axis=1)
+    limit = np.partition(best, groups - count)[groups - count]
+    places = np.flatnonzero(middle >= limit)
+    return places[np.argpartition(-middle[places], count - 1)[:count]]
 
 
 def _worst_of_best(scores: Scores, most: int) -> float:

@@ -152,6 +152,7 @@ class ResidentRows:
             if not len(self._codes):
                 self._codes = CodedRows(as_matrix(rows[EMBEDDING])[:CENTER_ROWS].mean(axis=0))
             self._append(rows)
+        pa.default_memory_pool().release_unused()
         logger.info("gallery %s: %d embeddings in memory", self._path, len(self._labels))
 
     def _append(self, rows: pa.Table) -> None:

@@ -74,3 +74,38 @@ def compact(gallery: Path) -> Outcome:
     ]
     text = table([f"gallery {gallery}", "before", "after"], rows)
     return Outcome(text, {"gallery": gallery, "before": before, "after": after})
+
+
+def second_stage(gallery: Path, model: Path) -> Outcome:
+    """Add a second stage to a gallery: a crop model looks at everybody in it again, and `find` ranks by both models.
+
+    The frames are read again from where they were indexed. Of people whose frame is not there any more, the small
+    picture that the gallery keeps is looked at. Whoever indexes into the gallery meanwhile waits.
+
+    Example:
+        personsearch gallery second-stage people runs/market
+
+    Args:
+        gallery: The gallery's folder; it was made by a joint model, without a second stage and without --tracklets.
+        model: The crop model: the folder of a `train crop` run, or the model.safetensors in it.
+    """
+    from search.care.second_look import add_second_stage
+    from search.gallery.description import read_description
+    from search.gallery.gallery import Gallery
+    from search.gallery.noted_models import files_for
+    from search.models.model_files import ModelFiles
+    from search.pipeline import PersonSearch
+    from tools.progress import Progress
+
+    described = read_description(gallery)
+    files = files_for(gallery, described, ModelFiles(None, model))
+    mirrored = described.embedded_by.mirrored
+    search = PersonSearch.from_files(files, finds_people=files.model is not None, mirrored=mirrored)
+    if search.second_stage is None:
+        raise ValueError(f"gallery {gallery} tells people apart by a crop model alone; index into a new folder instead")
+    with Gallery.open(gallery) as store, Progress("Looking again", unit="sighting") as progress:
+        done = add_second_stage(store, search.second_stage, search.description, progress)
+    lines = [f"{done.sightings} sightings were looked at again; `personsearch find {gallery}` ranks by both models now"]
+    if done.from_pictures:
+        lines.append(f"{done.from_pictures} of them in the small picture alone, as their frames cannot be read again")
+    return Outcome("\n".join(lines), {"gallery": gallery, "second_stage": model, "added": done})

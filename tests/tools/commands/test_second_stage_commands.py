@@ -277,3 +277,24 @@ def test_a_share_is_learned_for_two_models_and_nothing_else(
 ) -> None:
     assert main(["calibrate", str(square), "--learn-second-weight", *words]) == 2
     assert message in last_line(capsys)
+
+
+def test_a_second_stage_that_is_added_later_answers_alike(
+    models: Path, gallery: Path, footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["index", str(footage), "--gallery", str(tmp_path / "later"), "--model", str(models / "joint.safetensors")]
+    assert main([*words, "--minimum-confidence", "0"]) == 0
+    added = ["gallery", "second-stage", str(tmp_path / "later"), str(models / "crops.safetensors")]
+    assert main([*added, "--json", str(tmp_path / "added.json")]) == 0
+    assert json.loads((tmp_path / "added.json").read_text())["added"]["from_pictures"] == 0
+    picture, answers = sorted(footage.iterdir())[0], []
+    for number, place in enumerate((gallery, tmp_path / "later")):
+        file = tmp_path / f"{number}.json"
+        assert main(["find", str(place), "--frame", str(picture), *BOX, "--json", str(file)]) == 0
+        found = json.loads(file.read_text())["sightings"]
+        answers.append([(one["id"], round(one["similarity"], 4)) for one in found])
+    assert answers[0] == answers[1]
+    assert answers[0]
+    capsys.readouterr()
+    assert main(added) == 2
+    assert "has a second stage already" in last_line(capsys)

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.images import encode_jpeg
+from search.care.compacting import compact
 from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
 from search.gallery.tables import FrameRows
@@ -107,6 +109,6 @@ def fill(path: Path, crowd: Crowd, progress: Callable[[int, int], None]) -> floa
             seconds += time.perf_counter() - began
             progress(min(crowd.rows, (first + CHUNK_FRAMES) * PEOPLE_IN_A_FRAME), crowd.rows)
         began = time.perf_counter()
-        gallery.optimize()
+        compact(gallery, keep=timedelta(0))
         seconds += time.perf_counter() - began
     return seconds

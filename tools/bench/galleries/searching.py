@@ -52,8 +52,8 @@ class Measured:
         open_seconds: To open the gallery.
         load_seconds: To read all embeddings into memory.
         base_mb: The memory of the process before that.
-        resident_mb: The memory of the process after all searches.
-        peak_mb: The most memory that the process had.
+        resident_mb: The memory of the process after the searches in memory.
+        peak_mb: The most memory that the process had until then.
         times: By name, of each kind of search.
         answers: The sightings that were found with each probe that is compared.
     """
@@ -92,9 +92,6 @@ def measure(path: Path, crowd: Crowd, searches: int, compared: int) -> Measured:
     def ask(filters: Filters) -> Callable[[NDArray[np.float32]], object]:
         return lambda probe: rank_sightings(gallery, EmbeddedProbe(probe), filters)
 
-    few = probes[: max(2, searches // 5)]
-    times["tables, everything"] = Times.of(ask(everything), few)
-    times["tables, one camera and hour"] = Times.of(ask(part), few)
     base = resident_mb()
     began = time.perf_counter()
     keep_in_memory(gallery).follow()
@@ -105,8 +102,12 @@ def measure(path: Path, crowd: Crowd, searches: int, compared: int) -> Measured:
         [(one.frame, one.index) for one in rank_sightings(gallery, EmbeddedProbe(probe), everything)]
         for probe in probes[:compared]
     ]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Measured(opened, loaded, base, resident_mb(), peak, times, answers)
+    after_all, peak = resident_mb(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    gallery.in_memory = None
+    few = probes[: max(2, searches // 5)]
+    times["tables, everything"] = Times.of(ask(everything), few)
+    times["tables, one camera and hour"] = Times.of(ask(part), few)
+    return Measured(opened, loaded, base, after_all, peak, times, answers)
 
 
 def plain(crowd: Crowd, rows: NDArray[np.float32], searches: int, compared: int) -> tuple[dict[str, Times], Keys]:
@@ -150,9 +151,10 @@ def chosen_part(crowd: Crowd) -> tuple[str, float, float]:
 
 
 def resident_mb() -> float:
-    """The memory of this process in megabytes."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+    """The memory of this process in megabytes, without the files of programs and libraries that are mapped into it."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    (own,) = (line.split()[1] for line in lines if line.startswith("RssAnon:"))
+    return int(own) * 1024 / 1e6
 
 
 def _best(scores: NDArray[np.float32]) -> NDArray[np.int64]:
