@@ -1,6 +1,7 @@
 """The page of `personsearch demo`: figures, the training curve, detections, and who was found for whom."""
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,29 +9,26 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from datasets.boxes import box_overlap, cut
 from datasets.images import read_image
 from datasets.plaza import PlazaSummary
 from datasets.samples import FrameSample, Query
 from detection.detections import Detections
 from search.evaluation.protocols import SearchMetrics
-from search.evaluation.stacking import overlap_threshold
 from search.pages.calibration_page import held_out_table
 from search.pages.page import (
-    Answer,
     Curve,
     Headline,
     MarkedBox,
     Picture,
-    RankedRow,
     Section,
     Table,
     best_median_worst,
     report_page,
 )
+from search.pages.search_page import JudgedSearch, who_was_found
 from search.query.verdict import Calibration
 
-ANSWERS = 10
+MINIMUM_CONFIDENCE = 0.5
 DETECTION_LOSSES = ("loss_objectness", "loss_rpn_box_reg", "loss_classifier", "loss_box_reg")
 
 
@@ -76,8 +74,12 @@ def demo_page(
     """
     frames = {sample.name: sample for sample in result.samples}
     order = best_median_worst(result.search.average_precisions)
+    judged = JudgedSearch(
+        "across cameras", frames, result.queries, result.probes, result.detections, result.search, MINIMUM_CONFIDENCE
+    )
     rankings = [
-        _ranking(result, frames, row, name) for row, name in zip(order, ("best", "median", "worst"), strict=False)
+        who_was_found(judged, row, name, lambda frame, *_: os.path.relpath(frames[frame].path, output))
+        for row, name in zip(order, ("best", "median", "worst"), strict=False)
     ]
     start = "nothing" if from_scratch else "the checkpoint shipped with the project, which saw squares of other seeds"
     times = Table("Seconds", ["step", "s"], [[name, f"{value:.0f}"] for name, value in seconds.items()])
@@ -101,7 +103,7 @@ def demo_page(
             Section(
                 "Who was found",
                 "For three probes the detections of the other cameras, most similar first. Green: the person looked "
-                "for. Red: somebody else.",
+                "for. Red: somebody else. A picture is a link to its whole frame.",
                 rankings=rankings,
             ),
             Section("What the detector sees", pictures=_examples(result, frames)),
@@ -151,41 +153,6 @@ def training_curve(metrics_file: Path, points: int = 120) -> Curve:
         detection = [sum(row[name] for name in DETECTION_LOSSES) for row in part]
         series["detection"].append((step, float(np.mean(detection))))
     return Curve("Training loss", series, x_label="step")
-
-
-def _ranking(result: DemoResult, frames: Mapping[str, FrameSample], row: int, name: str) -> RankedRow:
-    """The first answers to one query, with the truth of each."""
-    query = result.queries[row]
-    probe_frame = frames[str(query.frame)]
-    scored = []
-    for frame_name, true_box in query.gallery:
-        found = result.detections.get(frame_name)
-        if found is None:
-            continue
-        found = found[found.scores >= 0.5]
-        assert found.embeddings is not None
-        similarity = (found.embeddings @ result.probes[row]).tolist()
-        scored += [(value, frame_name, box, true_box) for value, box in zip(similarity, found.boxes, strict=True)]
-    scored.sort(key=lambda entry: -entry[0])
-    answers = []
-    found_in: set[str] = set()
-    for value, frame_name, box, true_box in scored[:ANSWERS]:
-        # As the protocol judges: the first detection that fits is the person, another one in that frame is not.
-        right = False
-        if true_box is not None and frame_name not in found_in:
-            right = bool(box_overlap(box.numpy(), true_box) >= overlap_threshold(true_box))
-        if right:
-            found_in.add(frame_name)
-        sample = frames[frame_name]
-        picture = cut(read_image(sample.path), box.numpy())
-        answers.append(Answer(picture, f"camera {sample.camera}, {value:.2f}", "right" if right else "wrong"))
-    assert query.box is not None
-    return RankedRow(
-        f"{name} of {len(result.queries)}: AP {result.search.average_precisions[row]:.2f}",
-        cut(read_image(probe_frame.path), query.box),
-        answers,
-        f"person {query.person_id}, camera {query.camera}",
-    )
 
 
 def _examples(result: DemoResult, frames: Mapping[str, FrameSample]) -> list[Picture]:

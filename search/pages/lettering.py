@@ -21,6 +21,7 @@ ACCENT: Color = (47, 95, 208)
 
 RIGHT: Color = (18, 128, 74)
 POSSIBLE: Color = (190, 112, 20)
+WRONG: Color = (200, 55, 45)
 
 
 def text_width(text: str, size: int, *, bold: bool = False) -> int:
@@ -64,7 +65,7 @@ def shortened(text: str, width: int, size: int, *, bold: bool = False) -> str:
     return "…"
 
 
-def draw_box(image: Image, box: Sequence[float] | NDArray[np.float64], color: Color, label: str = "") -> None:
+def draw_box(image: Image, box: Sequence[float] | NDArray[np.floating], color: Color, label: str = "") -> None:
     """Draw a box around a person onto a picture, in place, with a label on its upper edge.
 
     Args:

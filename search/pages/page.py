@@ -66,21 +66,23 @@ class Picture:
 
 @dataclass(frozen=True)
 class Answer:
-    """One crop of a ranked row: a picture or JPEG bytes, and whether it shows the person looked for."""
+    """One crop of a ranked row: a picture or JPEG bytes, whether it shows the person, and the address of its frame."""
 
     image: Image | bytes | None
     caption: str = ""
     status: Status = "plain"
+    link: str = ""
 
 
 @dataclass(frozen=True)
 class RankedRow:
-    """A probe and its first answers, best first."""
+    """A probe and its first answers, best first, and the address of the frame that the probe is from."""
 
     title: str
     probe: Image | bytes
     answers: Sequence[Answer]
     note: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)

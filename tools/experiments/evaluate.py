@@ -9,6 +9,7 @@ from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from search.tracks.settings import TrackerSettings, TrackletAveraging
+from tools.experiments.search_report import write_report
 from tools.outcome import Outcome, table
 from tools.progress import Progress, say
 from tools.search_options import Tracklets
@@ -83,6 +84,19 @@ def detection(
 
 
 @dataclass(frozen=True)
+class Detecting:
+    """How people are found in the frames.
+
+    Args:
+        minimum_confidence: Detections with less confidence are dropped before the search, from 0 to 1.
+        batch_size: The number of images of a forward pass, 1 or more.
+    """
+
+    minimum_confidence: float = LEAST_CONFIDENCE
+    batch_size: int = 4
+
+
+@dataclass(frozen=True)
 class Protocol:
     """Which protocol of which data set.
 
@@ -109,8 +123,8 @@ def search(
     ranking: Ranking = Ranking(),  # noqa: B008 - frozen
     averaging: Tracklets = Tracklets(),  # noqa: B008 - frozen
     tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
-    minimum_confidence: float = LEAST_CONFIDENCE,
-    batch_size: int = 4,
+    detecting: Detecting = Detecting(),
+    report: Path | None = None,
 ) -> Outcome:
     """Mean average precision and top-k of searching each query's person in its gallery, beside random ranking.
 
@@ -133,8 +147,9 @@ def search(
             camera count as one second apart, in the data set's order. With the query's own camera in the gallery the
             query's own sighting is in a mean too.
         tracker: How sightings are linked into tracklets.
-        minimum_confidence: Detections with less confidence are dropped before the search, from 0 to 1.
-        batch_size: The number of images of a forward pass, 1 or more.
+        detecting: How people are found.
+        report: The folder for report.html, a page with the figures, and with the best, the median and the worst query
+            of the first protocol. Its pictures are links to whole frames with the boxes, which lie beside it.
     """
     from datasets import read_frames
     from search.evaluation.labelled_people import unlabelled_boxes
@@ -144,12 +159,14 @@ def search(
     from search.models.shipped import said_of, with_shipped
 
     averaging.require_cameras(protocol.format)
+    if report is not None:
+        report.mkdir(parents=True, exist_ok=True)  # before the work, which must not end in a folder nobody can make
     protocols = search_protocols(
         protocol.format, root, gallery_sizes=protocol.gallery_size, same_camera=protocol.same_camera
     )
     samples, left_out = read_frames(protocol.format, root, "gallery")
     chosen = with_shipped(models)
-    opened = open_models(chosen, score_threshold=minimum_confidence)
+    opened = open_models(chosen, score_threshold=detecting.minimum_confidence)
     learned = opened.share if ranking.second_weight is None else None
     ranking = ranking.with_share(opened.second_weight)
     if chosen != models:
@@ -159,45 +176,40 @@ def search(
             opened.first,
             samples,
             second_stage=opened.second,
-            score_threshold=minimum_confidence,
-            batch_size=batch_size,
+            score_threshold=detecting.minimum_confidence,
+            batch_size=detecting.batch_size,
             on_progress=progress,
         )
     ignore = unlabelled_boxes(samples) if protocol.unlabelled == "ignore" else None
-    shared: dict[str, Any] = {"score_threshold": minimum_confidence, "ignore": ignore}
+    shared: dict[str, Any] = {"score_threshold": detecting.minimum_confidence, "ignore": ignore}
     if ranking.context:
         shared["context"] = context_size(protocol.format)
     steady = averaging.averaging(tracker)
     if steady is not None:
         shared["tracklets"] = _linked(samples, found.looks, steady, ranking)
-    probes = KnownProbes(opened.stages, samples, batch_size)
-    rows, records = [], []
+    probes = KnownProbes(opened.stages, samples, detecting.batch_size)
+    rows, records, shown = [], [], None
     for name, asked in protocols:
         with Progress("Embedding queries", unit="query") as progress:
             queries, embeddings = probes.embed(asked, progress)
+        shown = shown or (name, queries, embeddings)
         for label, metrics in _rankings(
             name, list(zip(found.looks, embeddings, strict=True)), queries, ranking, shared
         ):
             rows.append([label, len(queries), metrics.mean_ap, metrics.top1, metrics.top5, metrics.top10])
             records.append({"protocol": label, "queries": len(queries), "metrics": metrics})
     text = table(["protocol", "queries", "mAP", "top-1", "top-5", "top-10"], rows)
-    if ignore is not None:
-        text += "\ndetections of unlabelled people leave the ranking (--unlabelled ignore)"
-    if ranking.context and all(query.frame is None for _, asked in protocols for query in asked):
-        text += "\nno query is a box in a frame, so nobody is beside one and context changes nothing"
-    if opened.second is not None:
-        share = ranking.share
-        text += f"\ncascade: {1 - share:g} of the joint model's similarity, {share:g} of SphereReID's"
-        text += "" if learned is None else f", as was learned for these two models on {learned.data}"
+    nobody_beside = all(query.frame is None for _, asked in protocols for query in asked)
+    text += _notes(ignore is not None, ranking.context and nobody_beside)
+    text += "" if opened.second is None else _cascade_line(ranking.share, learned)
     figures: dict[str, Any] = {"rows": records, "unlabelled": protocol.unlabelled, "ranking": ranking.to_dict()}
-    figures["tracklets"] = None
-    if steady is not None:
-        linked = shared["tracklets"]
-        counts = {"tracklets": linked.count, "sightings_each": linked.mean_length}
-        figures["tracklets"] = {"blend": linked.blend, "tracker": tracker, **counts}
-        text += (
-            f"\ntracklets: {linked.count}, of {linked.mean_length:.1f} sightings each; {linked.blend:g} of their mean"
+    figures["tracklets"], said = (None, "") if steady is None else _tracklet_figures(shared["tracklets"], tracker)
+    text += said
+    if report is not None and shown is not None:
+        page = write_report(
+            report, root, rows, asked=shown, looks=found.looks, samples=samples, ranking=ranking, shared=shared
         )
+        text += f"\nreport: {page}"
     return Outcome(text, figures, [*left_out, *_lines([*found.failures, *probes.failures])])
 
 
@@ -216,6 +228,27 @@ def _rankings(
     ]
     plain = {key: shared[key] for key in ("score_threshold", "ignore")}
     return [*rankings, (f"{name}, random ranking", random_search(looks[0][0], queries, **plain))]
+
+
+def _notes(ignoring: bool, nobody_beside: bool) -> str:
+    """What else a reader of the table must know, each as a line of its own."""
+    text = "\ndetections of unlabelled people leave the ranking (--unlabelled ignore)" if ignoring else ""
+    if nobody_beside:
+        text += "\nno query is a box in a frame, so nobody is beside one and context changes nothing"
+    return text
+
+
+def _cascade_line(share: float, learned: Any) -> str:
+    """How much each stage counts, as a line of its own."""
+    line = f"\ncascade: {1 - share:g} of the joint model's similarity, {share:g} of SphereReID's"
+    return line if learned is None else f"{line}, as was learned for these two models on {learned.data}"
+
+
+def _tracklet_figures(linked: "TrackletMeans", tracker: TrackerSettings) -> tuple[dict[str, Any], str]:
+    """What was averaged, for programs and as a line of its own."""
+    counts = {"tracklets": linked.count, "sightings_each": linked.mean_length}
+    line = f"\ntracklets: {linked.count}, of {linked.mean_length:.1f} sightings each; {linked.blend:g} of their mean"
+    return {"blend": linked.blend, "tracker": tracker, **counts}, line
 
 
 def _linked(samples: Any, looks: Any, steady: TrackletAveraging, ranking: Ranking) -> "TrackletMeans":
