@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datasets.building.splitting import choose_queries, sightings
 from datasets.catalog.loading import load_queries, noted_frames
 from datasets.catalog.table import LAYOUTS
 from datasets.crops import read_frame
@@ -44,8 +45,9 @@ def convert_dataset(
 ) -> Converted:
     """Write frames, people and queries of a data set as train.json, test.json and queries.json.
 
-    The pictures stay where they are. Identities keep the numbers of the data set's files, but for MOTChallenge, which
-    uses the same numbers in each sequence.
+    The pictures stay where they are. A data set without queries, whose people have identities, gets one query for each
+    person and camera, of people whom two cameras see. Identities keep the numbers of the data set's files, but for
+    MOTChallenge, which uses the same numbers in each sequence.
 
     Args:
         name: The data set, as for `load_frames`.
@@ -84,14 +86,17 @@ def convert_dataset(
         own = split == "train" and LAYOUTS[name].shared_people
         written[split] = [_with_own_numbers(one) for one in kept] if own else kept
         write_split(out / SPLIT_FILES[split], written[split])
-    queries = 0
-    if "gallery" in written and searched:
-        frames = {sample.name for sample in written["gallery"]}
-        found = [query for query in load_queries(name, root) if query.frame is None or query.frame in frames]
-        write_queries(out / QUERIES_FILE, found, written["gallery"])
-        queries = len(found)
+    queries = []
+    if "gallery" in written:
+        frames = {sample.name: sample for sample in written["gallery"]}
+        if searched:
+            queries = [one for one in load_queries(name, root) if one.frame is None or one.frame in frames]
+        elif LAYOUTS[name].shared_people:
+            queries = choose_queries(written["gallery"], sightings(written["gallery"]), seed=0)
+        if searched or queries:
+            write_queries(out / QUERIES_FILE, queries, written["gallery"])
     notes = dict.fromkeys(note for _, told in scans.values() for note in told)
-    return Converted(written, queries, tuple(failures), tuple(notes))
+    return Converted(written, len(queries), tuple(failures), tuple(notes))
 
 
 def refuse_existing(out: Path, splits: Sequence[str]) -> None:

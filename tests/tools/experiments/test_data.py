@@ -190,3 +190,20 @@ def test_labels_of_cvat_and_yolo_become_the_custom_layout(tmp_path: Path, capsys
         np.testing.assert_allclose(frame.boxes, [[80, 30, 120, 70]], atol=1e-4)
         assert frame.person_ids.tolist() == [-1]
     assert main(["data", "check", str(tmp_path / "two")]) == 0
+
+
+def test_people_of_two_videos_of_cvat_become_queries(tmp_path: Path) -> None:
+    """Person 8 is in both videos; person 9 is in one, and nobody could be found."""
+    box = '<box frame="0" xtl="{0}" ytl="10" xbr="{1}" ybr="60"><attribute name="person_id">{2}</attribute></box>'
+    for camera, people in (("hall", (8, 9)), ("yard", (8,))):
+        folder = tmp_path / "labels" / camera
+        (folder / "images").mkdir(parents=True)
+        cv2.imwrite(str(folder / "images" / "frame_000000.jpg"), np.full((100, 200, 3), 90, dtype=np.uint8))
+        tracks = [
+            f'<track label="person">{box.format(50 * row, 50 * row + 20, one)}</track>'
+            for row, one in enumerate(people)
+        ]
+        (folder / "annotations.xml").write_text(f"<annotations>{''.join(tracks)}</annotations>")
+    assert convert(tmp_path / "labels", tmp_path / "out", "cvat", "--split", "gallery") == 0
+    queries = load_queries("custom", tmp_path / "out")
+    assert [(one.person_id, one.camera, len(one.gallery)) for one in queries] == [(8, "hall", 1), (8, "yard", 1)]
