@@ -1,5 +1,6 @@
 """Footage into a gallery: what is there already is passed over, and what was found is written whatever happens."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from datasets.footage.streams import is_stream
 from datasets.footage.turns import Turns
 from datasets.layouts.custom_records import is_rendered
 from detection.detections import Detections
+from search.gallery.description import note_cameras
 from search.gallery.gallery import Gallery
 from search.source_runs import IndexSummary, SourceRun, place_of
 from search.tracks.settings import TrackletAveraging
@@ -136,4 +138,15 @@ def index_sources(
         gallery.flush()
     for run in runs:
         run.note_what_was_replaced()
+    _note_zones(gallery, runs)
     return runs
+
+
+def _note_zones(gallery: Gallery, runs: Sequence[SourceRun]) -> None:
+    """Note down in which zone the clocks of the cameras are, as far as it was said and is not known yet."""
+    known = gallery.description
+    told = {name: run.planned.reading.time_zone for run in runs for name in sorted(run.cameras)}
+    zones = {name: zone for name, zone in told.items() if zone is not None and known.camera(name).time_zone is None}
+    new = [dataclasses.replace(known.camera(name), time_zone=zone) for name, zone in zones.items()]
+    if new:
+        gallery.description = note_cameras(gallery.path, known, new)

@@ -12,7 +12,7 @@ from datasets.footage.planning import PlannedSource
 from datasets.footage.reading import Region
 from datasets.footage.sources import Source, count_frames, frames_from_source
 from datasets.footage.streams import StreamState
-from datasets.samples import Frame
+from datasets.samples import Frame, camera_name
 from detection.detections import Detections
 from search.gallery.gallery import Gallery
 from search.gallery.originals import VIDEO_MARK, SourcePlace, file_state, source_place, split_location
@@ -57,6 +57,7 @@ class SourceRun:
         looked: How many frames were looked at in this run.
         missed: How many frames of a live stream came while the models were busy, and were dropped.
         lag: How many seconds ago the newest frame that was looked at was taken; None where the source is not live.
+        cameras: The names of the cameras whose frames were looked at.
         ended: Whether the source is done, by itself or because it broke.
         error: What broke it; None where nothing did.
     """
@@ -67,6 +68,7 @@ class SourceRun:
         self.total: int | None = None
         self.looked = self.missed = 0
         self.lag: float | None = None
+        self.cameras: set[str] = set()
         self.ended = False
         self.error: BaseException | None = None
         self._gallery = gallery
@@ -103,6 +105,8 @@ class SourceRun:
         )
         for one in [rows] if self._averager is None else self._averager.add(rows):
             self._gallery.put(one)
+        if (camera := camera_name(frame.camera)) is not None:
+            self.cameras.add(camera)
         self.looked, self._sightings = self.looked + 1, self._sightings + len(found)
         if self.state.live and frame.timestamp is not None and self.planned.reading.start_time is None:
             self.lag = max(0.0, time.time() - frame.timestamp)

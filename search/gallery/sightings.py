@@ -3,8 +3,13 @@
 import hashlib
 import math
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import tzinfo
+from typing import Self
+
+from datasets.footage.cameras_file import CameraDescription
+from datasets.moments import clock_of, zone_named
 
 EPOCH_BEGINS = 1.0e8
 """Timestamps from here on (March 1973) are seconds since the epoch; smaller ones count from the start of a recording,
@@ -19,26 +24,68 @@ def is_clock_time(timestamp: float) -> bool:
     return timestamp >= EPOCH_BEGINS
 
 
-def display_time(timestamp: float | None) -> str:
-    """A timestamp for people: ISO 8601 UTC for a clock time, hh:mm:ss from the start of the recording otherwise.
+def display_time(timestamp: float | None, zone: tzinfo | None = None) -> str:
+    """A timestamp for people: ISO 8601 for a clock time, hh:mm:ss from the start of the recording otherwise.
 
     Args:
         timestamp: seconds, see `Frame.timestamp`; None gives "-". Fractions are cut, not rounded, so that a time is
             never shown later than it was.
+        zone: The zone of the clock that shows the time; None is that of this machine.
 
     Returns:
-        "2024-05-01T08:30:00Z", "01:02:03", or "-".
+        "2024-05-01T10:30:00+02:00" ("2024-05-01T08:30:00Z" where the zone is UTC), "01:02:03", or "-".
     """
     if timestamp is None or not math.isfinite(timestamp):
         return "-"
     if is_clock_time(timestamp):
         try:
-            return datetime.fromtimestamp(math.floor(timestamp), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return clock_of(math.floor(timestamp), zone).isoformat().replace("+00:00", "Z")
         except (OverflowError, OSError, ValueError):  # past the year 9999: microseconds taken for seconds, say
             return f"{timestamp:.0f} s"
     sign, seconds = ("-", -timestamp) if timestamp < 0 else ("", timestamp)
     whole = int(seconds)
     return f"{sign}{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+@dataclass(frozen=True)
+class ClockZones:
+    """In which time zones times are read and shown.
+
+    >>> zones = ClockZones(of_cameras=(("gate", "Europe/Berlin"), ("pier", "Asia/Tokyo")))
+    >>> zones.display(1777617000, "gate"), zones.display(1777617000, "pier")
+    ('2026-05-01T08:30:00+02:00', '2026-05-01T15:30:00+09:00')
+
+    Args:
+        chosen: The name of the zone of all times; None shows a camera's times in the camera's own zone.
+        of_cameras: The names of cameras with those of their zones, as far as they are known. Times of other cameras are
+            shown in the zone of this machine.
+    """
+
+    chosen: str | None = None
+    of_cameras: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def known(cls, cameras: Sequence[CameraDescription], chosen: str | None = None) -> Self:
+        """The zones of described cameras.
+
+        Raises:
+            ValueError: There is no zone of the chosen name.
+        """
+        if chosen is not None:
+            zone_named(chosen)
+        return cls(chosen, tuple((one.id, one.time_zone) for one in cameras if one.time_zone is not None))
+
+    def zone(self, camera: str | None = None) -> tzinfo | None:
+        """The zone of a camera's times, without a camera the one that all cameras share; None is this machine's."""
+        of_cameras = dict(self.of_cameras)
+        name = self.chosen or of_cameras.get(camera or "")
+        if name is None and camera is None and len(set(of_cameras.values())) == 1:
+            (name,) = set(of_cameras.values())
+        return None if name is None else zone_named(name)
+
+    def display(self, timestamp: float | None, camera: str | None = None) -> str:
+        """A timestamp for people, see `display_time`."""
+        return display_time(timestamp, self.zone(camera))
 
 
 def printable(text: str) -> str:
@@ -124,15 +171,15 @@ class Sighting:
         """The sighting's name in its gallery, fit for an address: the key of its frame, a dot, and its row there."""
         return f"{frame_key(self.source, self.frame)}.{self.index}"
 
-    def to_dict(self) -> dict[str, object]:
-        """JSON-able, keys stable: what a program reads."""
+    def to_dict(self, zones: ClockZones = ClockZones()) -> dict[str, object]:
+        """JSON-able, keys stable: what a program reads. The zones are those in which the time is written."""
         return {
             "id": self.id,
             "score": self.score,
             "similarity": self.similarity,
             "camera": self.camera,
             "timestamp": self.timestamp,
-            "time": None if self.timestamp is None else display_time(self.timestamp),
+            "time": None if self.timestamp is None else zones.display(self.timestamp, self.camera),
             "source": self.source,
             "frame": self.frame,
             "box": list(self.box),

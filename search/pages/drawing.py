@@ -4,12 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.gallery.sightings import NO_CAMERA, Sighting, display_time, is_clock_time
+from datasets.moments import clock_of
+from search.gallery.sightings import NO_CAMERA, ClockZones, Sighting, display_time, is_clock_time
 
 TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 DAY = 86400.0
@@ -66,7 +67,11 @@ class Timeline:
 
 
 def timeline(
-    sightings: Sequence[Sighting], cameras: Sequence[str] = (), *, ordered_by: str = "similarity"
+    sightings: Sequence[Sighting],
+    cameras: Sequence[str] = (),
+    *,
+    ordered_by: str = "similarity",
+    zones: ClockZones = ClockZones(),  # noqa: B008 - frozen
 ) -> Timeline | None:
     """Where and when a person was seen.
 
@@ -74,6 +79,7 @@ def timeline(
         sightings: ranked, best first.
         cameras: cameras that get a lane even when nobody was seen there.
         ordered_by: The word for the figure that ranked the sightings.
+        zones: In which time zones times are shown; the axis has that which all cameras share.
 
     Returns:
         None where no sighting has a time.
@@ -96,14 +102,19 @@ def timeline(
     for rank, one, time in reversed(shown):
         strength = (one.score - lowest) / (highest - lowest) if highest > lowest else 1.0
         camera = NO_CAMERA if one.camera is None else one.camera
-        text = f"rank {rank}, {camera}, {display_time(time)}, {ordered_by} {one.score:.3f}"
+        text = f"rank {rank}, {camera}, {zones.display(time, one.camera)}, {ordered_by} {one.score:.3f}"
         lanes.setdefault(camera, []).append(Dot(_place(time, first, span), strength, rank, text))
-    days = f"{_day(first)} UTC" if _day(first) == _day(last) else f"{_day(first)} to {_day(last)} UTC"
+    zone = zones.zone()
+    begin, end = display_time(first, zone)[:10], display_time(last, zone)[:10]
+    days = f"{begin if begin == end else f'{begin} to {end}'} {clock_of(last, zone).tzname()}" if clock else ""
+    ticks = tuple(
+        Tick(_place(time, first, span), _short_time(time, span, clock, zone)) for time in _time_ticks(first, last)
+    )
     return Timeline(
         tuple(Lane(name, tuple(lanes[name])) for name in sorted(lanes)),
-        tuple(Tick(_place(time, first, span), _short_time(time, span, clock)) for time in _time_ticks(first, last)),
+        ticks,
         len(sightings) - len(shown),
-        days if clock else "",
+        days,
     )
 
 
@@ -119,15 +130,11 @@ def _time_ticks(first: float, last: float) -> list[float]:
     return [number * step for number in range(start, math.floor(last / step) + 1)] or [first]
 
 
-def _short_time(time: float, span: float, clock: bool) -> str:
+def _short_time(time: float, span: float, clock: bool, zone: tzinfo | None) -> str:
     if clock and span > DAY:
-        return datetime.fromtimestamp(time, UTC).strftime("%d %b %H:%M")
-    text = display_time(time)
+        return clock_of(time, zone).strftime("%d %b %H:%M")
+    text = display_time(time, zone)
     return text[11:16] if clock and not time % 60 else text[11:19] if clock else text
-
-
-def _day(time: float) -> str:
-    return display_time(time)[:10]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
-from search.gallery.sightings import NO_CAMERA, Sighting, display_time
+from search.gallery.sightings import NO_CAMERA, Sighting
 from search.pages import drawing
 from search.pages.page import (
     CONTEXT_QUALITY,
@@ -59,7 +59,7 @@ def find_page(
             "sighting": sighting,
             "level": results.level_of(sighting),
             "camera": NO_CAMERA if sighting.camera is None else sighting.camera,
-            "time": display_time(sighting.timestamp),
+            "time": results.zones.display(sighting.timestamp, sighting.camera),
             "box": ", ".join(f"{value:.0f}" for value in sighting.box),
             "cutout": data_uri(gallery.cutout(sighting.cutout)),
             "context": frames.picture(sighting) if rank <= frames_in_context else None,
@@ -77,7 +77,10 @@ def find_page(
         cards=cards,
         undecided=UNDECIDED,
         timeline=drawing.timeline(
-            results, cameras if len(cameras) <= MOST_EMPTY_LANES else (), ordered_by=results.ordered_by
+            results,
+            cameras if len(cameras) <= MOST_EMPTY_LANES else (),
+            ordered_by=results.ordered_by,
+            zones=results.zones,
         ),
         facts=_facts(results),
     )
@@ -113,5 +116,6 @@ def _facts(results: RankedSightings) -> list[tuple[str, str]]:
     facts.append(("cameras", ", ".join(cameras[:8]) + (f" and {len(cameras) - 8} more" if len(cameras) > 8 else "")))
     times = [one.timestamp for one in results if one.timestamp is not None]
     if times:
-        facts += [("earliest of them", display_time(min(times))), ("latest of them", display_time(max(times)))]
+        earliest, latest = results.zones.display(min(times)), results.zones.display(max(times))
+        facts += [("earliest of them", earliest), ("latest of them", latest)]
     return facts

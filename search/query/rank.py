@@ -19,6 +19,7 @@ from torch import Tensor
 
 from search.gallery.filters import Filters, frames_sql
 from search.gallery.gallery import Gallery
+from search.gallery.sightings import ClockZones
 from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, readable, sighting_of, unit_rows
 from search.query.context import Company, match_context
 from search.query.fusion import fused, reranked
@@ -101,6 +102,7 @@ def rank_sightings(
             company=probe.company,
             nearest=nearest,
         )
+    answer = replace(answer, zones=ClockZones.known(gallery.description.cameras))
     return answer if answer.searched else replace(answer, contents=gallery.contents())
 
 

@@ -1,10 +1,10 @@
 """What a search answers: the ranked sightings, as a table for people and as JSON for programs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import overload
 
-from search.gallery.sightings import NO_CAMERA, Sighting, display_time, printable
+from search.gallery.sightings import NO_CAMERA, ClockZones, Sighting, printable
 from search.query.verdict import UNDECIDED, Level, Verdict
 
 
@@ -21,6 +21,7 @@ class RankedSightings(Sequence[Sighting]):
         verdict: Whether the person is there, as a calibration judges it; None without a calibration.
         no_verdict: One line that says why there is no verdict; empty where there is one, or where nobody asked.
         contents: What the gallery holds, in one line, where no sighting passed the filters; empty otherwise.
+        zones: In which time zones times are shown.
     """
 
     sightings: tuple[Sighting, ...]
@@ -29,6 +30,7 @@ class RankedSightings(Sequence[Sighting]):
     verdict: Verdict | None = None
     no_verdict: str = ""
     contents: str = ""
+    zones: ClockZones = field(default_factory=ClockZones)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sightings", tuple(self.sightings))
@@ -76,7 +78,7 @@ class RankedSightings(Sequence[Sighting]):
             (
                 str(rank),
                 printable(sighting.camera) if sighting.camera is not None else NO_CAMERA,
-                display_time(sighting.timestamp),
+                self.zones.display(sighting.timestamp, sighting.camera),
                 printable(sighting.frame),
                 ",".join(f"{value:.0f}" for value in sighting.box),
                 f"{sighting.score:.3f}",
@@ -108,7 +110,7 @@ class RankedSightings(Sequence[Sighting]):
             "verdict": None if self.verdict is None else self.verdict.to_dict(),
             "no_verdict": self.no_verdict or None,
             "sightings": [
-                {"rank": rank, "verdict": self.level_of(sighting), **sighting.to_dict()}
+                {"rank": rank, "verdict": self.level_of(sighting), **sighting.to_dict(self.zones)}
                 for rank, sighting in enumerate(self.sightings, 1)
             ],
         }

@@ -1,5 +1,6 @@
 """Many sources at once: as if each were indexed alone; broken ones are left; pictures are turned, regions left out."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from datasets.footage.reading import Reading
 from datasets.footage.sources import frames_from_source
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
+from search.gallery.sightings import ClockZones
 from search.indexing import index_sources
 from search.pipeline import PersonSearch
 from search.source_runs import SourceRun, in_regions
@@ -125,3 +127,17 @@ def test_the_middle_of_a_box_decides() -> None:
     at = np.concatenate([middles - 3, middles + 3], axis=1)
     assert in_regions(at, (concave,)).tolist() == [True, True, False, False, False, True]
     assert in_regions(at[:0], (concave,)).shape == (0,)
+
+
+def test_the_zone_of_a_camera_is_kept_and_its_times_are_shown_in_it(search: PersonSearch, tmp_path: Path) -> None:
+    write(tmp_path / "c" / "gate" / "gate_20260501_083000.png", scene([1], 0))
+    reading = Reading(time_zone="Asia/Tokyo")
+    gallery, _ = indexed(search, tmp_path / "people", planned([str(tmp_path / "c")], reading)[0])
+    crop = np.full((40, 20, 3), 90, np.uint8)
+    answer = search.find(gallery, crop=crop)
+    assert "2026-05-01T08:30:00+09:00" in answer.to_table()
+    assert answer[0].timestamp == 1777591800.0
+    assert answer[0].to_dict(answer.zones)["time"] == "2026-05-01T08:30:00+09:00"
+    zones = ClockZones.known(gallery.description.cameras, "Europe/Berlin")
+    assert "2026-05-01T01:30:00+02:00" in dataclasses.replace(answer, zones=zones).to_table()
+    assert str(ClockZones.known(gallery.description.cameras).zone()) == "Asia/Tokyo"

@@ -1,6 +1,6 @@
 """personsearch find: rank the gallery's sightings of one person."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from search.gallery.filters import Filters
     from search.gallery.gallery import Gallery
+    from search.gallery.sightings import ClockZones
     from search.pages.page import Picture
     from search.pipeline import PersonSearch
     from search.query.results import RankedSightings
@@ -59,9 +60,12 @@ class Choice:
     Args:
         limit: Show at most this many sightings, 1 or more.
         camera: Only sightings of these cameras: 1,4.
-        after: Only sightings at this time or later: a date and time such as 2024-05-01T08:30 (UTC where no zone is
-            given), or seconds from the start of the recording.
+        after: Only sightings at this time or later: a date and time such as 2024-05-01T08:30, or seconds from the start
+            of the recording.
         before: Only sightings earlier than this time.
+        time_zone: The zone in which times are typed and shown, such as Europe/Berlin. By default times are shown in the
+            zone of each camera, and typed in the one that all cameras share, where a cameras file says it. Otherwise it
+            is the zone of this machine.
         minimum_similarity: Only sightings at least this similar, up to 1; raising it gives fewer and surer answers. The
             similarity counts, also where --rerank or --context order the sightings by another score.
     """
@@ -70,14 +74,22 @@ class Choice:
     camera: list[str] | None = None
     after: str | None = None
     before: str | None = None
+    time_zone: str | None = None
     minimum_similarity: float | None = None
 
-    def filters(self, own_frame: Path | None) -> "Filters":
+    def zones(self, gallery: Path) -> "ClockZones":
+        """The time zones of a gallery's times."""
+        from search.gallery.description import read_description
+        from search.gallery.sightings import ClockZones
+
+        return ClockZones.known(read_description(gallery).cameras, self.time_zone)
+
+    def filters(self, own_frame: Path | None, zones: "ClockZones") -> "Filters":
         """The choice as the library takes it; sightings in the picture file `own_frame` are left out of the answer."""
         from search.gallery.filters import Filters
 
         after, before = (
-            None if text is None else parse_time(text, option)
+            None if text is None else parse_time(text, option, zones.zone())
             for text, option in ((self.after, "--after"), (self.before, "--before"))
         )
         return Filters(self.camera, after, before, self.minimum_similarity, self.limit, exclude_file=own_frame)
@@ -126,10 +138,12 @@ def find(
         other = "--rerank" if ranking.rerank else "--crop, which shows nobody else"
         raise ValueError(f"--context does not go with {other}; leave one of the two out")
     files.require_files()
-    filters = choice.filters(None if probe.include_own_frame else probe.frame)
+    zones = choice.zones(gallery)
+    filters = choice.filters(None if probe.include_own_frame else probe.frame, zones)
     search = PersonSearch.from_gallery(gallery, ModelFiles(model, second_stage), calibration=calibration)
     with search.open_gallery(gallery) as store:
         answer, pictures, origin = _answer(search, store, probe, filters, ranking)
+        answer = replace(answer, zones=zones)
         used_second = search.second_stage is not None
         models = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
         lines = [*_verdict(answer, store, models, ranking, used_second), answer.to_table()]

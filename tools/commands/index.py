@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from datasets.footage.reading import RECONNECT_MINUTES, Reading
 from datasets.images import MOST_PIXELS
+from datasets.moments import zone_named
 from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.tracks.settings import TrackerSettings, TrackletAveraging
@@ -31,10 +32,13 @@ class Footage:
         every_seconds: How many seconds lie between two frames that are taken from a video. A smaller number finds more
             and takes longer; 0 takes every frame.
         camera: The camera that all of this footage belongs to, in place of what the names of files and folders say.
-        start_time: When the footage begins: a date and time such as 2024-05-01T08:30 (UTC where no zone is given) or
-            seconds since the epoch. The videos of one camera follow one another: each begins where the one before it
-            ended. Without a start time videos count from 0, pictures have no time, and `find` cannot choose by the time
-            of day.
+        start_time: When the footage begins: a date and time such as 2024-05-01T08:30 or seconds since the epoch. The
+            videos of one camera follow one another: each begins where the one before it ended. Without a start time the
+            dates in the names of files count, and after them the creation times of videos. Where nothing tells a time
+            videos count from 0, pictures have no time, and `find` cannot choose by the time of day.
+        time_zone: The zone of the cameras' clocks, such as Europe/Berlin, in which times without a zone are read; by
+            default that of this machine.
+        creation_times: Take the creation time that a video file states for its start where its name tells none.
         max_pixels: A picture, or a video whose frames have more pixels than this, is not read but reported, so that a
             small file cannot fill the memory.
         reconnect_minutes: For how many minutes to try to reach a live stream again after it broke off, 0 or more.
@@ -46,6 +50,8 @@ class Footage:
     every_seconds: float = 1.0
     camera: str | None = None
     start_time: str | None = None
+    time_zone: str | None = None
+    creation_times: bool = True
     max_pixels: int = MOST_PIXELS
     reconnect_minutes: float = RECONNECT_MINUTES
     minimum_confidence: float = LEAST_CONFIDENCE
@@ -58,8 +64,17 @@ class Footage:
 
     def reading(self) -> Reading:
         """The same as the library takes it."""
-        begins = None if self.start_time is None else parse_time(self.start_time, "--start-time")
-        return Reading(self.every_seconds, self.camera, begins, self.max_pixels, self.reconnect_minutes)
+        zone = None if self.time_zone is None else zone_named(self.time_zone)
+        begins = None if self.start_time is None else parse_time(self.start_time, "--start-time", zone)
+        return Reading(
+            self.every_seconds,
+            self.camera,
+            begins,
+            self.max_pixels,
+            self.reconnect_minutes,
+            time_zone=self.time_zone,
+            creation_times=self.creation_times,
+        )
 
 
 @dataclass(frozen=True)
