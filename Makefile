@@ -49,7 +49,7 @@ $(INSTALLED): pyproject.toml
 	@$(if $(PYTHON),,echo "no Python >= 3.11 among python3, python3.13, python3.12, python3.11; install one or give PYTHON=/path/to/it" >&2; exit 1)
 	@"$(PYTHON)" -c "$(SUPPORTED)" || { echo "$(PYTHON) is too old, expected Python >= 3.11; give PYTHON=/path/to/a/newer/one" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV)
-	$(call pip_install,personsearch and the libraries that it needs (minutes at the first time),.)
+	$(call pip_install,personsearch and the libraries that it needs (minutes at the first time),.[ui])
 	@touch $@
 
 $(DEVELOPING): $(INSTALLED)

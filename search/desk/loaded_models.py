@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from search.desk.jobs import Jobs
-from search.desk.refusals import NotReady
+from search.desk.refusals import NotReady, TooMany
 from search.pipeline import PersonSearch
+
+MOST_WAITING = 16
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +25,7 @@ class LoadedModels:
     def __init__(self, load: Callable[[], PersonSearch], jobs: Jobs) -> None:
         self._load, self._jobs = load, jobs
         self._lock = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._search: PersonSearch | None = None
 
     @property
@@ -36,12 +39,18 @@ class LoadedModels:
 
         Raises:
             NotReady: The models cannot be loaded; the log says why, the reader is not told paths of the machine.
+            TooMany: Too many searches and uploads wait for the models.
         """
-        with self._lock:
-            if self._search is None:
-                with self._jobs.running("models", "The models are being loaded, which takes some seconds once."):
-                    self._search = self._loaded()
-            yield self._search
+        if not self._waiting.acquire(blocking=False):
+            raise TooMany("Too many searches and uploads are waiting; try again in a moment.")
+        try:
+            with self._lock:
+                if self._search is None:
+                    with self._jobs.running("models", "The models are being loaded, which takes some seconds once."):
+                        self._search = self._loaded()
+                yield self._search
+        finally:
+            self._waiting.release()
 
     def _loaded(self) -> PersonSearch:
         try:

@@ -124,9 +124,9 @@ class Guard:
             return None
         scheme, _, bearer = (headers.single("authorization") or "").partition(" ")
         try:
-            who = self._access.who(
-                bearer.strip() if scheme.lower() == "bearer" else None, session_of(headers.get("cookie"))
-            )
+            known = bearer.strip() if scheme.lower() == "bearer" else None
+            address = scope["client"][0] if scope.get("client") else ""
+            who = self._access.who(known, session_of(headers.get("cookie")), address)
         except TooManyTries:
             raise Refused(429, "Too many wrong tokens; wait a minute.") from None
         if who is None:

@@ -95,13 +95,13 @@ def _add_sessions(routes: APIRouter, place: Workplace) -> None:
     @routes.post("/api/login", summary="Bring the token, and get a cookie for the browser", status_code=204)
     def login(request: Request, given: GivenLogin) -> Response:
         try:
-            session = access.login(given.token, given.name)
+            session = access.login(given.token, given.name, sender(request) or "")
         except TooManyTries:
             return JSONResponse({"error": "Too many wrong tokens; wait a minute."}, 429)
         if session is None:
             place.desk.record.append("login refused", "nobody", {"from": sender(request)})
             return JSONResponse({"error": "This is not the token."}, 401)
-        place.desk.record.append("login", access.who(None, session) or "nobody", {"from": sender(request)})
+        place.desk.record.append("login", access.user_of(session) or "nobody", {"from": sender(request)})
         answer = Response(status_code=204)
         options = {"max_age": int(SESSION_SECONDS), "path": "/", "secure": secure, "httponly": True}
         answer.set_cookie(SESSION_COOKIE, session, samesite="strict", **options)  # type: ignore[arg-type]

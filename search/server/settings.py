@@ -19,7 +19,8 @@ class RequestLimits:
         other_bytes: Any other request may have so many bytes.
         seconds: A request must arrive whole within so many seconds.
         uploads_at_once: So many uploads may arrive at the same time.
-        logins_a_minute: More wrong tokens than this within a minute, and nobody is let in for the rest of it.
+        logins_a_minute: More wrong tokens than this from one address within a minute, and nobody there is let in for
+            the rest of it.
     """
 
     upload_bytes: int = 21 * 1024 * 1024
@@ -69,6 +70,11 @@ class ServerSettings:
             raise ValueError(
                 f"--host {self.host} lets other machines in, expected a --token that they must know; leave --host out "
                 "to serve this machine alone"
+            )
+        if self.token is None and self.names:
+            raise ValueError(
+                f"--names {','.join(self.names)} lets browsers of other machines in, expected a --token that they must "
+                "know; leave --names out to serve this machine alone"
             )
         if self.token is not None and (len(self.token) < SHORTEST_TOKEN or not _printable(self.token)):
             raise ValueError(

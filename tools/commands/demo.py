@@ -81,6 +81,7 @@ def demo(
     write_whole(report, demo_page(output, result, world=world, seconds=seconds, from_scratch=from_scratch))
     _write_find_page(output, result, search)
     text = _text(result, seed, seconds) + f"\nreport: {report.resolve()}"
+    text += f"\nsearch the square on a page in the browser: personsearch serve {output / 'gallery'}"
     figures = {
         "seed": seed,
         "world": world,

@@ -160,6 +160,16 @@ def test_without_the_token_nothing_is_answered(locked: Served, path: str) -> Non
             refused(answer, 401)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["//api/gallery", "/./api/gallery", "/x/../api/gallery", "/api%2fgallery", "/api/./gallery", "/api;x/gallery"],
+)
+def test_no_spelling_of_an_address_goes_round_the_token(locked: Served, path: str) -> None:
+    said = raw(locked, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert said.split()[1] in (b"401", b"404", b"400"), said[:200]
+    assert b"sightings" not in said
+
+
 def test_guessing_the_token_is_slowed_down(gallery: Path) -> None:
     with serving(gallery, ServerSettings(port=0, token=TOKEN)) as served, served.client() as asking:
         seen = [asking.post("/api/login", json={"token": f"guess {number}"}).status_code for number in range(15)]

@@ -27,6 +27,7 @@ def test_the_demo_ends_in_a_report_with_pictures(tmp_path: Path, capsys: pytest.
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert f"report: {(output / 'report.html').resolve()}" in printed
+    assert printed.rstrip().endswith(f"personsearch serve {output / 'gallery'}")
     assert "random ranking" in printed
     figures = json.loads((tmp_path / "demo.json").read_text())
     assert 0 <= figures["ap"] <= 1

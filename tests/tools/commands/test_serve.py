@@ -61,6 +61,7 @@ def test_another_host_needs_a_token(gallery: Path, capsys: pytest.CaptureFixture
     assert "--token" in refused(capsys, gallery, "--host", "0.0.0.0")
     assert "5 characters" in refused(capsys, gallery, "--host", "0.0.0.0", "--token", "short")
     assert "--token" in refused(capsys, gallery, "--host", "example.org")
+    assert "--names" in refused(capsys, gallery, "--names", "desk.example.org")
 
 
 def test_the_token_comes_from_one_place(
