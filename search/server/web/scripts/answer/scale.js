@@ -23,6 +23,12 @@ export function track(scale, one) {
     h("i", { style: { width: at(one.similarity) } }), [scale.possible, scale.match].filter((value) => typeof value === "number").map((value) => h("u", { style: { left: at(value) } })));
 }
 
+/** On which side of its line a limit's name stands: outside of what lies between both, unless the edge is near. */
+function side(kind, at) {
+  if (kind === "possible") return at < 0.2 ? "right" : "left";
+  return at > 0.86 ? "left low" : "right";
+}
+
 /** Every sighting of the answer as a dot on one scale; equal ones stand on each other. */
 export function plot(answer, open) {
   const scale = scaleOf(answer), columns = 84, heap = new Map();
@@ -32,7 +38,7 @@ export function plot(answer, open) {
     heap.set(column, high + 1);
     return { one, x: (100 * column) / columns, y: Math.min(high, 7) };
   });
-  const limit = (value, kind) => (typeof value === "number" ? h("span", { class: `plot-limit ${kind} ${share(scale, value) < 0.2 ? "inward" : ""}`, style: { left: `${100 * share(scale, value)}%` } }, h("b", {}, kind === "match" ? t("level.match") : t("level.possible")), h("span", { class: "figures" }, similarity(value))) : null);
+  const limit = (value, kind) => (typeof value === "number" ? h("span", { class: `plot-limit ${kind} ${side(kind, share(scale, value))}`, style: { left: `${100 * share(scale, value)}%` } }, h("b", {}, kind === "match" ? t("level.match") : t("level.possible")), h("span", { class: "figures" }, similarity(value))) : null);
   return h("figure", { class: "plot" }, h("figcaption", { class: "unseen" }, t("scale.label", { low: similarity(scale.low), high: similarity(scale.high) })),
     h("div", { class: "plot-area" }, limit(scale.possible, "possible"), limit(scale.match, "match"),
       dots.map(({ one, x, y }) => h("span", { class: `dot ${one.level ?? ""}`, "data-dot": one.sighting, title: `${one.rank}. · ${similarity(one.similarity)}`, style: { left: `${x}%`, bottom: `${y * 7}px` }, on: { click: () => open(one) } }))),
