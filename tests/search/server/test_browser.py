@@ -10,6 +10,8 @@ import pytest
 from blob_scenes import scene, write
 from served import TOKEN, Served
 
+from search.cases.verification import verify_case
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright, which drives the browser, is missing")
 expect = sync_api.expect
 
@@ -134,7 +136,19 @@ def test_the_whole_way(page: "Page", served: Served, tmp_path: Path) -> None:
     page.get_by_label("Write a note").fill("Seen at the gate, too.")
     page.get_by_role("button", name="Keep note").click()
     page.locator(".note-list li", has_text="Seen at the gate, too.").wait_for()
-    for action in ("upload", "search", "mark", "note"):
+
+    with page.expect_download() as exporting:
+        page.get_by_role("button", name="Export as ZIP").click()
+    exported = tmp_path / exporting.value.suggested_filename
+    exporting.value.save_as(exported)
+    page.locator(".export", has_text=f"personsearch case verify {exported.name}").wait_for()
+    report = verify_case(exported)
+    assert report.is_whole, report.problems
+    spoiled = tmp_path / "spoiled.zip"
+    spoiled.write_bytes(exported.read_bytes()[:-200])
+    with pytest.raises(ValueError, match="damaged"):
+        verify_case(spoiled)
+    for action in ("upload", "search", "mark", "note", "export"):
         assert action in served.actions()
 
 
