@@ -24,7 +24,7 @@ from detection.backbones import TrunkAndPyramid
 from detection.canvas import on_canvas
 from detection.detections import Detections
 from detection.embedding_head import FrameMaps, NormScore, build_embedding_head
-from detection.faster_rcnn import OneSizePerBatch, build_box_heads, build_detector, frame_sampler
+from detection.faster_rcnn import OneSizePerBatch, build_box_heads, build_detector, frame_sampler, without_parts
 from detection.settings import DetectorConfig, EmbeddingConfig
 from reid.devices import Precision, at_least_float32, autocast
 from reid.runs.files import departures
@@ -241,6 +241,7 @@ class PersonSearchRCNN(nn.Module):
                 person = self.norm_score(self.embedding_head(maps, boxes, sizes))
                 logits = torch.stack([torch.zeros_like(person), person], dim=1)
             boxes, scores, _ = heads.postprocess_detections(logits, regression, boxes, sizes)
+            boxes, scores = self._whole_people(boxes, scores, sizes)
             embeddings = functional.normalize(self.embedding_head(maps, boxes, sizes), dim=1)
         counts = [len(rows) for rows in boxes]
         return [
@@ -248,6 +249,20 @@ class PersonSearchRCNN(nn.Module):
             for box, size, image, score, embedding in zip(
                 boxes, image_list.image_sizes, images, scores, embeddings.split(counts), strict=True
             )
+        ]
+
+    def _whole_people(
+        self, boxes: list[Tensor], scores: list[Tensor], sizes: list[tuple[int, int]]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Leave out boxes of parts of people, frame by frame, where the model's structure says so."""
+        share = self.detector_config.part_share
+        if share is None:
+            return boxes, scores
+        kept = [
+            without_parts(box, score, share, size[0]) for box, score, size in zip(boxes, scores, sizes, strict=True)
+        ]
+        return [box[keep] for box, keep in zip(boxes, kept, strict=True)], [
+            score[keep] for score, keep in zip(scores, kept, strict=True)
         ]
 
     @torch.no_grad()

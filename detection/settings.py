@@ -67,6 +67,9 @@ class DetectorConfig:
         box_batch: How many boxes of an image the box head trains on, a quarter to a half of them people.
         box_positive_fraction: The largest share of people among them, above 0 and up to 1.
         nms_threshold: The overlap (IoU), 0 to 1, above which the weaker of two detections is dropped.
+        part_share: Somebody near the camera may get further boxes of a leg or an arm alone. A box that lies inside a
+            larger and surer one by this share of its area, above 0 and up to 1, is dropped as such a part; see
+            `without_parts`. None keeps all boxes.
         score_threshold: The confidence, 0 or more and below 1, below which detections are not returned. Search
             protocols cut at 0.5 themselves.
         detections_per_frame: The largest number of people found in a frame.
@@ -91,6 +94,7 @@ class DetectorConfig:
     box_batch: int = 128
     box_positive_fraction: float = 0.5
     nms_threshold: float = 0.4
+    part_share: float | None = None
     score_threshold: float = 0.05
     detections_per_frame: int = 100
 
@@ -141,6 +145,8 @@ class DetectorConfig:
             raise ValueError(f"norm_epsilon is {self.norm_epsilon}, expected 0 or more")
         if not 0 <= self.nms_threshold <= 1:
             raise ValueError(f"nms_threshold is {self.nms_threshold}, expected 0 to 1")
+        if self.part_share is not None and not 0 < self.part_share <= 1:
+            raise ValueError(f"part_share is {self.part_share}, expected more than 0 and at most 1, or none")
         if not 0 <= self.score_threshold < 1:
             raise ValueError(f"score_threshold is {self.score_threshold}, expected 0 or more and less than 1")
         if not 0 < self.box_positive_fraction <= 1:
