@@ -148,7 +148,7 @@ def test_the_whole_way(page: "Page", served: Served, tmp_path: Path) -> None:
     spoiled.write_bytes(exported.read_bytes()[:-200])
     with pytest.raises(ValueError, match="damaged"):
         verify_case(spoiled)
-    for action in ("upload", "search", "mark", "note", "export"):
+    for action in ("upload", "search", "mark", "note", "case exported"):
         assert action in served.actions()
 
 
