@@ -174,6 +174,9 @@ COMMANDS = {
         "tools.commands.gallery_care", "second_stage", "a crop model looks again at everybody in a gallery"
     ),
     "gallery delete": Command("tools.commands.gallery_retention", "delete", "people out of a gallery for good"),
+    "gallery set": Command(
+        "tools.commands.gallery_corrections", "set_right", "the right camera and time of footage in a gallery"
+    ),
     "gallery merge": Command("tools.commands.gallery_retention", "merge", "several galleries into one"),
     "export": Command("tools.commands.export", "export", "a trained model as one file to pass on"),
     "models list": Command(

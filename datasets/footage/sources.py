@@ -1,5 +1,6 @@
 """Footage of any kind as frames: image files, folders, the custom layout, video files, streams, webcams."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -117,6 +118,19 @@ def count_frames(source: Source, *, every_seconds: float = 1.0) -> int | None:
             return len(read_images(path).samples)
         files = files_below(path, [], PassedOver()) if kind == "folder" else [path]
     return sum(count_video_frames(file, every_seconds) if _is_video(file) else 1 for file in files)
+
+
+def frames_line(sources: Sequence[Source]) -> str:
+    """Say how many frames there are where every frame is looked at, because it may be far more than was meant.
+
+    Args:
+        sources: What is read; what cannot be read is left out, and of streams nobody knows the number.
+    """
+    total = 0
+    for source in sources:
+        with contextlib.suppress(OSError, ValueError):
+            total += count_frames(source, every_seconds=0) or 0
+    return f"every frame is looked at, about {total:,} of files; --every-seconds 1 takes one a second"
 
 
 def _decoded(

@@ -139,6 +139,7 @@ def index(
         batch_size: How many frames the models look at together, 1 or more.
     """
     from datasets.footage.planning import planned
+    from datasets.footage.sources import frames_line
     from search.evaluation.gallery_calibration import learn_after_indexing
     from search.gallery.description import note_cameras
     from search.gallery.noted_models import files_to_index
@@ -161,6 +162,8 @@ def index(
         mirrored=mirrored,
         tracklets=steady,
     )
+    if any(one.reading.every_seconds == 0 for one in sources):
+        say(frames_line([one.source for one in sources if one.reading.every_seconds == 0]))
     with search.open_gallery(gallery, create=True) as store, SourceProgress("Indexing", len(sources)) as progress:
         if chosen != models:
             say(f"models: {said_of(chosen)}")

@@ -92,3 +92,35 @@ def test_the_lines_of_the_progress_display(monkeypatch: pytest.MonkeyPatch) -> N
     with SourceProgress("Indexing", 3, drawn.append) as progress:
         progress(lines)
     assert drawn == []
+
+
+def test_a_gallery_is_set_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures(tmp_path / "north")
+    people = str(tmp_path / "people")
+    words = ["index", str(tmp_path / "north"), "--gallery", people, "--start-time", "2026-05-01T08:00Z"]
+    assert main([*words, "--minimum-confidence", "0"]) == 0
+    right = ["--camera", "gate", "--start-time", "2026-05-01T08:00", "--time-zone", "Europe/Berlin", "--name", "Gate 1"]
+    capsys.readouterr()
+    assert main(["gallery", "set", people, "--source", str(tmp_path / "north"), *right]) == 0
+    shown = capsys.readouterr().out
+    assert "corrected: 2 frames" in shown
+    assert "their times moved by -7200 s, and begin at 2026-05-01T08:00:00+02:00" in shown
+    described = read_description(tmp_path / "people").camera("gate")
+    assert (described.name, described.time_zone) == ("Gate 1", "Europe/Berlin")
+    for wrong, said in (
+        ([], "unclear what is to be corrected"),
+        (["--camera", "gate"], "unclear what is to be corrected"),
+        (["--source", "nowhere", "--camera", "x"], "source nowhere is not in gallery"),
+        (["--source", str(tmp_path / "north")], "nothing says what is right"),
+        (["--source", "x", "--name", "y"], "--name and --place are of a camera"),
+        (["--camera", "gate", "--time-zone", "Mars"], "'Mars' is no time zone"),
+    ):
+        assert main(["gallery", "set", people, *wrong]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_every_frame_is_said_with_the_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures(tmp_path / "north", 3)
+    words = ["index", str(tmp_path / "north"), "--gallery", str(tmp_path / "people"), "--every-seconds", "0"]
+    assert main(words) == 0
+    assert "every frame is looked at, about 3 of files" in capsys.readouterr().err
