@@ -46,8 +46,8 @@ def set_right(
     described = (name, place, time_zone) != (None, None, None)
     if source is None and (start_time is not None or camera is None or not described):
         raise ValueError(
-            "it is unclear what is to be corrected, expected --source, or --camera with --name, --place or --time-zone; "
-            "add one"
+            "it is unclear what is to be corrected, expected --source, or --camera with --name, --place or "
+            "--time-zone; add one"
         )
     if described and camera is None and (name, place) != (None, None):
         raise ValueError("--name and --place are of a camera, expected --camera with them; add it")
