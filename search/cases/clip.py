@@ -11,7 +11,7 @@ from search.cases.film import Film, film
 from search.cases.footage import FootageAround, Image, footage_around
 from search.cases.way import Way, way_of
 from search.gallery.gallery import Gallery
-from search.gallery.sightings import NO_CAMERA, Sighting, display_time, printable
+from search.gallery.sightings import Sighting, display_time, printable
 from search.pages.lettering import ACCENT, Color, band_height, draw_band, draw_box
 
 LONGEST_SIDE = 1280
@@ -167,7 +167,7 @@ def fitted(image: Image, width: int, height: int) -> tuple[Image, float, tuple[f
 
 def camera_words(sighting: Sighting) -> str:
     """The camera of a sighting as films and montages name it."""
-    return f"camera {NO_CAMERA if sighting.camera is None else printable(sighting.camera)}"
+    return "unknown camera" if sighting.camera is None else f"camera {printable(sighting.camera)}"
 
 
 def time_words(sighting: Sighting, offset: float = 0.0) -> str:

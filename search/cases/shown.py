@@ -153,12 +153,18 @@ def _search(place: int, search: CaseSearch, case: Case, gallery: Gallery, probes
         title=f"Search {place}, {_moment(search.at, search.by)}",
         words=_asked(search),
         level=search.level or "",
-        verdict=str(verdict.get("text", "")),
+        verdict=_without_level(str(verdict.get("text", "")), search.level),
         rates=str(verdict.get("rates", "")),
         probes=[probes[name] for name in search.probes if name in probes],
         shown=shown,
         more=f"{rest} more are in sightings.csv." if rest > 0 else "",
     )
+
+
+def _without_level(text: str, level: str | None) -> str:
+    """The words of a verdict without the level at their begin, which the page shows apart."""
+    rest = text.removeprefix(f"{level}: ")
+    return rest[:1].upper() + rest[1:]
 
 
 def _asked(search: CaseSearch) -> str:
@@ -230,5 +236,6 @@ def _seconds(seen: CaseSighting) -> float:
 
 def _camera(camera: str | None) -> str:
     """A camera in words; of one that is called by a number the word says what the number is."""
-    name = NO_CAMERA if camera is None else camera
-    return f"camera {name}" if name.isdigit() else name
+    if camera is None:
+        return "unknown camera"
+    return f"camera {camera}" if camera.isdigit() else camera

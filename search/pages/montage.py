@@ -14,7 +14,7 @@ from datasets.boxes import cut
 from datasets.images import ImageError, decode_image
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
-from search.gallery.sightings import NO_CAMERA, Sighting, display_time, printable
+from search.gallery.sightings import Sighting, display_time, printable
 from search.pages.lettering import POSSIBLE, RIGHT, Color, shortened, text_width, write_text
 from search.query.results import RankedSightings
 from search.query.verdict import UNDECIDED
@@ -124,7 +124,7 @@ def _draw_tile(tile: Image, sighting: Sighting, rank: int, answer: RankedSightin
     score = f"{sighting.score:.3f}"
     room = TILE_WIDTH - 2 * PAD
     top = PICTURE_HEIGHT + PAD
-    camera = NO_CAMERA if sighting.camera is None else printable(sighting.camera)
+    camera = "unknown camera" if sighting.camera is None else printable(sighting.camera)
     camera = f"camera {camera}" if camera.isdigit() else camera
     right = text_width(score, 15, bold=True)
     write_text(tile, shortened(camera, room - right - 6, 15, bold=True), (PAD, top), 15, TEXT, bold=True)
