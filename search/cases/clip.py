@@ -11,7 +11,7 @@ from search.cases.film import Film, film
 from search.cases.footage import FootageAround, Image, footage_around
 from search.cases.way import Way, way_of
 from search.gallery.gallery import Gallery
-from search.gallery.sightings import Sighting, display_time, printable
+from search.gallery.sightings import ClockZones, Sighting, printable
 from search.pages.lettering import ACCENT, Color, band_height, draw_band, draw_box
 
 LONGEST_SIDE = 1280
@@ -75,7 +75,8 @@ def write_clip(
     way = way_of(gallery, sighting, before=half, after=half)
     width, height = film_size(sighting.frame_width, sighting.frame_height)
     with film(path, width=width, height=height, rate=footage.rate) as written:
-        show_footage(written, footage, [Followed(way, label)], on_progress=on_progress)
+        zones = ClockZones.known(gallery.description.cameras)
+        show_footage(written, footage, [Followed(way, label)], zones=zones, on_progress=on_progress)
     return Clip(written.seconds, written.frames, written.width, written.height)
 
 
@@ -100,6 +101,7 @@ def show_footage(
     followed: Sequence[Followed],
     *,
     note: str = "",
+    zones: ClockZones = ClockZones(),  # noqa: B008 - frozen
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Add footage to a film, with the boxes of people, the camera and the time drawn into every frame.
@@ -109,6 +111,7 @@ def show_footage(
         footage: The footage.
         followed: The people; who stands first is drawn on top.
         note: A few words beside the camera.
+        zones: In which time zones the time is shown.
         on_progress: Called with the seconds that are done, and all seconds, both whole numbers.
     """
     sighting, start, offset = footage.sighting, written.seconds, None
@@ -124,7 +127,7 @@ def show_footage(
             if box is not None:
                 draw_box(image, box * scale + np.tile(corner, 2), person.color, person.label)
         framed[:picture_height] = image
-        draw_band(framed, words, time_words(sighting, moment.offset), band)
+        draw_band(framed, words, time_words(sighting, moment.offset, zones), band)
         written.show(framed, start + moment.offset - offset + moment.length)
         if on_progress is not None:
             total = footage.before + footage.after
@@ -170,6 +173,6 @@ def camera_words(sighting: Sighting) -> str:
     return "unknown camera" if sighting.camera is None else f"camera {printable(sighting.camera)}"
 
 
-def time_words(sighting: Sighting, offset: float = 0.0) -> str:
+def time_words(sighting: Sighting, offset: float = 0.0, zones: ClockZones = ClockZones()) -> str:  # noqa: B008 - frozen
     """The time some seconds after a sighting, for people; empty where no time is known."""
-    return "" if sighting.timestamp is None else display_time(sighting.timestamp + offset)
+    return "" if sighting.timestamp is None else zones.display(sighting.timestamp + offset, sighting.camera)

@@ -21,7 +21,7 @@ from search.cases.sources import SourceFile, sha256_of, source_files
 from search.cases.values import Case, CaseSighting, now
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
-from search.gallery.sightings import frame_key
+from search.gallery.sightings import ClockZones, frame_key
 from search.pages.page import CONTEXT_QUALITY, CONTEXT_SIDE
 
 CASE_FORMAT = 1
@@ -98,7 +98,7 @@ def export_case(
         sources = work.add_sources(target)
         lines = _audit_lines(audit, case)
         target.add("audit.jsonl", b"".join(lines))
-        _add_tables(target, work.case)
+        _add_tables(target, work.case, work.zones)
         made = MadeExport(work.at, by, sources, films, frames, tuple(work.missing), len(lines), log)
         target.add("case.json", json.dumps(_everything(work, made, log), indent=1, sort_keys=True) + "\n")
         target.add("index.html", page_of(work.case, gallery, made, pictures=work.probes() | work.small_frames))
@@ -122,6 +122,7 @@ class _Work:
         self, cases: CaseFolder, case: Case, gallery: Gallery, on_progress: Callable[[int, int], None] | None
     ) -> None:
         self.case, self.gallery, self.at = case, gallery, now()
+        self.zones = ClockZones.known(gallery.description.cameras)
         self.missing: list[str] = []
         self.small_frames: dict[str, bytes] = {}
         self._cases, self._on_progress = cases, on_progress
@@ -219,7 +220,7 @@ def _audit_lines(audit: AuditLog | None, case: str) -> list[bytes]:
     return [entry.to_line() for entry in entries if entry.what.get("case") == case]
 
 
-def _add_tables(target: Archive, case: Case) -> None:
+def _add_tables(target: Archive, case: Case, zones: ClockZones) -> None:
     """Add the searches, the ranked sightings and the marks as CSV."""
     searches, ranked = [], []
     for place, search in enumerate(case.searches, start=1):
@@ -237,8 +238,8 @@ def _add_tables(target: Archive, case: Case) -> None:
             }
         )
         for seen in search.sightings:
-            ranked.append({"search": place, "mark": case.mark_of(seen.key), **sighting_row(seen)})
-    marks = [{"mark": one.mark, "by": one.by, "at": one.at, **sighting_row(one.seen)} for one in case.marks]
+            ranked.append({"search": place, "mark": case.mark_of(seen.key), **sighting_row(seen, zones)})
+    marks = [{"mark": one.mark, "by": one.by, "at": one.at, **sighting_row(one.seen, zones)} for one in case.marks]
     target.add("searches.csv", csv_text(SEARCH_COLUMNS, searches))
     target.add("sightings.csv", csv_text(("search", "mark", *SIGHTING_COLUMNS), ranked))
     target.add("marks.csv", csv_text(MARK_COLUMNS, marks))
@@ -253,7 +254,7 @@ def _everything(work: _Work, made: MadeExport, log: AuditReport | None) -> dict[
         "format": CASE_FORMAT,
         "program": f"personsearch {_version()}",
         "exported": {"at": made.at, "by": made.by},
-        "case": work.case.to_dict(),
+        "case": work.case.to_dict(work.zones),
         "gallery": {
             "name": gallery.path.resolve().name,
             **counts,

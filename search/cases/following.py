@@ -14,6 +14,7 @@ from search.cases.footage import FootageAround, NoFootage, footage_around, offse
 from search.cases.values import CaseSighting
 from search.cases.way import Way, way_of
 from search.gallery.gallery import Gallery
+from search.gallery.sightings import ClockZones
 from search.pages.lettering import ACCENT, POSSIBLE, RIGHT, Color
 
 REACH_SECONDS = 30.0
@@ -98,6 +99,7 @@ def write_film(
     gallery: Gallery,
     scenes: Sequence[Scene],
     *,
+    zones: ClockZones | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Clip, tuple[str, ...]]:
     """Write scenes one after the other as an MP4 file that browsers play, whole or not at all.
@@ -106,6 +108,7 @@ def write_film(
         path: The file, which should end in .mp4. Its folder must exist.
         gallery: The gallery of the sightings.
         scenes: What is shown, at least one.
+        zones: In which time zones times are shown; None takes those of the gallery's cameras.
         on_progress: Called with the seconds that are done, and all seconds, both whole numbers.
 
     Returns:
@@ -115,6 +118,7 @@ def write_film(
         NoFootage: The footage of no scene can be read again.
         OSError: The file cannot be written.
     """
+    zones = zones or ClockZones.known(gallery.description.cameras)
     footages: list[tuple[Scene, FootageAround]] = []
     missing: list[str] = []
     for scene in scenes:
@@ -132,7 +136,9 @@ def write_film(
     with film(path, width=width, height=height, rate=max(footage.rate for _, footage in footages)) as written:
         for place, (scene, footage) in enumerate(footages, start=1):
             note = f"{place} of {len(footages)}" if len(footages) > 1 else ""
-            show_footage(written, footage, [_followed(since, walk) for since, walk in scene.walks], note=note)
+            show_footage(
+                written, footage, [_followed(since, walk) for since, walk in scene.walks], note=note, zones=zones
+            )
             if on_progress is not None:
                 on_progress(min(round(sum(one.end - one.start for one, _ in footages[:place])), total), total)
     return Clip(written.seconds, written.frames, written.width, written.height), tuple(dict.fromkeys(missing))

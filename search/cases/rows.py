@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from search.cases.values import CaseSighting
-from search.gallery.sightings import display_time
+from search.gallery.sightings import ClockZones
 from search.query.results import RankedSightings
 
 SIGHTING_COLUMNS = (
@@ -18,8 +18,8 @@ SIGHTING_COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def sighting_row(seen: CaseSighting) -> dict[str, Any]:
-    """A sighting as a row with SIGHTING_COLUMNS."""
+def sighting_row(seen: CaseSighting, zones: ClockZones) -> dict[str, Any]:
+    """A sighting as a row with SIGHTING_COLUMNS; the zones are those in which its time is written."""
     one = seen.sighting
     x1, y1, x2, y2 = (round(value, 1) for value in one.box)
     return {
@@ -28,7 +28,7 @@ def sighting_row(seen: CaseSighting) -> dict[str, Any]:
         "score": one.score,
         "verdict": seen.level,
         "camera": one.camera,
-        "time": None if one.timestamp is None else display_time(one.timestamp),
+        "time": None if one.timestamp is None else zones.display(one.timestamp, one.camera),
         "seconds": one.timestamp,
         "frame": one.frame,
         "x1": x1, "y1": y1, "x2": x2, "y2": y2,
@@ -42,7 +42,7 @@ def sighting_row(seen: CaseSighting) -> dict[str, Any]:
 def answer_csv(answer: RankedSightings) -> str:
     """The ranked sightings of a search as CSV, best first."""
     seen = (CaseSighting(one, rank, answer.level_of(one)) for rank, one in enumerate(answer, start=1))
-    return csv_text(SIGHTING_COLUMNS, map(sighting_row, seen))
+    return csv_text(SIGHTING_COLUMNS, (sighting_row(one, answer.zones) for one in seen))
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from search.cases.sources import SourceFile
 from search.cases.values import Case, CaseSearch, CaseSighting, MarkedSighting
 from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
-from search.gallery.sightings import NO_CAMERA, display_time
+from search.gallery.sightings import NO_CAMERA, ClockZones
 from search.pages.case_page import ShownCase, ShownClip, ShownNote, ShownSearch, ShownSighting, case_page
 from search.pages.page import Headline, Status, Table
 from search.query.verdict import UNDECIDED
@@ -70,14 +70,16 @@ def page_of(case: Case, gallery: Gallery, made: MadeExport, *, pictures: Mapping
         pictures: JPEG files: the pictures of the person and whole frames by their names, pictures of films by theirs.
     """
     confirmed = sorted(case.confirmed, key=lambda one: _seconds(one.seen))
+    zones = _zones(gallery)
     shown = ShownCase(
         title=case.name,
+        zones=zones,
         introduction=f"A case begun {_moment(case.created, case.by)}, exported {_moment(made.at, made.by)}.",
-        headlines=_headlines(case),
+        headlines=_headlines(case, zones),
         notes=[ShownNote(note.text, _moment(note.at, note.by)) for note in case.notes],
         confirmed=[_marked(one, gallery, made, pictures) for one in confirmed],
         rejected=[_marked(one, gallery, made, {}) for one in case.rejected],
-        clips=[_clip(one, pictures.get(one.file)) for one in made.clips],
+        clips=[_clip(one, pictures.get(one.file), zones) for one in made.clips],
         searches=[_search(place, one, case, gallery, pictures) for place, one in enumerate(case.searches, start=1)],
         checking=_checking(made),
         command="personsearch case verify EXPORT.zip",
@@ -87,7 +89,12 @@ def page_of(case: Case, gallery: Gallery, made: MadeExport, *, pictures: Mapping
     return case_page(shown, made=f"{made.at[:10]} {made.at[11:16]} UTC")
 
 
-def _headlines(case: Case) -> list[Headline]:
+def _zones(gallery: Gallery) -> ClockZones:
+    """The time zones of a gallery's cameras."""
+    return ClockZones.known(gallery.description.cameras)
+
+
+def _headlines(case: Case, zones: ClockZones) -> list[Headline]:
     confirmed = [one.seen.sighting for one in case.confirmed]
     cameras = sorted({NO_CAMERA if one.camera is None else one.camera for one in confirmed})
     times = sorted(one.timestamp for one in confirmed if one.timestamp is not None)
@@ -97,7 +104,7 @@ def _headlines(case: Case) -> list[Headline]:
         Headline(f"{len(cameras):,}", f"camera{'' if len(cameras) == 1 else 's'}", ", ".join(cameras[:6])),
     ]  # fmt: skip
     if times:
-        first, last = display_time(times[0]), display_time(times[-1])
+        first, last = zones.display(times[0]), zones.display(times[-1])
         clock = first[11:19] if "T" in first else first
         found.append(Headline(clock, "first seen", f"{first}, last seen {last}"))
     found.append(
@@ -124,7 +131,7 @@ def _sighting(seen: CaseSighting, gallery: Gallery, said: str, mark: str | None)
     return ShownSighting(
         sighting=one,
         camera=_camera(one.camera),
-        time=time_words(one) or "no time",
+        time=time_words(one, zones=_zones(gallery)) or "no time",
         said=said,
         jpeg=gallery.cutout(one.cutout),
         level="" if seen.level in (None, UNDECIDED) else str(seen.level),
@@ -132,11 +139,11 @@ def _sighting(seen: CaseSighting, gallery: Gallery, said: str, mark: str | None)
     )
 
 
-def _clip(clip: MadeClip, poster: bytes | None) -> ShownClip:
+def _clip(clip: MadeClip, poster: bytes | None, zones: ClockZones) -> ShownClip:
     first = min(clip.seen, key=_seconds).sighting
     camera = _camera(first.camera)
     count = f"{len(clip.seen)} confirmed sighting{'' if len(clip.seen) == 1 else 's'}"
-    words = (camera, time_words(first), f"{clip.seconds:.0f} s", count)
+    words = (camera, time_words(first, zones=zones), f"{clip.seconds:.0f} s", count)
     return ShownClip(clip.file, " · ".join(filter(None, words)), poster)
 
 

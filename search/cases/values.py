@@ -1,6 +1,7 @@
 """What a case holds: searches with their answers, marks and notes, as frozen values that check themselves."""
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from search.gallery.filters import Filters
-from search.gallery.sightings import Sighting
+from search.gallery.sightings import ClockZones, Sighting
 from search.query.ranking import Ranking
 from search.query.results import RankedSightings
 from search.query.verdict import Level
@@ -48,9 +49,9 @@ class CaseSighting:
         """The sighting's name in its gallery."""
         return self.sighting.key
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, zones: ClockZones = ClockZones()) -> dict[str, Any]:  # noqa: B008 - frozen
         """JSON-able, what a program reads: the key, the rank, the verdict, and the fields of the sighting."""
-        return {"sighting": self.key, "rank": self.rank, "verdict": self.level, **self.sighting.to_dict()}
+        return {"sighting": self.key, "rank": self.rank, "verdict": self.level, **self.sighting.to_dict(zones)}
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ class MarkedSighting:
     by: str
     at: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, zones: ClockZones = ClockZones()) -> dict[str, Any]:  # noqa: B008 - frozen
         """JSON-able: the mark, by whom and when, and the sighting."""
-        return {"mark": self.mark, "by": self.by, "at": self.at, **self.seen.to_dict()}
+        return {"mark": self.mark, "by": self.by, "at": self.at, **self.seen.to_dict(zones)}
 
 
 @dataclass(frozen=True)
@@ -164,14 +165,14 @@ class CaseSearch:
         return cls(
             by=by,
             at=now(),
-            examples=tuple(map(dict, examples)),
-            others=tuple(map(dict, others)),
-            filters=(filters or Filters()).to_dict(),
-            ranking=(ranking or Ranking()).to_dict(),
-            embedded_by=dict(embedded_by),
-            models=dict(models or {}),
+            examples=tuple(_as_read(one) for one in examples),
+            others=tuple(_as_read(one) for one in others),
+            filters=_as_read((filters or Filters()).to_dict()),
+            ranking=_as_read((ranking or Ranking()).to_dict()),
+            embedded_by=_as_read(embedded_by),
+            models=_as_read(models or {}),
             searched=answer.searched,
-            verdict=None if verdict is None else {**verdict.to_dict(), **words},
+            verdict=None if verdict is None else _as_read({**verdict.to_dict(), **words}),
             no_verdict=answer.no_verdict,
             sightings=tuple(
                 CaseSighting(one, rank, answer.level_of(one)) for rank, one in enumerate(answer.sightings, start=1)
@@ -183,11 +184,11 @@ class CaseSearch:
         """The level of the whole search; None without a verdict."""
         return None if self.verdict is None else str(self.verdict["level"])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, zones: ClockZones = ClockZones()) -> dict[str, Any]:  # noqa: B008 - frozen
         """JSON-able, with the sightings as programs read them."""
         plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         lists = {name: list(plain[name]) for name in ("examples", "others", "probes")}
-        return {**plain, **lists, "level": self.level, "sightings": [one.to_dict() for one in self.sightings]}
+        return {**plain, **lists, "level": self.level, "sightings": [one.to_dict(zones) for one in self.sightings]}
 
 
 @dataclass(frozen=True)
@@ -237,11 +238,11 @@ class Case:
         """The sightings that show somebody else."""
         return tuple(one for one in self.marks if one.mark == "rejected")
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able: everything in the case."""
+    def to_dict(self, zones: ClockZones = ClockZones()) -> dict[str, Any]:  # noqa: B008 - frozen
+        """JSON-able: everything in the case; the zones are those in which the times of sightings are written."""
         heads = {name: getattr(self, name) for name in ("case", "name", "created", "changed", "by")}
-        parts = {name: [one.to_dict() for one in getattr(self, name)] for name in ("searches", "marks", "notes")}
-        return {**heads, **parts}
+        parts = {name: [one.to_dict(zones) for one in getattr(self, name)] for name in ("searches", "marks")}
+        return {**heads, **parts, "notes": [note.to_dict() for note in self.notes]}
 
 
 @dataclass(frozen=True)
@@ -290,3 +291,9 @@ def require_text(what: str, text: str, longest: int) -> None:
         raise ValueError(f"{what} is empty, expected a text; write something")
     if len(text) > longest:
         raise ValueError(f"{what} has {len(text):,} letters, expected at most {longest:,}; shorten it")
+
+
+def _as_read(content: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as it is when it was written as JSON and read back: with lists in place of tuples."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(content)))
+    return plain

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from search.gallery.sightings import Sighting
+from search.gallery.sightings import ClockZones, Sighting
 from search.pages import drawing
 from search.pages.page import (
     Headline,
@@ -110,6 +110,7 @@ class ShownCase:
         command: The command that checks it.
         missing: One line for each thing that could not be exported.
         tables: Models, sources, parameters, the audit log.
+        zones: In which time zones the timeline is drawn.
     """
 
     title: str
@@ -124,6 +125,7 @@ class ShownCase:
     command: str
     missing: Sequence[str] = ()
     tables: Sequence[Table] = field(default_factory=tuple)
+    zones: ClockZones = field(default_factory=ClockZones)
 
 
 def case_page(case: ShownCase, *, made: str | None = None) -> str:
@@ -149,7 +151,8 @@ def case_page(case: ShownCase, *, made: str | None = None) -> str:
     dots = [one.sighting for one in case.confirmed]
     said = {} if made is None else {"made": made}
     view = {**vars(case), **shown}
-    return rendered("case.html.j2", case=view, timeline=drawing.timeline(dots), title=case.title, **said)
+    timeline = drawing.timeline(dots, zones=case.zones)
+    return rendered("case.html.j2", case=view, timeline=timeline, title=case.title, **said)
 
 
 def _card(one: ShownSighting, anchor: str = "") -> dict[str, object]:

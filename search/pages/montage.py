@@ -14,7 +14,7 @@ from datasets.boxes import cut
 from datasets.images import ImageError, decode_image
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
-from search.gallery.sightings import Sighting, display_time, printable
+from search.gallery.sightings import Sighting, printable
 from search.pages.lettering import POSSIBLE, RIGHT, Color, shortened, text_width, write_text
 from search.query.results import RankedSightings
 from search.query.verdict import UNDECIDED
@@ -129,7 +129,7 @@ def _draw_tile(tile: Image, sighting: Sighting, rank: int, answer: RankedSightin
     right = text_width(score, 15, bold=True)
     write_text(tile, shortened(camera, room - right - 6, 15, bold=True), (PAD, top), 15, TEXT, bold=True)
     write_text(tile, score, (TILE_WIDTH - PAD - right, top), 15, TEXT, bold=True)
-    time = display_time(sighting.timestamp) if sighting.timestamp is not None else "no time"
+    time = answer.zones.display(sighting.timestamp, sighting.camera) if sighting.timestamp is not None else "no time"
     write_text(tile, shortened(time, room, 13), (PAD, top + 22), 13, SOFT)
     write_text(tile, shown, (PAD, top + 41), 13, LEVEL_COLORS.get(shown, SOFT), bold=True)
 

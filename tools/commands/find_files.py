@@ -110,7 +110,7 @@ def _video(path: Path, answer: "RankedSightings", store: "Gallery") -> tuple[lis
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with Progress("Filming", "second") as progress:
-            film, missing = write_film(path, store, scenes_of(store, found), on_progress=progress)
+            film, missing = write_film(path, store, scenes_of(store, found), zones=answer.zones, on_progress=progress)
     except NoFootage as error:
         return [], [f"--video {path}: there is no film, because {error}"]
     return [f"film: {path} ({film.seconds:.0f} s)"], [f"not in the film: {line}" for line in missing]

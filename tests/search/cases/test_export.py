@@ -1,6 +1,7 @@
 """The export of a case and its check: what is in the ZIP, and that every change is found and named."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from cases_world import seen
 
+from datasets.footage.cameras_file import CameraDescription
 from datasets.images import encode_jpeg, read_image
 from search.cases.archive import MANIFEST, archive, bad_name, read_through
 from search.cases.audit import AuditLog
@@ -245,8 +247,6 @@ def test_an_empty_case_is_exported_and_whole(gallery: Gallery, tmp_path: Path) -
 
 
 def test_what_cannot_be_exported_is_said(footage: Path, filled: Path, tmp_path: Path) -> None:
-    import dataclasses
-
     gallery, cases = Gallery.open(filled), CaseFolder(tmp_path / "cases")
     case = cases.create("a").case
     gone = dataclasses.replace(seen(gallery, "hall", 0, 2), location=f"{tmp_path}/gone.mp4#t=000002.000")
@@ -256,3 +256,16 @@ def test_what_cannot_be_exported_is_said(footage: Path, filled: Path, tmp_path: 
     report = verify_case(tmp_path / "a.zip", sources=True)
     assert report.is_whole
     assert b"is not there any more" in contents(tmp_path / "a.zip")["index.html"]
+
+
+def test_times_are_those_of_the_cameras_clock(gallery: Gallery, tmp_path: Path) -> None:
+    berlin = CameraDescription("hall", "Hall", None, "Europe/Berlin")
+    gallery.description = dataclasses.replace(gallery.description, cameras=(berlin,))
+    cases = CaseFolder(tmp_path / "cases")
+    case = cases.create("a").case
+    cases.mark(case, CaseSighting(seen(gallery, "hall", 0, 2)), "confirmed")
+    export_case(cases, case, gallery, tmp_path / "a.zip")
+    files = contents(tmp_path / "a.zip")
+    assert json.loads(files["case.json"])["case"]["marks"][0]["time"] == "2026-05-01T10:00:02+02:00"
+    assert b"2026-05-01T10:00:02+02:00" in files["marks.csv"]
+    assert b"2026-05-01T10:00:02+02:00" in files["index.html"]
