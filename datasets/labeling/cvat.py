@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -77,6 +78,8 @@ def scan_frames(root: Path, split: str) -> Scan:
 
 
 def _files(root: Path, split: str) -> list[Path]:
+    if root.is_file() and is_zipfile(root):
+        raise DatasetNotFoundError(f"CVAT data set: {root} is a ZIP archive, expected {_EXPECTED}; unpack it")
     if root.is_file():
         return [root]
     if not root.is_dir():

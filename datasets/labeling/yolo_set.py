@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import yaml
 
@@ -71,6 +72,8 @@ def read_yolo_set(root: Path) -> YoloSet:
     """
     if not root.exists():
         raise DatasetNotFoundError(f"yolo data set: {root} does not exist; expected {_LAYOUT}")
+    if root.is_file() and is_zipfile(root):
+        raise DatasetNotFoundError(f"yolo data set: {root} is a ZIP archive, expected {_LAYOUT}; unpack it")
     folder = root if root.is_dir() else root.parent
     path = root if root.is_file() else next((folder / name for name in YAML_FILES if (folder / name).is_file()), None)
     if path is not None:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -34,3 +35,11 @@ def test_the_commands_of_the_page_read_both_forms(tmp_path: Path, monkeypatch: p
     assert [main(words) for words in commands] == [0, 0, 0]
     assert len(datasets.load_frames("custom", "shop_set", "train")[0].boxes) == 1
     assert datasets.load_frames("custom", "crossing_set", "gallery")[0].person_ids.tolist() == [5]
+
+
+@pytest.mark.parametrize("form", ["yolo", "cvat"])
+def test_an_archive_is_to_be_unpacked(form: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("annotations.xml", "<annotations/>")
+    with pytest.raises(datasets.DatasetNotFoundError, match=r"export\.zip is a ZIP archive, expected .*; unpack it"):
+        datasets.load_frames(form, tmp_path / "export.zip", "train")
