@@ -19,8 +19,9 @@ PACKAGES = ("datasets", "reid", "detection", "search", "tools")
 # What the product and its tests import; loading these takes longer than most tests.
 LIBRARIES = (
     "albumentations", "cv2", "defusedxml.ElementTree", "h5py", "jinja2", "jsonargparse", "lancedb", "lightning_fabric",
-    "matplotlib.pyplot", "motmetrics", "numpy", "pyarrow.compute", "pycocotools.coco", "scipy.optimize", "scipy.spatial", "torch",
-    "torch.utils.tensorboard", "torchvision.models.detection", "trackers.eval", "xml.etree.ElementTree", "yaml",
+    "matplotlib.pyplot", "motmetrics", "numpy", "pyarrow.compute", "pycocotools.coco", "scipy.optimize",
+    "scipy.spatial", "torch", "torch.utils.tensorboard", "torchvision.models.detection", "trackers.eval",
+    "xml.etree.ElementTree", "yaml",
 )  # fmt: skip
 COPIED = (*PACKAGES, "tests", "docs", "pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 NOTICED, SURVIVED, TOO_LONG, NO_TESTS = "noticed", "survived", "too long", "no tests"
