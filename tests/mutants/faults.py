@@ -210,10 +210,45 @@ PLANTED: tuple[PlantedFault, ...] = (
         ("tests/search/pages/test_heat_maps.py",),
     ),
     PlantedFault(
+        "a box of YOLO begins at its middle",
+        "datasets/labeling/yolo.py",
+        "[x - width / 2, y - height / 2,",
+        "[x, y - height / 2,",
+        ("tests/datasets/labeling/test_yolo.py",),
+    ),
+    PlantedFault(
+        "people whom CVAT marks outside are there",
+        "datasets/labeling/cvat_tracks.py",
+        "        if outside:",
+        "        if outside and not label:",
+        ("tests/datasets/labeling/test_cvat.py",),
+    ),
+    PlantedFault(
+        "the bag of tricks gets a ReLU that it does not have",
+        "reid/crops/backbones.py",
+        'if stem == "plain":',
+        'if stem == "bare":',
+        ("tests/detection/published/test_crop_families.py",),
+    ),
+    PlantedFault(
+        "an imported detector forgets that its norms have no epsilon",
+        "detection/published/coco_detector.py",
+        "            module.eps = 0.0",
+        "            module.eps = 1e-2",
+        ("tests/detection/published/test_coco_detector.py",),
+    ),
+    PlantedFault(
+        "SeqNet embeds people by the head that finds them",
+        "detection/published/seqnet.py",
+        "cast(LastLevel, self.roi_heads.reid_head)",
+        "cast(LastLevel, self.roi_heads.box_head)",
+        ("tests/detection/published/test_seqnet.py",),
+    ),
+    PlantedFault(
         "the page's last sighting shows the first",
         "search/pages/find_page.py",
-        '("latest of them", display_time(max(times)))',
-        '("latest of them", display_time(min(times)))',
+        '("latest of them", latest)',
+        '("latest of them", earliest)',
         ("tests/search/pages/test_page.py",),
     ),
     PlantedFault(
@@ -233,8 +268,8 @@ PLANTED: tuple[PlantedFault, ...] = (
     PlantedFault(
         "times on a page are those of the next label",
         "search/pages/drawing.py",
-        "_short_time(time, span, clock)) for time in _time_ticks(first, last))",
-        "_short_time(time + 60, span, clock)) for time in _time_ticks(first, last))",
+        "_short_time(time, span, clock, zone)) for time in _time_ticks(first, last)",
+        "_short_time(time + 60, span, clock, zone)) for time in _time_ticks(first, last)",
         (_DRAWING,),
     ),
     PlantedFault(
