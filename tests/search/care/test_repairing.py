@@ -31,12 +31,14 @@ def test_a_whole_gallery_stays_as_it_is(tmp_path: Path) -> None:
     assert sorted(file for file in (tmp_path / "people" / "tables").rglob("*")) == before
 
 
+@pytest.mark.parametrize("parts", [12, pytest.param(100_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("table", ["sightings", "frames"])
-def test_every_truncation_of_the_newest_version_is_repaired(tmp_path: Path, table: str) -> None:
+def test_every_truncation_of_the_newest_version_is_repaired(tmp_path: Path, table: str, parts: int) -> None:
     gallery = make(tmp_path / "people", "street", frames=4)
     add_frames(gallery, "street", range(4, 6))
     length = version_files(tmp_path / "people", table)[0][1].stat().st_size
-    for size in [*range(0, 24), *range(24, length - 24, max(1, length // 12)), *range(length - 24, length, 3)]:
+    middle = range(24, length - 24, max(1, length // parts))
+    for size in [*range(0, 24), *middle, *range(length - 24, length, 1 if parts > 12 else 3)]:
         path = copied(tmp_path / "people", tmp_path / "broken")
         newest = version_files(path, table)[0][1]
         newest.write_bytes(newest.read_bytes()[:size])

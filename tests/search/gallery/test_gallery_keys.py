@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import os
 import queue
 import threading
 import zipfile
@@ -51,8 +50,8 @@ def keys(gallery: Gallery) -> Counter[tuple[Any, ...]]:
     return Counter(zip(*(rows[name].to_pylist() for name in ("source", "frame", "index")), strict=True))
 
 
-def test_two_indexers_of_one_source_never_double_rows(tmp_path: Path) -> None:
-    rounds = int(os.environ.get("TWO_INDEXER_ROUNDS", "3"))
+@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_two_indexers_of_one_source_never_double_rows(tmp_path: Path, rounds: int) -> None:
     processes = multiprocessing.get_context("spawn")
     start = processes.Barrier(2)
     for attempt in range(rounds):
