@@ -78,7 +78,8 @@ def test_a_model_drops_parts_where_its_structure_says_so(
     stay = without_parts(everything.boxes, everything.scores, 0.7, 96)
     assert 0 < int(stay.sum()) < len(everything), "the picture tries both"
     torch.testing.assert_close(whole.boxes, everything.boxes[stay])
-    assert whole.embeddings is not None and everything.embeddings is not None
+    assert whole.embeddings is not None
+    assert everything.embeddings is not None
     torch.testing.assert_close(whole.embeddings, everything.embeddings[stay], rtol=1e-4, atol=1e-5)
 
 
