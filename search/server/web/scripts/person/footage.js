@@ -3,7 +3,7 @@ import { address, frames, peopleOf } from "../shared/api.js";
 import { button, cutout, h, icon, refill } from "../shared/dom.js";
 import { problem } from "../shared/notices.js";
 import { add, startWith } from "../shared/search.js";
-import { cameraName, cameraOf, state } from "../shared/state.js";
+import { cameraName, cameraOf, limits, state } from "../shared/state.js";
 import { t } from "../shared/texts.js";
 import { clock, day, forField, forServer, fromField, hasDates, moment, whole, zoneName, zoneOf } from "../shared/times.js";
 import { hintBoxes } from "./hints.js";
@@ -164,7 +164,7 @@ class Footage {
       h("div", { class: "chosen-cut" }, cutout(address.frame(current.frame), found.width, found.height, chosen.box, t("stage.chosen"), true)),
       hintBoxes(boxHints(chosen.box, found.width, found.height)),
       h("div", { class: "side-actions" }, state.examples.length
-        ? [button({ icon: "plus", text: t("person.add_photo"), kind: "primary", press: leave(() => add(example)) }), button({ icon: "search", text: t("person.search_instead"), press: leave(() => startWith([example])) }), button({ icon: "reject", text: t("person.is_other"), press: leave(() => add(example, "others")) })]
+        ? [button({ icon: "plus", text: t("person.add_photo"), kind: "primary", press: leave(() => add(example)) }), button({ icon: "search", text: t("person.search_instead"), press: leave(() => startWith([example])) }), limits().others > 0 && button({ icon: "reject", text: t("person.is_other"), press: leave(() => add(example, "others")) })]
         : button({ icon: "search", text: t("person.search"), kind: "primary large", press: leave(() => startWith([example])) }))];
   }
 

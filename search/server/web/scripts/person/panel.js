@@ -24,7 +24,7 @@ function photos() {
     h("ul", { class: "photos", "data-list": "examples" }, own.map((one, at) => photo(one, "examples", t("panel.photo", { n: at + 1 }))), own.length < limits().examples ? addTile("examples", t("panel.add")) : null),
     h("p", { class: "tiny faint" }, own.length === 1 ? t("panel.more_help") : t("panel.photos", { n: own.length, of: limits().examples })),
     learned.length ? [h("h3", { class: "with-mark good" }, icon("check", 16), t("panel.learned", { n: learned.length })), h("ul", { class: "photos little" }, learned.map((one) => photo(one, "examples", t("panel.learned_photo"))))] : null,
-    state.others.length ? [h("h3", { class: "with-mark bad" }, icon("reject", 16), t("panel.others")), h("ul", { class: "photos little", "data-list": "others" }, state.others.map((one) => photo(one, "others", t("panel.other_photo"))), addTile("others", t("panel.add_other")))] : h("button", { type: "button", class: "link tiny", on: { click: () => chooseFiles("others") } }, icon("reject", 14), t("panel.start_others"))];
+    state.others.length ? [h("h3", { class: "with-mark bad" }, icon("reject", 16), t("panel.others")), h("ul", { class: "photos little", "data-list": "others" }, state.others.map((one) => photo(one, "others", t("panel.other_photo"))), addTile("others", t("panel.add_other")))] : limits().others > 0 && h("button", { type: "button", class: "link tiny", on: { click: () => chooseFiles("others") } }, icon("reject", 14), t("panel.start_others"))];
 }
 
 function photo(example, list, label) {

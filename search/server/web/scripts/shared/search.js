@@ -147,7 +147,7 @@ function set(sighting, value) {
 /** The marks that the shown answer has not learned from yet. */
 export function newMarks() {
   const used = new Set([...state.examples, ...state.others].map((one) => one.sighting));
-  return [...state.marks].filter(([sighting]) => !used.has(sighting));
+  return [...state.marks].filter(([sighting, value]) => !used.has(sighting) && (value === "confirmed" || limits().others > 0));
 }
 
 /** Searches again with the confirmed sightings as further photos and the rejected ones as others. */

@@ -56,6 +56,7 @@ export function cameraName(id) {
   return /^\d+$/.test(name) ? t("camera.numbered", { name }) : name;
 }
 
+/** How many photos a search takes; where the server takes no others, `others` is 0 and the page does not offer them. */
 export function limits() {
   return { examples: 10, others: 50, upload_bytes: 20 * 2 ** 20, ...state.gallery.limits };
 }
