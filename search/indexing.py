@@ -17,6 +17,7 @@ from datasets.layouts.custom_records import is_rendered
 from detection.detections import Detections
 from search.gallery.description import note_cameras
 from search.gallery.gallery import Gallery
+from search.same_files import recognize
 from search.source_runs import IndexSummary, SourceRun, place_of
 from search.tracks.settings import TrackletAveraging
 
@@ -109,9 +110,10 @@ def index_sources(
     for one in sources:
         if str(one.source).lower().endswith(".json") and is_rendered(Path(str(one.source))):
             gallery.note_rendered(place_of(one.source).name)
+    same = recognize(gallery, sources)
     gallery.refresh()
     gallery.is_done("")  # reads what is there, before threads ask for it
-    runs = [SourceRun(one, gallery, averaging) for one in sources]
+    runs = [SourceRun(one, gallery, averaging, same.copies) for one in sources]
     turns = Turns(
         [run.frames for run in runs],
         size=batch_size,
@@ -137,7 +139,7 @@ def index_sources(
             run.finish()
         gallery.flush()
     for run in runs:
-        run.note_what_was_replaced()
+        run.note_what_was_replaced(same.lines())
     _note_zones(gallery, runs)
     return runs
 

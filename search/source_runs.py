@@ -1,7 +1,7 @@
 """One source on its way into a gallery: which of its frames are known, what was found so far, and what broke it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,7 @@ class SourceRun:
         planned: The source, and how it is read.
         gallery: Where its people are put.
         averaging: How embeddings are averaged over tracklets before they are stored; None stores each as it is.
+        copies: Paths of files of which the gallery has the same content under another path, and that path.
 
     Attributes:
         planned: The source, and how it is read.
@@ -62,7 +63,13 @@ class SourceRun:
         error: What broke it; None where nothing did.
     """
 
-    def __init__(self, planned: PlannedSource, gallery: Gallery, averaging: TrackletAveraging | None) -> None:
+    def __init__(
+        self,
+        planned: PlannedSource,
+        gallery: Gallery,
+        averaging: TrackletAveraging | None,
+        copies: Mapping[str, str] | None = None,
+    ) -> None:
         self.planned = planned
         self.state = StreamState()
         self.total: int | None = None
@@ -73,7 +80,7 @@ class SourceRun:
         self.error: BaseException | None = None
         self._gallery = gallery
         self._place = place_of(planned.source)
-        self._known = _KnownFrames(gallery, self._place)
+        self._known = _KnownFrames(gallery, self._place, copies or {})
         self._averager = None if averaging is None else TrackletAverager(averaging, gallery.description.second_weight)
         self._failures: list[tuple[str, str]] = []
         self._notes: list[str] = []
@@ -127,9 +134,9 @@ class SourceRun:
         for one in [] if self._averager is None else self._averager.finish():
             self._gallery.put(one)
 
-    def note_what_was_replaced(self) -> None:
-        """Add the lines about files that were replaced or moved; what was found must be written."""
-        self._notes += self._known.notes()
+    def note_what_was_replaced(self, further: Sequence[str] = ()) -> None:
+        """Add the lines about files that were replaced or moved, and others; what was found must be written."""
+        self._notes += [*further, *self._known.notes()]
 
     def summary(self) -> IndexSummary:
         """The figures so far."""
@@ -175,15 +182,17 @@ class _KnownFrames:
     Args:
         gallery: Where the frames are looked up, and where those of a replaced file are removed.
         place: How the gallery names the source.
+        copies: As for `SourceRun`.
 
     Attributes:
         skipped: How many frames were in the gallery already.
     """
 
-    def __init__(self, gallery: Gallery, place: SourcePlace) -> None:
+    def __init__(self, gallery: Gallery, place: SourcePlace, copies: Mapping[str, str]) -> None:
         self.skipped = 0
         self._gallery = gallery
         self._place = place
+        self._copies = copies
         self._states: dict[str, str | None] = {}
         self._changed: set[str] = set()
         self._replaced: set[str] = set()
@@ -194,6 +203,9 @@ class _KnownFrames:
         location, file, state = self._origin(name)
         source = self._place.name
         done = self._gallery.is_done(name, source=source, location=location, file_state=state)
+        if not done and file is not None and location is not None and file in self._copies:
+            there = self._copies[file] + location.removeprefix(file)
+            done = self._gallery.is_done(name, source="", location=there, file_state=None)
         self.skipped += done
         if file is not None and self._gallery.has_changed(name, source=source, location=location, file_state=state):
             self._changed.add(file)

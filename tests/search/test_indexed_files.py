@@ -141,15 +141,58 @@ def test_no_file_is_searched_twice(search: PersonSearch, gallery: Gallery, tmp_p
     assert [len(seen(search, gallery, person)) for person in (0, 1, 2)] == [2, 1, 1]
 
 
-def test_moved_footage_gets_a_hint(search: PersonSearch, gallery: Gallery, tmp_path: Path) -> None:
+def test_moved_footage_is_recognized(search: PersonSearch, gallery: Gallery, tmp_path: Path) -> None:
     write(tmp_path / "disk1" / "gate" / "a.png", scene([0], 0))
     write(tmp_path / "disk1" / "gate" / "b.png", scene([0], 1))
     assert search.index(tmp_path / "disk1", gallery).notes == ()
     shutil.move(tmp_path / "disk1", tmp_path / "disk2")
-    (note,) = search.index(tmp_path / "disk2", gallery).notes
-    assert "2 frames of the same names" in note
+    again = search.index(tmp_path / "disk2", gallery)
+    assert (again.frames, again.skipped) == (0, 2)
+    assert again.notes == ("2 files were renamed or moved since being indexed: the gallery has the new places now",)
+    assert len(seen(search, gallery, 0)) == 2
+    for one in look_for(search, gallery, crop=crop_of(0)):
+        assert one.location == str(tmp_path / "disk2" / "gate" / one.frame.rpartition("/")[2])
+        assert read_original(one, gallery.cutout(one.cutout)) is not None
+
+
+def test_moved_footage_that_shows_something_else_gets_a_hint(
+    search: PersonSearch, gallery: Gallery, tmp_path: Path
+) -> None:
+    write(tmp_path / "disk1" / "gate" / "a.png", scene([0], 0))
+    search.index(tmp_path / "disk1", gallery)
+    shutil.move(tmp_path / "disk1", tmp_path / "disk2")
+    write(tmp_path / "disk2" / "gate" / "a.png", scene([2, 3], 3))
+    again = search.index(tmp_path / "disk2", gallery)
+    (note,) = again.notes
+    assert "1 frames of the same names" in note
     assert str(tmp_path / "disk1") in note
     assert "not there now" in note
+    assert again.frames == 1
+
+
+@pytest.mark.parametrize("keeps_time", [True, False])
+def test_a_renamed_video_and_a_copy_are_recognized_by_content(
+    search: PersonSearch, gallery: Gallery, tmp_path: Path, keeps_time: bool
+) -> None:
+    video = write_video(tmp_path / "a" / "one.avi", [[0], [1], [0, 1]])
+    other = write_video(tmp_path / "a" / "other.avi", [[3], [4], [3, 4]])
+    assert search.index(tmp_path / "a", gallery).frames == 6
+    (tmp_path / "b").mkdir()
+    copy = (shutil.copy2 if keeps_time else shutil.copy)(other, tmp_path / "b" / "copy.avi")
+    video.rename(tmp_path / "b" / "renamed.avi")
+    if not keeps_time:
+        os.utime(tmp_path / "b" / "renamed.avi", (1.6e9, 1.6e9))
+    again = search.index(tmp_path / "b", gallery)
+    assert (again.frames, again.skipped) == (0, 6)
+    assert any("1 file is a copy" in note for note in again.notes)
+    assert any("1 file was renamed or moved" in note for note in again.notes)
+    places = {one.location for one in look_for(search, gallery, crop=crop_of(0), minimum_similarity=0.98)}
+    assert {str(place).partition("#")[0] for place in places} == {str(tmp_path / "b" / "renamed.avi")}
+    assert search.index(tmp_path / "b", gallery).skipped == 6
+    changed = bytearray(Path(copy).read_bytes())
+    changed[len(changed) // 2] ^= 255
+    Path(copy).write_bytes(changed)
+    assert search.index(Path(copy), gallery).frames == 3  # of the same size, but another content
 
 
 def test_an_old_box_is_never_drawn_into_a_new_picture(search: PersonSearch, gallery: Gallery, tmp_path: Path) -> None:
