@@ -10,6 +10,24 @@ from torch import Tensor
 from detection.detections import Detections
 
 
+class PeopleFinder(Protocol):
+    """What finds people in frames; it need not tell them apart."""
+
+    @property
+    def least_confidence(self) -> float:
+        """The confidence below which `detect` returns nobody, in [0, 1]; 0 where nobody is held back."""
+
+    def detect(self, images: list[Tensor]) -> list[Detections]:
+        """Finds everybody in each image.
+
+        Args:
+            images: Each has shape [3, H, W], RGB in [0, 1]; sizes may differ.
+
+        Returns:
+            One Detections for each image, the most confident person first.
+        """
+
+
 class PersonModel(Protocol):
     """A model that detects people and embeds them.
 

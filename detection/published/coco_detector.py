@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +86,12 @@ class CocoDetector(nn.Module):
         self.network = network
         self.person = person
         self.config = config or CocoConfig(person=person)
+
+    @property
+    def least_confidence(self) -> float:
+        """The confidence below which `detect` returns nobody."""
+        finder: Any = getattr(self.network, "roi_heads", self.network)  # detectors of one stage decide by themselves
+        return float(finder.score_thresh)
 
     @torch.inference_mode()
     def detect(self, images: list[Tensor]) -> list[Detections]:

@@ -13,7 +13,7 @@ from datasets.crops import read_frame
 from datasets.images import ImageError, as_tensor, read_image
 from datasets.samples import FrameSample, Query
 from detection.detections import Detections
-from detection.model import PersonModel
+from detection.model import PeopleFinder, PersonModel
 from detection.settings import LEAST_CONFIDENCE
 from reid.crops.sphere_reid import SphereReID
 from search.models.probes import box_probe
@@ -74,7 +74,7 @@ class StageQueries:
 
 
 def detect_split(
-    model: PersonModel,
+    model: PeopleFinder,
     samples: Sequence[FrameSample],
     *,
     second_stage: SphereReID | None = None,

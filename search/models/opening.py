@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from detection.model import PersonModel
+from detection.model import PeopleFinder, PersonModel
 from detection.published.loading import load_person_model
 from reid.crops.sphere_reid import SphereReID
 from search.models.detector_and_crops import CropPersonSearch, load_detector
@@ -65,7 +65,7 @@ def open_models(
     return SearchModels(CropPersonSearch(detector, crops, score_threshold=score_threshold))
 
 
-def require_threshold(threshold: float, model: PersonModel) -> None:
+def require_threshold(threshold: float, model: PeopleFinder) -> None:
     """Refuse a score threshold that is no confidence, or below the one at which the model itself stops.
 
     Raises:

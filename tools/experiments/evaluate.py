@@ -36,8 +36,8 @@ def detection(
 
     Args:
         root: The data set's folder, or for the custom layout its JSON.
-        model: The model.safetensors of a run of `train joint`, or the run's folder, or an imported SeqNet; by default
-            the detector that comes with personsearch.
+        model: The model.safetensors of a run of `train joint`, or the run's folder, or an imported SeqNet or detector;
+            by default the detector that comes with personsearch.
         format: The layout of the data set.
         minimum_confidence: The least confidence that counts in the field's figure, from 0 to 1.
         batch_size: How many frames go through the network together, 1 or more. More takes more memory.
@@ -45,13 +45,13 @@ def detection(
     from datasets import read_frames
     from datasets.catalog.table import LAYOUTS
     from detection.metrics import coco_average_precision, recall_and_ap
-    from detection.published.loading import load_person_model
+    from detection.published.loading import load_any_detector
     from search.evaluation.splits import detect_split
     from search.models.opening import require_threshold
     from search.models.shipped import said_of, shipped_start
 
     samples, left_out = read_frames(format, root, LAYOUTS[format].judged_split)
-    network = load_person_model(model or shipped_start())
+    network = load_any_detector(model or shipped_start())
     require_threshold(minimum_confidence, network)
     if model is None:
         say(f"models: {said_of(ModelFiles(detector=str(shipped_start())))}")

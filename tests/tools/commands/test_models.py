@@ -6,10 +6,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torchvision.models import resnet18
+from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_fpn
 
 from detection.checkpoints import save_model
 from detection.faster_rcnn import DetectorConfig
@@ -39,8 +41,12 @@ def joint(file: Path, **notes: Any) -> None:
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    return refusal_of(capsys, "models", *words)
+
+
+def refusal_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     capsys.readouterr()
-    assert main(["models", *words]) == 2
+    assert main(list(words)) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     return line
 
@@ -143,3 +149,27 @@ def test_what_import_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureF
     bag_of_tricks(Path(file))
     assert "last_stride is 5, expected 1 or 2" in refusal(capsys, "import", file, output, "--last-stride", "5")
     assert not Path(output).exists()
+
+
+def test_an_imported_detector_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    network = fasterrcnn_mobilenet_v3_large_fpn(weights=None, weights_backbone=None, num_classes=2)
+    torch.save({"model": network.state_dict()}, tmp_path / "people.pth")
+    output = tmp_path / "people.safetensors"
+    words = ["models", "import", str(tmp_path / "people.pth"), str(output), "--min-size", "64", "--max-size", "96"]
+    assert main(words) == 0
+    assert "a detector, imported from" in capsys.readouterr().out
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 96, 3), 90, np.uint8))
+    image = {"id": 1, "file_name": "a.png", "width": 96, "height": 64}
+    person = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 5, 20, 50]}
+    categories = [{"id": 1, "name": "person"}]
+    content = {"images": [image], "annotations": [person], "categories": categories}
+    (tmp_path / "test.json").write_text(json.dumps(content))
+    figures = tmp_path / "figures.json"
+    assert main(["evaluate", "detection", str(tmp_path), "--model", str(output), "--json", str(figures)]) == 0
+    assert json.loads(figures.read_text())["boxes"] == 1
+    assert described(output).dimension is None
+    refused = refusal_of(
+        capsys, "evaluate", "detection", str(tmp_path), "--model", str(output), "--minimum-confidence", "0.01"
+    )
+    assert "score threshold 0.01, expected 0.05 to 1" in refused
