@@ -141,7 +141,7 @@ def test_the_whole_way(page: "Page", served: Served, tmp_path: Path) -> None:
         page.get_by_role("button", name="Export as ZIP").click()
     exported = tmp_path / exporting.value.suggested_filename
     exporting.value.save_as(exported)
-    page.locator(".export", has_text=f"personsearch case verify {exported.name}").wait_for()
+    page.locator(".export", has_text=f'personsearch case verify "{exported.name}"').wait_for()
     report = verify_case(exported)
     assert report.is_whole, report.problems
     spoiled = tmp_path / "spoiled.zip"

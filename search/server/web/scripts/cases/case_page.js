@@ -53,7 +53,7 @@ function exportButton(found) {
       const { blob, name } = await fetchFile(`cases/${encodeURIComponent(found.case)}/export`, {});
       save(blob, name ?? "case.zip");
       ready();
-      place.append(h("p", { class: "tiny soft", role: "status" }, t("export.done", { size: number(Math.max(0.1, Math.round(10 * blob.size / 2 ** 20) / 10), 1) }), " ", h("code", {}, `personsearch case verify ${name ?? "case.zip"}`)));
+      place.append(h("p", { class: "tiny soft", role: "status" }, t("export.done", { size: number(Math.max(0.1, Math.round(10 * blob.size / 2 ** 20) / 10), 1) }), " ", h("code", {}, `personsearch case verify "${name ?? "case.zip"}"`)));
     } catch (error) {
       ready();
       problem(error);
