@@ -5,6 +5,8 @@ proven (`search.nearest.coded`), are read from the disk and compared exactly. Fi
 compared, so they never cost an answer.
 """
 
+import contextlib
+import ctypes
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -152,12 +154,20 @@ class ResidentRows:
             if not len(self._codes):
                 self._codes = CodedRows(as_matrix(rows[EMBEDDING])[:CENTER_ROWS].mean(axis=0))
             self._append(rows)
-        pa.default_memory_pool().release_unused()
+        _give_back()
         logger.info("gallery %s: %d embeddings in memory", self._path, len(self._labels))
 
     def _append(self, rows: pa.Table) -> None:
         self._labels.append(rows)
         self._codes.append(as_matrix(rows[EMBEDDING]))
+
+
+def _give_back() -> None:
+    """Give memory that reading took, and that nothing needs any more, back to the system."""
+    pa.default_memory_pool().release_unused()
+    # The store allocates by the C library, which keeps what was freed; not every system's library can be asked.
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _made(gallery: Path) -> tuple[int, int]:
