@@ -179,7 +179,9 @@ class SourceLine:
         """
         rate = self.looked / max(seconds, 1e-9)
         of = "" if self.total is None else f" of {self.total:,}"
-        parts = [f"{self.done:,}{of} frames", f"{rate:.1f} frames/s", f"{self.people:,} people"]
+        frames = "frame" if self.done == 1 and not of else "frames"
+        people = "person" if self.people == 1 else "people"
+        parts = [f"{self.done:,}{of} {frames}", f"{rate:.1f} frames/s", f"{self.people:,} {people}"]
         if self.total is not None and rate > 0 and not self.ended:
             parts.append(f"{duration(max(0, self.total - self.done) / rate)} left")
         if self.lag is not None and not self.ended:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,10 +159,13 @@ def test_a_mirrored_gallery_is_found_in_as_it_was_made(
 
 
 def test_the_figures_of_a_stream_hold_no_password(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from search.pipeline import IndexSummary, PersonSearch
+    from search import indexing
+
+    def index_nothing(sources: Any, gallery: Any, *_: Any, **__: Any) -> list[indexing.SourceRun]:
+        return [indexing.SourceRun(one, gallery, None) for one in sources]
 
     # No camera to read from: indexing itself is left out.
-    monkeypatch.setattr(PersonSearch, "index", lambda *arguments, **options: IndexSummary())
+    monkeypatch.setattr(indexing, "index_sources", index_nothing)
     words = ["index", "rtsp://me:secret@camera.local:554/main?token=abc", "--model", str(run)]
     assert main([*words, "--gallery", str(tmp_path / "people"), "--json", str(tmp_path / "i.json")]) == 0
     assert json.loads((tmp_path / "i.json").read_text())["source"] == "camera.local:554/main"
