@@ -8,6 +8,7 @@ for sighting in search.find(gallery, crop=picture):
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +17,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from datasets.ahead import batches
 from datasets.footage.reading import Reading
 from datasets.images import as_tensor
 from datasets.samples import Camera
@@ -29,13 +29,14 @@ from search.gallery.description import GalleryDescription, read_description, req
 from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
 from search.gallery.noted_models import files_for
+from search.gallery.sightings import Sighting
 from search.indexing import IndexSummary, Look, index_source
 from search.models.embedded_by import EmbeddedBy
 from search.models.learned_share import LearnedShare
 from search.models.mirrored import MirroredModel
 from search.models.model_files import ModelFiles
 from search.models.opening import SearchModels, open_models
-from search.models.probes import box_probe
+from search.models.probes import embed_box, embed_crops
 from search.models.second_look import embed_boxes
 from search.query.calibration_files import StoredCalibrations, named_calibrations, stored_calibrations
 from search.query.context import ContextSize, company_of
@@ -43,6 +44,7 @@ from search.query.judging import judged_answer
 from search.query.rank import EmbeddedProbe
 from search.query.ranking import Ranking
 from search.query.results import RankedSightings
+from search.shown import Shown, person_shown, probe_of
 from search.tracks.settings import TrackletAveraging
 
 Image = NDArray[np.uint8]
@@ -280,32 +282,10 @@ class PersonSearch:
         """The embedding (D,) of a picture that shows one person, see `embed_crops`."""
         return self.embed_crops([image])[0]
 
-    @torch.no_grad()
     def embed_crops(self, images: Sequence[Image]) -> Tensor:
-        """Embeddings of pictures that show one person each.
+        """(N, D) embeddings of pictures (H, W, 3) uint8 RGB that show one person each, see `search.models.probes`."""
+        return embed_crops(self.seen_by, images, self.batch_size)
 
-        A joint model knows people in frames, so each picture is placed in the middle of a canvas (`on_canvas`) and its
-        area is the box; a crop model takes it as it is.
-
-        Args:
-            images: (H, W, 3) uint8 RGB each, any size.
-
-        Returns:
-            (N, D) float32 of unit length, on the processor.
-
-        Raises:
-            ValueError: a picture without pixels.
-        """
-        embeddings = [torch.zeros(0, self.model.embedding_dim)]
-        for batch in batches(images, self.batch_size):
-            placed = [self.model.view(image) for image in batch]
-            embeddings += self._embed(
-                [as_tensor(canvas) for canvas, _ in placed],
-                [torch.from_numpy(box)[None] for _, box in placed],
-            )
-        return torch.cat(embeddings)
-
-    @torch.no_grad()
     def embed_box(self, image: Image, box: ArrayLike) -> Tensor:
         """The embedding (D,) of a person in a frame, float32 of unit length, on the processor.
 
@@ -316,25 +296,22 @@ class PersonSearch:
         Raises:
             ValueError: the box is not four numbers, has no area, or lies outside the frame.
         """
-        rows = torch.from_numpy(box_probe(image, box))[None]
-        return self._embed([as_tensor(image)], [rows])[0][0]
-
-    def _embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
-        """(N_i, D) of boxes (N_i, 4) on the processor, as `detect` embeds them."""
-        return [row.cpu() for row in self.seen_by.embed(images, boxes)]
+        return embed_box(self.seen_by, image, box)
 
     def find(
         self,
         gallery: Gallery,
         *,
         crop: Image | Sequence[Image] | None = None,
-        frame: Image | None = None,
-        box: ArrayLike | None = None,
+        frame: Image | Sequence[Image] | None = None,
+        box: ArrayLike | Sequence[ArrayLike] | None = None,
+        like: Sequence[Sighting] = (),
+        others: Shown | None = None,
         combine: str = "mean",
         filters: Filters | None = None,
         ranking: Ranking | None = None,
     ) -> RankedSightings:
-        """Look for a person: by one or several pictures of the person, or by a box in a frame.
+        """Look for a person: by up to ten pictures, boxes in frames, and sightings of the gallery.
 
         With a second stage the best candidates of the model are ranked anew by both. Where this similarity is
         calibrated, the answer says whether the person is there (`RankedSightings.verdict`).
@@ -342,45 +319,37 @@ class PersonSearch:
         Args:
             gallery: The gallery, made with this model, and with its second stage where there is one.
             crop: One picture (H, W, 3) uint8 RGB that shows the person alone, or several of the same person.
-            frame: A whole frame (H, W, 3) uint8 RGB; `box` says where the person is in it.
-            box: x1, y1, x2, y2 in the frame's pixels.
-            combine: How several pictures count, "mean" or "max", see `EmbeddedProbe`.
+            frame: A whole frame (H, W, 3) uint8 RGB, or several; `box` says where the person is in each.
+            box: x1, y1, x2, y2 in the frame's pixels, or a list with one for each frame.
+            like: Sightings of the gallery that show the person, for example confirmed ones of an earlier answer.
+            others: People who are somebody else (`search.query.feedback`); there is no verdict then.
+            combine: How several pictures count, "mean" or "max", see `search.query.feedback.Examples`.
             filters: Which sightings may answer, and how many; None is `Filters()`.
-            ranking: How similarities are made and answers ordered; None is `Ranking()`. Where it names no share of the
-                second stage, the gallery's own one counts.
+            ranking: How similarities are made and answers ordered; None is `Ranking()`, with the gallery's share.
 
         Raises:
-            ValueError: There is not exactly one kind of probe, context is asked for with a crop, the box lies outside
-                the frame, or the gallery is of another model or second stage.
+            ValueError: Nobody is shown, context is asked for with anything but one box in a frame, a box lies outside
+                its frame, or the gallery is of another model or second stage.
         """
         ranking = (ranking or Ranking()).with_share(gallery.description.second_weight)
         require_same_models(gallery.path, gallery.description, self.description, reading=True)
-        if (crop is None) == (frame is None) or (frame is None) != (box is None):
-            raise ValueError("a probe is either a crop, or a frame and a box in it; give exactly one of the two")
-        if ranking.context and frame is None:
+        person = person_shown(crop, frame, box, like)
+        if ranking.context and (len(person) != 1 or not person.boxes):
             raise ValueError("nobody is beside a person in a crop; for context matching give a frame and a box in it")
-        second, company = None, None
-        if frame is not None and box is not None:
-            probe = self.embed_box(frame, box)[None]
-            if self.second_stage is not None:
-                second = embed_boxes(self.second_stage, [frame], [torch.from_numpy(box_probe(frame, box))[None]])[0]
-            if ranking.context:
-                if not self.model.sees_surroundings:
-                    raise ValueError(
-                        "--context needs the people beside the box, and a crop model finds nobody; leave it out"
-                    )
-                (found,) = self.detect([frame])
-                company = company_of(frame, box, found, (probe, second), ContextSize(), self.second_stage)
-        else:
-            crops = [crop] if isinstance(crop, np.ndarray) else list(crop or [])
-            probe = self.embed_crops(crops)
-            if self.second_stage is not None:
-                second = self.second_stage.embed(crops)
+        probe = probe_of(self.models, gallery, person, others, combine)
+        if ranking.context:
+            if not self.model.sees_surroundings:
+                raise ValueError(
+                    "--context needs the people beside the box, and a crop model finds nobody; leave it out"
+                )
+            ((image, at),) = person.boxes
+            (found,) = self.detect([image])
+            looks: Any = (probe.embeddings, probe.second_embeddings)
+            company = company_of(image, at, found, looks, ContextSize(), self.second_stage)
+            probe = replace(probe, company=company)
         # A crop model sees a box in a frame and its crop alike.
-        kind = None if not self.model.sees_surroundings else "box" if crop is None else "crop"
-        return self.find_embedded(
-            gallery, EmbeddedProbe(probe, second, combine, company), len(probe), kind, filters, ranking
-        )
+        kind = None if not self.model.sees_surroundings else "crop" if person.crops else "box"
+        return self.find_embedded(gallery, probe, len(person), kind, filters, ranking)
 
     def find_embedded(
         self,

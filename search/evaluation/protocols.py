@@ -94,8 +94,8 @@ def evaluate_search(
         ValueError: there is no query or none with a true box; embeddings are missing, of another width or not
             finite; no frame of the galleries is among the detections; the context is not one entry per query.
     """
-    _require_queries(queries)
-    features = _query_features(query_embeddings, len(queries))
+    require_queries(queries)
+    features = query_features(query_embeddings, len(queries))
     if context_gallery < 1 or context_people < 1:
         raise ValueError(f"context_gallery is {context_gallery}, context_people {context_people}, expected at least 1")
     people = _context_features(context, queries, features.shape[1], context_people)
@@ -110,7 +110,7 @@ def evaluate_search(
                     similarities[row], companions, embeddings, stack.offsets, stack.frame_of, context_gallery
                 )
 
-    return _evaluate(stack, queries, lambda chunk: _products(features[chunk], embeddings), in_context)
+    return _evaluate(stack, queries, lambda chunk: products(features[chunk], embeddings), in_context)
 
 
 def evaluate_reranked(
@@ -146,10 +146,10 @@ def evaluate_reranked(
     Raises:
         ValueError: as evaluate_search, or candidates is below 1.
     """
-    _require_queries(queries)
+    require_queries(queries)
     if candidates < 1:
         raise ValueError(f"candidates is {candidates}, expected at least 1")
-    features = _query_features(query_embeddings, len(queries))
+    features = query_features(query_embeddings, len(queries))
     stack = stack_detections(detections, score_threshold, ignore, features.shape[1])
     everybody = dataclasses.replace(stack, ignored=np.zeros(len(stack)))
     frames = FrameLookup(everybody)
@@ -158,7 +158,7 @@ def evaluate_reranked(
     confidence = stack.scores if weighted else np.ones(len(stack), dtype=np.float32)
 
     def similarities(chunk: slice) -> NDArray[np.float32]:
-        values = _products(features[chunk], embeddings) * confidence
+        values = products(features[chunk], embeddings) * confidence
         allowed = stack_queries(queries[chunk], everybody, frames).allowed
         for row, feature in enumerate(features[chunk]):
             members = np.flatnonzero(allowed[row])
@@ -196,7 +196,7 @@ def random_search(
     Raises:
         ValueError: as evaluate_search, or draws is below 1.
     """
-    _require_queries(queries)
+    require_queries(queries)
     if draws < 1:
         raise ValueError(f"draws is {draws}, expected at least 1")
     stack = stack_detections(detections, score_threshold, ignore, None)
@@ -233,7 +233,7 @@ def _evaluate(
         values[~stacked.allowed] = -np.inf
         if in_context is not None:
             in_context(values, start)
-        precision, rank = _score(values, stacked)
+        precision, rank = scored(values, stacked)
         precisions.append(precision)
         ranks.append(rank)
     frames.require_known()
@@ -248,7 +248,7 @@ def _evaluate(
     return SearchMetrics(float(average_precisions[judged].mean()), top1, top5, top10, average_precisions)
 
 
-def _score(similarities: NDArray[np.float32], stacked: StackedQueries) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def scored(similarities: NDArray[np.float32], stacked: StackedQueries) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Average precision and position of the first right detection, (Q,) each, of masked similarities (Q, N)."""
     count = len(similarities)
     # Of several detections that fit one true box only the most similar is right.
@@ -283,12 +283,17 @@ def _score(similarities: NDArray[np.float32], stacked: StackedQueries) -> tuple[
     return average, first_hit
 
 
-def _require_queries(queries: Sequence[Query]) -> None:
+def require_queries(queries: Sequence[Query]) -> None:
+    """Refuse a protocol without a query.
+
+    Raises:
+        ValueError: There is none.
+    """
     if not len(queries):
         raise ValueError("no query to evaluate, expected at least one; check the data set's list of queries")
 
 
-def _products(features: NDArray[np.float64], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+def products(features: NDArray[np.float64], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     """(Q, N) inner products, in float64 and rounded once, so that equal embeddings give equal similarities."""
     products = np.empty((len(features), len(embeddings)), dtype=np.float32)
     for start in range(0, len(embeddings), 8192):
@@ -297,7 +302,12 @@ def _products(features: NDArray[np.float64], embeddings: NDArray[np.float32]) ->
     return products
 
 
-def _query_features(query_embeddings: Tensor | NDArray[np.floating], count: int) -> NDArray[np.float64]:
+def query_features(query_embeddings: Tensor | NDArray[np.floating], count: int) -> NDArray[np.float64]:
+    """(Q, D) embeddings of the queries.
+
+    Raises:
+        ValueError: There is not one row for each query, or one is not finite.
+    """
     if isinstance(query_embeddings, Tensor):
         query_embeddings = query_embeddings.detach().cpu().float().numpy()
     # Through float32, as the detections' embeddings are, so that a query finds its own box at similarity 1.

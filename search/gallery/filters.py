@@ -66,9 +66,12 @@ class Filters:
     exclude_source: str | None = None
     exclude_file: str | Path | None = None
     exclude_frames: Sequence[tuple[str, str]] = ()
+    exclude_sightings: Sequence[tuple[str, str, int]] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "exclude_frames", tuple((source, frame) for source, frame in self.exclude_frames))
+        alone = tuple((source, frame, int(index)) for source, frame, index in self.exclude_sightings)
+        object.__setattr__(self, "exclude_sightings", alone)
         if self.cameras is not None:
             given = [self.cameras] if isinstance(self.cameras, int | str) else self.cameras
             object.__setattr__(self, "cameras", tuple(map(str, given)))
@@ -180,6 +183,8 @@ def filter_sql(filters: Filters) -> str | None:
         for source, frame in filters.exclude_frames:
             names_by_source.setdefault(source, []).append(frame)
         conditions.append(f"NOT ({frames_sql(names_by_source)})")
+    for source, frame, index in filters.exclude_sightings:
+        conditions.append(f"NOT (source = {quoted(source)} AND frame = {quoted(frame)} AND index = {index})")
     return " AND ".join(conditions) or None
 
 

@@ -124,12 +124,12 @@ def read_original(sighting: Sighting, cutout: bytes | None = None) -> NDArray[np
     for quarters in range(4):
         turned = np.ascontiguousarray(np.rot90(image, -quarters))
         right_size = turned.shape[:2] == (sighting.frame_height, sighting.frame_width)
-        if right_size and (not cutout or _shows(turned, sighting, cutout)):
+        if right_size and (not cutout or shows(turned, sighting, cutout)):
             return turned
     return None
 
 
-def _shows(image: NDArray[np.uint8], sighting: Sighting, cutout: bytes) -> bool:
+def shows(image: NDArray[np.uint8], sighting: Sighting, cutout: bytes) -> bool:
     """Whether the box of a sighting has the pixels in a frame that the stored cut-out has."""
     now = cut(image, sighting.box)
     if not now.size:

@@ -1,9 +1,19 @@
-"""What the network is shown of a probe: a box in its frame, or a whole picture."""
+"""What the network is shown of a probe, a box in its frame or a whole picture, and the embeddings of these."""
+
+from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
+from datasets.ahead import batches
+from datasets.images import as_tensor
 from detection.canvas import require_picture
+from detection.model import PersonModel
+
+PICTURES_TOGETHER = 4
+"""Pictures of one person that go through the network together."""
 
 Image = NDArray[np.uint8]
 
@@ -39,3 +49,45 @@ def box_probe(image: Image, box: ArrayLike) -> NDArray[np.float32]:
     if not (clipped[0] < clipped[2] and clipped[1] < clipped[3]):
         raise ValueError(f"box {text} lies outside the frame of {width} x {height} pixels; give one inside it")
     return np.asarray(clipped, dtype=np.float32)
+
+
+@torch.no_grad()
+def embed_crops(model: PersonModel, images: Sequence[Image], batch_size: int = PICTURES_TOGETHER) -> Tensor:
+    """Embeddings of pictures that show one person each.
+
+    A joint model knows people in frames, so each picture is placed in the middle of a canvas (`on_canvas`) and its area
+    is the box; a crop model takes it as it is.
+
+    Args:
+        model: In evaluation mode.
+        images: (H, W, 3) uint8 RGB each, any size.
+        batch_size: How many go through the network together, 1 or more.
+
+    Returns:
+        (N, D) float32 of unit length, on the processor.
+
+    Raises:
+        ValueError: A picture has no pixels.
+    """
+    embeddings = [torch.zeros(0, model.embedding_dim)]
+    for batch in batches(images, batch_size):
+        placed = [model.view(image) for image in batch]
+        boxes = [torch.from_numpy(box)[None] for _, box in placed]
+        embeddings += [row.cpu() for row in model.embed([as_tensor(canvas) for canvas, _ in placed], boxes)]
+    return torch.cat(embeddings)
+
+
+@torch.no_grad()
+def embed_box(model: PersonModel, image: Image, box: ArrayLike) -> Tensor:
+    """The embedding (D,) of a person in a frame, float32 of unit length, on the processor.
+
+    Args:
+        model: In evaluation mode.
+        image: (H, W, 3) uint8 RGB, the whole frame.
+        box: x1, y1, x2, y2 in its pixels; what lies outside the frame is cut off.
+
+    Raises:
+        ValueError: The box is not four numbers, has no area, or lies outside the frame.
+    """
+    rows = torch.from_numpy(box_probe(image, box))[None]  # (1, 4)
+    return model.embed([as_tensor(image)], [rows])[0][0].cpu()

@@ -101,10 +101,10 @@ class ResidentRows:
         """
         self.follow()
         passes = self._labels.passing(filters)
-        for name, source in self._left_out(filters):
+        for name, source, index in self._left_out(filters):
             if passes is None:
                 passes = np.ones(len(self._labels), np.bool_)
-            passes[self._of_frame(name, source)] = False
+            passes[self._of_frame(name, source, index)] = False
         chosen = None if passes is None else np.flatnonzero(passes)
         count = len(self._labels) if chosen is None else len(chosen)
         weights = self._labels.confidence if weighted else None
@@ -112,23 +112,24 @@ class ResidentRows:
         names = [name for name in self._table.schema.names if name not in (EMBEDDING, SECOND_EMBEDDING)]
         return self._rows(self._labels.numbers[best], [*names, *vectors]), count
 
-    def _left_out(self, filters: Filters) -> Iterable[tuple[str, str | None]]:
-        """Name and source of the frames that the filters leave out; None is every source."""
+    def _left_out(self, filters: Filters) -> Iterable[tuple[str, str | None, int | None]]:
+        """Name, source and index of what the filters leave out; None is every source, and the whole frame."""
         if filters.exclude_frame is not None:
-            yield filters.exclude_frame, filters.exclude_source
-        for source, frame in filters.exclude_frames:
-            yield frame, source
+            yield filters.exclude_frame, filters.exclude_source, None
+        yield from ((name, source, None) for source, name in filters.exclude_frames)
+        yield from ((name, source, index) for source, name, index in filters.exclude_sightings)
         if filters.exclude_file is not None:
             for source, names in frames_of_file(self._frames, filters.exclude_file).items():
-                yield from ((name, source) for name in names)
+                yield from ((name, source, None) for name in names)
 
-    def _of_frame(self, name: str, source: str | None) -> NDArray[np.int64]:
-        """The rows of a frame."""
+    def _of_frame(self, name: str, source: str | None, index: int | None) -> NDArray[np.int64]:
+        """The rows of a frame, or the one of a sighting in it."""
         rows = self._labels.of_frame(name)
         if not len(rows):
             return rows
-        own = self._rows(self._labels.numbers[rows], ["source", "frame"], numbered=True).to_pylist()
-        meant = [row["_rowid"] for row in own if row["frame"] == name and source in (None, row["source"])]
+        own = self._rows(self._labels.numbers[rows], ["source", "frame", "index"], numbered=True).to_pylist()
+        own = [row for row in own if row["frame"] == name and source in (None, row["source"])]
+        meant = [row["_rowid"] for row in own if index in (None, row["index"])]
         return rows[np.isin(self._labels.numbers[rows], np.array(meant, np.uint64))]
 
     def _exact(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:

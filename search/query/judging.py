@@ -3,6 +3,7 @@
 from search.gallery.filters import Filters, matching_cameras
 from search.gallery.gallery import Gallery
 from search.query.calibration_files import StoredCalibrations, gallery_calibrations
+from search.query.feedback import without_verdict
 from search.query.rank import EmbeddedProbe, rank_sightings
 from search.query.ranking import Ranking
 from search.query.results import RankedSightings
@@ -37,6 +38,8 @@ def judged_answer(
     answer = rank_sightings(gallery, probe, filters, ranking)
     if calibrations is None:
         return answer
+    if probe.others is not None:
+        return without_verdict(answer)
     by = gallery.embedded_by if probe.second_embeddings is not None else gallery.embedded_by.first_stage
     cameras = filters.camera_names if filters is not None else None
     footage = gallery.footage(cameras and matching_cameras(gallery.path, cameras, gallery.cameras()))

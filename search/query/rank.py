@@ -20,8 +20,9 @@ from torch import Tensor
 from search.gallery.filters import Filters, frames_sql
 from search.gallery.gallery import Gallery
 from search.gallery.sightings import ClockZones
-from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, readable, sighting_of, unit_rows
+from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, readable, sighting_of
 from search.query.context import Company, match_context
+from search.query.feedback import Examples
 from search.query.fusion import fused, reranked
 from search.query.ranking import Ranking
 from search.query.results import RankedSightings
@@ -51,12 +52,16 @@ class EmbeddedProbe:
         combine: How several pictures count: "mean" compares with their average direction (steadier, the usual way),
             "max" compares each sighting with the picture most like it (keeps a back view apart from a front view).
         company: The probe and the people beside it in its frame, for context matching; None without.
+        others: (M, D) of pictures of people who are somebody else (`search.query.feedback.Examples`); None without.
+        second_others: (M, E) of the same pictures by the second stage.
     """
 
     embeddings: ArrayLike | Tensor
     second_embeddings: ArrayLike | Tensor | None = None
     combine: str = "mean"
     company: Company | None = None
+    others: ArrayLike | Tensor | None = None
+    second_others: ArrayLike | Tensor | None = None
 
 
 def rank_sightings(
@@ -79,12 +84,13 @@ def rank_sightings(
     """
     filters = filters or Filters()
     ranking = (ranking or Ranking()).with_share(gallery.description.second_weight)
-    probes = combined(probe.embeddings, gallery.description.embedding_dim, probe.combine)
+    probes = Examples(probe.embeddings, probe.others).directions(gallery.description.embedding_dim, probe.combine)
     second = None
     if probe.second_embeddings is not None:
         if gallery.description.second_dim is None:
             raise ValueError(f"second_embeddings given, but gallery {gallery.path} has no second stage")
-        second = combined(probe.second_embeddings, gallery.description.second_dim, probe.combine)
+        seen_again = Examples(probe.second_embeddings, probe.second_others)
+        second = seen_again.directions(gallery.description.second_dim, probe.combine)
     filters = gallery.checked(filters)
     nearest = None
     if gallery.in_memory is not None:
@@ -104,25 +110,6 @@ def rank_sightings(
         )
     answer = replace(answer, zones=ClockZones.known(gallery.description.cameras))
     return answer if answer.searched else replace(answer, contents=gallery.contents())
-
-
-def combined(embeddings: ArrayLike | Tensor, width: int, combine: str) -> NDArray[np.float32]:
-    """The probes to compare with: (1, width) for "mean", all (P, width) for "max", of unit length.
-
-    Args:
-        embeddings: (width,) or (P, width) of pictures of one person.
-        width: D of the gallery.
-        combine: "mean" is their average direction.
-
-    Raises:
-        ValueError: another way to combine, another width, or an embedding that has no direction.
-    """
-    if combine not in ("mean", "max"):
-        raise ValueError(f"combine {combine!r}, expected 'mean' or 'max'")
-    probes = unit_rows(embeddings, width, "probe")
-    if combine == "mean" and len(probes) > 1:
-        probes = unit_rows(probes.mean(axis=0, dtype=np.float64), width, "mean of the probes")
-    return probes
 
 
 def ranked(

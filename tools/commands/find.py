@@ -1,8 +1,9 @@
 """personsearch find: rank the gallery's sightings of one person."""
 
+import dataclasses
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from datasets.images import MOST_PIXELS
 from search.models.model_files import ModelFiles
@@ -23,34 +24,63 @@ if TYPE_CHECKING:
     from search.query.results import RankedSightings
 
 
+MOST_OWN = 20
+"""So many of the best sightings are compared with the pixels of the frame that shows the person."""
+
+
 @dataclass(frozen=True)
 class Probe:
-    """The person looked for.
+    """The person looked for, by up to ten pictures.
 
     Args:
         crop: A picture that shows the person alone; several pictures of the same person may be given: a.jpg,b.jpg.
-        frame: A whole frame that shows the person.
-        box: Where the person is in that frame: x1,y1,x2,y2 in pixels.
+        frame: A whole frame that shows the person: a picture file, a moment of a video (gate.mp4#t=76), or a frame of
+            the gallery as answers print it. Several are given as a.jpg,b.jpg.
+        box: Where the person is in that frame: x1,y1,x2,y2 in pixels; four numbers more for each further frame.
+        like: A sighting of the gallery that shows the person: its frame as answers print it, and after # the number of
+            the person in it where there are several, such as gate.mp4#t=000076.000#1. Several are separated by commas.
+        not_crop: Pictures of people who are somebody else, up to ten; sightings that look like them come later.
+        not_like: Sightings of the gallery, named as for --like, that show somebody else. They are not shown again, and
+            sightings that look like them come later.
         combine: How several pictures count: mean compares each sighting with their average, max compares it with the
             picture that is most like it.
-        include_own_frame: Show also the sightings in --frame itself, if it is in the gallery. The person looked for
-            then comes first, found in their own frame.
+        include_own_frame: Show also the sightings in the frames that the person is shown in, if they are in the
+            gallery. The person looked for then comes first, found in their own frame.
         max_pixels: A picture with more pixels than this is refused, so that a small file cannot fill the memory.
     """
 
     crop: list[Path] | None = None
-    frame: Path | None = None
-    box: tuple[float, float, float, float] | None = None
+    frame: list[Path] | None = None
+    box: list[float] | None = None
+    like: list[str] | None = None
+    not_crop: list[Path] | None = None
+    not_like: list[str] | None = None
     combine: Literal["mean", "max"] = "mean"
     include_own_frame: bool = False
     max_pixels: int = MOST_PIXELS
 
-    def require_one(self) -> None:
-        """Refuse options that give neither a picture of the person nor a frame with a box, or that give both."""
-        if (self.crop is None) == (self.frame is None) or (self.frame is None) != (self.box is None):
+    @property
+    def frames(self) -> "list[tuple[Path, tuple[float, ...]]]":
+        """Each frame with its box.
+
+        Raises:
+            ValueError: There are not four numbers for each frame.
+        """
+        frames, sides = self.frame or [], self.box or []
+        if len(sides) != 4 * len(frames):
             raise ValueError(
-                "it is unclear whom to look for, expected either --crop PICTURE or --frame PICTURE --box x1,y1,x2,y2"
+                f"--box has {len(sides)} numbers for {len(frames)} frames, expected four for each --frame: x1,y1,x2,y2"
             )
+        return [(frame, tuple(sides[4 * row : 4 * row + 4])) for row, frame in enumerate(frames)]
+
+    def require_one(self) -> None:
+        """Refuse options that show nobody, and a frame without a box or a box without a frame."""
+        if not (self.crop or self.frame or self.like) or (self.frame is None) != (self.box is None):
+            raise ValueError(
+                "it is unclear whom to look for, expected either --crop PICTURE or --frame PICTURE --box x1,y1,x2,y2, "
+                "or --like SIGHTING"
+            )
+        assert self.frames is not None  # asks for the numbers
 
 
 @dataclass(frozen=True)
@@ -134,25 +164,27 @@ def find(
     from search.pipeline import PersonSearch
 
     probe.require_one()
-    if ranking.context and (ranking.rerank or probe.crop is not None):
-        other = "--rerank" if ranking.rerank else "--crop, which shows nobody else"
+    if ranking.context and (ranking.rerank or probe.crop is not None or probe.like is not None):
+        alone = "--like" if probe.crop is None else "--crop"
+        other = "--rerank" if ranking.rerank else f"{alone}, which shows nobody else"
         raise ValueError(f"--context does not go with {other}; leave one of the two out")
     files.require_files()
     zones = choice.zones(gallery)
-    filters = choice.filters(None if probe.include_own_frame else probe.frame, zones)
+    own = probe.frame[0] if probe.frame and not probe.include_own_frame and probe.frame[0].is_file() else None
+    filters = choice.filters(own, zones)
     search = PersonSearch.from_gallery(gallery, ModelFiles(model, second_stage), calibration=calibration)
     with search.open_gallery(gallery) as store:
-        answer, pictures, origin = _answer(search, store, probe, filters, ranking)
-        answer = replace(answer, zones=zones)
+        found = _answer(search, store, probe, filters, ranking)
+        answer, pictures = replace(found.ranked, zones=zones), found.pictures
         used_second = search.second_stage is not None
         models = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
-        lines = [*_verdict(answer, store, models, ranking, used_second), answer.to_table()]
+        lines = [*found.notes, *_verdict(answer, store, models, ranking, used_second), answer.to_table()]
         if ranking.class_weighted:
             lines.append("similarities are multiplied by the detector's confidence (--class-weighted)")
         if used_second and ranking.second_weight is None:
             lines += _share(store.description.second_weight, search.models.second_weight)
         note = "; ".join([*filters.words(), *_how(ranking)])
-        written, failures = files.write(answer, store, pictures, origin, note)
+        written, failures = files.write(answer, store, pictures, found.origin, note)
         lines += written
         if store.embedded_by.second_stage is not None and not used_second:
             lines.append(
@@ -163,7 +195,7 @@ def find(
         embedded_by = store.embedded_by if used_second else store.embedded_by.first_stage
     figures = {
         "gallery": gallery,
-        "probe": {"crop": [str(path) for path in probe.crop or []], "frame": probe.frame, "box": probe.box},
+        "probe": _shown(probe),
         "embedded_by": embedded_by.to_dict(),
         "filters": filters.to_dict(),
         "ranking": ranking.with_share(weight).to_dict(),
@@ -172,21 +204,49 @@ def find(
     return Outcome("\n".join(lines), figures, failures)
 
 
-def _answer(
-    search: "PersonSearch", store: "Gallery", probe: Probe, filters: "Filters", ranking: Ranking
-) -> "tuple[RankedSightings, list[NDArray[np.uint8]], Picture | None]":
-    """The answer, the pictures of the person, and the frame that they are from."""
+@dataclass(frozen=True)
+class _Answer:
+    """What was found, the pictures of the person, and the frame that they are from where there is a single one."""
+
+    ranked: "RankedSightings"
+    pictures: "list[NDArray[np.uint8]]"
+    origin: "Picture | None"
+    notes: list[str]
+
+
+def _answer(search: "PersonSearch", store: "Gallery", probe: Probe, filters: "Filters", ranking: Ranking) -> _Answer:
+    """Read what shows the person and others, and search; the frames that the person is shown in are left out."""
     from datasets.boxes import cut
     from datasets.images import read_image
+    from search.desk.hints import hints_of_person
     from search.pages.page import MarkedBox, Picture
+    from search.query.named import frames_that_show, read_named, sighting_named
+    from search.shown import Shown
 
-    if probe.frame is None or probe.box is None:
-        pictures = [read_image(path, max_pixels=probe.max_pixels) for path in probe.crop or []]
-        answer = search.find(store, crop=pictures, combine=probe.combine, filters=filters, ranking=ranking)
-        return answer, pictures, None
-    frame = read_image(probe.frame, max_pixels=probe.max_pixels)
-    answer = search.find(store, frame=frame, box=probe.box, filters=filters, ranking=ranking)
-    return answer, [cut(frame, probe.box)], Picture(frame, probe.frame.name, [MarkedBox(probe.box, "probe")])
+    crops = [read_image(path, max_pixels=probe.max_pixels) for path in probe.crop or []]
+    seen = [(path, *read_named(store, path, max_pixels=probe.max_pixels), box) for path, box in probe.frames]
+    like, unlike = ([sighting_named(store, name) for name in names or []] for names in (probe.like, probe.not_like))
+    others = Shown([read_image(path, max_pixels=probe.max_pixels) for path in probe.not_crop or []], [], unlike)
+    away = tuple((one.source, one.frame, one.index) for one in unlike)
+    filters = dataclasses.replace(filters, exclude_sightings=away)
+    own = [key for _, _, keys, _ in seen for key in keys] + [(one.source, one.frame) for one in like]
+    if not probe.include_own_frame:
+        filters = dataclasses.replace(filters, exclude_frames=own)
+    shown: dict[str, Any] = {"frame": [image for _, image, _, _ in seen], "box": [box for _, _, _, box in seen]}
+    shown |= {"crop": crops, "like": like, "others": others, "combine": probe.combine, "ranking": ranking}
+    answer = search.find(store, filters=filters, **shown)
+    shows = [*((path, image, _whole(image)) for path, image in zip(probe.crop or [], crops, strict=True))]
+    shows += [(path, image, box) for path, image, _, box in seen]
+    notes = [f"{path}: {hint.text}" for path, image, box in shows for hint in hints_of_person(image, box)]
+    same = {key: None for _, image, _, _ in seen for key in frames_that_show(store, image, answer[:MOST_OWN])}
+    if same and not probe.include_own_frame:
+        # A copy of an indexed frame would find itself, whatever its name.
+        answer = search.find(store, filters=dataclasses.replace(filters, exclude_frames=[*own, *same]), **shown)
+    pictures = [*crops, *(cut(image, box) for _, image, _, box in seen)]
+    if len(pictures) + len(like) != 1 or not seen:
+        return _Answer(answer, pictures, None, notes)
+    path, image, _, box = seen[0]
+    return _Answer(answer, pictures, Picture(image, path.name, [MarkedBox(box, "probe")]), notes)
 
 
 def _share(noted: float | None, beside: float | None) -> list[str]:
@@ -204,6 +264,25 @@ def _share(noted: float | None, beside: float | None) -> list[str]:
             f"{beside:g} uses it"
         ]
     return []
+
+
+def _whole(image: "NDArray[np.uint8]") -> tuple[float, ...]:
+    """The box of all of a picture."""
+    return (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
+
+
+def _shown(probe: Probe) -> dict[str, Any]:
+    """What showed the person and others, as JSON knows it; a single frame is no list, as in earlier versions."""
+    frames, rows = [str(path) for path, _ in probe.frames], [list(box) for _, box in probe.frames]
+    single = len(frames) == 1
+    return {
+        "crop": [str(path) for path in probe.crop or []],
+        "frame": frames[0] if single else frames or None,
+        "box": rows[0] if single else rows or None,
+        "like": probe.like or [],
+        "not_crop": [str(path) for path in probe.not_crop or []],
+        "not_like": probe.not_like or [],
+    }
 
 
 def _how(ranking: Ranking) -> list[str]:
@@ -225,6 +304,10 @@ def _verdict(
         return [verdict.headline(), verdict.meaning(), *(f"but {doubt}" for doubt in verdict.doubts()), ""]
     if not answer.no_verdict:
         return []
+    from search.query.feedback import WITH_OTHERS
+
+    if answer.no_verdict == WITH_OTHERS:
+        return [f"no verdict, the similarity only orders the sightings: {answer.no_verdict}", ""]
     from search.models.shipped import is_usual
 
     by, usual = store.embedded_by, is_usual(files)

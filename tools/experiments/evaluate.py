@@ -15,6 +15,7 @@ from tools.progress import Progress, say
 from tools.search_options import Tracklets
 
 if TYPE_CHECKING:
+    from search.evaluation.marks import MarksWorth
     from search.evaluation.protocols import SearchMetrics
     from search.evaluation.stages import TrackletMeans
 
@@ -107,12 +108,15 @@ class Protocol:
             sightings by the query's own camera.
         unlabelled: Whether detections of people without an identity count as wrong (negative), or leave the ranking
             (ignore).
+        marks: Also measure what marks are worth: so many of the first ten answers of each query, from 1 to 10, are
+            marked as the person or somebody else, and the search is made again.
     """
 
     format: SearchFormat = "custom"
     gallery_size: list[int] | None = None
     same_camera: bool | None = None
     unlabelled: Literal["negative", "ignore"] = "negative"
+    marks: int = 0
 
 
 def search(
@@ -154,7 +158,6 @@ def search(
     from datasets import read_frames
     from search.evaluation.labelled_people import unlabelled_boxes
     from search.evaluation.query_sets import KnownProbes, context_size, search_protocols
-    from search.evaluation.splits import detect_split
     from search.models.opening import open_models
     from search.models.shipped import said_of, with_shipped
 
@@ -171,15 +174,7 @@ def search(
     ranking = ranking.with_share(opened.second_weight)
     if chosen != models:
         say(f"models: {said_of(chosen)}")
-    with Progress("Detecting") as progress:
-        found = detect_split(
-            opened.first,
-            samples,
-            second_stage=opened.second,
-            score_threshold=detecting.minimum_confidence,
-            batch_size=detecting.batch_size,
-            on_progress=progress,
-        )
+    found = _detected(opened, samples, detecting.minimum_confidence, detecting.batch_size)
     ignore = unlabelled_boxes(samples) if protocol.unlabelled == "ignore" else None
     shared: dict[str, Any] = {"score_threshold": detecting.minimum_confidence, "ignore": ignore}
     if ranking.context:
@@ -189,20 +184,23 @@ def search(
         shared["tracklets"] = _linked(samples, found.looks, steady, ranking)
     probes = KnownProbes(opened.stages, samples, detecting.batch_size)
     rows, records, shown = [], [], None
+    marked: list[dict[str, Any]] = []
     for name, asked in protocols:
         with Progress("Embedding queries", unit="query") as progress:
             queries, embeddings = probes.embed(asked, progress)
         shown = shown or (name, queries, embeddings)
-        for label, metrics in _rankings(
-            name, list(zip(found.looks, embeddings, strict=True)), queries, ranking, shared
-        ):
+        looks = list(zip(found.looks, embeddings, strict=True))
+        for label, metrics in _rankings(name, looks, queries, ranking, shared):
             rows.append([label, len(queries), metrics.mean_ap, metrics.top1, metrics.top5, metrics.top10])
             records.append({"protocol": label, "queries": len(queries), "metrics": metrics})
+        marked += _marks_worth(name, looks, queries, ranking, protocol.marks, shared)
     text = table(["protocol", "queries", "mAP", "top-1", "top-5", "top-10"], rows)
     nobody_beside = all(query.frame is None for _, asked in protocols for query in asked)
     text += _notes(ignore is not None, ranking.context and nobody_beside)
     text += "" if opened.second is None else _cascade_line(ranking.share, learned)
-    figures: dict[str, Any] = {"rows": records, "unlabelled": protocol.unlabelled, "ranking": ranking.to_dict()}
+    text += "".join(f"\n{_marks_line(**one)}" for one in marked)
+    figures: dict[str, Any] = {"rows": records, "marks": marked, "unlabelled": protocol.unlabelled}
+    figures["ranking"] = ranking.to_dict()
     figures["tracklets"], said = (None, "") if steady is None else _tracklet_figures(shared["tracklets"], tracker)
     text += said
     if report is not None and shown is not None:
@@ -249,6 +247,42 @@ def _tracklet_figures(linked: "TrackletMeans", tracker: TrackerSettings) -> tupl
     counts = {"tracklets": linked.count, "sightings_each": linked.mean_length}
     line = f"\ntracklets: {linked.count}, of {linked.mean_length:.1f} sightings each; {linked.blend:g} of their mean"
     return {"blend": linked.blend, "tracker": tracker, **counts}, line
+
+
+def _detected(models: Any, samples: Any, minimum_confidence: float, batch_size: int) -> Any:
+    """Everybody in the frames, as each model embeds them."""
+    from search.evaluation.splits import detect_split
+
+    options = {"second_stage": models.second, "score_threshold": minimum_confidence, "batch_size": batch_size}
+    with Progress("Detecting") as progress:
+        return detect_split(models.first, samples, **options, on_progress=progress)
+
+
+def _marks_worth(
+    name: str, looks: Any, queries: Any, ranking: Ranking, marks: int, shared: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """What marks are worth in one protocol by all models of a search; nothing where none are asked for."""
+    if not marks:
+        return []
+    from search.evaluation.marks import marks_worth
+    from search.evaluation.stages import searched_by
+    from search.query.fusion import fused
+
+    searched = searched_by([found for found, _ in looks], ranking)
+    probes = looks[0][1] if len(looks) == 1 else fused(looks[0][1], looks[1][1], ranking.share)
+    with Progress("Searching again with marks", unit="query"):
+        plain = {key: shared[key] for key in ("score_threshold", "ignore")}
+        worth = marks_worth(searched, queries, probes, marks=marks, **plain)
+    return [{"protocol": name, "marks": marks, "worth": worth}]
+
+
+def _marks_line(protocol: str, marks: int, worth: "MarksWorth") -> str:
+    """One line on what marks are worth."""
+    each = ", ".join(f"{value:.3f}" for value in worth.after_each)
+    return (
+        f"{protocol}, {marks} marks among the first ten answers ({worth.right:.1f} of them right): mAP of the others "
+        f"{worth.before:.3f} without them, {worth.after:.3f} after searching again ({each} for three drawings)"
+    )
 
 
 def _linked(samples: Any, looks: Any, steady: TrackletAveraging, ranking: Ranking) -> "TrackletMeans":

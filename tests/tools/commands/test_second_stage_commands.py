@@ -254,8 +254,9 @@ def test_a_learned_share_counts_from_then_on(
     assert "--second-weight 0.3125 uses it" in capsys.readouterr().out
     assert json.loads((tmp_path / "older.json").read_text())["ranking"]["second_weight"] == 0.8
 
-    assert main(["evaluate", "search", str(square), *pair]) == 0
+    assert main(["evaluate", "search", str(square), *pair, "--marks", "3"]) == 0
     printed = capsys.readouterr().out
+    assert "3 marks among the first ten answers (" in printed
     assert "0.3125 of SphereReID's, as was learned for these two models on world" in printed
     words = ["export", str(tmp_path / "joint.safetensors"), str(tmp_path / "half.safetensors"), "--half"]
     assert main([*words, "--json", str(tmp_path / "export.json")]) == 0
