@@ -98,10 +98,13 @@ class Searches:
             began = time.monotonic()
             examples = self._reader.embedded(question.examples, search)
             filters = replace(question.filters, exclude_frames=tuple(dict.fromkeys(examples.own_frames)))
-            first, second = examples.stacked()
+            probe = EmbeddedProbe(*examples.stacked())
+            if question.others:
+                others, second_others = self._reader.embedded(question.others, search).stacked()
+                probe = replace(probe, others=others, second_others=second_others)
             kind = "box" if search.model.sees_surroundings else None
             with said_plainly(self._gallery.path, self._gallery.name), self._gallery.searched() as gallery:
-                ranked = search.find_embedded(gallery, EmbeddedProbe(first, second), len(first), kind, filters)
+                ranked = search.find_embedded(gallery, probe, len(examples.embeddings), kind, filters)
                 cameras = filters.camera_names or gallery.cameras()
         self._gallery.remember(ranked.sightings)
         hints = tuple({hint.code: hint for hint in examples.hints}.values())

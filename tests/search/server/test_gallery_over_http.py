@@ -172,3 +172,21 @@ def test_status_and_jobs(client: httpx.Client) -> None:
     assert status["gallery"] == "people"
     assert status["token_needed"] is False
     assert client.get("/api/jobs").json() == {"jobs": []}
+
+
+def test_somebody_else_counts_against(client: httpx.Client) -> None:
+    """People who are said to be somebody else come later, and no verdict is given: none was measured with others."""
+    found = client.get("/api/cameras/north/frames").json()["frames"]
+    first, second = (client.get(f"/api/frames/{found[0]['frame']}/people").json()["people"][at] for at in (0, 1))
+    asked = {"examples": [{"sighting": first["sighting"]}], "filters": {"limit": 500}}
+    alone = client.post("/api/searches", json=asked).json()
+    against = client.post("/api/searches", json={**asked, "others": [{"sighting": second["sighting"]}]}).json()
+    assert against["searched"] == alone["searched"]
+    similarity = [{one["sighting"]: one["similarity"] for one in answer["sightings"]} for answer in (alone, against)]
+    like_second = client.post("/api/searches", json={"examples": [{"sighting": second["sighting"]}]}).json()[
+        "sightings"
+    ]
+    nearest = like_second[0]["sighting"]
+    assert similarity[1][nearest] < similarity[0][nearest] - 0.1
+    assert against["verdict"]["level"] is None
+    assert "others" in against["verdict"]["why"]
