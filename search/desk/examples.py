@@ -64,6 +64,7 @@ class EmbeddedExamples:
         own_frames: Source and name of the frames of the gallery that examples were taken from.
         hints: What makes an example a weak one.
         pictures: The JPEG picture of each example, of those that have one.
+        uploads: (H, W, 3) uint8 RGB of the uploaded pictures.
     """
 
     embeddings: list[Tensor] = field(default_factory=list)
@@ -71,6 +72,7 @@ class EmbeddedExamples:
     own_frames: list[tuple[str, str]] = field(default_factory=list)
     hints: list[Hint] = field(default_factory=list)
     pictures: list[bytes] = field(default_factory=list)
+    uploads: list[Image] = field(default_factory=list)
 
     def stacked(self) -> tuple[Tensor, Tensor | None]:
         """(P, D) and (P, E) of the P examples; None without a second stage."""
@@ -134,6 +136,7 @@ class ExampleReader:
             return self._pictures.original(frame), example.box
         assert example.probe is not None
         probe = self._probes.get(example.probe)
+        made.uploads.append(probe.image)
         if example.box is not None:
             return probe.image, example.box
         assert example.person is not None

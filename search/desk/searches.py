@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from search.desk.examples import Example, ExampleReader
+from search.desk.examples import EmbeddedExamples, Example, ExampleReader
 from search.desk.hints import Hint
 from search.desk.jobs import Jobs
 from search.desk.loaded_models import LoadedModels
 from search.desk.opened_gallery import OpenedGallery
 from search.desk.refusals import Unusable, said_plainly
 from search.gallery.filters import Filters
+from search.gallery.gallery import Gallery
+from search.query.named import frames_that_show
 from search.query.rank import EmbeddedProbe
 from search.query.results import RankedSightings
 
@@ -21,6 +23,11 @@ MOST_PICTURES = 10
 
 MOST_OTHERS = 50
 MOST_ANSWERS = 1000
+
+MOST_COPIES = 10
+"""So many of the best sightings are compared with uploaded pictures, pixel by pixel."""
+
+OWN_FRAME = "An uploaded picture is a frame of this gallery; that frame is left out of the answer."
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,9 @@ class Searches:
         with self._jobs.running("search", "The gallery is being searched."), self._models.used() as search:
             began = time.monotonic()
             examples = self._reader.embedded(question.examples, search)
+            others = self._reader.embedded(question.others, search)
             filters = replace(question.filters, exclude_frames=tuple(dict.fromkeys(examples.own_frames)))
+<<<<<<< HEAD
             probe = EmbeddedProbe(*examples.stacked())
             if question.others:
                 others, second_others = self._reader.embedded(question.others, search).stacked()
@@ -105,9 +114,35 @@ class Searches:
             kind = "box" if search.model.sees_surroundings else None
             with said_plainly(self._gallery.path, self._gallery.name), self._gallery.searched() as gallery:
                 ranked = search.find_embedded(gallery, probe, len(examples.embeddings), kind, filters)
+=======
+            probe, kind = _probe(examples, others), "box" if search.model.sees_surroundings else None
+            with said_plainly(self._gallery.path, self._gallery.name), self._gallery.searched() as gallery:
+                ranked = search.find_embedded(gallery, probe, len(question.examples), kind, filters)
+                copies = _copies(gallery, examples, ranked)
+                if copies:
+                    examples.hints.append(Hint("own_frame", OWN_FRAME))
+                    filters = replace(filters, exclude_frames=(*filters.exclude_frames, *copies))
+                    ranked = search.find_embedded(gallery, probe, len(question.examples), kind, filters)
+>>>>>>> 60e7135 (People who are somebody else count against in a search on the page; an uploaded frame does not find itself)
                 cameras = filters.camera_names or gallery.cameras()
         self._gallery.remember(ranked.sightings)
         hints = tuple({hint.code: hint for hint in examples.hints}.values())
         seconds = time.monotonic() - began
         models = search.files.to_dict()
         return Answer(ranked, cameras, seconds, hints, filters, models, tuple(examples.pictures))
+
+
+def _probe(examples: EmbeddedExamples, others: EmbeddedExamples) -> EmbeddedProbe:
+    """The vectors of the person and of others, as the ranking takes them."""
+    first, second = examples.stacked()
+    if not others.embeddings:
+        return EmbeddedProbe(first, second)
+    other, second_other = others.stacked()
+    return EmbeddedProbe(first, second, others=other, second_others=second_other)
+
+
+def _copies(gallery: Gallery, examples: EmbeddedExamples, ranked: RankedSightings) -> tuple[tuple[str, str], ...]:
+    """The frames among the best answers that are an uploaded picture itself, which would only find itself."""
+    best = ranked.sightings[:MOST_COPIES]
+    found = [frame for image in examples.uploads for frame in frames_that_show(gallery, image, best)]
+    return tuple(dict.fromkeys(found))

@@ -75,7 +75,7 @@ def fill(folder: Path) -> Path:
                 source,
                 f"north/{number}.png",
                 "north",
-                scene([1, 0] if number % 2 == 0 else [1, 2]),
+                scene([1, 0] if number % 2 == 0 else [1, 2], number),
                 number,
             )
             _add(gallery, search, source, f"south/{number}.png", "south/east", scene([1, 3, 4], number), number)

@@ -7,9 +7,8 @@ from typing import Any
 import av
 import httpx
 import pytest
-from blob_scenes import scene
 from served import Served, fill, serving
-from test_gallery_over_http import frames, search, upload
+from test_gallery_over_http import frames, photo, search, upload
 
 from search.cases.audit import verify
 from search.cases.verification import verify_case
@@ -34,7 +33,7 @@ def case(client: httpx.Client) -> str:
 
 
 def asked(client: httpx.Client, case: str) -> dict[str, Any]:
-    probe = upload(client, scene([0]))
+    probe = upload(client, photo(0))
     question = {"examples": [{"probe": probe["probe"], "person": 0}], "filters": {"limit": 5}, "case": case}
     answer = client.post("/api/searches", json=question)
     assert answer.status_code == 200, answer.text
@@ -156,6 +155,6 @@ def test_an_export_verifies(own: Served, client: httpx.Client, case: str, tmp_pa
 
 
 def test_the_search_of_no_case_is_kept_nowhere(client: httpx.Client, case: str) -> None:
-    probe = upload(client, scene([0]))
+    probe = upload(client, photo(0))
     search(client, {"probe": probe["probe"], "person": 0})
     assert client.get(f"/api/cases/{case}").json()["searches"] == []
