@@ -106,15 +106,6 @@ class Searches:
             examples = self._reader.embedded(question.examples, search)
             others = self._reader.embedded(question.others, search)
             filters = replace(question.filters, exclude_frames=tuple(dict.fromkeys(examples.own_frames)))
-<<<<<<< HEAD
-            probe = EmbeddedProbe(*examples.stacked())
-            if question.others:
-                others, second_others = self._reader.embedded(question.others, search).stacked()
-                probe = replace(probe, others=others, second_others=second_others)
-            kind = "box" if search.model.sees_surroundings else None
-            with said_plainly(self._gallery.path, self._gallery.name), self._gallery.searched() as gallery:
-                ranked = search.find_embedded(gallery, probe, len(examples.embeddings), kind, filters)
-=======
             probe, kind = _probe(examples, others), "box" if search.model.sees_surroundings else None
             with said_plainly(self._gallery.path, self._gallery.name), self._gallery.searched() as gallery:
                 ranked = search.find_embedded(gallery, probe, len(question.examples), kind, filters)
@@ -123,7 +114,6 @@ class Searches:
                     examples.hints.append(Hint("own_frame", OWN_FRAME))
                     filters = replace(filters, exclude_frames=(*filters.exclude_frames, *copies))
                     ranked = search.find_embedded(gallery, probe, len(question.examples), kind, filters)
->>>>>>> 60e7135 (People who are somebody else count against in a search on the page; an uploaded frame does not find itself)
                 cameras = filters.camera_names or gallery.cameras()
         self._gallery.remember(ranked.sightings)
         hints = tuple({hint.code: hint for hint in examples.hints}.values())

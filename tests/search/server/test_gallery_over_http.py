@@ -179,7 +179,6 @@ def test_status_and_jobs(client: httpx.Client) -> None:
     assert client.get("/api/jobs").json() == {"jobs": []}
 
 
-<<<<<<< HEAD
 def test_somebody_else_counts_against(client: httpx.Client) -> None:
     """People who are said to be somebody else come later, and no verdict is given: none was measured with others."""
     found = client.get("/api/cameras/north/frames").json()["frames"]
@@ -196,7 +195,8 @@ def test_somebody_else_counts_against(client: httpx.Client) -> None:
     assert similarity[1][nearest] < similarity[0][nearest] - 0.1
     assert against["verdict"]["level"] is None
     assert "others" in against["verdict"]["why"]
-=======
+
+
 def test_others_come_later_and_end_the_verdict(client: httpx.Client) -> None:
     mixed = upload(client, photo(0, 4))["probe"]
     red, pink = ({"probe": mixed, "person": number} for number in (0, 1))
@@ -218,4 +218,3 @@ def test_an_uploaded_frame_of_the_gallery_does_not_find_itself(client: httpx.Cli
     assert own not in {one["frame"] for one in found["sightings"]}
     assert "own_frame" in found["hint_codes"]
     assert frames(client, "north")[2]["frame"] in {one["frame"] for one in found["sightings"]}
->>>>>>> 60e7135 (People who are somebody else count against in a search on the page; an uploaded frame does not find itself)
