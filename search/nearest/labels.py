@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 from search.gallery.filters import Filters
 
-LABEL_COLUMNS = ("camera", "timestamp", "detection_score", "frame")
+FEW_VALUES = ("source", "frame_width", "frame_height", "detection_score")
+"""Columns whose values repeat. The store reads a whole page of such a column for a single row, so they are kept."""
+
+LABEL_COLUMNS = ("camera", "timestamp", "frame", *FEW_VALUES)
 UNKNOWN_CAMERA = -1
 
 
@@ -22,7 +25,10 @@ class RowLabels:
         times: (N,) seconds; NaN where unknown, which no comparison passes.
         confidence: (N,) of the detections.
         frames: (N,) a hash of the frame's name.
+        sizes: (N, 2) width and height of the frame in pixels.
+        sources: (N,) places in `source_names`.
         names: The cameras.
+        source_names: The sources.
     """
 
     numbers: NDArray[np.uint64]
@@ -30,13 +36,18 @@ class RowLabels:
     times: NDArray[np.float64]
     confidence: NDArray[np.float32]
     frames: NDArray[np.int64]
+    sizes: NDArray[np.int32]
+    sources: NDArray[np.int32]
     names: dict[str, int]
+    source_names: dict[str, int]
 
     @classmethod
     def none(cls) -> "RowLabels":
         """Labels of no row."""
         numbers, cameras, times = np.zeros(0, np.uint64), np.zeros(0, np.int32), np.zeros(0, np.float64)
-        return cls(numbers, cameras, times, np.zeros(0, np.float32), np.zeros(0, np.int64), {})
+        confidence, frames = np.zeros(0, np.float32), np.zeros(0, np.int64)
+        sizes, sources = np.zeros((0, 2), np.int32), np.zeros(0, np.int32)
+        return cls(numbers, cameras, times, confidence, frames, sizes, sources, {}, {})
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -55,6 +66,10 @@ class RowLabels:
         self.times = np.concatenate([self.times, times])
         self.confidence = np.concatenate([self.confidence, rows["detection_score"].to_numpy()])
         self.frames = np.concatenate([self.frames, frames])
+        sizes = np.stack([rows[name].to_numpy() for name in ("frame_width", "frame_height")], axis=1)  # (N, 2)
+        self.sizes = np.concatenate([self.sizes, sizes.astype(np.int32)])
+        sources = [self.source_names.setdefault(name, len(self.source_names)) for name in rows["source"].to_pylist()]
+        self.sources = np.concatenate([self.sources, np.array(sources, np.int32)])
 
     def kept(self, chosen: NDArray[np.int64]) -> "RowLabels":
         """A copy with some of the rows."""
@@ -64,8 +79,21 @@ class RowLabels:
             self.times[chosen],
             self.confidence[chosen],
             self.frames[chosen],
+            self.sizes[chosen],
+            self.sources[chosen],
             self.names,
+            self.source_names,
         )
+
+    def few_values(self, chosen: NDArray[np.int64]) -> dict[str, pa.Array]:
+        """The columns `FEW_VALUES` of some rows, as the table has them."""
+        names = list(self.source_names)
+        return {
+            "source": pa.array([names[place] for place in self.sources[chosen]], pa.string()),
+            "frame_width": pa.array(self.sizes[chosen, 0]),
+            "frame_height": pa.array(self.sizes[chosen, 1]),
+            "detection_score": pa.array(self.confidence[chosen]),
+        }
 
     def passing(self, filters: Filters) -> NDArray[np.bool_] | None:
         """(N,) which rows pass the filters by camera and time; None where all do.
