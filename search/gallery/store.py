@@ -117,11 +117,15 @@ def bring_up_to_date(gallery: Path, sightings: Any, frames: Any, schema: pa.Sche
     Raises:
         OSError: The tables cannot be read or written.
     """
-    if has_key(sightings) and has_key(frames):
+
+    def is_old(table: Any, columns: pa.Schema) -> bool:
+        return not has_key(table) or not set(columns.names) <= set(table.schema.names)
+
+    if not is_old(sightings, schema) and not is_old(frames, FRAMES_SCHEMA):
         return
     with writing(gallery, alone=True), readable(gallery):
         for table, columns, key in ((sightings, schema, SIGHTING_KEY), (frames, FRAMES_SCHEMA, FRAME_KEY)):
-            if not has_key(table):
+            if is_old(table, columns):
                 logger.info("gallery %s: the key of %s is declared", gallery, table.name)
                 rewrite(gallery, table, columns, single_rows(table, key))
 
