@@ -172,12 +172,15 @@ def test_marks_teach_the_next_search(page: "Page", served: Served) -> None:
     page.locator(".card").nth(0).locator("[data-mark=confirmed]").click()
     begin_case(page, "Learning")
     page.wait_for_selector(".card.confirmed")
+    page.locator(".ranking .card").last.locator("[data-mark=rejected]").click()
+    page.wait_for_selector(".card.rejected")
     sent.clear()
     page.locator(".learn .button").click()
     page.wait_for_selector(".learn", state="hidden")
-    page.wait_for_selector(".photos.little .photo")
+    page.get_by_text("The order has learned from who is not meant").wait_for()
     assert len(sent) == 1
     assert len(sent[0]["examples"]) == 2
+    assert len(sent[0]["others"]) == 1
 
 
 def test_the_panel_narrows_by_time_and_the_rank_stays_exact(page: "Page", served: Served) -> None:

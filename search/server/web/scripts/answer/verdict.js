@@ -14,7 +14,7 @@ export function verdictBox(answer) {
   const { verdict } = answer, level = levelOf(verdict);
   return h("section", { class: `verdict ${level}`, "aria-label": t("verdict.label") },
     h("span", { class: "verdict-glyph" }, icon(GLYPHS[level], 24)),
-    h("div", { class: "grow" }, h("h2", {}, headline(level)), h("p", {}, meaning(level, verdict)), behind(level, verdict)));
+    h("div", { class: "grow" }, h("h2", {}, headline(level)), h("p", {}, answer.withOthers && level === "unknown" ? t("verdict.unknown_others") : meaning(level, verdict)), answer.withOthers && level === "unknown" ? null : behind(level, verdict)));
 }
 
 function headline(level) {

@@ -85,7 +85,7 @@ function askServer(signal) {
 /** The server's answer in the form that the page shows: figures beside the words, hints with their codes. */
 function readAnswer(answer) {
   const { verdict, searched } = answer;
-  return { ...answer, hints: hintsOf(answer), verdict: { ...verdict.figures, ...verdict }, searched: { ...searched, cameras: Array.isArray(searched.cameras) ? searched.cameras.length : searched.cameras } };
+  return { ...answer, withOthers: state.others.length > 0, hints: hintsOf(answer), verdict: { ...verdict.figures, ...verdict }, searched: { ...searched, cameras: Array.isArray(searched.cameras) ? searched.cameras.length : searched.cameras } };
 }
 
 /** Photos live on the server for a while only: where it knows them no more, they leave the search. */
