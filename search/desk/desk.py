@@ -128,12 +128,13 @@ class Desk:
 
     def _calibrated(self, described: GalleryDescription) -> bool:
         """Whether the gallery's own similarity is calibrated; whether that fits its cameras, a search says."""
+        ranking = Ranking().with_share(described.second_weight)
         owner = described.files.owner
         named = self.settings.calibration
         stored = [gallery_calibrations(self.settings.gallery)]
         stored += [named_calibrations(named)] if named is not None else []
         stored += [stored_calibrations(owner)] if owner is not None else []
-        return any(one.of(described.embedded_by, Ranking()) is not None for one in stored)
+        return any(one.of(described.embedded_by, ranking) is not None for one in stored)
 
 
 def _time_zone() -> str | None:
