@@ -178,7 +178,7 @@ def find(
         answer, pictures = replace(found.ranked, zones=zones), found.pictures
         used_second = search.second_stage is not None
         models = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
-        lines = [*found.notes, *_verdict(answer, store, models, ranking, used_second), answer.to_table()]
+        lines = [*_verdict(answer, store, models, ranking, used_second), answer.to_table(), *found.notes]
         if ranking.class_weighted:
             lines.append("similarities are multiplied by the detector's confidence (--class-weighted)")
         if used_second and ranking.second_weight is None:
