@@ -225,9 +225,14 @@ class _Clock:
 class _Pictures(Protocol):
     """What gives pictures without an end."""
 
-    def grab(self) -> bool: ...
-    def retrieve(self) -> NDArray[np.uint8]: ...
-    def close(self) -> None: ...
+    def grab(self) -> bool:
+        """Takes the next picture, and says whether there was one."""
+
+    def retrieve(self) -> NDArray[np.uint8]:
+        """Gives the picture that was taken, (H, W, 3) RGB."""
+
+    def close(self) -> None:
+        """Lets go of the source."""
 
 
 class _Webcam:

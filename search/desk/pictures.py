@@ -121,6 +121,7 @@ class _Cache:
         self._lock = threading.Lock()
 
     def get(self, key: tuple[str, int | None], make: Callable[[], bytes]) -> bytes:
+        """Gives the picture that is kept under a key, or makes and keeps it."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
