@@ -111,13 +111,16 @@ def readable(gallery: Path) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError, OSError) as error:
         text = str(error)
+        damage = f"gallery {gallery} is damaged: "
+        if text.startswith(damage):  # said already, further in
+            raise
         # The engine leaves the first slash of a path out.
         missing = re.search(r"Not found: .*?/?([^\s,:/][^\s,:]*\.lance/[^\s,:]+)", text, flags=re.DOTALL)
         if missing is None and "lance" not in text.lower() and "was not found" not in text:
             raise
         reason = f"the file /{missing[1]} is missing" if missing else text.strip().splitlines()[0][:200]
         raise OSError(
-            f"gallery {gallery} is damaged: {reason}; `personsearch gallery repair {gallery}` goes back to the last "
+            f"{damage}{reason}; `personsearch gallery repair {gallery}` goes back to the last "
             "state that is whole, and says what is lost"
         ) from error
 

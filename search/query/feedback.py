@@ -28,8 +28,8 @@ WITH_OTHERS = "pictures of others changed the similarities, and verdicts are mea
 class Examples:
     """Somebody as vectors of one stage, and others who are certainly somebody else.
 
-    >>> Examples([1.0, 0.0], [[0.0, 1.0]]).directions(2).round(3).tolist()
-    [[0.949, -0.316]]
+    >>> Examples([1.0, 0.0], [[0.0, 1.0]]).directions(2).round(3)
+    array([[ 0.949, -0.316]], dtype=float32)
 
     Args:
         of_the_person: (D,) of one picture, or (P, D) of several pictures of the same person; scaled to unit length.

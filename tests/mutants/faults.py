@@ -198,7 +198,7 @@ PLANTED: tuple[PlantedFault, ...] = (
     PlantedFault(
         "find --combine is dropped",
         "tools/commands/find.py",
-        "combine=probe.combine, ",
+        '"combine": probe.combine, ',
         "",
         (f"{_COMMANDS}::test_several_crops_count_together_or_each_alone",),
     ),

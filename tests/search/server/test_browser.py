@@ -263,6 +263,7 @@ def test_the_keys_are_told_and_lead_everywhere(page: "Page") -> None:
     page.keyboard.press("?")
     page.get_by_role("dialog").wait_for()
     page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="hidden")
     for keys, heading in (("gc", "Cases"), ("gs", "Who are you looking for?")):
         for key in keys:
             page.keyboard.press(key)
