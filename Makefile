@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 # What runs the program, and what tests it: two stamps, so that the demo waits for no tools of developers.
 INSTALLED := $(VENV)/.installed
 DEVELOPING := $(VENV)/.developing
-# How many tests run at once, each on one thread.
-WORKERS := 2
+# How many tests run at once, each on one thread: one more than the cores, because some wait.
+WORKERS := 3
 SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c "$(SUPPORTED)" >/dev/null 2>&1 && { echo "$$name"; break; }; done)
@@ -16,14 +16,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check_prw_c6 check_video check_metrics lint types tests mutants rooms weights plaza_weights labelled_frames format clean
+.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page lint types tests mutants rooms weights plaza_weights labelled_frames format clean
 
 help:
 	@echo "make install  put the program into $(VENV)"
 	@echo "make demo     the whole way on a synthetic square, ending in a report with pictures"
 	@echo "make test     lint, types and tests"
 	@echo "make check    the tests on real data, which take minutes"
-	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics"
+	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics, make check_page"
 	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
 	@echo "make weights  render worlds and train the models that come with personsearch, hours;"
@@ -89,6 +89,10 @@ check_video: $(DEVELOPING)
 
 check_metrics: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/test_promises.py tests/tools/bench/test_bench_evaluation.py -k "metrics or market_size"
+
+# The page in a real browser, screen by screen.
+check_page: $(DEVELOPING)
+	$(BIN)/python -m pytest $(SLOW) tests/search/server/test_browser.py
 
 # docs/rooms.svg, from the imports; exit status 1 where rooms import each other.
 rooms: $(DEVELOPING)

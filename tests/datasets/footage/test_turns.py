@@ -84,9 +84,11 @@ def test_a_live_source_need_not_fill_a_batch() -> None:
         yield 1
         go_on.wait(20)
 
-    first = next(iter(side := Turns([live], size=4, depth=4, live=lambda _: True)))
-    assert first.items == [1]
+    side = Turns([live], size=4, depth=4, live=lambda _: True)
+    turns = iter(side)
+    first = next(turns)
     go_on.set()
+    assert first.items == [1]
     side.close()
 
 
