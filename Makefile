@@ -16,14 +16,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page lint types tests mutants rooms weights plaza_weights labelled_frames format clean
+.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes lint types tests mutants rooms weights plaza_weights labelled_frames format clean
 
 help:
 	@echo "make install  put the program into $(VENV)"
 	@echo "make demo     the whole way on a synthetic square, ending in a report with pictures"
 	@echo "make test     lint, types and tests"
 	@echo "make check    the tests on real data, which take minutes"
-	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics, make check_page"
+	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics, make check_page, make check_processes"
 	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
 	@echo "make weights  render worlds and train the models that come with personsearch, hours;"
@@ -93,6 +93,11 @@ check_metrics: $(DEVELOPING)
 # The page in a real browser, screen by screen.
 check_page: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/search/server/test_browser.py
+
+# Crops trained by two processes as by one; two indexers of one source, fifty times; a gallery cut at every byte.
+check_processes: $(DEVELOPING)
+	$(BIN)/python -m pytest $(SLOW) tests/reid/crops/test_crop_processes.py tests/detection/test_processes.py tests/search/gallery/test_gallery_keys.py \
+		tests/search/care/test_repairing.py
 
 # docs/rooms.svg, from the imports; exit status 1 where rooms import each other.
 rooms: $(DEVELOPING)

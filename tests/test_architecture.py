@@ -1,6 +1,7 @@
 """The shape of the project: which package may import which, how long a file may be, and who may print."""
 
 import ast
+import functools
 import importlib
 import inspect
 import re
@@ -37,12 +38,13 @@ def names(files: list[Path]) -> list[str]:
     return [str(file.relative_to(REPOSITORY)) for file in files]
 
 
+@functools.cache
 def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def imported_modules(file: Path) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -81,7 +83,7 @@ def test_every_package_folder_is_importable_and_explained() -> None:
     for folder in {file.parent for file in SOURCES}:
         start = folder / "__init__.py"
         assert start.is_file(), f"{folder.relative_to(REPOSITORY)} lacks __init__.py"
-        assert ast.get_docstring(ast.parse(start.read_text(encoding="utf-8"))), f"{start} lacks a docstring"
+        assert ast.get_docstring(tree(start)), f"{start} lacks a docstring"
 
 
 @pytest.mark.parametrize("file", FILES, ids=names(FILES))
@@ -101,7 +103,7 @@ def test_only_tools_print() -> None:
         f"{file.relative_to(REPOSITORY)}:{node.lineno}"
         for file in SOURCES
         if file.relative_to(REPOSITORY).parts[0] != "tools"
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(file))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not wrong, f"libraries log, only tools print: {wrong}"
@@ -183,7 +185,7 @@ def test_every_command_gives_its_figures_for_programs_too() -> None:
     calls = [
         (file.name, node)
         for file in files
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(file))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Outcome"
     ]
     assert len(calls) >= len(COMMANDS) - 1
@@ -191,8 +193,7 @@ def test_every_command_gives_its_figures_for_programs_too() -> None:
 
 
 def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in ast.walk(tree(file)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
