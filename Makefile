@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 # What runs the program, and what tests it: two stamps, so that the demo waits for no tools of developers.
 INSTALLED := $(VENV)/.installed
 DEVELOPING := $(VENV)/.developing
-# How many tests run at once, each on one thread: one more than the cores, because some wait.
-WORKERS := 3
+# How many tests run at once, each on one thread.
+WORKERS := 2
 SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c "$(SUPPORTED)" >/dev/null 2>&1 && { echo "$$name"; break; }; done)
@@ -94,9 +94,9 @@ check_metrics: $(DEVELOPING)
 check_page: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/search/server/test_browser.py
 
-# Crops trained by two processes as by one; two indexers of one source, fifty times; a gallery cut at every byte.
+# Two indexers of one source, fifty times; a gallery cut at every byte.
 check_processes: $(DEVELOPING)
-	$(BIN)/python -m pytest $(SLOW) tests/reid/crops/test_crop_processes.py tests/detection/test_processes.py tests/search/gallery/test_gallery_keys.py \
+	$(BIN)/python -m pytest $(SLOW) tests/search/gallery/test_gallery_keys.py \
 		tests/search/care/test_repairing.py
 
 # docs/rooms.svg, from the imports; exit status 1 where rooms import each other.

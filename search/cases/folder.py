@@ -179,7 +179,7 @@ class CaseFolder:
         note = Note(text, by, now())
         return self._changed(case, lambda old: dataclasses.replace(old, notes=(*old.notes, note)))
 
-    def rename(self, case: str, name: str) -> Case:
+    def give_name(self, case: str, name: str) -> Case:
         """Give a case another name.
 
         Raises:

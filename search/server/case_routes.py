@@ -53,7 +53,7 @@ def _add_cases(routes: APIRouter, place: Workplace) -> None:
     @routes.patch("/api/cases/{case}", summary="Give a case another name")
     def rename(request: Request, case: CaseName, given: GivenName) -> Shown:
         with _said(place):
-            renamed = cases.rename(case, name=given.name)
+            renamed = cases.give_name(case, name=given.name)
         place.note(request, "rename case", case=case, name=renamed.name)
         return shown_case(renamed)
 

@@ -87,7 +87,6 @@ def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path:
     assert alone["criterion.losses.toim.pool.filled"].any()
 
 
-@pytest.mark.slow
 def test_a_frame_that_one_process_cannot_read_holds_up_none(tmp_path: Path, samples: Path) -> None:
     """The part of a batch whose frames one process lacks is left out by both, and both name the frames."""
     frames = pickle.loads(samples.read_bytes())

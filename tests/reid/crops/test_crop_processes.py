@@ -42,7 +42,6 @@ def curve(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.slow
 def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path: Path, crops: Path) -> None:
     """Over 20 steps with every loss: triplets and centers are of the joint batch, whoever holds its crops."""
     with socket.socket() as free:

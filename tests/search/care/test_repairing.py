@@ -31,7 +31,7 @@ def test_a_whole_gallery_stays_as_it_is(tmp_path: Path) -> None:
     assert sorted(file for file in (tmp_path / "people" / "tables").rglob("*")) == before
 
 
-@pytest.mark.parametrize("parts", [6, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("parts", [12, pytest.param(100_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("table", ["sightings", "frames"])
 def test_every_truncation_of_the_newest_version_is_repaired(tmp_path: Path, table: str, parts: int) -> None:
     gallery = make(tmp_path / "people", "street", frames=4)

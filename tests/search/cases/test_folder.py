@@ -106,7 +106,7 @@ def test_only_pictures_of_the_person_are_given_as_such(cases: CaseFolder, name: 
 
 def test_rename_and_remove(cases: CaseFolder) -> None:
     case = cases.create("a").case
-    assert cases.rename(case, "b").name == "b"
+    assert cases.give_name(case, "b").name == "b"
     cases.remove(case)
     assert cases.list() == ()
     assert list(cases.path.iterdir()) == []

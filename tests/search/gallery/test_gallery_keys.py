@@ -50,7 +50,7 @@ def keys(gallery: Gallery) -> Counter[tuple[Any, ...]]:
     return Counter(zip(*(rows[name].to_pylist() for name in ("source", "frame", "index")), strict=True))
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_two_indexers_of_one_source_never_double_rows(tmp_path: Path, rounds: int) -> None:
     processes = multiprocessing.get_context("spawn")
     start = processes.Barrier(2)
