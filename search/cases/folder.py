@@ -115,7 +115,7 @@ class CaseFolder:
             ValueError: One of its files is damaged.
         """
         folder = self._folder(case)
-        searches = [_read(file, _SEARCH) for file in sorted((folder / "searches").glob("*.json"))]
+        searches = [_read(file, _SEARCH) for file in _searches(folder)]
         return dataclasses.replace(_read(folder / CASE_FILE, _KEPT).case, searches=tuple(searches))
 
     def add_search(self, case: str, search: CaseSearch, probes: Sequence[bytes] = ()) -> Case:
@@ -139,7 +139,7 @@ class CaseFolder:
                 write_whole(folder / "probes" / name, picture, durable=True)
         kept = dataclasses.replace(search, probes=(*search.probes, *names))
         with _alone_in(folder):
-            place = len(list((folder / "searches").glob("*.json"))) + 1
+            place = len(_searches(folder)) + 1
             write_whole(folder / "searches" / f"{place:06}.json", _text(kept, _SEARCH), durable=True)
             self._write(folder, dataclasses.replace(_read(folder / CASE_FILE, _KEPT).case, changed=now()))
         return self.open(case)
@@ -230,6 +230,11 @@ class CaseFolder:
         write_whole(folder / CASE_FILE, _text(_Kept(FORMAT, case), _KEPT), durable=True)
 
 
+def _searches(folder: Path) -> list[Path]:
+    """The files of a case's searches, oldest first; a file that somebody is just writing is hidden and none of them."""
+    return sorted((folder / "searches").glob("[0-9]*.json"))
+
+
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Wait until no other thread or process changes a case."""
@@ -244,7 +249,7 @@ def _summary(folder: Path) -> CaseSummary:
         case = _read(folder / CASE_FILE, _KEPT).case
     except ValueError as error:
         return CaseSummary(folder.name, folder.name, problem=str(error))
-    counts = (len(list((folder / "searches").glob("*.json"))), len(case.confirmed), len(case.rejected), len(case.notes))
+    counts = (len(_searches(folder)), len(case.confirmed), len(case.rejected), len(case.notes))
     return CaseSummary(case.case, case.name, case.created, case.changed, *counts)
 
 

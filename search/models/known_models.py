@@ -79,12 +79,14 @@ def named_model(name: str) -> Path:
 
 
 def model_files_below(folder: Path) -> Iterator[Path]:
-    """The model files of this project in a folder and all folders below it; files of other programs are passed over.
+    """The model files of this project in a folder and all folders below it.
+
+    Files of other programs and hidden files, which somebody may just be writing, are passed over.
 
     Args:
         folder: The folder.
     """
-    for file in sorted(folder.rglob("*.safetensors")):
+    for file in sorted(folder.rglob("[!.]*.safetensors")):
         try:
             read_any_header(file, tuple(_DESCRIBED), made_by=_MADE_BY)
         except (OSError, ValueError):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cases_world import seen
 
+from datasets.files import whole_file
 from search.cases import folder as folder_module
 from search.cases.folder import CaseFolder, NoCase
 from search.cases.values import Case, CaseSearch, CaseSighting, MarkedSighting
@@ -179,6 +180,15 @@ def _write_some(path: Path, case: str, first: int) -> None:
             cases.add_search(case, search_of(range(1), by=str(number)))
 
 
+def test_a_search_that_somebody_is_just_writing_is_none_of_the_case_yet(cases: CaseFolder) -> None:
+    case = cases.create("a").case
+    cases.add_search(case, search_of(range(1)))
+    with whole_file(cases.path / case / "searches" / "000009.json"):
+        assert len(cases.open(case).searches) == 1
+        assert cases.list()[0].searches == 1
+        assert len(cases.add_search(case, search_of(range(1))).searches) == 2
+
+
 def test_several_processes_do_not_lose_each_others_marks_and_searches(cases: CaseFolder) -> None:
     case = cases.create("a").case
     context = multiprocessing.get_context("fork")
@@ -187,6 +197,7 @@ def test_several_processes_do_not_lose_each_others_marks_and_searches(cases: Cas
         writer.start()
     for writer in writers:
         writer.join()
+        assert writer.exitcode == 0
     found = cases.open(case)
     keys = {sighting(first + number).key for first in (0, 100, 200) for number in range(6)}
     assert {one.seen.key for one in found.marks} == keys
