@@ -1,4 +1,4 @@
-"""A short training of a tiny joint model as a program of its own, to be started by torchrun or killed.
+"""A short training of a tiny joint model as a program of its own, to be started by torchrun, or to be called.
 
 python joint_run.py SAMPLES RUN [--resume] [--accumulate N] [--pause SECONDS]
 """

@@ -14,11 +14,12 @@ import joint_run
 import numpy as np
 import pytest
 import torch
+from separate_processes import finish, start, start_two
 
 from datasets.samples import FrameSample
 
 PROGRAM = Path(__file__).with_name("joint_run.py")
-TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 @pytest.fixture
@@ -29,29 +30,13 @@ def samples(tmp_path: Path, frames: list[FrameSample]) -> Path:
     return path
 
 
-def free_port() -> str:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
+def words(*typed: object) -> list[str]:
+    return [str(word) for word in typed]
 
 
-def start(*words: object) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, *map(str, words)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-
-
-def finish(process: subprocess.Popen[bytes]) -> None:
-    output, _ = process.communicate(timeout=280)
-    assert process.returncode == 0, output.decode()[-3000:]
-
-
-def train_here(*words: object) -> None:
+def train_here(*typed: object) -> None:
     """A training of one process in this one, which has loaded the libraries."""
-    joint_run.main([str(word) for word in words])
+    joint_run.main(words(*typed))
 
 
 def curve(run: Path) -> dict[str, list[float]]:
@@ -71,8 +56,10 @@ def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path:
     The joint model has no BatchNorm here, whose statistics are each process's own on a processor. In float64, because
     in float32 a proposal that rounding puts on the other side of a threshold makes another batch after a few steps.
     """
-    finish(start(*TORCHRUN, free_port(), PROGRAM, samples, tmp_path / "two", "--accumulate", 2))
+    both = start_two(joint_run.main, words(samples, tmp_path / "two", "--accumulate", 2), said=tmp_path / "said")
     train_here(samples, tmp_path / "one", "--accumulate", 2)
+    for rank, process in enumerate(both):
+        finish(process, tmp_path / f"said{rank}")
     one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
     assert one["step"] == two["step"] == [float(step) for step in range(1, 21)]
     for name in one:
@@ -88,11 +75,17 @@ def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path:
 
 
 def test_a_frame_that_one_process_cannot_read_holds_up_none(tmp_path: Path, samples: Path) -> None:
-    """The part of a batch whose frames one process lacks is left out by both, and both name the frames."""
+    """The part of a batch whose frames one process lacks is left out by both, and both name the frames.
+
+    These two are started by torchrun itself.
+    """
     frames = pickle.loads(samples.read_bytes())
     broken = [dataclasses.replace(frame, path=tmp_path / f"gone{number}.png") for number, frame in enumerate(frames)]
     samples.write_bytes(pickle.dumps([*broken[:2], *frames[2:]]))
-    finish(start(*TORCHRUN, free_port(), PROGRAM, samples, tmp_path / "two", "--accumulate", 2, "--epochs", 2))
+    command = [*TORCHRUN, *words(PROGRAM, samples, tmp_path / "two", "--accumulate", 2, "--epochs", 2)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
     assert 1 <= len(curve(tmp_path / "two")["step"]) <= 4
     first, second = end(tmp_path / "two", 0), end(tmp_path / "two", 1)
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -111,17 +104,17 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(tmp_path: Path, samples:
 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, samples: Path) -> None:
     """kill -9 in the middle of an epoch, some steps after the last resume point."""
-    train_here(samples, tmp_path / "whole")
-    process = start(PROGRAM, samples, tmp_path / "cut", "--pause", 0.3)
+    said = tmp_path / "said"
+    process = start(joint_run.main, words(samples, tmp_path / "cut", "--pause", 0.3), said=said)
     until = time.monotonic() + 240
     while not (tmp_path / "cut" / "resume.pt").is_file():
-        assert process.poll() is None, process.communicate()[0].decode()[-3000:]
+        assert process.is_alive(), said.read_text()
         assert time.monotonic() < until
         time.sleep(0.05)
     time.sleep(0.5)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    process.kill()
+    finish(process, said, status=-signal.SIGKILL)
+    train_here(samples, tmp_path / "whole")
     kept = torch.load(tmp_path / "cut" / "resume.pt", weights_only=True)["step"]
     assert kept % 3 == 0
     assert kept < 20

@@ -1,15 +1,9 @@
-"""A short training of a tiny crop model as a program of its own, to be started by torchrun.
+"""A short training of a tiny crop model, to be called in processes of its own."""
 
-python crop_run.py CROPS RUN     CROPS holds pictures named PERSON_CAMERA_NUMBER.png
-"""
-
-import sys
 from pathlib import Path
 
 import torch
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from datasets.samples import CropSample
 from reid.crops.settings import CropTrainingConfig
@@ -38,7 +32,12 @@ def without_batch_statistics(model: nn.Module) -> None:
 
 
 def main(crops: Path, run: Path) -> None:
-    """Train, and write what came out beside the run's own files."""
+    """Train, and write what came out beside the run's own files.
+
+    Args:
+        crops: A folder of pictures named PERSON_CAMERA_NUMBER.png.
+        run: The run's folder.
+    """
     torch.set_num_threads(1)
     samples = []
     for path in sorted(crops.iterdir()):
@@ -53,7 +52,3 @@ def main(crops: Path, run: Path) -> None:
     training.run()
     state = {"model": training.task.model.state_dict(), "criterion": training.task.criterion.state_dict()}
     torch.save(state, run / f"end{training._fabric.global_rank}.pt")
-
-
-if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))

@@ -1,10 +1,6 @@
 """Several processes train the crop model as one would."""
 
 import csv
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import crop_run
@@ -12,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-
-PROGRAM = Path(__file__).with_name("crop_run.py")
+from separate_processes import finish, start_two
 
 
 @pytest.fixture
@@ -30,13 +25,6 @@ def crops(tmp_path: Path) -> Path:
     return folder
 
 
-def train(*words: object) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *map(str, words)]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=280, check=False)
-    assert done.returncode == 0, done.stderr.decode()[-3000:]
-
-
 def curve(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open(newline="") as file:
         return list(csv.DictReader(file))
@@ -44,11 +32,10 @@ def curve(run: Path) -> list[dict[str, str]]:
 
 def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path: Path, crops: Path) -> None:
     """Over 20 steps with every loss: triplets and centers are of the joint batch, whoever holds its crops."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    train("-m", "torch.distributed.run", "--nproc-per-node", 2, "--master-port", port, PROGRAM, crops, tmp_path / "two")
+    both = start_two(crop_run.main, crops, tmp_path / "two", said=tmp_path / "said")
     crop_run.main(crops, tmp_path / "one")
+    for rank, process in enumerate(both):
+        finish(process, tmp_path / f"said{rank}")
     one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
     assert len(one) == len(two) == 20
     for name in one[0]:

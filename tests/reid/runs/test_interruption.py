@@ -2,32 +2,18 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from toy_task import LONG, ToyTask
+from separate_processes import finish, start
+from toy_task import LONG, ToyTask, train
 
 from reid.runs.interruption import StopRequest
 from reid.runs.run import TrainingRun
-
-PROGRAM = Path(__file__).with_name("toy_task.py")
-
-
-def start(*words: object) -> subprocess.Popen[str]:
-    # A process that is started in the background of a script inherits that interrupts are ignored.
-    restored = (
-        f"import signal, runpy, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        f"sys.argv = {[str(PROGRAM), *map(str, words)]!r}; runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", restored], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -35,14 +21,14 @@ def test_a_signal_ends_the_training_after_its_step_and_resume_goes_on_from_there
     tmp_path: Path, number: signal.Signals
 ) -> None:
     """Long before the first resume point that the recipe asks for."""
-    process = start(tmp_path / "cut", "--pause", 0.2)
-    assert process.stdout is not None
-    while process.stdout.readline() != "3\n":
-        assert process.poll() is None
-    process.send_signal(number)
-    output, errors = process.communicate(timeout=200)
-    assert process.returncode == 130, errors
-    assert "this step" in errors
+    said = tmp_path / "said"
+    process = start(train, tmp_path / "cut", 0.2, said=said)
+    while not (said.is_file() and "3\n" in said.read_text()):
+        assert process.is_alive()
+        time.sleep(0.01)
+    os.kill(process.pid or 0, number)
+    output = finish(process, said, status=130)
+    assert "this step" in output
     kept = torch.load(tmp_path / "cut" / "resume.pt", weights_only=True)["step"]
     assert 3 <= kept < 8
     assert f"interrupted after step {kept} of 80, which {tmp_path / 'cut'} keeps" in output

@@ -1,16 +1,10 @@
-"""A task that trains four numbers: what the loop does is seen in milliseconds.
+"""A task that trains four numbers: what the loop does is seen in milliseconds."""
 
-python toy_task.py RUN [--pause SECONDS]     trains it as a program, to be interrupted by signals
-"""
-
-import argparse
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[3]))
 
 import torch
 from safetensors.torch import save_file
@@ -96,23 +90,21 @@ LONG = ToyRecipe(epochs=20, ema_decay=0.9)
 """The recipe of the program."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--pause", type=float, default=0.0)
-    arguments = parser.parse_args()
-    run = TrainingRun(ToyTask(LONG), arguments.run)
+def train(folder: Path, pause: float) -> None:
+    """Train in a process of its own, which says each step and ends with status 130 where it is interrupted.
+
+    Args:
+        folder: The run's folder.
+        pause: Seconds to wait after each step.
+    """
+    run = TrainingRun(ToyTask(LONG), folder)
 
     def wait(step: int, total: int, figures: dict[str, float]) -> None:
         print(step, flush=True)
-        time.sleep(arguments.pause)
+        time.sleep(pause)
 
     try:
         run.run(wait)
     except TrainingInterrupted as stop:
         print(stop, flush=True)
         sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()
