@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datasets.footage.folders import PassedOver, SourceError, files_below
-from datasets.footage.names import file_of, written
+from datasets.footage.names import VIDEO_MARK, file_of, written
 from datasets.footage.planning import PlannedSource
 from datasets.footage.streams import is_stream
 from datasets.footage.videos import VIDEO_SUFFIXES
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
-from search.gallery.originals import VIDEO_MARK, file_state, read_original, split_location
+from search.gallery.originals import file_state, read_original, split_location
 from search.gallery.store import retried
 from search.gallery.tables import FILE_STATE, sighting_of
 from search.gallery.upkeep import writing

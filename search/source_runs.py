@@ -1,5 +1,6 @@
 """One source on its way into a gallery: which of its frames are known, what was found so far, and what broke it."""
 
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from datasets.footage.names import VIDEO_MARK
 from datasets.footage.planning import PlannedSource
-from datasets.footage.reading import Region
+from datasets.footage.reading import Reading, Region
 from datasets.footage.sources import Source, count_frames, frames_from_source
 from datasets.footage.streams import StreamState
 from datasets.samples import Frame, camera_name
 from detection.detections import Detections
 from search.gallery.gallery import Gallery
-from search.gallery.originals import VIDEO_MARK, SourcePlace, file_state, source_place, split_location
+from search.gallery.originals import SourcePlace, file_state, source_place, split_location
 from search.tracks.averaging import TrackletAverager
 from search.tracks.settings import TrackletAveraging
 
@@ -85,13 +87,14 @@ class SourceRun:
         self._failures: list[tuple[str, str]] = []
         self._notes: list[str] = []
         self._sightings = 0
+        self._as_before = self._reading()
 
     def frames(self) -> Iterator[Frame]:
         """The frames that are not known yet; a thread of the source's own reads them."""
         one = self.planned
         self.total = count_frames(one.source, every_seconds=one.reading.every_seconds)
         return frames_from_source(
-            one.source, reading=one.reading, failures=self._failures, notes=self._notes, skip=self._known,
+            one.source, reading=self._as_before, failures=self._failures, notes=self._notes, skip=self._known,
             state=self.state,
         )  # fmt: skip
 
@@ -145,6 +148,17 @@ class SourceRun:
             self.looked, self._sightings, self._known.skipped, tuple(self._failures), tracklets, tuple(self._notes)
         )
 
+    def _reading(self) -> Reading:
+        """How the source is read: videos without times at the rate that was told when they were indexed before."""
+        reading = self.planned.reading
+        rate = self._gallery.known_frames.told_rate(self._place.name) if self._place.folder is not None else None
+        if reading.recorded_rate is not None or rate is None:
+            return reading
+        self._notes.append(
+            f"videos without times are read at {rate:g} frames a second, as before; --recorded-rate says another"
+        )
+        return dataclasses.replace(reading, recorded_rate=rate)
+
 
 def in_regions(boxes: np.ndarray, regions: tuple[Region, ...]) -> np.ndarray:
     """Tell of each box whether its middle lies in one of some regions.
@@ -196,6 +210,7 @@ class _KnownFrames:
         self._states: dict[str, str | None] = {}
         self._changed: set[str] = set()
         self._replaced: set[str] = set()
+        self._other_rate: set[str] = set()
         self._new: set[str] = set()
 
     def __call__(self, name: str) -> bool:
@@ -209,16 +224,18 @@ class _KnownFrames:
         self.skipped += done
         if file is not None and self._gallery.has_changed(name, source=source, location=location, file_state=state):
             self._changed.add(file)
+        if file is not None and location is not None and self._gallery.known_frames.has_another_rate(location):
+            self._other_rate.add(file)
         return done
 
     def origin_of(self, name: str) -> tuple[str | None, str | None]:
         """Location, and state of the file, of a frame that was read.
 
-        The first frame of a file that was replaced removes what the gallery has of the file: it could be read, so
-        nothing is lost to a file that is only half there.
+        The first frame of a file that was replaced, or is read at another rate, removes what the gallery has of the
+        file: it could be read, so nothing is lost to a file that is only half there.
         """
         location, file, state = self._origin(name)
-        if file is not None and file in self._changed and file not in self._replaced:
+        if file is not None and file in self._changed | self._other_rate and file not in self._replaced:
             self._replaced.add(file)
             self._gallery.forget_file(file, VIDEO_MARK)
         self._new.add(name)
@@ -227,9 +244,13 @@ class _KnownFrames:
     def notes(self) -> list[str]:
         """Lines about replaced files, and about footage that may have been moved."""
         lines = []
-        if self._replaced:
-            files = "1 file was" if len(self._replaced) == 1 else f"{len(self._replaced)} files were"
-            lines.append(f"{files} replaced since they were indexed: their old sightings are removed")
+        for gone, why in (
+            (self._replaced - self._other_rate, "replaced since they were indexed"),
+            (self._replaced & self._other_rate, "indexed at another number of frames a second before"),
+        ):
+            if gone:
+                files = "1 file was" if len(gone) == 1 else f"{len(gone)} files were"
+                lines.append(f"{files} {why}: their old sightings are removed")
         for folder, names in self._gallery.frames_of_lost_folders().items() if self._new else ():
             same = len(names & self._new)
             if same and folder != self._place.name:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from datasets.footage.reading import Region
+from datasets.footage.reading import LEAST_RATE, MOST_RATE, Region
 from datasets.footage.streams import is_stream
 from datasets.moments import seconds_of, zone_named
 from datasets.samples import camera_name
@@ -27,6 +27,7 @@ _KEYS = {
     "start_time": "when the footage begins, such as 2026-05-01T08:00",
     "time_zone": "the zone of the camera's clock, such as Europe/Berlin",
     "frames_per_second": "how many frames of each second are looked at",
+    "recorded_rate": "how many frames a second were recorded, for videos that hold no times",
     "rotation": "0, 90, 180 or 270 degrees clockwise",
     "leave_out": "a list of regions, each [left, top, right, bottom] or a list of corners [x, y], in pixels",
 }
@@ -78,6 +79,8 @@ class CameraEntry:
             never stored or printed.
         start_time: When the footage begins in seconds since the epoch; None where the file does not say.
         every_seconds: How many seconds lie between two frames; None where the file does not say.
+        recorded_rate: How many frames a second were recorded, for videos that hold no times themselves; None where the
+            file does not say.
         rotation: By how many degrees the picture is turned clockwise, one of `TURNS`.
         leave_out: Regions of the turned picture whose people are left out.
     """
@@ -88,6 +91,7 @@ class CameraEntry:
     every_seconds: float | None = None
     rotation: int = 0
     leave_out: tuple[Region, ...] = ()
+    recorded_rate: float | None = None
 
 
 def read_cameras(path: Path) -> tuple[CameraEntry, ...]:
@@ -171,6 +175,7 @@ class _Reader:
             self._read("frames_per_second", _distance),
             self._read("rotation", _turn) or 0,
             self._read("leave_out", _regions) or (),
+            self._read("recorded_rate", _rate),
         )
 
     def _read(self, key: str, function: Callable[[object], Value]) -> Value | None:
@@ -236,6 +241,13 @@ def _distance(value: object) -> float:
     if not 0 < rate <= 1000:
         raise ValueError(f"{rate:g}, expected {_KEYS['frames_per_second']}, more than 0 and at most 1000")
     return 1 / rate
+
+
+def _rate(value: object) -> float:
+    rate = float(_text(value))
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        raise ValueError(f"{rate:g}, expected {_KEYS['recorded_rate']}, from {LEAST_RATE:g} to {MOST_RATE:g}")
+    return rate
 
 
 def _turn(value: object) -> int:

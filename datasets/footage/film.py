@@ -12,6 +12,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from datasets.footage.reading import LEAST_RATE, MOST_RATE
+
 FILE_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,h264,hevc,mjpeg,mjpeg_2000,asf,flv,live_flv,ogg,mxf,"
     "dv,ivf,nut,yuv4mpegpipe,obu,av1,dhav,m4v,rm,wtv,rawvideo"
@@ -27,6 +29,15 @@ STREAM_PROTOCOLS = "rtsp,rtsps,rtmp,rtmps,rtmpt,http,https,httpproxy,tcp,udp,udp
 
 MOST_FRAMES = 100_000_000
 """Nineteen days at 60 frames a second: a container that declares more does not know its length."""
+
+_WITHOUT_TIMES = frozenset({"h264", "hevc", "mjpeg", "mpegvideo", "m4v", "obu", "av1", "mjpeg_2000", "rawvideo"})
+"""Formats that hold pictures and no times. Only the codec may tell how many there are in a second."""
+
+_WITHOUT_MOMENTS = frozenset({"h264", "hevc"})
+"""Of those, the ones for which FFmpeg makes up no times either: their frames are counted."""
+
+ASSUMED_RATE = 25.0
+"""Frames a second of a file that holds no times and does not tell."""
 
 _MOST_BROKEN_READS = 100
 """After so many failed reads in a row a file has ended."""
@@ -68,15 +79,22 @@ class Film:
 
     Args:
         container: An open container with a video stream.
+        told_rate: How many frames a second there are, more than 0. It counts where the container holds no times; None
+            takes what the codec tells then, or `ASSUMED_RATE`.
 
     Attributes:
         container: The container.
+        holds_times: Whether the container holds the time of each frame.
+        told_rate: The rate that was told, where it counts; None elsewhere.
+        is_rate_assumed: Whether nobody tells how many frames a second there are.
         failures: How many frames could not be decoded so far.
         is_cut: Whether reading ended with an error instead of the end.
     """
 
-    def __init__(self, container: InputContainer) -> None:
+    def __init__(self, container: InputContainer, told_rate: float | None = None) -> None:
         self.container = container
+        self.holds_times = container.format.name not in _WITHOUT_TIMES
+        self.told_rate = None if self.holds_times else told_rate
         self.failures = 0
         self.is_cut = False
         self._video = container.streams.video[0]
@@ -84,11 +102,20 @@ class Film:
         self._ready: deque[VideoFrame] = deque()
         self._frame: VideoFrame | None = None
         self._ended = False
+        self._grabbed = 0
+        codec = float(self._video.codec_context.framerate or 0)
+        codec = codec if LEAST_RATE <= codec <= MOST_RATE else 0.0
+        self.is_rate_assumed = not (self.holds_times or self.told_rate or codec)
+        # What the made-up times of a container without times go by.
+        self._made_up_rate = codec or float(self._video.average_rate or ASSUMED_RATE)
+        self._own_rate = self.told_rate or codec or ASSUMED_RATE
 
     @classmethod
-    def opened(cls, target: str, *, stream: bool = False, timeout: float | None = None) -> Self:
-        """The film of a file or a stream; arguments and errors as of `open_container`."""
-        film = cls(open_container(target, stream=stream, timeout=timeout))
+    def opened(
+        cls, target: str, *, stream: bool = False, timeout: float | None = None, told_rate: float | None = None
+    ) -> Self:
+        """The film of a file or a stream; arguments and errors as of `open_container` and `Film`."""
+        film = cls(open_container(target, stream=stream, timeout=timeout), told_rate)
         if not stream:
             film._video.thread_type = "AUTO"  # a live picture must not wait for the ones behind it
         return film
@@ -100,7 +127,9 @@ class Film:
 
     @property
     def rate(self) -> float:
-        """Frames a second, 0 where the container does not tell."""
+        """Frames a second, 0 where a container with times does not tell."""
+        if not self.holds_times:
+            return self._own_rate
         return float(self._video.average_rate or self._video.guessed_rate or self._video.base_rate or 0)
 
     @property
@@ -113,9 +142,16 @@ class Film:
         return count if 0 < count < MOST_FRAMES else 0
 
     @property
+    def is_counted(self) -> bool:
+        """Whether frames have no times at all: they are counted from the start, and `seek` cannot go to one."""
+        return self.container.format.name in _WITHOUT_MOMENTS
+
+    @property
     def seconds(self) -> float:
         """When the grabbed frame is shown, counted from the start of the film; 0 where it has no time."""
         assert self._frame is not None  # something was grabbed
+        if self.is_counted:
+            return (self._grabbed - 1) / self._own_rate
         return self.moment(self._frame.pts)
 
     def moment(self, pts: int | None) -> float:
@@ -124,7 +160,8 @@ class Film:
         if pts is None or base is None:
             return 0.0
         # Rounded as OpenCV does it, so that names of frames stay what they were when it read files.
-        return (pts - (self._video.start_time or 0)) * (base.numerator / base.denominator) * 1000 / 1000
+        seconds = (pts - (self._video.start_time or 0)) * (base.numerator / base.denominator) * 1000 / 1000
+        return seconds if self.holds_times else seconds * self._made_up_rate / self._own_rate
 
     def grab(self) -> bool:
         """Decode the next frame; False at the end. Frames that cannot be decoded are counted and passed over."""
@@ -140,6 +177,7 @@ class Film:
         if not self._ready:
             return False
         self._frame = self._ready.popleft()
+        self._grabbed += 1
         return True
 
     def retrieve(self) -> NDArray[np.uint8]:
@@ -157,8 +195,11 @@ class Film:
         Returns:
             Whether the file can do that.
         """
+        if self.is_counted:
+            return False
         base = self._video.time_base or Fraction(1, 1000)
-        at = round(Fraction(seconds) / base) + (self._video.start_time or 0)
+        stored = seconds if self.holds_times else seconds * self._own_rate / self._made_up_rate
+        at = round(Fraction(stored) / base) + (self._video.start_time or 0)
         try:
             self.container.seek(at, stream=self._video, backward=True)
         except (av.error.FFmpegError, OSError):

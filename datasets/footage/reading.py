@@ -13,6 +13,10 @@ RECONNECT_MINUTES = 5.0
 """A camera that restarts is away for one to two minutes."""
 
 
+LEAST_RATE, MOST_RATE = 0.02, 1000.0
+"""Frames a second of a video; who tells less or more tells nonsense."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """How footage is read: which frames, of which camera, from when.
@@ -34,6 +38,8 @@ class Reading:
             that of this machine.
         creation_times: Whether a video whose name tells no time begins when the file says that it was made.
         leave_out: Regions of the turned picture; people whose box has its middle in one of them are left out.
+        recorded_rate: How many frames a second were recorded, for videos that hold no times themselves (H.264, HEVC or
+            JPEG frames one after the other, without a container). None takes what the frames tell, or 25.
 
     Raises:
         ValueError: A value is out of its range.
@@ -48,6 +54,7 @@ class Reading:
     leave_out: tuple[Region, ...] = ()
     time_zone: str | None = None
     creation_times: bool = False
+    recorded_rate: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.every_seconds < float("inf"):
@@ -58,6 +65,13 @@ class Reading:
             raise ValueError(f"reconnect_minutes is {self.reconnect_minutes}, expected 0 or more")
         if self.rotation not in (0, 90, 180, 270):
             raise ValueError(f"rotation is {self.rotation}, expected 0, 90, 180 or 270 degrees clockwise")
+        if self.recorded_rate is not None:
+            if not LEAST_RATE <= self.recorded_rate <= MOST_RATE:
+                raise ValueError(
+                    f"recorded_rate is {self.recorded_rate:g}, expected {LEAST_RATE:g} to {MOST_RATE:g} frames a second"
+                )
+            # As names of frames write it, so that a frame is found again by its name.
+            object.__setattr__(self, "recorded_rate", float(f"{self.recorded_rate:g}"))
         if self.time_zone is not None:
             zone_named(self.time_zone)
         if self.start_time is not None:

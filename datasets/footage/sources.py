@@ -13,7 +13,7 @@ from datasets.footage.folders import KINDS, PassedOver, SourceError, files_below
 from datasets.footage.names import written
 from datasets.footage.reading import Reading
 from datasets.footage.series import Key, Series
-from datasets.footage.start_times import StartTimes, camera_in_name, cameras_line
+from datasets.footage.start_times import FileRates, StartTimes, camera_in_name, cameras_line
 from datasets.footage.streams import StreamState, is_stream, public_name, stream_items
 from datasets.footage.videos import VIDEO_SUFFIXES, Failures, Item, Picking, count_video_frames, video_items
 from datasets.images import IMAGE_SUFFIXES, ImageError, read_image
@@ -253,10 +253,8 @@ def _file_items(
         notes += [line] if (line := cameras_line(list(named.values()))) else []
     series = {file: Series.key(names[file], cameras[file], _is_video(file)) for file in files}
     notes += _assumptions(files, names, cameras, series, above)
-    clock, told_times = (
-        Series(reading.start_time, reading.every_seconds),
-        StartTimes(reading.time_zone, reading.creation_times),
-    )
+    clock, rates = Series(reading.start_time, reading.every_seconds), FileRates()
+    told_times = StartTimes(reading.time_zone, reading.creation_times)
     for file in files:
         name, camera, key = names[file], cameras[file], series[file]
         start = clock.of_video(key) if _is_video(file) else clock.of_picture(key)
@@ -267,12 +265,12 @@ def _file_items(
             continue
         if reading.start_time is None and (told := told_times.of_video(file, name, key)) is not None:
             start = told
-        picking = Picking(name, reading.every_seconds, camera, start, max_pixels=reading.max_pixels)
-        seconds = yield from video_items(file, failures, picking)
+        picking = Picking(name, reading.every_seconds, camera, start, reading.max_pixels, reading.recorded_rate)
+        seconds = yield from video_items(file, failures, picking, rates)
         clock.add_video(key, seconds)
         if start is not None and start >= EARLIEST_CLOCK:
             told_times.ends(key, start + seconds)
-    notes += told_times.lines(sum(map(_is_video, files)))
+    notes += [*told_times.lines(sum(map(_is_video, files))), *rates.lines(reading.recorded_rate)]
 
 
 def _assumptions(

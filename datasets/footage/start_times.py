@@ -1,15 +1,15 @@
-"""When recordings begin and which camera took them, as names of files and the files themselves tell."""
+"""When recordings begin, how fast and by which camera they were taken, as files and their names tell."""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import av
 
-from datasets.footage.film import open_container
+from datasets.footage.film import ASSUMED_RATE, open_container
 from datasets.footage.series import Key
 from datasets.moments import zone_named
 from datasets.samples import Camera, canonical_camera
@@ -172,6 +172,48 @@ class StartTimes:
             return first
         second = told.replace(tzinfo=self._zone, fold=1).timestamp()
         return second if second >= before - _OVERLAP else first
+
+
+@dataclass
+class FileRates:
+    """Whether anybody told how many frames a second the videos of a source have, as far as they hold no times.
+
+    Attributes:
+        assumed: The names of videos of which nobody told it.
+        told: How many videos were read at the rate that the user told.
+    """
+
+    assumed: list[str] = field(default_factory=list)
+    told: int = 0
+
+    def note(self, name: str, *, told: bool, assumed: bool) -> None:
+        """Take a video that was opened.
+
+        Args:
+            name: Its name.
+            told: Whether it was read at the rate that the user told.
+            assumed: Whether nobody told its rate.
+        """
+        self.told += told
+        if assumed:
+            self.assumed.append(name)
+
+    def lines(self, recorded_rate: float | None) -> list[str]:
+        """What was assumed, and what the user told in vain.
+
+        Args:
+            recorded_rate: What the user told, None for nothing.
+        """
+        if recorded_rate is not None and not self.told:
+            return [f"no file here holds frames without times, so --recorded-rate {recorded_rate:g} changed nothing"]
+        if not self.assumed:
+            return []
+        others = len(self.assumed) - 1
+        hold = f"{self.assumed[0]} holds" if not others else f"{self.assumed[0]} and {others} more hold"
+        return [
+            f"{hold} no times, and nothing that says how many frames a second were recorded: {ASSUMED_RATE:g} are "
+            "assumed; --recorded-rate (recorded_rate in a cameras file) says another"
+        ]
 
 
 def cameras_line(cameras: Sequence[Camera | None]) -> str:

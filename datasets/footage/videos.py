@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from datasets.footage.containers import Contents, examine
 from datasets.footage.film import Film, FrameError, picture
+from datasets.footage.names import moment_name
 from datasets.footage.sparse import SparseFilm, Unclear
+from datasets.footage.start_times import FileRates
 from datasets.images import MOST_PIXELS
 from datasets.samples import Camera
 
@@ -72,6 +74,7 @@ class Picking:
         camera: The camera of all frames.
         start_time: The time of the first frame in seconds; None counts from 0.
         max_pixels: A video whose frames have more pixels is refused.
+        recorded_rate: How many frames a second a file without times has; None takes what it tells.
     """
 
     name: str
@@ -79,9 +82,12 @@ class Picking:
     camera: Camera | None = None
     start_time: float | None = None
     max_pixels: int = MOST_PIXELS
+    recorded_rate: float | None = None
 
 
-def video_items(path: Path, failures: Failures, picking: Picking) -> Generator[Item, None, float]:
+def video_items(
+    path: Path, failures: Failures, picking: Picking, rates: FileRates | None = None
+) -> Generator[Item, None, float]:
     """Give one frame for each `picking.every_seconds` of a video file.
 
     Where frames are far apart only what they need is decoded. Where anything is unusual everything is decoded, until as
@@ -92,34 +98,37 @@ def video_items(path: Path, failures: Failures, picking: Picking) -> Generator[I
         path: The video file.
         failures: A list to which (name, reason) of what could not be read is appended.
         picking: Which frames are taken, and what they are called.
+        rates: Where it is noted whether anybody told how many frames a second there are.
 
     Returns:
         The generator's value at its end: how many seconds the video lasts, 0 where it does not open.
     """
     last_slot = -1
     with target_of(path) as target:
-        film = _opened(target)
+        film = _opened(target, picking.recorded_rate)
         if film is None:
             failures.append((picking.name, _why_closed(path)))
             return 0.0
         with film:
+            if rates is not None:
+                rates.note(picking.name, told=film.told_rate is not None, assumed=film.is_rate_assumed)
             if refused := _too_large(film, picking):
                 failures.append((picking.name, refused))
                 return 0.0
-            if picking.every_seconds * film.rate < 2:
+            if film.is_counted or picking.every_seconds * film.rate < 2:
                 return (yield from picked(film, target, picking, failures))
             sparse = SparseFilm(film, picking.every_seconds)
             try:
                 for seconds, frame in sparse.frames():
                     last_slot = math.floor(seconds / picking.every_seconds + 1e-6)
-                    yield _item(picking, seconds, partial(picture, frame))
+                    yield _item(picking, film, seconds, partial(picture, frame))
                 count = _Count(film.declared, target)
                 count.read = sparse.count
                 if not count.loss():
                     return max(0.0, sparse.seconds + (1.0 / film.rate if film.rate else 0.04))
             except Unclear as error:
                 _log.info("%s: decoded as a whole (%s)", picking.name, error)
-        again = _opened(target)
+        again = _opened(target, picking.recorded_rate)
         if again is None:
             return 0.0
         with again:
@@ -180,7 +189,7 @@ def picked(
         slot = math.floor(seconds / every + 1e-6) if every > 0 else count.read
         if slot > last_slot:
             last_slot = slot
-            yield _item(picking, seconds, film.retrieve)
+            yield _item(picking, film, seconds, film.retrieve)
     reason = count.loss()
     if reason:
         failures.append((picking.name, reason))
@@ -188,12 +197,15 @@ def picked(
     return max(0.0, seconds + step, count.lost / rate if rate > 0 else 0.0)
 
 
-def frames_from(path: Path, seconds: float) -> Iterator[tuple[float, Film]]:
+def frames_from(path: Path, seconds: float, rate: float | None = None) -> Iterator[tuple[float, Film]]:
     """Read the frames of a video file from a time on.
+
+    A file whose frames must be counted is decoded from its start.
 
     Args:
         path: The video file.
         seconds: Seconds from its start.
+        rate: How many frames a second it has, where the names of its frames tell it.
 
     Returns:
         An iterator over the seconds of each frame, and the film that can retrieve it until the next one is asked for;
@@ -201,11 +213,11 @@ def frames_from(path: Path, seconds: float) -> Iterator[tuple[float, Film]]:
     """
     for back in SEEK_BACK_SECONDS:
         with target_of(path) as target:
-            film = _opened(target)
+            film = _opened(target, rate)
             if film is None:
                 return
             with film:
-                start = max(0.0, seconds - back)
+                start = 0.0 if film.is_counted else max(0.0, seconds - back)
                 # A fresh film stands before the first frame, seeking to zero would only cost time.
                 if start and not film.seek(start):
                     return
@@ -221,12 +233,13 @@ def frames_from(path: Path, seconds: float) -> Iterator[tuple[float, Film]]:
                     return
 
 
-def frame_at(path: Path, seconds: float) -> NDArray[np.uint8] | None:
+def frame_at(path: Path, seconds: float, rate: float | None = None) -> NDArray[np.uint8] | None:
     """Read one frame of a video file: the first at or after a time, as `video_items` names it.
 
     Args:
         path: The video file.
         seconds: Seconds from its start.
+        rate: As for `frames_from`.
 
     Returns:
         (H, W, 3) uint8 RGB; None where there is no such frame.
@@ -234,7 +247,7 @@ def frame_at(path: Path, seconds: float) -> NDArray[np.uint8] | None:
     Raises:
         FrameError: The frame cannot be decoded.
     """
-    with closing(frames_from(path, seconds)) as frames:  # type: ignore[type-var]
+    with closing(frames_from(path, seconds, rate)) as frames:  # type: ignore[type-var]
         return next((film.retrieve() for _, film in frames), None)
 
 
@@ -248,15 +261,15 @@ def video_rate(path: Path) -> float:
             return film.rate
 
 
-def _item(picking: Picking, seconds: float, decode: Callable[[], NDArray[np.uint8]]) -> Item:
+def _item(picking: Picking, film: Film, seconds: float, decode: Callable[[], NDArray[np.uint8]]) -> Item:
     time = (picking.start_time or 0.0) + seconds
-    return Item(f"{picking.name}#t={seconds:010.3f}", decode, picking.camera, time)
+    return Item(moment_name(picking.name, seconds, film.told_rate), decode, picking.camera, time)
 
 
-def _opened(target: str) -> Film | None:
-    """The film of a file, None where it does not open as a video."""
+def _opened(target: str, rate: float | None = None) -> Film | None:
+    """The film of a file, None where it does not open as a video; `rate` as for `frames_from`."""
     try:
-        return Film.opened(target)
+        return Film.opened(target, told_rate=rate)
     except (av.error.FFmpegError, OSError, ValueError):
         return None
 

@@ -8,13 +8,12 @@ from typing import Any
 import pyarrow.compute as pc
 
 from datasets.footage.cameras_file import CameraDescription
-from datasets.footage.names import written
+from datasets.footage.names import VIDEO_MARK, moment_named, written
 from datasets.footage.streams import is_stream, public_name
 from datasets.samples import camera_name
 from search.gallery.description import note_cameras, write_description
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
-from search.gallery.originals import VIDEO_MARK
 from search.gallery.sightings import is_clock_time
 from search.gallery.store import retried
 from search.gallery.upkeep import writing
@@ -145,7 +144,7 @@ def _begin_of(row: dict[str, Any]) -> float:
     """When the recording of a frame begins; a picture is a recording of its own."""
     offset = (row["location"] or "").rpartition(VIDEO_MARK)
     try:
-        return float(row["timestamp"]) - (float(offset[2]) if offset[1] else 0.0)
+        return float(row["timestamp"]) - (moment_named(offset[2])[0] if offset[1] else 0.0)
     except ValueError:
         return float(row["timestamp"])
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.footage.names import file_of
+from datasets.footage.names import VIDEO_MARK, file_of, moment_named
 from datasets.footage.videos import frames_from, video_rate
 from datasets.images import ImageError, read_image
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
-from search.gallery.originals import VIDEO_MARK, read_original, split_location
+from search.gallery.originals import read_original, split_location
 from search.gallery.sightings import Sighting
 from search.gallery.tables import readable
 
@@ -87,10 +87,10 @@ class FootageAround:
                 yield Moment(offset, image, float(np.clip(end - offset, 1 / LEAST_RATE, LONGEST_PICTURE)))
 
     def _of_video(self) -> Iterator[Moment]:
-        file, seconds = video_place(self.sighting)
+        file, seconds, rate = video_place(self.sighting)
         start, end = max(0.0, seconds - self.before), seconds + self.after
         length, due = self.step, start
-        for at, film in frames_from(file, start):
+        for at, film in frames_from(file, start, rate):
             if at > end + 1e-6:
                 return
             if at >= due - 0.25 * length:  # of two frames nearer than the rate allows, the first
@@ -120,15 +120,15 @@ def footage_around(gallery: Gallery, sighting: Sighting, *, before: float, after
     if read_original(sighting, gallery.cutout(sighting.cutout)) is None:
         raise NoFootage(f"{file} shows something else now than when it was indexed; put the old file back")
     if moment:
-        return FootageAround(sighting, before, after, _video_step(file_of(file)))
+        return FootageAround(sighting, before, after, _video_step(file_of(file), moment_named(moment)[1]))
     pictures = tuple(_neighbors(gallery, sighting, before, after))
     return FootageAround(sighting, before, after, 1 / LEAST_RATE, pictures or ((0.0, file_of(file)),))
 
 
-def video_place(sighting: Sighting) -> tuple[Path, float]:
-    """The video file of a sighting, and the second in it."""
+def video_place(sighting: Sighting) -> tuple[Path, float, float | None]:
+    """The video file of a sighting, the second in it, and its rate where that was told because it holds no times."""
     file, moment = split_location(sighting.location or "")
-    return file_of(file), float(moment.removeprefix(VIDEO_MARK))
+    return file_of(file), *moment_named(moment)
 
 
 def same_footage_sql(sighting: Sighting) -> str:
@@ -151,7 +151,7 @@ def offsets_of(rows: list[dict[str, Any]], sighting: Sighting) -> list[float | N
     """
     if sighting.location is not None and split_location(sighting.location)[1]:
         own = video_place(sighting)[1]
-        return [float(row["location"].rpartition(VIDEO_MARK)[2]) - own for row in rows]
+        return [moment_named(row["location"].rpartition(VIDEO_MARK)[2])[0] - own for row in rows]
     if sighting.timestamp is None:
         return [0.0 if row["frame"] == sighting.frame else None for row in rows]
     return [None if row["timestamp"] is None else row["timestamp"] - sighting.timestamp for row in rows]
@@ -179,9 +179,9 @@ def _neighbors(gallery: Gallery, sighting: Sighting, before: float, after: float
     return [(offset, file_of(location)) for offset, location in sorted(timed)]
 
 
-def _video_step(file: Path) -> float:
+def _video_step(file: Path, told_rate: float | None) -> float:
     """Seconds between two frames of a video, as far as they are shown."""
-    told = video_rate(file)
+    told = told_rate or video_rate(file)
     if not 0.02 <= told <= 1000:  # nonsense, or none stated
         told = 25.0
     return float(np.ceil(told / MOST_RATE)) / told

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Self
 
+from datasets.footage.names import VIDEO_MARK, told_rate
 from search.gallery.tables import FILE_STATE, FrameKey, FrameRows
 
 
@@ -12,6 +13,7 @@ class DoneFrames:
     def __init__(self) -> None:
         self._states: dict[FrameKey, str | None] = {}
         self._keys_at: dict[str, list[FrameKey]] = {}
+        self._rates: dict[str, float | None] = {}  # of each video the rate that the user told, None for none
 
     @classmethod
     def of(cls, frames: Any) -> Self:
@@ -38,6 +40,9 @@ class DoneFrames:
     def _add(self, key: FrameKey, location: str | None, state: str | None) -> None:
         known = key in self._states
         self._states[key] = state
+        file, mark, _ = (location or "").rpartition(VIDEO_MARK)
+        if location is not None and mark:
+            self._rates[file] = told_rate(location)
         if location is not None and not known:
             self._keys_at.setdefault(location, []).append(key)
 
@@ -56,12 +61,23 @@ class DoneFrames:
         """Tell whether a frame is there, but of a file that was replaced since; arguments as of `is_done`."""
         return any(self._differs(one, state) for one in self._keys(key, location))
 
+    def has_another_rate(self, location: str) -> bool:
+        """Tell whether a video is there whose frames were numbered by another rate than the one in `location`."""
+        file = location.rpartition(VIDEO_MARK)[0]
+        return file in self._rates and self._rates[file] != told_rate(location)
+
+    def told_rate(self, folder: str) -> float | None:
+        """The rate that the user told for videos in a folder; None where it told none, or several."""
+        told = {rate for file, rate in self._rates.items() if file.startswith(f"{folder}/") and rate is not None}
+        return told.pop() if len(told) == 1 else None
+
     def forget(self, file: str, mark: str) -> None:
         """Take out the frames of a file; `mark` stands between a video's path and the seconds of a frame in it."""
         gone = [place for place in self._keys_at if place == file or place.startswith(file + mark)]
         for place in gone:
             for key in self._keys_at.pop(place):
                 self._states.pop(key, None)
+        self._rates.pop(file, None)
 
     def _keys(self, key: FrameKey, location: str | None) -> list[FrameKey]:
         own = [key] if key in self._states else []

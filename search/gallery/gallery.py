@@ -31,13 +31,7 @@ from search.gallery.description import (
     write_description,
 )
 from search.gallery.done import DoneFrames
-from search.gallery.filters import (
-    Filters,
-    contents_line,
-    filter_sql,
-    quoted,
-    without_file,
-)
+from search.gallery.filters import Filters, contents_line, filter_sql, quoted, without_file
 from search.gallery.footage import Footage
 from search.gallery.nearest_rows import NearestRows
 from search.gallery.sightings import Cutout
@@ -215,11 +209,13 @@ class Gallery:
             file_state: The present state of its file (`originals.file_state`); a frame of a file that has changed since
                 is not done. None does not compare.
         """
-        return (source, frame_name) in self._pending or self._known.is_done((source, frame_name), location, file_state)
+        return (source, frame_name) in self._pending or self.known_frames.is_done(
+            (source, frame_name), location, file_state
+        )
 
     def has_changed(self, frame_name: str, *, source: str, location: str | None, file_state: str | None) -> bool:
         """Tell whether a frame was added from a file that has been replaced since; arguments as of `is_done`."""
-        return self._known.has_changed((source, frame_name), location, file_state)
+        return self.known_frames.has_changed((source, frame_name), location, file_state)
 
     def forget_file(self, file: str, mark: str) -> None:
         """Remove all frames of a file that was replaced, and their sightings, whatever source they came through.
@@ -235,7 +231,7 @@ class Gallery:
         with upkeep.writing(self.path):
             retried(self.path, lambda: self._frames.delete(of_file))
             retried(self.path, lambda: self._sightings.delete(of_file))
-        self._known.forget(file, mark)
+        self.known_frames.forget(file, mark)
 
     def frames_of_lost_folders(self) -> dict[str, set[str]]:
         """The sources that are folders which are not there now, with the names of their frames."""
@@ -246,7 +242,7 @@ class Gallery:
         self._done = None
 
     @property
-    def _known(self) -> DoneFrames:
+    def known_frames(self) -> DoneFrames:
         """The frames that are done, read once."""
         if self._done is None:
             self._done = DoneFrames.of(self._frames)

@@ -9,15 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.boxes import cut
-from datasets.footage.names import file_of, written
+from datasets.footage.names import VIDEO_MARK, file_of, moment_named, written
 from datasets.footage.streams import is_stream, public_name
 from datasets.footage.videos import frame_at
 from datasets.images import ImageError, encode_jpeg, read_image
 from search.gallery.cutouts import CUTOUT_SIDE
 from search.gallery.sightings import Sighting
-
-VIDEO_MARK = "#t="
-"""Between a video's path and the seconds of a frame in it, as `frames_from_source` names them."""
 
 SAME_PICTURE = 1.5
 """Mean difference of gray levels up to which two JPEG files of a cut-out show the same pixels: another version of the
@@ -113,7 +110,7 @@ def read_original(sighting: Sighting, cutout: bytes | None = None) -> NDArray[np
     file, moment = split_location(sighting.location)
     try:
         if moment:
-            image = frame_at(file_of(file), float(moment.removeprefix(VIDEO_MARK)))
+            image = frame_at(file_of(file), *moment_named(moment))
         else:
             image = read_image(file_of(file))
     except (ImageError, ValueError, OSError):

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.footage.names import file_of
+from datasets.footage.names import file_of, moment_named
 from datasets.footage.videos import frame_at
 from datasets.images import MOST_PIXELS, ImageError, read_image
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
-from search.gallery.originals import VIDEO_MARK, shows, split_location
+from search.gallery.originals import shows, split_location
 from search.gallery.sightings import Sighting
 from search.gallery.tables import readable, sighting_of
 
@@ -77,7 +77,7 @@ def read_named(gallery: Gallery, name: str | Path, *, max_pixels: int = MOST_PIX
     if moment is None:
         return read_image(file_of(path), max_pixels=max_pixels), own
     try:
-        image = frame_at(file_of(moment[0]), moment[1])
+        image = frame_at(file_of(moment[0]), *moment[1:])
     except (OSError, ValueError) as error:
         raise ImageError(Path(path), str(error)) from None
     if image is None:
@@ -104,11 +104,11 @@ def frames_that_show(gallery: Gallery, image: Image, sightings: Sequence[Sightin
     return list(found)
 
 
-def _moment(path: str) -> tuple[str, float] | None:
-    """The video file and the second in it; None for what names no moment of a file that is there."""
+def _moment(path: str) -> tuple[str, float, float | None] | None:
+    """The video file, the second in it, and its told rate; None for what names no moment of a file that is there."""
     file, moment = split_location(path)
     try:
-        second = float(moment.removeprefix(VIDEO_MARK))
+        second, rate = moment_named(moment)
     except ValueError:
         return None
-    return (file, second) if moment and Path(file).exists() else None
+    return (file, second, rate) if moment and Path(file).exists() else None

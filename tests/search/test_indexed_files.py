@@ -4,16 +4,20 @@ import os
 import shutil
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from asking import look_for
 from blob_scenes import HEIGHT, PEOPLE, WIDTH, BlobModel, scene, write
 
+from datasets.footage.reading import Reading
+from search.cases.footage import footage_around
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original, source_place, split_location
 from search.pages.find_page import find_page
 from search.pipeline import PersonSearch
+from search.query.named import read_named
 
 
 def crop_of(person: int) -> np.ndarray:
@@ -256,3 +260,45 @@ def test_an_empty_answer_says_what_the_gallery_holds(search: PersonSearch, galle
     with pytest.raises(ValueError, match=r"has dates, from 2026-05-01T08:30:00Z.* asked for is 30 seconds"):
         look_for(search, gallery, crop=crop_of(0), after=30.0)
     assert len(look_for(search, gallery, crop=crop_of(0), after=1777624200.0)) == 2
+
+
+def write_raw(path: Path, people: list[list[int]]) -> Path:
+    """Pictures one after the other, without a container: nothing tells how many there are in a second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", format="mjpeg") as out:
+        video = out.add_stream("mjpeg", rate=1, options={"qscale": "1"})
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+        for number, who in enumerate(people):
+            out.mux(video.encode(av.VideoFrame.from_ndarray(scene(who, number), "rgb24")))
+        out.mux(video.encode())
+    return path
+
+
+def test_a_rate_that_is_told_later_replaces_what_was_indexed_and_is_kept(
+    search: PersonSearch, gallery: Gallery, tmp_path: Path
+) -> None:
+    path = write_raw(tmp_path / "watched" / "gate.mjpeg", [[number % 4] for number in range(8)])
+    assert search.index(path, gallery).frames == 1  # 8 pictures at 25 a second
+    told = Reading(recorded_rate=2)
+    again = search.index(path, gallery, reading=told)
+    assert again.frames == 4
+    assert any("1 file was indexed at another number of frames a second before" in note for note in again.notes)
+    assert seen(search, gallery, 0) == ["gate.mjpeg#t=000000.000@2fps", "gate.mjpeg#t=000002.000@2fps"]
+    assert sorted({one.timestamp for one in look_for(search, gallery, crop=crop_of(0))}) == [0, 1, 2, 3]
+    for one in look_for(search, gallery, crop=crop_of(2)):
+        assert read_original(one, gallery.cutout(one.cutout)) is not None
+    before = search.index(path.parent, gallery)  # nothing is told: the gallery knows
+    assert (before.frames, before.skipped) == (0, 4)
+    assert any("read at 2 frames a second, as before" in note for note in before.notes)
+
+
+def test_the_footage_around_a_sighting_is_as_fast_as_was_told(
+    search: PersonSearch, gallery: Gallery, tmp_path: Path
+) -> None:
+    path = write_raw(tmp_path / "gate.mjpeg", [[number % 4] for number in range(12)])
+    search.index(path, gallery, reading=Reading(recorded_rate=2))
+    (one,) = [hit for hit in look_for(search, gallery, crop=crop_of(0)) if hit.timestamp == 2]
+    around = list(footage_around(gallery, one, before=1, after=1).moments())
+    assert [moment.offset for moment in around] == [-1, -0.5, 0, 0.5, 1]
+    image, _ = read_named(gallery, one.frame)
+    assert np.abs(image.astype(int) - scene([0], 4)).mean() < 3

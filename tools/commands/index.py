@@ -39,6 +39,8 @@ class Footage:
         time_zone: The zone of the cameras' clocks, such as Europe/Berlin, in which times without a zone are read; by
             default that of this machine.
         creation_times: Take the creation time that a video file states for its start where its name tells none.
+        recorded_rate: How many frames a second were recorded, for videos that hold no times themselves (.h264, .hevc,
+            .mjpeg and the like), in place of what their frames tell. Where these tell nothing it is taken to be 25.
         max_pixels: A picture, or a video whose frames have more pixels than this, is not read but reported, so that a
             small file cannot fill the memory.
         reconnect_minutes: For how many minutes to try to reach a live stream again after it broke off, 0 or more.
@@ -52,6 +54,7 @@ class Footage:
     start_time: str | None = None
     time_zone: str | None = None
     creation_times: bool = True
+    recorded_rate: float | None = None
     max_pixels: int = MOST_PIXELS
     reconnect_minutes: float = RECONNECT_MINUTES
     minimum_confidence: float = LEAST_CONFIDENCE
@@ -74,6 +77,7 @@ class Footage:
             self.reconnect_minutes,
             time_zone=self.time_zone,
             creation_times=self.creation_times,
+            recorded_rate=self.recorded_rate,
         )
 
 
