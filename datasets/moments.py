@@ -2,8 +2,10 @@
 
 import difflib
 import math
+import os
 import re
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 EARLIEST_CLOCK = 1.0e8
@@ -42,6 +44,18 @@ def zone_named(name: str) -> tzinfo:
         close = difflib.get_close_matches(name.strip(), available_timezones(), n=1)
         remedy = f"did you mean {close[0]}?" if close else "correct it"
         raise ValueError(f"{name!r} is no time zone, expected one such as UTC or Asia/Tokyo; {remedy}") from None
+
+
+def machine_zone() -> str:
+    """The name of the zone of this machine's clock, such as "Europe/Berlin"; "UTC" where the machine says none."""
+    told = os.environ.get("TZ", "").removeprefix(":")
+    if told in available_timezones():
+        return told
+    try:
+        place = Path("/etc/localtime").resolve().parts
+        return "/".join(place[place.index("zoneinfo") + 1 :])
+    except (OSError, ValueError):
+        return "UTC"
 
 
 def clock_of(seconds: float, zone: tzinfo | None) -> datetime:

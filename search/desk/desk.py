@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from datasets.moments import machine_zone
 from detection.settings import LEAST_CONFIDENCE
 from search.cases.audit import AuditLog
 from search.cases.folder import CaseFolder
@@ -17,10 +18,11 @@ from search.desk.loaded_models import LoadedModels
 from search.desk.opened_gallery import OpenedGallery
 from search.desk.pictures import Pictures
 from search.desk.probes import ProbeStore, StoredProbe, UploadLimits, decoded
+from search.desk.refusals import said_plainly
 from search.desk.searches import Searches
 from search.gallery.description import GalleryDescription, read_description, require_same_models
 from search.gallery.noted_models import files_for
-from search.gallery.sightings import is_clock_time
+from search.gallery.sightings import ClockZones, is_clock_time
 from search.models.model_files import ModelFiles
 from search.pipeline import PersonSearch
 from search.query.calibration_files import gallery_calibrations, named_calibrations, stored_calibrations
@@ -106,6 +108,18 @@ class Desk:
         """What made the gallery's vectors, as JSON knows it."""
         return read_description(self.settings.gallery).embedded_by.to_dict()
 
+    def zones(self, chosen: str | None = None) -> ClockZones:
+        """In which zones times are read, as `personsearch find` does it.
+
+        Args:
+            chosen: The zone that the reader names; None takes the cameras', or that of this machine.
+
+        Raises:
+            Unusable: There is no zone of this name.
+        """
+        with said_plainly(self.gallery.path, self.gallery.name):
+            return ClockZones.known(self.gallery.description.cameras, chosen)
+
     def facts(self, last: float | None) -> dict[str, Any]:
         """What the gallery is beside its counts.
 
@@ -121,7 +135,7 @@ class Desk:
         why = "" if available else "Nothing was measured for these models, so that searches give no verdict."
         return {
             "clock": last is not None and is_clock_time(last),
-            "time_zone": _time_zone() or "UTC",
+            "time_zone": machine_zone(),
             "second_stage": described.second_dim is not None,
             "calibration": {"available": available, "why": why},
         }
@@ -135,15 +149,6 @@ class Desk:
         stored += [named_calibrations(named)] if named is not None else []
         stored += [stored_calibrations(owner)] if owner is not None else []
         return any(one.of(described.embedded_by, ranking) is not None for one in stored)
-
-
-def _time_zone() -> str | None:
-    """The name of the machine's time zone, such as "Europe/Berlin"; None where it says none."""
-    try:
-        place = Path("/etc/localtime").resolve().parts
-        return "/".join(place[place.index("zoneinfo") + 1 :])
-    except (OSError, ValueError):
-        return None
 
 
 def _loader(settings: DeskSettings) -> Callable[[], PersonSearch]:

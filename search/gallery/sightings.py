@@ -9,7 +9,7 @@ from datetime import tzinfo
 from typing import Self
 
 from datasets.footage.cameras_file import CameraDescription
-from datasets.moments import clock_of, zone_named
+from datasets.moments import clock_of, machine_zone, zone_named
 
 EPOCH_BEGINS = 1.0e8
 """Timestamps from here on (March 1973) are seconds since the epoch; smaller ones count from the start of a recording,
@@ -82,6 +82,11 @@ class ClockZones:
         if name is None and camera is None and len(set(of_cameras.values())) == 1:
             (name,) = set(of_cameras.values())
         return None if name is None else zone_named(name)
+
+    def zone_name(self, camera: str | None = None) -> str:
+        """The name of what `zone` gives."""
+        zone = self.zone(camera)
+        return machine_zone() if zone is None else str(zone)
 
     def display(self, timestamp: float | None, camera: str | None = None) -> str:
         """A timestamp for people, see `display_time`."""

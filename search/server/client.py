@@ -82,7 +82,7 @@ class Client:
 
         Args:
             camera: The camera's id.
-            **asked: after, before, limit and offset.
+            **asked: after, before, time_zone, limit and offset.
         """
         return self._json("GET", f"/api/cameras/{quote(camera)}/frames", asked)
 
@@ -120,7 +120,7 @@ class Client:
             examples: The person.
             others: People who are not that person.
             case: The case that keeps the search; None keeps it nowhere.
-            **filters: cameras, after, before, minimum_similarity and limit.
+            **filters: cameras, after, before, time_zone, minimum_similarity and limit.
         """
         asked = {"examples": list(examples), "others": list(others), "filters": filters, "case": case}
         return self._json("POST", "/api/searches", body=asked)

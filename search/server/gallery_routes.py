@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from search.desk.clips import LONGEST_SECONDS
 from search.desk.pictures import WIDTHS, missing_footage
 from search.desk.searches import MOST_OTHERS, MOST_PICTURES
-from search.server.questions import Moment
+from search.server.questions import Moment, ZoneName, read_moment
 from search.server.shown import Shown, camera_id, shown_camera, shown_frame, shown_sighting
 from search.server.workplace import Workplace
 
@@ -66,13 +66,15 @@ def _add_frames(routes: APIRouter, place: Workplace) -> None:
         camera: Annotated[str, Path(max_length=200)],
         after: Time = None,
         before: Time = None,
+        time_zone: Annotated[ZoneName | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     ) -> Shown:
-        catalog = place.desk.gallery.catalog()
-        rows = catalog.between(catalog.camera(camera), after, before)
+        catalog, zones = place.desk.gallery.catalog(), place.desk.zones(time_zone)
+        first, end = (read_moment(one, zones.zone(camera)) for one in (after, before))
+        rows = catalog.between(catalog.camera(camera), first, end)
         shown = [shown_frame(catalog.at(row)) for row in rows[offset : offset + limit]]
-        return {"frames": shown, "total": len(rows)}
+        return {"frames": shown, "total": len(rows), "time_zone": zones.zone_name(camera)}
 
 
 def _add_frame(routes: APIRouter, place: Workplace) -> None:

@@ -1,5 +1,6 @@
 """What may stand in a request's JSON: every field has its type and its range, and unknown fields are refused."""
 
+from datetime import tzinfo
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -15,13 +16,33 @@ FARTHEST = 1e12
 Number = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
 
 
-def _seconds(value: Any) -> Any:
-    """A time that is text as seconds; what is no text is left to the check of numbers."""
-    return seconds_of(value[:40]) if isinstance(value, str) else value
+LONGEST_TIME = 40
+"""Characters of a time that is text."""
 
 
-Moment = Annotated[float, BeforeValidator(_seconds), Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
-"""A time: a date such as 2026-05-01T08:30:00Z, or seconds."""
+def _checked(value: Any) -> Any:
+    """A time that is text, if it is one; what is no text is left to the check of numbers."""
+    if isinstance(value, str):
+        seconds_of(value[:LONGEST_TIME])  # whatever the zone, it is a time or none
+        return value[:LONGEST_TIME]
+    return value
+
+
+Moment = Annotated[Number | str, BeforeValidator(_checked)]
+"""A time: a date such as 2026-05-01T08:30:00+02:00 or 2026-05-01T08:30, or seconds; see `read_moment`."""
+
+ZoneName = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+def read_moment(moment: float | str | None, zone: tzinfo | None) -> float | None:
+    """A time as seconds.
+
+    Args:
+        moment: What was asked by; None for no time.
+        zone: The zone of a date that names none; None is that of this machine.
+    """
+    return moment if moment is None or not isinstance(moment, str) else seconds_of(moment, zone)
+
 
 Key = Annotated[str, Field(min_length=1, max_length=64)]
 CameraName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -54,16 +75,21 @@ class GivenFilters(Strict):
     cameras: Annotated[list[CameraName], Field(max_length=1000)] | None = None
     after: Moment | None = None
     before: Moment | None = None
+    time_zone: ZoneName | None = None
     minimum_similarity: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
     limit: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] = 100
 
-    def filters(self) -> Filters:
+    def filters(self, zone: tzinfo | None) -> Filters:
         """The same as the library takes it.
+
+        Args:
+            zone: As for `read_moment`.
 
         Raises:
             ValueError: No time lies between both times.
         """
-        return Filters(self.cameras or None, self.after, self.before, self.minimum_similarity, self.limit)
+        after, before = (read_moment(one, zone) for one in (self.after, self.before))
+        return Filters(self.cameras or None, after, before, self.minimum_similarity, self.limit)
 
 
 class GivenSearch(Strict):
@@ -74,10 +100,10 @@ class GivenSearch(Strict):
     filters: GivenFilters = GivenFilters()
     case: Key | None = None
 
-    def question(self) -> Question:
-        """The same as the desk takes it."""
+    def question(self, zone: tzinfo | None) -> Question:
+        """The same as the desk takes it; `zone` as for `read_moment`."""
         examples, others = ([one.example() for one in given] for given in (self.examples, self.others))
-        return Question(examples, others, self.filters.filters())
+        return Question(examples, others, self.filters.filters(zone))
 
 
 class GivenLogin(Strict):

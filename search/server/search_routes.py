@@ -45,11 +45,12 @@ def _add_probes(routes: APIRouter, place: Workplace) -> None:
 def _add_searches(routes: APIRouter, place: Workplace) -> None:
     @routes.post("/api/searches", summary="Look for a person")
     def search(request: Request, asked: GivenSearch) -> JSONResponse:
+        desk = place.desk
+        zones = desk.zones(asked.filters.time_zone)
         try:
-            question = asked.question()
+            question = asked.question(zones.zone())
         except ValueError as error:
             raise Unusable(f"The filters cannot be met: {error}.") from error
-        desk = place.desk
         marks = {} if asked.case is None else marks_of(open_case(place, asked.case))
         answer = desk.searches.ask(question)
         name = uuid.uuid4().hex if asked.case is None else keep(place, request, asked, answer)
@@ -59,12 +60,13 @@ def _add_searches(routes: APIRouter, place: Workplace) -> None:
             search=name,
             case=asked.case,
             asked=asked.model_dump(exclude_none=True),
+            time_zone=zones.zone_name(),
             sightings=[one.key for one in answer.ranked],
             searched=answer.ranked.searched,
             level=None if answer.ranked.verdict is None else answer.ranked.verdict.level,
         )
         # Written directly: checking a thousand rows again would take longer than finding them.
-        return JSONResponse({"search": name, **shown_answer(answer, marks)})
+        return JSONResponse({"search": name, "time_zone": zones.zone_name(), **shown_answer(answer, marks)})
 
 
 def _add_status(routes: APIRouter, place: Workplace) -> None:

@@ -14,17 +14,18 @@ def info(gallery: Path) -> Outcome:
     from search.care.compacting import Room
     from search.gallery.contents import FrameContents
     from search.gallery.gallery import Gallery
-    from search.gallery.sightings import NO_CAMERA, display_time
+    from search.gallery.sightings import NO_CAMERA, ClockZones
     from search.gallery.store import has_key, version_files
 
     with Gallery.open(gallery) as store:
         held, room, described = store.summary(), Room.of(gallery), store.description
         groups = {name: FrameContents(gallery, store.frames).by(name) for name in ("camera", "source")}
+    zones = ClockZones.known(described.cameras)
     rows: list[list[object]] = [
         ["sightings", held.sightings],
         ["frames", held.frames],
-        ["earliest", display_time(held.first)],
-        ["latest", display_time(held.last)],
+        ["earliest", zones.display(held.first)],
+        ["latest", zones.display(held.last)],
         ["numbers in an embedding", described.embedding_dim],
         ["second stage", described.second_dim or "none"],
         ["model", described.files.owner or "not noted"],
@@ -36,10 +37,11 @@ def info(gallery: Path) -> Outcome:
     ]
     parts = [table(["gallery", str(gallery)], rows)]
     for name, found in groups.items():
-        lines = [
-            [one[name] or NO_CAMERA, one["frames"], one["sightings"], *map(display_time, (one["first"], one["last"]))]
-            for one in found
-        ]
+        lines = []
+        for one in found:
+            camera = one[name] if name == "camera" else None
+            times = [zones.display(one[end], camera) for end in ("first", "last")]
+            lines.append([one[name] or NO_CAMERA, one["frames"], one["sightings"], *times])
         parts.append(table([name, "frames", "sightings", "earliest", "latest"], lines))
     figures = {"gallery": gallery, "summary": held, "disk": room, "cameras": groups["camera"]}
     figures |= {"sources": groups["source"], "models": described.files.to_dict()}

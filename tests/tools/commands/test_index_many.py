@@ -51,7 +51,7 @@ def test_one_broken_source_alone_is_one_line_and_status_2(tmp_path: Path, capsys
         assert said in error
 
 
-def test_a_cameras_file(tmp_path: Path) -> None:
+def test_a_cameras_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures(tmp_path / "north"), pictures(tmp_path / "south")
     (tmp_path / "cameras.yaml").write_text(
         "cameras:\n"
@@ -70,6 +70,11 @@ def test_a_cameras_file(tmp_path: Path) -> None:
     assert figures["sources"][0]["sightings"] > 0
     assert figures["sources"][1]["sightings"] == 0  # all of its picture is left out
     assert figures["summary"]["first"] == 1777615200.0
+    capsys.readouterr()
+    assert main(["gallery", "info", str(tmp_path / "people")]) == 0
+    gate, yard = (row for row in capsys.readouterr().out.splitlines() if row.startswith(("gate ", "yard ")))
+    assert gate.split()[-2:] == ["2026-05-01T08:00:00+02:00", "2026-05-01T08:00:01+02:00"]
+    assert yard.split()[-2:] == ["-", "-"]
 
 
 def test_the_lines_of_the_progress_display(monkeypatch: pytest.MonkeyPatch) -> None:
