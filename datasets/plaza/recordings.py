@@ -1,8 +1,9 @@
 """Renders the square as raw recordings, one per camera and period, for who wants to build a data set by himself.
 
-What a recording system and an annotator would hand over: `c<camera>p<period>.avi` (or a folder of pictures of that
-name), beside it `c<camera>p<period>.txt` with boxes in MOTChallenge's text format, and one `identities.csv` that says
-which track numbers of which recordings are the same person. `personsearch data build` makes a data set of them.
+What a recording system and an annotator would hand over: `c<camera>p<period>.avi` (or `.mp4`, or a folder of pictures
+of that name), beside it `c<camera>p<period>.txt` with boxes in MOTChallenge's text format, and one `identities.csv`
+that says which track numbers of which recordings are the same person. `personsearch data build` makes a data set of
+them.
 """
 
 import csv
@@ -14,9 +15,12 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from datasets.files import require_empty, write_whole
 from datasets.plaza.cameras import plaza_cameras
@@ -32,6 +36,10 @@ AWAY = 2
 """An annotator gives a person who was out of sight for more seconds than this a new track number."""
 CROSSINGS = 1.2
 """The square is as busy as it must be for everybody to cross it so often on average."""
+Form = Literal["videos", "mp4", "pictures"]
+"""How recordings are written: Motion JPEG in .avi files, H.264 in .mp4 files, or folders of 000001.jpg and so on."""
+_STORED = {"videos": True, "mp4": "mp4", "pictures": False}
+"""What the file of settings says of each form."""
 SETTINGS_FILE = "plaza.json"
 IDENTITIES_FILE = "identities.csv"
 
@@ -65,7 +73,7 @@ def write_recordings(
     minutes: float = 3.0,
     frame_width: int = 640,
     unlabelled_fraction: float = 0.1,
-    videos: bool = True,
+    form: Form = "videos",
     on_progress: Callable[[int, int], None] | None = None,
     workers: int = 1,
 ) -> RecordingsSummary:
@@ -81,7 +89,7 @@ def write_recordings(
         minutes: The length of each recording in minutes.
         frame_width: The width of frames in pixels, at least 160. The frames of camera 5 have half of it.
         unlabelled_fraction: How many people have tracks that identities.csv does not list, as a share of `persons`.
-        videos: True writes Motion JPEG in .avi files of one frame a second, False folders of 000001.jpg, 000002.jpg ...
+        form: How they are written; videos have one frame a second.
         on_progress: It is called in this process with the frames done and the frames in all.
         workers: The number of processes that render, as for `write_plaza`.
 
@@ -98,14 +106,14 @@ def write_recordings(
     seconds = max(2, round(minutes * 60))
     settings: dict[str, object] = {
         "seed": seed, "persons": persons, "seconds": seconds, "frame_width": frame_width,
-        "unlabelled_fraction": unlabelled_fraction, "videos": videos,
+        "unlabelled_fraction": unlabelled_fraction, "videos": _STORED[form],
     }  # fmt: skip
     _claim(root, settings)
     tasks = _plan(root, seed, persons, frame_width, seconds, unlabelled_fraction)
     missing = [task for task in tasks if not (root / f"{_name(task)}.txt").is_file()]
     total = len(tasks) * seconds
     done = (len(tasks) - len(missing)) * seconds
-    for count in _run(missing, videos, workers):
+    for count in _run(missing, form, workers):
         done += count
         if on_progress is not None:
             on_progress(done, total)
@@ -156,51 +164,92 @@ def _name(task: Task) -> str:
     return f"c{task.camera + 1}p{task.period + 1}"
 
 
-def _run(tasks: Sequence[Task], videos: bool, workers: int) -> Iterator[int]:
+def _run(tasks: Sequence[Task], form: Form, workers: int) -> Iterator[int]:
     """Renders the recordings and tells how many frames have been added."""
     if workers == 1 or len(tasks) < 2:
         for task in tasks:
-            yield from _record(task, videos)
+            yield from _record(task, form)
         return
-    yield from in_workers(functools.partial(_record_all, videos=videos), tasks, workers)
+    yield from in_workers(functools.partial(_record_all, form=form), tasks, workers)
 
 
-def _record_all(task: Task, videos: bool) -> int:
-    return sum(_record(task, videos))
+def _record_all(task: Task, form: Form) -> int:
+    return sum(_record(task, form))
 
 
-def _record(task: Task, videos: bool) -> Iterator[int]:
+def _record(task: Task, form: Form) -> Iterator[int]:
     """Render one recording; its box file is written last and says that it is whole."""
     camera, name = task_camera(task), _name(task)
-    quality = camera.sensor.jpeg_quality
+    size, quality = (camera.width, camera.height), camera.sensor.jpeg_quality
+    suffix = {"videos": ".avi", "mp4": ".mp4", "pictures": ""}[form]
     # One name for every call, so that what an interrupted one left is written over.
-    partial = task.root / (f".{name}.unfinished.avi" if videos else f".{name}.unfinished")
-    writer = None
-    if videos:
-        # The size of the file is small at these rates, and unlike other codecs this one exists in every OpenCV.
-        fourcc = cv2.VideoWriter.fourcc(*"MJPG")
-        size, options = (camera.width, camera.height), [cv2.VIDEOWRITER_PROP_QUALITY, quality]
-        writer = cv2.VideoWriter(str(partial), cv2.CAP_OPENCV_MJPEG, fourcc, 1.0, size, options)
-        if not writer.isOpened():
-            raise OSError(f"{partial}: OpenCV cannot write Motion JPEG here; render folders of pictures instead")
+    partial = task.root / f".{name}.unfinished{suffix}"
+    writer: _MotionJpeg | _Mp4 | _Pictures
+    if form == "videos":
+        writer = _MotionJpeg(partial, size, quality)
     else:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
+        writer = _Mp4(partial, size) if form == "mp4" else _Pictures(partial, quality)
     seen: list[tuple[tuple[Sighting, ...], list[int]]] = []
-    for number, (image, record, people) in enumerate(shoot(task), start=1):
-        if writer is not None:
-            writer.write(np.ascontiguousarray(image[..., ::-1]))
-        else:
-            write_jpeg(partial / f"{number:06d}.jpg", image, quality)
+    for image, record, people in shoot(task):
+        writer.write(image)
         seen.append((record.sightings, people))
         yield 1
-    if writer is not None:
-        writer.release()
-    final = task.root / (f"{name}.avi" if videos else name)
+    writer.close()
+    final = task.root / f"{name}{suffix}"
     if final.is_dir():  # of a call that ended between the pictures and the boxes
         shutil.rmtree(final)
     partial.replace(final)
     _write_boxes(task.root, name, seen)
+
+
+class _MotionJpeg:
+    """Writes (H, W, 3) RGB pictures as an .avi: small at these rates, and unlike other codecs in every OpenCV."""
+
+    def __init__(self, path: Path, size: tuple[int, int], quality: int) -> None:
+        fourcc, options = cv2.VideoWriter.fourcc(*"MJPG"), [cv2.VIDEOWRITER_PROP_QUALITY, quality]
+        self._writer = cv2.VideoWriter(str(path), cv2.CAP_OPENCV_MJPEG, fourcc, 1.0, size, options)
+        if not self._writer.isOpened():
+            raise OSError(f"{path}: OpenCV cannot write Motion JPEG here; render folders of pictures instead")
+
+    def write(self, image: NDArray[np.uint8]) -> None:
+        self._writer.write(np.ascontiguousarray(image[..., ::-1]))
+
+    def close(self) -> None:
+        self._writer.release()
+
+
+class _Mp4:
+    """Writes (H, W, 3) RGB pictures as recorders do: H.264, a key frame every five seconds."""
+
+    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+        # No version and no time in the file, and one thread: the same bytes on every machine.
+        self._container = av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"})
+        self._stream: av.VideoStream = self._container.add_stream("libx264", rate=1)
+        self._stream.width, self._stream.height, self._stream.pix_fmt = *size, "yuv420p"
+        self._stream.options = {"crf": "18", "preset": "veryfast", "threads": "1", "g": "5"}
+
+    def write(self, image: NDArray[np.uint8]) -> None:
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+
+    def close(self) -> None:
+        self._container.mux(self._stream.encode())
+        self._container.close()
+
+
+class _Pictures:
+    """Writes (H, W, 3) RGB pictures as a folder of JPEG files."""
+
+    def __init__(self, path: Path, quality: int) -> None:
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
+        self._folder, self._quality, self._count = path, quality, 0
+
+    def write(self, image: NDArray[np.uint8]) -> None:
+        self._count += 1
+        write_jpeg(self._folder / f"{self._count:06d}.jpg", image, self._quality)
+
+    def close(self) -> None:
+        """Nothing is held back."""
 
 
 def _write_boxes(root: Path, name: str, seen: Sequence[tuple[tuple[Sighting, ...], list[int]]]) -> None:

@@ -116,7 +116,7 @@ class ManyWorlds:
 def plaza(
     root: Path,
     *,
-    make: Literal["dataset", "videos", "pictures"] = "dataset",
+    make: Literal["dataset", "videos", "mp4", "pictures"] = "dataset",
     world: PlazaWorld = PlazaWorld(),
     many: ManyWorlds = ManyWorlds(),
     test_fraction: float = 0.5,
@@ -131,8 +131,9 @@ def plaza(
 
     Args:
         root: The folder to write to, new or empty.
-        make: What is written: a data set in the custom layout, or what `data build` makes one of: fifteen "videos" or
-            fifteen folders of "pictures", with box files and identities. Everybody then crosses the square about once.
+        make: What is written: a data set in the custom layout, or what `data build` makes one of: fifteen "videos"
+            (Motion JPEG in .avi, or "mp4") or fifteen folders of "pictures", with box files and identities. Everybody
+            then crosses the square about once.
         world: What walks on the square and how it is recorded.
         many: Many small worlds instead of the one square.
         test_fraction: The share of the people and of the time that goes to test.json instead of train.json. It means
@@ -147,7 +148,7 @@ def plaza(
         raise ValueError("--place-persons, --place-cameras and --moments belong to --worlds; give --worlds too")
     if make != "dataset":
         with Progress("Rendering") as progress:
-            raw = write_recordings(root, **values, videos=make == "videos", on_progress=progress, workers=cores)
+            raw = write_recordings(root, **values, form=make, on_progress=progress, workers=cores)
         counts = {name: getattr(raw, name) for name in ("recordings", "frames", "boxes", "tracks", "persons")}
         text = table(["recordings", str(root)], [[name, count] for name, count in counts.items()])
         command = f"personsearch data build {root} {root}_set --format uestc-pr"

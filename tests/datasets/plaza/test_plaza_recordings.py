@@ -11,6 +11,7 @@ from datasets import load_frames
 from datasets.building.build import build_dataset
 from datasets.building.recorded_boxes import read_identities
 from datasets.building.recordings import find_recordings
+from datasets.footage.sources import frames_from_source
 from datasets.images import read_image
 from datasets.plaza import RecordingsSummary, write_recordings
 from datasets.plaza.recordings import number_tracks
@@ -58,7 +59,7 @@ def test_a_data_set_can_be_made_of_them(footage: tuple[Path, RecordingsSummary],
 
 def test_pictures_hold_what_the_videos_show(footage: tuple[Path, RecordingsSummary], tmp_path: Path) -> None:
     root, summary = footage
-    pictures = write_recordings(tmp_path / "pictures", videos=False, **SMALL)
+    pictures = write_recordings(tmp_path / "pictures", form="pictures", **SMALL)
     assert (pictures.boxes, pictures.tracks) == (summary.boxes, summary.tracks)
     for name in ("c1p1", "c5p3"):
         assert (tmp_path / "pictures" / f"{name}.txt").read_bytes() == (root / f"{name}.txt").read_bytes()
@@ -68,6 +69,22 @@ def test_pictures_hold_what_the_videos_show(footage: tuple[Path, RecordingsSumma
         shown = read_image(tmp_path / "set" / "frames" / f"c3p2_{number - 1:06d}.jpg").astype(int)
         drawn = read_image(tmp_path / "pictures" / "c3p2" / f"{number:06d}.jpg").astype(int)
         assert np.abs(shown - drawn).mean() < 4
+
+
+def test_mp4_files_show_the_same_and_are_the_same_bytes_again(
+    footage: tuple[Path, RecordingsSummary], tmp_path: Path
+) -> None:
+    root, summary = footage
+    for folder in ("once", "again"):
+        assert write_recordings(tmp_path / folder, form="mp4", **SMALL).frames == summary.frames
+    assert fingerprint(tmp_path / "once") == fingerprint(tmp_path / "again")
+    for name in ("c2p1", "c5p3"):
+        pairs = zip(
+            frames_from_source(root / f"{name}.avi"), frames_from_source(tmp_path / "once" / f"{name}.mp4"), strict=True
+        )
+        for old, new in pairs:
+            assert new.timestamp == old.timestamp
+            assert np.abs(new.image.astype(int) - old.image).mean() < 5
 
 
 def test_rendering_goes_on_to_the_same_bytes(footage: tuple[Path, RecordingsSummary], tmp_path: Path) -> None:
