@@ -32,7 +32,8 @@ class Reading:
             the date in a file's name, or from a video's creation time where `creation_times` says so; without both,
             pictures have no time and videos count from 0. Times in a JSON file win.
         max_pixels: A picture of more pixels is not decoded but named among the failures; 1 or more.
-        reconnect_minutes: For how many minutes without a frame a live stream that broke off is tried again; 0 or more.
+        reconnect_minutes: For how many minutes without a frame a live stream that is off or broke off is tried again; 0
+            or more.
         rotation: By how many degrees every picture is turned clockwise: 0, 90, 180 or 270.
         time_zone: The name of the zone of the camera's clock, in which dates in the names of files are read; None is
             that of this machine.

@@ -1,11 +1,13 @@
 """Frames of live streams and webcams as they arrive, reopened where they break off; addresses without their secrets."""
 
+import errno
 import glob
 import hashlib
 import logging
 import math
 import os
 import re
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -32,6 +34,14 @@ _TIMEOUT_SECONDS = 10.0
 
 _WAITS = (1.0, 3.0, 9.0)
 """Seconds before the first attempts to reopen a stream; the last one is repeated."""
+
+_OFF_ERRORS = (
+    av.error.ConnectionRefusedError, av.error.ConnectionResetError, av.error.ConnectionAbortedError,
+    av.error.BrokenPipeError, av.error.TimeoutError, av.error.ExitError, av.error.EOFError, av.error.HTTPServerError,
+    av.error.HTTPTooManyRequestsError,
+)  # fmt: skip
+_OFF_NUMBERS = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
+"""How cameras and networks answer that are off; a wrong login or another kind of content does not pass by waiting."""
 
 _SECRET = re.compile(
     r"(^|[^a-z])(u|p|k|usr|user\w*|login\w*|account|e?mail|pass\w*|pwd|passwd|psw|pw|pin|otp|code|token\w*|\w*token|"
@@ -157,27 +167,30 @@ def stream_items(
 
     A URL with a declared length (a video file on a web server) is read as a file. A live stream is timed by the clock
     of this machine, and its frames are named "<name>#t=<seconds since the epoch>". When it breaks off it is reopened
-    for as long as asked, and the interruption is appended to `failures`.
+    for as long as asked, and the interruption is appended to `failures`. One that is off at first is waited for as
+    long; a wrong login, or what is no video, is given up at once.
 
     Args:
         url: The stream's address.
         failures: A list to which (name, reason) of what could not be read is appended.
         picking: Which frames are taken, and what they are called.
-        reconnect_minutes: For how many minutes without a frame a broken stream is tried again; 0 gives up at once. A
-            stream that never opened is given up at once: a wrong address does not become right by waiting.
+        reconnect_minutes: For how many minutes without a frame a stream that is off is tried again; 0 gives up at once.
         state: Where the stream says what it is doing.
     """
     name = picking.name
     state = state or StreamState()
     clock = _Clock(picking.start_time)
-    opened = False
+    off = ""  # why it was off at first
     attempt, last_frame = 0, time.monotonic()
     while True:
         state.doing = state.doing or "connecting"
-        source, reason = _opened(url)
+        source, reason, passes = _opened(url)
         if source is not None:
+            if off:
+                failures.append((name, f"was off at first: {off}"))
+                off = ""
             try:
-                opened, state.doing = True, ""
+                state.doing = ""
                 if isinstance(source, Film) and source.declared:
                     yield from picked(source, url, picking, failures)
                     return
@@ -188,10 +201,12 @@ def stream_items(
                     last_frame = time.monotonic()
             finally:
                 source.close()
-        if not opened:
+        if not state.live and (not passes or reconnect_minutes == 0):
             failures.append((name, reason))
             return
-        if attempt == 0:
+        if not state.live:
+            off = reason
+        elif attempt == 0:
             failures.append((name, reason))
         wait = _WAITS[min(attempt, len(_WAITS) - 1)]
         left = last_frame + 60 * reconnect_minutes - time.monotonic()
@@ -273,15 +288,19 @@ def _live(source: _Pictures, picking: Picking, clock: _Clock) -> Iterator[Item]:
             yield Item(f"{picking.name}#t={timestamp:.3f}", source.retrieve, picking.camera, timestamp)
 
 
-def _opened(url: str) -> "tuple[Film | _Webcam | None, str]":
-    """An open stream or webcam, and what is said where it breaks off; None, and why it does not open."""
+def _opened(url: str) -> "tuple[Film | _Webcam | None, str, bool]":
+    """An open stream or webcam, and what is said where it breaks off; None, and why it does not open.
+
+    The last value tells whether what is wrong may pass by itself.
+    """
     if url.startswith(f"{WEBCAM}://"):
         webcam = _Webcam(int(url.removeprefix(f"{WEBCAM}://") or 0))
-        return (webcam, "the webcam broke off") if webcam.is_open else (None, _why_no_webcam(url))
-    begun = time.monotonic()
+        return (webcam, "the webcam broke off", True) if webcam.is_open else (None, _why_no_webcam(url), False)
+    begun, passes = time.monotonic(), False
     try:
-        return Film.opened(url, stream=True, timeout=_TIMEOUT_SECONDS), "the stream broke off"
+        return Film.opened(url, stream=True, timeout=_TIMEOUT_SECONDS), "the stream broke off", True
     except av.error.FFmpegError as error:
+        passes = _may_pass(error, url)
         why = (
             error.strerror or os.strerror(error.errno or 0)
         ).lower()  # its own text holds the address with its password
@@ -289,7 +308,23 @@ def _opened(url: str) -> "tuple[Film | _Webcam | None, str]":
             why = f"no answer within {_TIMEOUT_SECONDS:g} s"
     except (OSError, ValueError):
         why = "it answers, but with nothing that can be read as video"
-    return None, f"the stream does not open: {why}; check address, login, network"
+    return None, f"the stream does not open: {why}; check address, login, network", passes
+
+
+def _may_pass(error: av.error.FFmpegError, url: str) -> bool:
+    """Whether a stream that does not open may do so later: its camera is off, or the network is."""
+    if isinstance(error, _OFF_ERRORS) or error.errno in _OFF_NUMBERS:
+        return True
+    if isinstance(error, av.error.HTTPNotFoundError):
+        # Servers of cameras say so of a camera that is off; of a file on a web server it is the last word.
+        return not url.lower().startswith("http")
+    if error.errno != errno.EIO:
+        return False
+    try:  # FFmpeg says the same where a host has no name and where it answers with nothing
+        socket.getaddrinfo(urlsplit(url).hostname, None)
+    except (OSError, UnicodeError):
+        return True
+    return False
 
 
 def _why_no_webcam(url: str) -> str:

@@ -43,7 +43,7 @@ class Footage:
             .mjpeg and the like), in place of what their frames tell. Where these tell nothing it is taken to be 25.
         max_pixels: A picture, or a video whose frames have more pixels than this, is not read but reported, so that a
             small file cannot fill the memory.
-        reconnect_minutes: For how many minutes to try to reach a live stream again after it broke off, 0 or more.
+        reconnect_minutes: For how many minutes to try to reach a live stream again that is off or broke off, 0 or more.
         minimum_confidence: People whom the detector finds with less confidence than this are not kept, from 0 to 1.
             Lowering it keeps more people, and more things that are no people.
     """

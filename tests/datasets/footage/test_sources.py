@@ -14,6 +14,7 @@ import pytest
 
 from datasets.ahead import prefetched
 from datasets.footage import streams
+from datasets.footage.reading import Reading
 from datasets.footage.sources import SourceError, count_frames, frames_from_source
 from datasets.samples import Frame
 
@@ -299,7 +300,7 @@ def test_a_live_stream_that_breaks_off_is_reopened(server: str, monkeypatch: pyt
 
 def test_a_stream_that_does_not_open_is_an_error_without_its_password() -> None:
     with pytest.raises(SourceError, match=r"127\.0\.0\.1:9/cam gives no readable frame.*does not open") as error:
-        list(frames_from_source("rtsp://user:secret@127.0.0.1:9/cam"))
+        list(frames_from_source("rtsp://user:secret@127.0.0.1:9/cam", reading=Reading(reconnect_minutes=0)))
     assert "secret" not in str(error.value)
 
 

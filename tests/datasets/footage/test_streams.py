@@ -14,7 +14,7 @@ import pytest
 from datasets.footage import streams
 from datasets.footage.reading import Reading
 from datasets.footage.sources import SourceError, frames_from_source
-from datasets.footage.streams import public_name
+from datasets.footage.streams import StreamState, public_name
 
 APART = [
     "http://h/playback?channel={}", "rtsp://u:p@h:554/cam/realmonitor?channel={}&subtype=0", "http://h/play?id={}&token=a",
@@ -66,6 +66,11 @@ class Camera(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.startswith("/closed"):
             self.send_error(401)
+            return
+        if self.path.startswith("/page"):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>no video</html>")
             return
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
@@ -148,12 +153,45 @@ def test_a_camera_that_stays_away_is_given_up_after_the_time_asked_for(port: int
     assert "in 0.02 minutes without a frame, raise --reconnect-minutes" in reason
 
 
-def test_the_reason_why_a_stream_does_not_open(port: int) -> None:
+@pytest.mark.usefixtures("quick")
+def test_a_camera_that_is_off_at_first_is_waited_for(port: int) -> None:
+    failures: list[tuple[str, str]] = []
+    state, on = StreamState(), {}
+    reading = Reading(every_seconds=0, reconnect_minutes=0.5)
+    seen = frames_from_source(f"http://127.0.0.1:{port}/live", reading=reading, failures=failures, state=state)
+    threading.Timer(1.0, lambda: on.update(doing=state.doing, live=state.live, web=camera_on(port))).start()
+    begun = time.monotonic()
+    assert len([next(seen) for _ in range(3)]) == 3
+    assert time.monotonic() - begun > 0.9
+    assert "connection refused" in on["doing"]
+    assert not on["live"]
+    assert state.live
+    why = "was off at first: the stream does not open: connection refused; check address, login, network"
+    assert failures == [(f"127.0.0.1:{port}/live", why)]
+    seen.close()  # type: ignore[attr-defined]
+    closed(on["web"])
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_camera_that_stays_off_is_given_up_after_the_time_asked_for(port: int) -> None:
+    failures: list[tuple[str, str]] = []
+    begun = time.monotonic()
+    with pytest.raises(SourceError, match=r"refused; .*; given up after \d+ attempts in 0\.02 minutes without a frame"):
+        list(frames(port, 0.02, failures))
+    assert 1 < time.monotonic() - begun < 8
+    assert len(failures) == 1
+    begun = time.monotonic()
     with pytest.raises(SourceError, match="does not open: connection refused"):
-        list(frames_from_source(f"http://admin:secret@127.0.0.1:{port}/live"))
+        list(frames(port, 0, []))
+    assert time.monotonic() - begun < 1
+
+
+def test_a_wrong_login_and_what_is_no_video_are_given_up_at_once(port: int) -> None:
     web = camera_on(port)
     with pytest.raises(SourceError, match=r"does not open: .*(401|nauthorized)") as error:
         list(frames_from_source(f"http://admin:secret@127.0.0.1:{port}/closed?token=abc"))
     assert "secret" not in str(error.value)
     assert "abc" not in str(error.value)
+    with pytest.raises(SourceError, match="does not open"):
+        list(frames_from_source(f"http://127.0.0.1:{port}/page"))
     closed(web)
