@@ -51,12 +51,12 @@ Image = NDArray[np.uint8]
 
 
 class PersonSearch:
-    """Models, device, batch size and what verdicts follow from; no other state.
+    """Finds a person in a gallery, and fills galleries from footage. It holds models and settings only.
 
     Args:
         model: It detects and embeds; it is put into evaluation mode and onto the device.
-        second_stage: A crop model that embeds the same boxes again; its embeddings are stored beside, and `find` ranks
-            the best candidates anew by both.
+        second_stage: A crop model that embeds the same boxes again. Its embeddings are stored too, and `find` ranks the
+            best candidates anew by both.
         batch_size: The number of frames that go through the network together, 1 or more; more is faster on a GPU and
             takes memory.
         device: Where the networks run; "auto" is the GPU when there is one.
@@ -218,7 +218,7 @@ class PersonSearch:
         minimum_confidence: float = LEAST_CONFIDENCE,
         on_progress: Callable[[IndexSummary], None] | None = None,
     ) -> IndexSummary:
-        """Find everybody in footage and add them to a gallery; what is in it already is passed over.
+        """Find the people in footage and add them to a gallery; what is in it already is passed over.
 
         Frames are decoded in the background. Whatever ends this early (an error, Ctrl-C), what was found until then
         is written; running it again goes on from there. With `tracklets` frames wait for later sightings of the same
@@ -314,7 +314,8 @@ class PersonSearch:
         """Look for a person: by up to ten pictures, boxes in frames, and sightings of the gallery.
 
         With a second stage the best candidates of the model are ranked anew by both. Where this similarity is
-        calibrated, the answer says whether the person is there (`RankedSightings.verdict`).
+        calibrated, the answer says how far the best sighting is to be trusted: match, possible or no confident match
+        (`RankedSightings.verdict`).
 
         Args:
             gallery: The gallery, made with this model, and with its second stage where there is one.
@@ -322,7 +323,8 @@ class PersonSearch:
             frame: A whole frame (H, W, 3) uint8 RGB, or several; `box` says where the person is in each.
             box: x1, y1, x2, y2 in the frame's pixels, or a list with one for each frame.
             like: Sightings of the gallery that show the person, for example confirmed ones of an earlier answer.
-            others: People who are somebody else (`search.query.feedback`); there is no verdict then.
+            others: At most ten pictures and sightings of other people (`search.query.feedback`). Sightings that look
+                like them come later, and there is no verdict.
             combine: How several pictures count, "mean" or "max", see `search.query.feedback.Examples`.
             filters: Which sightings may answer, and how many; None is `Filters()`.
             ranking: How similarities are made and answers ordered; None is `Ranking()`, with the gallery's share.

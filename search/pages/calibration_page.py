@@ -22,16 +22,17 @@ def calibration_page(fitted: Sequence[tuple[str, FittedCalibration]], *, title: 
     """
     name, last = fitted[-1]
     data = last.calibration.data
-    absent, growth = "absent", "rises with the gallery"
+    absent, growth = "searches for people who are not there", "rises with the gallery"
     if last.calibration.rate_of == "pairs":
         absent, growth = "pairs of two people", "is the same for every gallery, and mistakes grow with it"
     return report_page(
         title=title,
         introduction=(
-            f"{data.probes:,} probes of {data.people:,} people were compared with {data.sightings:,} sightings: with "
-            "those of their person, and without, as people who are not there. A verdict's threshold is the lowest one "
-            f"that calls at most {percent(last.calibration.match_rate)} of the {absent} a match and "
-            f"{percent(last.calibration.possible_rate)} possible; it {growth}."
+            f"{data.probes:,} searches for {data.people:,} people among {data.sightings:,} sightings were made twice: "
+            "with the sightings of their person, and without, as for people who are not there. Of all "
+            f"{absent}, at most {percent(last.calibration.match_rate)} reach the limit of a match, and at most "
+            f"{percent(last.calibration.possible_rate)} that of possible. Each is the lowest such limit; it "
+            f"{growth}."
         ),
         headlines=_headlines(name, last.calibration),
         sections=[_section(label, one) for label, one in fitted],
@@ -46,9 +47,9 @@ def _headlines(name: str, calibration: Calibration) -> list[Headline]:
         Headline(percent(rate), what, f"{name}, people left out, {whole.size:,} sightings")
         for rate, what in (
             (whole.match.false_positive, "of absent people called a match"),
-            (whole.match.found, "of present people reach a match"),
+            (whole.match.found, "of present people's best own sightings are a match"),
             (whole.possible.false_positive, "of absent people called possible or more"),
-            (whole.possible.found, "of present people reach possible"),
+            (whole.possible.found, "of present people's best own sightings are possible or more"),
         )
     ]
 
@@ -73,11 +74,11 @@ def _thresholds(calibration: Calibration) -> Table:
             ]
         )  # fmt: skip
     return Table(
-        "Thresholds by gallery size",
+        "Limits by gallery size",
         ["sightings", "match from", "found", "possible from", "found", "pairs"],
         rows,
-        note="Found: present people whose best sighting is at least so similar. Pairs: single pairs of two persons "
-        "that are as similar as a match (false match rate).",
+        note="Found: searches for present people whose own best sighting is at least so similar. Pairs: single pairs "
+        "of two people that are as similar as a match (false match rate).",
     )
 
 
@@ -92,7 +93,9 @@ def held_out_table(calibration: Calibration) -> Table:
         "Verdicts on people left out",
         ["sightings", "at least", "absent people", "present people", "and ranked first"],
         rows,
-        note="Thresholds of one half of the people, probes and sightings of the other; the mean of several halvings.",
+        note="The limits are learned on one half of the people and measured on the other; each figure is the mean of "
+        "several halvings. Absent people: searches without the person in which somebody else reaches the verdict. "
+        "Present people: searches in which the person's own best sighting reaches it.",
     )
 
 
@@ -119,7 +122,7 @@ def _growth(calibration: Calibration) -> Curve:
         name: [(float(np.log10(size)), value) for size, value in zip(thresholds.sizes, values, strict=True)]
         for name, values in (("match from", thresholds.match), ("possible from", thresholds.possible))
     }
-    return Curve("Thresholds by gallery size", series, x_label="log10 of the sightings compared")
+    return Curve("Limits by gallery size", series, x_label="log10 of the sightings compared")
 
 
 def _trade(found: Identifications, points: int = 200) -> Curve:
@@ -135,6 +138,6 @@ def _trade(found: Identifications, points: int = 200) -> Curve:
     return Curve(
         "Found against mistaken",
         series if len(found.best) else {},
-        x_label="share of absent people with somebody above the threshold",
-        note="Upwards: share of present people whose best sighting is above it.",
+        x_label="share of absent people with somebody above the limit",
+        note="Upwards: share of present people whose own best sighting is above it.",
     )

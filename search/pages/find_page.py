@@ -1,6 +1,7 @@
 """The page of `personsearch find`: the verdict, the probe, a timeline, and the sightings as cards."""
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def find_page(
     """The answer of a search as HTML: the verdict, the probe, a timeline, and the sightings as cards.
 
     Args:
-        results: The answer of `Gallery.search` or `PersonSearch.find`.
+        results: The answer of `PersonSearch.find`.
         gallery: The gallery that was searched, which keeps the cut-out picture of each sighting.
         probe_image: The person looked for, one picture or several, (H, W, 3) uint8 RGB.
         title: The heading of the page.
@@ -114,8 +115,9 @@ def _facts(results: RankedSightings) -> list[tuple[str, str]]:
     facts.append((f"best {results.ordered_by}", f"{results[0].score:.3f} (no percentage)"))
     cameras = sorted({NO_CAMERA if one.camera is None else one.camera for one in results})
     facts.append(("cameras", ", ".join(cameras[:8]) + (f" and {len(cameras) - 8} more" if len(cameras) > 8 else "")))
-    times = [one.timestamp for one in results if one.timestamp is not None]
-    if times:
-        earliest, latest = results.zones.display(min(times)), results.zones.display(max(times))
+    timed = [(one.timestamp, one.camera) for one in results if one.timestamp is not None]
+    if timed:
+        # Each in the zone of the camera that saw it, as on its card.
+        earliest, latest = (results.zones.display(*end(timed, key=itemgetter(0))) for end in (min, max))
         facts += [("earliest of them", earliest), ("latest of them", latest)]
     return facts

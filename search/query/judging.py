@@ -19,7 +19,7 @@ def judged_answer(
     pictures: int,
     probe_kind: str | None,
 ) -> RankedSightings:
-    """Rank a gallery's sightings, and say whether the person is there.
+    """Rank a gallery's sightings, and say how far the most similar one is to be trusted.
 
     Args:
         gallery: The gallery.

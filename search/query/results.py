@@ -18,7 +18,8 @@ class RankedSightings(Sequence[Sighting]):
         searched: How many sightings passed the filters and were compared.
         best_similarity: The highest similarity of all sightings that were compared, also of those that are not shown;
             None where nothing was compared.
-        verdict: Whether the person is there, as a calibration judges it; None without a calibration.
+        verdict: How far the most similar sighting is to be trusted, as a calibration judges it: match, possible or no
+            confident match. None without a calibration.
         no_verdict: One line that says why there is no verdict; empty where there is one, or where nobody asked.
         contents: What the gallery holds, in one line, where no sighting passed the filters; empty otherwise.
         zones: In which time zones times are shown.

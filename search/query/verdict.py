@@ -13,7 +13,7 @@ from search.query.rates import RATES_OF, RateOf
 
 Level = Literal["match", "possible", "no confident match"]
 UNDECIDED: Level = "no confident match"
-"""The level below both thresholds. It claims nothing: many people who are there end here too."""
+"""The level below both limits. It claims nothing: many people who are there look different enough to end here."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class LevelRates:
     Args:
         false_positive: The share of the searches for a person who is not there that reach the level all the same. It
             is called the false positive identification rate.
-        found: The share of the searches for a person who is there in which that person's best sighting reaches the
-            level.
-        found_first: The share of the searches for a person who is there in which that person's best sighting reaches
-            the level and is the most similar of all.
+        found: The share of the searches for a person who is there in which that person's own best sighting reaches the
+            level. Sightings of other people do not count.
+        found_first: The share of the searches for a person who is there in which that person's own best sighting
+            reaches the level and is the most similar of all.
         false_match: The share of the pairs of a probe and one sighting of somebody else that reach the level; None
             where nobody counted them.
     """
@@ -156,7 +156,7 @@ class Verdict:
 
     Args:
         similarity: The similarity of the most similar sighting.
-        size: How many sightings the probe was compared with.
+        size: How many comparisons were made, see `Calibration.judge`.
         thresholds: The similarities at which the levels begin, in a gallery of that size.
         calibration: The calibration that gave the thresholds.
         probe_kind: "box" or "crop", None where nobody knows.
@@ -185,11 +185,11 @@ class Verdict:
         return "possible" if similarity >= self.thresholds.possible else UNDECIDED
 
     def headline(self) -> str:
-        """One line: the level, the similarity, and from where on the levels begin."""
+        """One line: the level, the similarity, the lowest similarity of each level, and the number of comparisons."""
+        made = "1 comparison was made" if self.size == 1 else f"{self.size:,} comparisons were made"
         return (
-            f"{self.level}: the most similar sighting has a similarity of {self.similarity:.3f}; from "
-            f"{self.thresholds.match:.3f} on a sighting is called a match, from {self.thresholds.possible:.3f} on "
-            f"possible ({self.size:,} sightings were compared)"
+            f"{self.level}: the most similar sighting has a similarity of {self.similarity:.3f}; the limit is "
+            f"{self.thresholds.match:.3f} for a match and {self.thresholds.possible:.3f} for possible ({made})"
         )
 
     def meaning(self) -> str:
@@ -202,22 +202,30 @@ class Verdict:
         calibration, by_pairs = self.calibration, self.calibration.rate_of == "pairs"
         match, possible = percent(calibration.match_rate), percent(calibration.possible_rate)
         if by_pairs:
-            text = f"Of all pairs of sightings of two people, {match} are called a match, {possible} at least possible"
+            text = (
+                f"Of all pairs of sightings that show two different people, {match} are called a match and {possible} "
+                "at least possible"
+            )
         else:
             text = (
                 f"When a person is not in the footage, {match} of searches say match and {possible} at least possible"
             )
         if calibration.held_out:
             whole = calibration.held_out[-1]
-            seen = f"{percent(whole.match.false_positive)} and {percent(whole.possible.false_positive)}"
-            searches = " of searches for people who were not there" if by_pairs else ""
-            text += f" (in a test with other people: {seen}{searches}, among {whole.size:,} sightings)"
+            text += (
+                f". In a test with other people who were not in the footage, {percent(whole.match.false_positive)} of "
+                f"searches said match and {percent(whole.possible.false_positive)} at least possible, among "
+                f"{whole.size:,} sightings"
+            )
         known = calibration.rates_near(self.size)
         if known is not None:
             # Thresholds by probes go on rising beyond the known sizes, those by pairs are the same everywhere.
             fewer = "fewer than " if self.thresholds.extrapolated and not by_pairs else ""
-            found = f"{percent(known.match.found)} of searches say match and {fewer}{percent(known.possible.found)}"
-            text += f". When the person is in the footage, {fewer}{found} at least possible"
+            text += (
+                ". When the person is in the footage, their own best sighting is a match in "
+                f"{fewer}{percent(known.match.found)} of searches, and at least possible in "
+                f"{fewer}{percent(known.possible.found)}"
+            )
         if calibration.interval is not None:
             low, high = (ends.at(self.size) for ends in calibration.interval)
             text += (
@@ -228,18 +236,22 @@ class Verdict:
         return f"{begin}{text}. Measured on {self.data_text()}."
 
     def also_here(self) -> str:
-        """One sentence without its full stop: how many people who are there end below both thresholds too."""
+        """One sentence without its full stop: how often the sightings of somebody who is there miss both limits."""
         share, claim = self.present_below, "This does not say that the person is absent"
         if share is None:
-            return f"{claim}: nobody measured how many who are there also end here"
+            return f"{claim}: nobody measured how often the sightings of people who are there miss both limits"
         more = "more than " if self.thresholds.extrapolated and self.calibration.rate_of == "probes" else ""
-        return f"{claim}: {more}{100 * share:.0f} of 100 people who are there also end here"
+        return (
+            f"{claim}: in {more}{100 * share:.0f} of 100 searches for people who are there, their own sightings miss "
+            "both limits"
+        )
 
     @property
     def present_below(self) -> float | None:
-        """The share of searches for people who are there that reach neither level; None where nobody measured it.
+        """The share of searches for somebody who is there whose own sightings miss both limits; None without a measure.
 
-        It is measured in galleries no larger than this one. In a larger gallery more searches end there.
+        Such a search may say match or possible all the same, because of somebody else. The share is measured in
+        galleries no larger than this one. In a larger gallery it is larger.
         """
         known = self.calibration.rates_near(self.size)
         return None if known is None or not math.isfinite(known.possible.found) else 1 - known.possible.found
@@ -257,7 +269,7 @@ class Verdict:
         doubts = [f"the calibration was made {self.elsewhere}"] if self.elsewhere else []
         if self.thresholds.extrapolated:
             by_pairs = self.calibration.rate_of == "pairs"
-            what = "wrong answers become more frequent" if by_pairs else "the thresholds are only estimated"
+            what = "wrong answers become more frequent" if by_pairs else "the limits are only estimated"
             doubts.append(f"{what} in a gallery as large as this: at most {largest:,} sightings were measured")
         if self.probe_kind is not None and self.probe_kind != data.probe_kind:
             theirs = "boxes in whole frames" if data.probe_kind == "box" else "pictures of one person alone"

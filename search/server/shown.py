@@ -113,7 +113,7 @@ def shown_answer(answer: Answer, marks: Mapping[str, str]) -> Shown:
 
 
 def shown_verdict(ranked: RankedSightings) -> Shown:
-    """Whether the person is there, in words and in figures; where nobody can say, why."""
+    """How far the best sighting is to be trusted, in words and in figures; where nobody can say, why."""
     verdict = ranked.verdict
     if verdict is None:
         why = ranked.no_verdict or ranked.contents or "nothing was compared"

@@ -33,7 +33,7 @@ class Whom:
         format: The data set's layout.
         probes: Whom to look for: the data set's queries, one sighting of each person in each camera, or all labeled
             sightings; auto takes the queries where the data set has any, and else one of each.
-        same_camera: A person's sightings by the probe's own camera count as found too.
+        same_camera: A person's sightings by the camera of the picture that is searched by count as found too.
         unlabelled: Leave sightings of people without an identity out (ignore), or take them for others (negative).
         from_gallery: ROOT is a gallery: learn from its own frames, without labels. Two people side by side in one frame
             are certainly different. The result is stored in the gallery and judges only it.
@@ -83,20 +83,19 @@ def calibrate(
     tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
     work: Work = Work(),
 ) -> Outcome:
-    """Find out from which similarity on a person is really there, on labeled frames; `find` then gives verdicts.
+    """Learn on labeled frames how similar strangers get, so that `find` gives verdicts: match, possible or neither.
 
     Without labels `personsearch calibrate --from-gallery people` learns it from the gallery "people" itself.
     With --learn-second-weight it is learned instead how much the second stage should count beside the joint model.
 
-    Every probe is searched twice: without the sightings of its person, as somebody who is absent, and with them. A
-    threshold is the lowest one at which no more than the wanted share of absent probes has any sighting above it. That
-    grows with the gallery, so thresholds are kept for galleries of 1, 2, 5, 10 ... sightings; `find` takes those of its
-    size. With --rate-of pairs the shares are those of single pairs of two people, and the threshold is one for all
-    galleries.
+    Each person is searched for twice: without their own sightings, as somebody who is absent, and with them. A limit is
+    the lowest similarity that no more than the wanted share of the searches without them reaches. It rises with the
+    gallery, so limits are kept for galleries of 1, 2, 5, 10 ... sightings, and `find` takes those of its size. With
+    --rate-of pairs the shares are those of single pairs of two people, and one limit holds for all galleries.
 
-    The thresholds are stored in a JSON beside the model (model.calibration.json), which itself is not touched. They
-    belong to these weights and, with --second-stage, to this crop model and its share. With both stages the joint model
-    alone is calibrated too. Galleries with and without --tracklets want a calibration each, and so do searches with and
+    The limits are stored in a JSON beside the model (model.calibration.json), which itself is not touched. They belong
+    to these weights and, with --second-stage, to this crop model and its share. With both stages the joint model alone
+    is calibrated too. Galleries with and without --tracklets want a calibration each, and so do searches with and
     without --class-weighted. Use people and footage like those that will be searched, and none that trained the model.
 
     Args:
@@ -106,9 +105,9 @@ def calibrate(
         whom: Whom to look for.
         rates: How often people who are not there may reach each verdict.
         similarity: How similarities are made; give what you will give to `find`.
-        averaging: Whether sightings share the mean of their tracklet; give what you gave to `index`. The whole of each
-            tracklet is averaged. With --same-camera a probe that is a sighting has a share in the means it is compared
-            with, which flatters the shares found.
+        averaging: How one person's sightings by one camera are combined; give what you gave to `index`. The whole of
+            each tracklet is averaged. With --same-camera a probe that is a sighting has a share in the means it is
+            compared with, which flatters the shares found.
         tracker: How sightings are linked into tracklets.
         work: How the work is done, and what is written.
     """
@@ -306,7 +305,7 @@ def _searches(
 
 
 def _text(label: str, calibration: "Calibration") -> str:
-    """Thresholds by gallery size, and what they do to people left out."""
+    """The limits by gallery size, and what they do to people left out."""
     from search.query.verdict import percent
 
     data, by_pairs = calibration.data, calibration.rate_of == "pairs"
@@ -330,7 +329,7 @@ def _text(label: str, calibration: "Calibration") -> str:
         for level, rates in (("match", one.match), ("possible", one.possible)):
             rows.append([one.size, level, rates.false_positive, rates.found, rates.found_first])
     header = ["sightings", "verdict at least", "absent people", "present people", "and ranked first"]
-    return f"{text}\n\nmeasured on people left out, thresholds from the others\n{table(header, rows)}"
+    return f"{text}\n\nmeasured on people left out, with the limits of the others\n{table(header, rows)}"
 
 
 def _kinds(kind: str) -> str:

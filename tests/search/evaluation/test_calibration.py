@@ -180,8 +180,10 @@ def test_rates_of_pairs_are_those_of_single_comparisons() -> None:
     assert absent[-1] > 0.2
     assert made.held_out[-1].match.false_positive > made.held_out[0].match.false_positive
     verdict = made.judge(1.0, 10**6)
-    assert verdict.meaning().startswith("Of all pairs of sightings of two people, 1 % are called a match, 10 %")
-    assert " of searches for people who were not there, among " in verdict.meaning()
+    assert verdict.meaning().startswith(
+        "Of all pairs of sightings that show two different people, 1 % are called a match and 10 %"
+    )
+    assert "In a test with other people who were not in the footage, " in verdict.meaning()
     assert verdict.doubts()[0].startswith("wrong answers become more frequent in a gallery as large as this: at most ")
     assert verdict.thresholds.match == made.thresholds.match[0]
     assert verdict.to_dict()["rate_of"] == "pairs"
@@ -248,7 +250,7 @@ def test_the_page_shows_every_similarity(tmp_path: Path) -> None:
     ]
     write_whole(tmp_path / "report.html", calibration_page(fitted, title="Verdicts"))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for words in ("Joint model alone", "&lt;both&gt;", "Thresholds by gallery size", "Verdicts on people left out"):
+    for words in ("Joint model alone", "&lt;both&gt;", "Limits by gallery size", "Verdicts on people left out"):
         assert words in page
     assert page.count("Found against mistaken") == 4  # heading and label of each drawing
     few = world(2, 0.5)

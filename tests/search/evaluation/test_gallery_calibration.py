@@ -72,7 +72,7 @@ def test_both_similarities_are_learned_and_said(people: Path, capsys: pytest.Cap
         assert one.thresholds.sizes[-3:] == (360, 3600, 36_000)
         assert one.interval[0].match[0] < one.thresholds.match[0] < one.interval[1].match[0]
     verdict = first.judge(0.2, 360)
-    assert verdict.meaning().startswith("This does not say that the person is absent: nobody measured how many")
+    assert verdict.meaning().startswith("This does not say that the person is absent: nobody measured how often")
     assert "This was learned without labels: nine times in ten the right limits lie from 0." in verdict.meaning()
     assert verdict.meaning().endswith("Measured on this gallery: 1,440 pairs of people side by side in one frame.")
     ends = json.loads(json.dumps(verdict.to_dict()))["interval"]

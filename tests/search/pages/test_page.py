@@ -17,7 +17,7 @@ from datasets.samples import Frame
 from detection.detections import Detections
 from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
-from search.gallery.sightings import Sighting, display_time
+from search.gallery.sightings import ClockZones, Sighting, display_time
 from search.models.embedded_by import EmbeddedBy
 from search.pages.drawing import TRACK_END, TRACK_START, plot, timeline
 from search.pages.find_page import find_page
@@ -125,6 +125,19 @@ def test_find_page(gallery: Gallery, tmp_path: Path) -> None:
     assert f"{results[0].score:.3f}" in page.text
     times = sorted(one.timestamp for one in results if one.timestamp is not None)
     assert f"earliest of them {display_time(times[0])} latest of them {display_time(times[-1])}" in page.text
+
+
+def test_the_earliest_and_the_latest_time_are_in_the_zones_of_their_cameras(gallery: Gallery, tmp_path: Path) -> None:
+    results = ask(gallery, np.ones(4), limit=24)
+    timed = sorted((one.timestamp, one.camera) for one in results if one.timestamp is not None)
+    (first, first_camera), (last, last_camera) = timed[0], timed[-1]
+    assert first_camera != last_camera
+    zones = ClockZones(of_cameras=((str(first_camera), "Europe/Berlin"), (str(last_camera), "Asia/Tokyo")))
+    path = tmp_path / "find.html"
+    write_whole(path, find_page(dataclasses.replace(results, zones=zones), gallery, picture()))
+    _, page = read(path)
+    ends = zones.display(first, first_camera), zones.display(last, last_camera)
+    assert f"earliest of them {ends[0]} latest of them {ends[1]}" in page.text
 
 
 def test_find_page_limits_frames_in_context(gallery: Gallery, tmp_path: Path) -> None:

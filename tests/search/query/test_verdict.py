@@ -62,9 +62,10 @@ def test_a_threshold_belongs_to_its_level(value: float, level: str) -> None:
     verdict = calibration().judge(value, 100)
     assert verdict.level == level
     assert verdict.level_of(0.6) == "possible"
+    assert calibration().judge(value, 1).headline().endswith("(1 comparison was made)")
     assert verdict.headline() == (
-        f"{level}: the most similar sighting has a similarity of {value:.3f}; from 0.750 on a sighting is called a "
-        "match, from 0.500 on possible (100 sightings were compared)"
+        f"{level}: the most similar sighting has a similarity of {value:.3f}; the limit is 0.750 for a match and "
+        "0.500 for possible (100 comparisons were made)"
     )
     assert json.loads(json.dumps(verdict.to_dict()))["level"] == level
 
@@ -77,22 +78,27 @@ def test_the_same_similarity_is_less_in_a_larger_gallery() -> None:
 def test_what_a_verdict_is_worth_is_said() -> None:
     verdict = calibration().judge(0.9, 100)
     assert verdict.meaning() == (
-        "When a person is not in the footage, 1 % of searches say match and 10 % at least possible (in a test with "
-        "other people: 1 % and 10 %, among 50 sightings). When the person is in the footage, 50 % of searches say "
-        "match and 80 % at least possible. Measured on square: 1,480 searches for 37 people among 2,066 sightings."
+        "When a person is not in the footage, 1 % of searches say match and 10 % at least possible. In a test with "
+        "other people who were not in the footage, 1 % of searches said match and 10 % at least possible, among 50 "
+        "sightings. When the person is in the footage, their own best sighting is a match in 50 % of searches, and at "
+        "least possible in 80 %. Measured on square: 1,480 searches for 37 people among 2,066 sightings."
     )
     assert verdict.doubts() == []
     assert "is in the footage" not in calibration(rates=()).judge(0.9, 100).meaning()
     assert (
-        "fewer than 50 % of searches say match and fewer than 80 % at least possible"
+        "their own best sighting is a match in fewer than 50 % of searches, and at least possible in fewer than 80 %."
         in calibration().judge(0.9, 101).meaning()
     )
     by_pairs = calibration(rate_of="pairs").judge(0.9, 101).meaning()
-    assert by_pairs.startswith("Of all pairs of sightings of two people, 1 % are called a match, 10 % at least")
-    assert "in the footage, 50 % of searches say match and 80 % at least possible" in by_pairs
+    assert by_pairs.startswith(
+        "Of all pairs of sightings that show two different people, 1 % are called a match and 10 % at least possible. "
+        "In a test with other people who were not in the footage, 1 % of searches said match and 10 % at least "
+        "possible, "
+    )
+    assert "own best sighting is a match in 50 % of searches, and at least possible in 80 %." in by_pairs
     doubtful = calibration().judge(0.9, 101, probe_kind="crop", pictures=3)
     assert [line.split(",")[0] for line in doubtful.doubts()] == [
-        "the thresholds are only estimated in a gallery as large as this: at most 100 sightings were measured",
+        "the limits are only estimated in a gallery as large as this: at most 100 sightings were measured",
         "you search by a picture of the person alone",
         "you search by 3 pictures",
     ]
@@ -101,14 +107,17 @@ def test_what_a_verdict_is_worth_is_said() -> None:
 def test_no_confident_match_claims_nothing() -> None:
     nothing = "This does not say that the person is absent: "
     below = calibration().judge(0.1, 100)
-    assert below.meaning().startswith(f"{nothing}20 of 100 people who are there also end here. When a person is not")
+    missed = "of 100 searches for people who are there, their own sightings miss both limits"
+    assert below.meaning().startswith(f"{nothing}in 20 {missed}. When a person is not")
     assert below.to_dict()["present_below_possible"] == pytest.approx(0.2)
-    assert calibration().judge(0.1, 10**6).meaning().startswith(f"{nothing}more than 20 of 100 people")
-    assert calibration(rate_of="pairs").judge(0.1, 10**6).meaning().startswith(f"{nothing}20 of 100 people")
+    assert calibration().judge(0.1, 10**6).meaning().startswith(f"{nothing}in more than 20 {missed}")
+    assert calibration(rate_of="pairs").judge(0.1, 10**6).meaning().startswith(f"{nothing}in 20 {missed}")
     unknown = LevelRates(0.1, math.nan, math.nan)
     for rates in ((), (MeasuredSize(1, unknown, unknown),)):
         unmeasured = calibration(rates=rates).judge(0.1, 100)
-        assert unmeasured.meaning().startswith(f"{nothing}nobody measured how many who are there also end here. When")
+        assert unmeasured.meaning().startswith(
+            f"{nothing}nobody measured how often the sightings of people who are there miss both limits. When"
+        )
         assert unmeasured.to_dict()["present_below_possible"] is None
     assert nothing not in calibration().judge(0.6, 100).meaning()
 

@@ -46,7 +46,7 @@ def test_the_calibration_lies_beside_the_model(model: Path, square: Path, reposi
     assert one["data"]["probes"] > 0
     for size in one["rates"]:
         assert size["match"]["false_positive"] <= 0.05 + 1e-9
-    assert "Thresholds by gallery size" in (model.parent / "report" / "report.html").read_text(encoding="utf-8")
+    assert "Limits by gallery size" in (model.parent / "report" / "report.html").read_text(encoding="utf-8")
 
 
 def test_find_gives_a_verdict(
@@ -59,7 +59,7 @@ def test_find_gives_a_verdict(
     answer = json.loads((tmp_path / "a.json").read_text())
     level = answer["verdict"]["level"]
     assert printed[0].startswith(
-        f"{level}: the most similar sighting has a similarity of {answer['best_similarity']:.3f}; from "
+        f"{level}: the most similar sighting has a similarity of {answer['best_similarity']:.3f}; the limit is "
     )
     assert "Measured on world: " in printed[1]
     assert answer["sightings"][0]["verdict"] == level
@@ -207,7 +207,9 @@ def test_weighted_searches_have_thresholds_of_their_own(
     printed = capsys.readouterr().out
     assert printed.startswith("one stage, class-weighted: ")
     assert "1 % of pairs of two people are called a match" in printed
-    assert "of the pairs of two people a match" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Of all pairs of two people, at most 1 % reach the limit of a match" in (tmp_path / "report.html").read_text(
+        encoding="utf-8"
+    )
     (figures,) = json.loads((tmp_path / "c.json").read_text())["calibrations"]
     assert figures["ranking"]["class_weighted"] is True
     assert figures["rate_of"] == "pairs"
@@ -216,7 +218,9 @@ def test_weighted_searches_have_thresholds_of_their_own(
     assert main(find) == 0
     lines = capsys.readouterr().out.splitlines()
     assert ": the most similar sighting has a similarity of " in lines[0]
-    assert lines[1].startswith("Of all pairs of sightings of two people, 1 % are called a match, 10 %")
+    assert lines[1].startswith(
+        "Of all pairs of sightings that show two different people, 1 % are called a match and 10 %"
+    )
 
 
 def test_sightings_are_probes_where_nobody_wrote_queries(
