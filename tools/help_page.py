@@ -11,7 +11,7 @@ from tools.wording import choices, display, is_flag, is_list, place
 COMMON_TEXTS = {
     "--config NAME": "Take options from a preset or a YAML file; those typed beside it win. `--config list` names the "
     "presets of this command.",
-    "--json FILE": "Write the figures for programs to this file.",
+    "--json FILE": "Write the result as JSON to this file, for other programs.",
     "--progress auto|always|never": "Show how far the work is: a bar on a terminal, else a line every half minute.",
     "--print-config": "Print all options with their values as YAML, for `--config`, and stop.",
     "--debug": "Show the traceback of an error.",
@@ -61,7 +61,9 @@ def help_page(
     lines += ["", "Options of every command:"]
     for name, text in list(COMMON_TEXTS.items())[: None if whole else SHORT_COMMON]:
         lines += entry(name, text)
-    lines += ["", *_wrapped(_ending(command, [option for option in others if option not in listed]), "")]
+    hidden = [_hidden_words(option) for option in others if option not in listed]
+    hidden += [] if whole else [name.split()[0] for name in list(COMMON_TEXTS)[SHORT_COMMON:]]
+    lines += ["", *_wrapped(_ending(command, hidden), "")]
     return "\n".join(lines)
 
 
@@ -108,20 +110,20 @@ def _text(option: Option) -> str:
     return f"{option.text} ({'; '.join(notes)})" if notes else option.text
 
 
-def _ending(command: str, hidden: Sequence[Option]) -> str:
+def _ending(command: str, hidden: Sequence[str]) -> str:
     if not hidden:
         return "A flag is typed alone to turn it on, and with false behind it to turn it off."
-    groups = dict.fromkeys(_group_words(option) for option in hidden)
-    about = "; ".join(words for words in groups if words)
-    about = f". They belong to: {about}" if about else ""
-    count = f"{len(hidden)} more options" if len(hidden) > 1 else "one more option"
-    return f"`personsearch {command} --help-all` explains {count}{about}."
+    listed = ", ".join(dict.fromkeys(hidden))
+    return f"`personsearch {command} --help-all` explains {len(hidden)} more options: {listed}."
 
 
-def _group_words(option: Option) -> str:
-    """Where a hidden option belongs: `--detector.*`, or what a group without a common name is about."""
+def _hidden_words(option: Option) -> str:
+    """How a hidden option is named: by its name, or with its group as `--tracker.*` and what the group is about."""
     prefix, dot, _ = option.typed.rpartition(".")
-    return f"{prefix}.*" if dot else re.split(r"[.;:]", option.group)[0].lower()
+    if not dot:
+        return option.typed
+    about = re.split(r"[.;:]", option.group)[0]
+    return f"{prefix}.* ({about[:1].lower()}{about[1:]})" if about else f"{prefix}.*"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

@@ -152,7 +152,7 @@ COMMANDS = {
     "index": Command(
         "tools.commands.index",
         "index",
-        "find everybody in pictures or videos and keep them in a gallery",
+        "find the people in pictures or videos and keep them in a gallery",
         flat=("models", "footage", "averaging"),
         shown=("gallery", "cameras", "model", "second_stage", "camera", "start_time", "every_seconds", "tracklets"),
         instead="cameras",
@@ -160,7 +160,7 @@ COMMANDS = {
     "calibrate": Command(
         "tools.commands.calibrate",
         "calibrate",
-        "from which similarity on a person is there, for find",
+        "how similar strangers get, for the verdicts of find",
         flat=("models", "whom", "rates", "similarity", "averaging", "work"),
         shown=("from_gallery", "model", "second_stage", "format", "match_rate", "possible_rate", "tracklets", "report"),
     ),
@@ -196,7 +196,7 @@ COMMANDS = {
     "find": Command(
         "tools.commands.find",
         "find",
-        "show where a person was seen",
+        "show the sightings that look most like a person",
         flat=("probe", "choice", "ranking", "files"),
         shown=(
             "crop",

@@ -27,12 +27,12 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Tracklets:
-    """Whether sightings share the mean embedding of their tracklet.
+    """How one person's sightings by one camera are combined.
 
     Args:
-        tracklets: Link one person's sightings by one camera into a tracklet, and average the embedding of each with
-            the mean of its tracklet, so that one bad view weighs less. Frames should be a second or two apart and come
-            in time order. Probes are not averaged.
+        tracklets: A tracklet is one person's walk past one camera. Average the embedding of each sighting with the mean
+            of its tracklet, so that one bad view weighs less. Frames should be a second or two apart and come in time
+            order. The pictures that are searched by are not averaged.
         tracklet_blend: The share of the tracklet's mean in the embedding of each of its sightings, from 0 to 1.
     """
 

@@ -7,7 +7,7 @@ from datasets.moments import seconds_of
 
 
 def parse_time(text: str, option: str, zone: tzinfo | None = None) -> float:
-    """Read a time that was typed as seconds since the epoch, or as seconds from the start of a recording.
+    """Read a time that was typed as a date, as seconds since the epoch, or as seconds from the start of a recording.
 
     Eight digits are a date, 20260501; fourteen are a date with a time, 20260501083000. Four digits from 1900 to 2199
     may be a year or a moment in a recording and are refused; 2026.0 is the number.

@@ -18,11 +18,12 @@ class ModelFiles:
 
     Args:
         model: The joint model, which finds people and tells them apart: the folder of a `train joint` run, the
-            model.safetensors in it, or an imported SeqNet.
-        second_stage: The crop model: the folder of a `train crop` run, the model.safetensors in it, or an imported one.
-            Beside a joint model it looks at the same people once more; with a detector it alone tells people apart.
-        detector: What finds people in place of a joint model: coco (torchvision's Faster R-CNN, downloaded once), an
-            imported detector, or a model of `train joint`, of which only the boxes are used.
+            model.safetensors in it, or a SeqNet that `models import` converted.
+        second_stage: The crop model: the folder of a `train crop` run, the model.safetensors in it, or one that `models
+            import` converted. Beside a joint model it looks at each cut-out once more. Beside a detector it alone tells
+            people apart.
+        detector: What finds people in place of a joint model: coco (torchvision's Faster R-CNN, downloaded once), a
+            detector that `models import` converted, or a model of `train joint`, of which only the boxes are used.
     """
 
     model: Path | None = None

@@ -25,20 +25,21 @@ class Ranking:
     True
 
     Args:
-        second_weight: The share w of the second stage in the similarity, from 0 to 1: (1 - w) first + w second. 0 ranks
-            by the first stage alone, 1 by the second stage alone. It counts only where there is a second stage. None
-            takes the share that `calibrate --learn-second-weight` learned for the two models, and 0.8 where none was.
+        second_weight: How much the crop model (the second stage) counts in the similarity, from 0 (not at all) to 1
+            (alone). In between, the similarity is (1 - w) times the first stage's and w times the second stage's. By
+            default (None) the share counts that `calibrate --learn-second-weight` learned for the two models, and 0.8
+            where none was learned. Without a second stage it does not matter.
         candidates: How many of the best sightings by the first stage are compared again, by the second stage and by
             re-ranking, 1 or more. Raising it finds people whom the first stage ranks low; time and memory grow in
             proportion.
-        rerank: Order the candidates by the neighbors that they share with the probe (k-reciprocal re-ranking, Zhong et
-            al., CVPR 2017).
+        rerank: Order the candidates by the neighbors that they share with the person looked for (k-reciprocal
+            re-ranking, Zhong et al., CVPR 2017).
         class_weighted: Multiply every similarity by the detector's confidence, so that doubtful boxes rank lower
             (class-weighted similarity of Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020).
             The candidates are then the best by that product.
-        context: Also compare the people beside the probe with the people beside each of the best sightings, so that
-            somebody in the same company comes up (`search.query.context`). It needs a frame and a box, and cannot be
-            used together with re-ranking.
+        context: Also compare the people beside the person looked for with the people beside each of the best sightings,
+            so that sightings beside the same people come up. It needs a frame and a box, and cannot be used together
+            with re-ranking.
 
     Raises:
         ValueError: The share is not in [0, 1], or there is no candidate.

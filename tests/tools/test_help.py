@@ -64,7 +64,25 @@ def test_the_short_help_of_training_fits_a_screen_and_counts_the_rest(capsys: py
     command = COMMANDS["train joint"]
     options = options_of(function_of("train joint"), command.flat)
     hidden = len([one for one in options if not one.positional and one.name not in command.shown])
-    assert f"explains {hidden} more options" in " ".join(short.split())
+    ending = " ".join(short.split("`personsearch train joint --help-all`")[1].split())
+    common = ["--progress", "--print-config", "--debug"]
+    assert ending.startswith(f"explains {hidden + len(common)} more options: ")
+    assert ending.endswith(f", {', '.join(common)}.")
+    assert "--training.* (" in ending
+    assert "--training.epochs" not in ending
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_short_help_names_every_option_that_it_does_not_explain(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*name.split(), "--help"]) == 0
+    explained, ending = capsys.readouterr().out.split(f"`personsearch {name} --help-all`")
+    for option in options_of(function_of(name), COMMANDS[name].flat):
+        if option.positional or re.search(rf"^  {re.escape(option.typed)}\b", explained, flags=re.MULTILINE):
+            continue
+        prefix, dot, _ = option.typed.rpartition(".")
+        assert re.search(rf"{re.escape(f'{prefix}.*' if dot else option.typed)}[ ,.]", " ".join(ending.split()))
 
 
 def test_options_of_the_short_help_are_options() -> None:

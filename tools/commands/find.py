@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 MOST_OWN = 20
 """So many of the best sightings are compared with the pixels of the frame that shows the person."""
+JOINT_ALONE = (
+    "ranked by the joint model alone; the gallery has a second stage too, --second-stage CROP_MODEL ranks by both"
+)
+"""What is said where --model alone leaves a gallery's second stage out."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,19 @@ class Probe:
     Args:
         crop: A picture that shows the person alone; several pictures of the same person may be given: a.jpg,b.jpg.
         frame: A whole frame that shows the person: a picture file, a moment of a video (gate.mp4#t=76), or a frame of
-            the gallery as answers print it. Several are given as a.jpg,b.jpg.
-        box: Where the person is in that frame: x1,y1,x2,y2 in pixels; four numbers more for each further frame.
-        like: A sighting of the gallery that shows the person: its frame as answers print it, and after # the number of
-            the person in it where there are several, such as gate.mp4#t=000076.000#1. Several are separated by commas.
-        not_crop: Pictures of people who are somebody else, up to ten; sightings that look like them come later.
-        not_like: Sightings of the gallery, named as for --like, that show somebody else. They are not shown again, and
-            sightings that look like them come later.
-        combine: How several pictures count: mean compares each sighting with their average, max compares it with the
-            picture that is most like it.
+            the gallery, named as in the column "frame" of an answer. Several are given as a.jpg,b.jpg.
+        box: Where the person is in that frame: x1,y1,x2,y2 in pixels. The boxes of several frames follow one another,
+            four numbers for each.
+        like: A sighting of the gallery that shows the person: its frame, named as in the column "frame" of an answer,
+            such as gate.mp4#t=000076.000. If several people are in that frame, # and the number of the person come
+            after it: gate.mp4#t=000076.000#1. Without the number the command lists them. Several sightings are
+            separated by commas.
+        not_crop: Pictures of people who are somebody else. Sightings that look like them come later, and there is no
+            verdict. Together with --not-like at most ten may be given.
+        not_like: Sightings of the gallery that show somebody else, named as for --like. They are not shown again,
+            sightings that look like them come later, and there is no verdict.
+        combine: How several pictures count. With mean each sighting is compared with the average of the pictures. With
+            max it is compared with every picture, and the highest similarity counts.
         include_own_frame: Show also the sightings in the frames that the person is shown in, if they are in the
             gallery. The person looked for then comes first, found in their own frame.
         max_pixels: A picture with more pixels than this is refused, so that a small file cannot fill the memory.
@@ -90,8 +98,8 @@ class Choice:
     Args:
         limit: Show at most this many sightings, 1 or more.
         camera: Only sightings of these cameras: 1,4.
-        after: Only sightings at this time or later: a date and time such as 2024-05-01T08:30, or seconds from the start
-            of the recording.
+        after: Only sightings at this time or later: a date and time such as 2024-05-01T08:30, or a number of seconds.
+            The number is Unix time where the gallery has dates, and else counts from the start of the recording.
         before: Only sightings earlier than this time.
         time_zone: The zone in which times are typed and shown, such as Europe/Berlin. By default times are shown in the
             zone of each camera, and typed in the one that all cameras share, where a cameras file says it. Otherwise it
@@ -136,11 +144,12 @@ def find(
     calibration: Path | None = None,
     files: AnswerFiles = AnswerFiles(),  # noqa: B008 - frozen
 ) -> Outcome:
-    """Show where a person was seen: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
+    """Show the sightings that look most like a person: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
 
     The sightings of the gallery come in the order of their similarity to the person. The highest similarity is 1. No
-    similarity says by itself that two people are the same. After `personsearch calibrate` the answer begins with a
-    verdict, which is match, possible or no confident match. Sightings that are a match or possible say so.
+    similarity says by itself that two people are the same. If `index` learned from the footage how similar strangers
+    get, or after `personsearch calibrate`, the answer begins with a verdict: match, possible or no confident match.
+    Sightings that are a match or possible say so.
 
     The gallery knows the models that filled it and where they were then. If they have been moved, --model and
     --second-stage say where they are now.
@@ -150,15 +159,16 @@ def find(
 
     Args:
         gallery: The gallery's folder, made by `personsearch index`.
-        model: Where the joint model of the gallery is now, if its file has been moved. Given alone, it also turns the
-            second stage off: a gallery with two stages is then ranked by the joint model alone.
+        model: Where the joint model of the gallery is now, if its file has been moved. If the gallery has a second
+            stage, give --second-stage too. Otherwise the joint model ranks alone, and the answer says so.
         second_stage: Where the crop model of the gallery is now, if its file has been moved.
         probe: The person looked for.
         choice: Which sightings are shown.
-        ranking: How similarities are made and sightings ordered. --rerank and --context order the sightings by a score
-            that is no similarity. Verdicts follow the similarity all the same.
-        calibration: Judge by this file of `personsearch calibrate`, also where it was made on other cameras than the
-            gallery's. The answer then says so. A calibration on rendered footage never judges real footage.
+        ranking: How similarities are made and how sightings are ordered. With --rerank or --context a score orders the
+            sightings, and verdicts still follow the similarity.
+        calibration: A file that `personsearch calibrate` wrote. Verdicts are taken from it even if it was made on other
+            cameras than the gallery's, and the answer then says so. A calibration on rendered footage never judges real
+            footage, nor the other way round.
         files: What else the answer is written to.
     """
     from search.pipeline import PersonSearch
@@ -187,10 +197,7 @@ def find(
         written, failures = files.write(answer, store, pictures, found.origin, note)
         lines += written
         if store.embedded_by.second_stage is not None and not used_second:
-            lines.append(
-                "ranked by the joint model alone; the gallery has a second stage too, --second-stage CROP_MODEL "
-                "ranks by both"
-            )
+            lines.append(JOINT_ALONE)
         weight = store.description.second_weight
         embedded_by = store.embedded_by if used_second else store.embedded_by.first_stage
     figures = {
@@ -298,7 +305,7 @@ def _how(ranking: Ranking) -> list[str]:
 def _verdict(
     answer: "RankedSightings", store: "Gallery", files: ModelFiles, ranking: Ranking, used_second: bool
 ) -> list[str]:
-    """The lines that say whether the person is there, or how to get such a verdict."""
+    """The lines of the verdict, or how to get one."""
     if answer.verdict is not None:
         verdict = answer.verdict
         return [verdict.headline(), verdict.meaning(), *(f"but {doubt}" for doubt in verdict.doubts()), ""]

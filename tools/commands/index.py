@@ -32,10 +32,11 @@ class Footage:
         every_seconds: How many seconds lie between two frames that are taken from a video. A smaller number finds more
             and takes longer; 0 takes every frame.
         camera: The camera that all of this footage belongs to, in place of what the names of files and folders say.
-        start_time: When the footage begins: a date and time such as 2024-05-01T08:30 or seconds since the epoch. The
-            videos of one camera follow one another: each begins where the one before it ended. Without a start time the
-            dates in the names of files count, and after them the creation times of videos. Where nothing tells a time
-            videos count from 0, pictures have no time, and `find` cannot choose by the time of day.
+        start_time: When the footage begins: a date and time such as 2024-05-01T08:30, or seconds since the epoch (Unix
+            time). The videos of one camera follow one another: each begins where the one before it ended. Without a
+            start time the date in the name of a file counts, or else the creation time that a video states. Where
+            nothing tells a time, videos count from 0, pictures have no time, and `find` cannot choose by the time of
+            day.
         time_zone: The zone of the cameras' clocks, such as Europe/Berlin, in which times without a zone are read; by
             default that of this machine.
         creation_times: Take the creation time that a video file states for its start where its name tells none.
@@ -83,12 +84,12 @@ class Footage:
 
 @dataclass(frozen=True)
 class IndexedTracklets(Tracklets):
-    """Whether sightings share the mean embedding of their tracklet before they are stored.
+    """How one person's sightings by one camera are combined before they are stored.
 
     Args:
-        tracklets: Link one person's sightings by one camera into a tracklet, and average the embedding of each with
-            the mean of its tracklet, so that one bad view weighs less. Frames should be a second or two apart and come
-            in time order. The pictures that `find` searches by are not averaged.
+        tracklets: A tracklet is one person's walk past one camera. Average the embedding of each sighting with the mean
+            of its tracklet, so that one bad view weighs less. Frames should be a second or two apart and come in time
+            order. The pictures that `find` searches by are not averaged.
         tracklet_blend: The share of the tracklet's mean in the embedding of each of its sightings, from 0 to 1.
         tracklet_lookahead: How many later frames of the same camera a sighting waits for before it is stored, so that
             it can be averaged with its later views too. When indexing stops, the waiting sightings are averaged with
@@ -113,14 +114,14 @@ def index(
     tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
     batch_size: int = 4,
 ) -> Outcome:
-    """Find everybody in pictures or videos and add them to a gallery. Run it again to go on after a stop.
+    """Find the people in pictures or videos and add them to a gallery. Run it again to go on after a stop.
 
     The models that come with personsearch find people and tell them apart. With a model of your own, give --model; with
     --second-stage beside it the gallery holds two embeddings of each person, and `find` ranks by both. Without a joint
-    model --detector finds people, and the crop model of --second-stage alone tells them apart; that one of the two
-    which is not given is the shipped one. A gallery that is there keeps the models that it was made with. It notes
-    where they are, so that `find` need not be told. At its end the gallery learns from its own frames how similar
-    strangers get, where enough people are seen side by side, so that `find` gives verdicts.
+    model --detector finds people, and the crop model of --second-stage alone tells them apart. If only one of these two
+    is given, a shipped model takes the place of the other. A gallery that is there keeps the models that it was made
+    with. It notes where they are, so that `find` need not be told. At its end `index` learns from the gallery's own
+    frames how similar strangers get, if enough people are seen side by side. Then `find` gives verdicts.
 
     Several sources are read side by side and looked at in turns. A source that breaks is named, and the others go on.
 
@@ -131,14 +132,14 @@ def index(
         personsearch find people --crop suspect.jpg
 
     Args:
-        source: Pictures, videos, folders of either, addresses of streams, numbers of webcams such as 0, or JSON files
-            of data sets in the custom layout; as many as you like.
+        source: Pictures, videos, folders of either, addresses of streams, the number of a webcam (0 is the first one),
+            or JSON files of data sets in this project's form; as many as you like.
         gallery: The gallery's folder; it is made if it is not there.
         models: The models that find people and tell them apart; by default those that come with personsearch.
         footage: How the footage is read.
         mirrored: Look at each frame a second time, mirrored, and average the two embeddings of each person. The
             direction in which somebody walks then matters less, and indexing takes longer.
-        averaging: Whether sightings share the mean embedding of their tracklet.
+        averaging: How one person's sightings by one camera are combined.
         tracker: How sightings are linked into tracklets.
         batch_size: How many frames the models look at together, 1 or more.
     """

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.models.model_files import ModelFiles
+from tools.commands.find import JOINT_ALONE
 from tools.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ class Listening:
     """Where the server listens, and who may ask it.
 
     Args:
-        host: The address to listen at. The default reaches this machine alone; another one needs a token.
+        host: The address to listen at. With the default only this machine can open the page; any other address needs a
+            token.
         port: The port to listen at; 0 takes a free one.
-        token: The word of at least 16 characters that a browser must be told before it shows anything. Other users of
-            this machine can see the words of a command: the variable PERSONSEARCH_TOKEN or --token-file hide it.
+        token: A password of at least 16 characters that everybody must type before the page opens. Other users of this
+            machine can read a typed command. The variable PERSONSEARCH_TOKEN or --token-file keeps the token out of it.
         token_file: A file whose first line is the token.
         tls_cert: The TLS certificate with its chain, a PEM file, so that nobody on the way reads along.
         tls_key: The private key of the certificate, a PEM file without a password.
@@ -63,10 +65,10 @@ def serve(
     calibration: Path | None = None,
     cases: Path | None = None,
 ) -> Outcome:
-    """Open a gallery in the browser: choose or upload a picture, click a person, see where else that person was.
+    """Open a gallery in the browser: choose or upload a picture, click a person, see who looks like them elsewhere.
 
-    The address to open is printed. The server reaches this machine alone, unless --host and a token say otherwise.
-    Ctrl-C ends it. Nothing leaves the machine, and nothing is loaded from the network.
+    The address to open is printed. Only this machine can open it, unless --host and a token say otherwise. Ctrl-C ends
+    the server. Nothing leaves the machine, and nothing is loaded from the network.
 
     Example:
         personsearch serve people
@@ -74,10 +76,11 @@ def serve(
     Args:
         gallery: The gallery's folder, made by `personsearch index`.
         listening: Where the server listens, and who may ask it.
-        model: Where the joint model of the gallery is now, if its file has been moved.
+        model: Where the joint model of the gallery is now, if its file has been moved. If the gallery has a second
+            stage, give --second-stage too. Otherwise the joint model ranks alone, and a line says so.
         second_stage: Where the crop model of the gallery is now, if its file has been moved.
-        calibration: Judge by this file of `personsearch calibrate`, also where it was made on other cameras than the
-            gallery's.
+        calibration: A file that `personsearch calibrate` wrote. Verdicts are taken from it even if it was made on other
+            cameras than the gallery's.
         cases: The folder of the cases and of audit.jsonl, the log of who did what; by default the folder `cases` in
             the gallery.
     """
@@ -91,6 +94,8 @@ def serve(
 
     def begun(address: str) -> None:
         print(f"gallery {gallery} with {len(desk.gallery.catalog()):,} frames is at {address}", flush=True)
+        if model is not None and second_stage is None and desk.gallery.description.embedded_by.second_stage is not None:
+            print(JOINT_ALONE, flush=True)
         if not settings.is_local and settings.certificate is None:
             print("without --tls-cert, whoever is on the way can read along and learn the token", flush=True)
         print(f"who did what is written to {desk.record.path}; Ctrl-C ends the server", flush=True)

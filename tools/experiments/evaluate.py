@@ -147,7 +147,7 @@ def search(
         models: The models that find people and tell them apart; by default those that come with personsearch.
         protocol: Which protocol of which data set.
         ranking: What the rows try beside the plain ranking.
-        averaging: Whether a row has sightings that share the mean of their tracklet. Without times the frames of a
+        averaging: Whether a row combines one person's sightings by one camera. Without times the frames of a
             camera count as one second apart, in the data set's order. With the query's own camera in the gallery the
             query's own sighting is in a mean too.
         tracker: How sightings are linked into tracklets.

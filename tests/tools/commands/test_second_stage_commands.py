@@ -99,6 +99,17 @@ def test_find_ranks_by_both_stages_and_reranks(
     assert answer(*words[:4], *crop, "--json", str(tmp_path / "answer.json"))
 
 
+def test_serve_says_where_the_joint_model_ranks_alone(
+    models: Path, gallery: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("search.server.running.run", lambda app, settings, begun: begun("http://127.0.0.1:8420/"))
+    words = ["serve", str(gallery), "--model", str(models / "joint.safetensors")]
+    assert main(words) == 0
+    assert "\nranked by the joint model alone; the gallery has a second stage too" in capsys.readouterr().out
+    assert main([*words, "--second-stage", str(models / "crops.safetensors")]) == 0
+    assert "ranked by the joint model alone" not in capsys.readouterr().out
+
+
 def test_other_second_stages_are_one_line_and_status_2(
     models: Path, gallery: Path, footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
