@@ -62,7 +62,7 @@ class JointLosses(NamedTuple):
 
 
 class PersonSearchRCNN(nn.Module):
-    """Detector and embedder in one network.
+    """The joint model: one network that finds people and embeds them.
 
     Source: Xiao et al., "Joint Detection and Identification Feature Learning for Person Search", CVPR 2017, with a
     feature pyramid and RoIAlign instead of a single map and RoI pooling.

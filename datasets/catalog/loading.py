@@ -28,10 +28,11 @@ def load_frames(name: str, root: Path | str, split: str) -> Sequence[FrameSample
     Records that cannot be read are left out, and a warning in the log names them.
 
     Args:
-        name: The data set: "cuhk-sysu", "prw", "uestc-pr", "custom", "mot", "yolo" or "cvat".
+        name: The layout of its files, which commands call --format: "cuhk-sysu", "prw", "uestc-pr", "custom", "mot",
+            "yolo" or "cvat".
         root: The data set's folder; for "custom" and "uestc-pr" it may also be one JSON file, which is then the split.
-        split: "train", whose identities are 0 .. P-1 without gaps, or "gallery", which keeps the identities of the
-            data set's files.
+        split: "train", whose identities are 0 .. P-1 without gaps, or "gallery", the frames that are searched (the test
+            part), which keep the identities of the data set's files. No folder of sightings is meant by it.
 
     Raises:
         DatasetNotFoundError: `root` is not what it should be.
@@ -99,7 +100,7 @@ def load_queries(name: str, root: Path | str, **options: Any) -> list[Query]:
     """The queries of a data set, each with its gallery in the order of the protocol.
 
     Args:
-        name: The data set: "cuhk-sysu", "prw", "uestc-pr" or "custom".
+        name: The layout of its files: "cuhk-sysu", "prw", "uestc-pr" or "custom".
         root: The data set's folder, as for `load_frames`.
         options: The protocol. "cuhk-sysu" takes `gallery_size` (100 by default). "prw" takes `same_camera` (True by
             default), "uestc-pr" and "custom" take it too (False by default): True keeps the frames of the query's own
@@ -125,8 +126,8 @@ def load_crops(name: str, root: Path | str, split: str, **options: Any) -> list[
     r"""The crops of one split of a data set; `datasets.read_crop` reads their pictures.
 
     Args:
-        name: The data set: "market1501", "dukemtmc", "cuhk03", "msmt17", "csv"; or full frames from whose boxes the
-            crops are cut: "cuhk-sysu", "prw", "uestc-pr", "custom".
+        name: The layout of its files: "market1501", "dukemtmc", "cuhk03", "msmt17", "csv"; or full frames from whose
+            boxes the crops are cut: "cuhk-sysu", "prw", "uestc-pr", "custom".
         root: The data set's folder or its parent; for "csv" it may be a CSV file, for full frames see `load_frames`.
         split: "train", whose identities are 0 .. P-1 without gaps, "gallery" or "query", which keep the identities of
             the data set's files.

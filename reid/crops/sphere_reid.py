@@ -24,11 +24,11 @@ FORMAT = "personsearch-crop-1"
 
 
 class SphereReID(nn.Module):
-    """The crop embedder: crops in, a point of the sphere each out.
+    """The crop model: it maps a cut-out picture of a person to an embedding of unit length, a point of the sphere.
 
     Source: Fan, Jiang, Luo, Fei: SphereReID: Deep Hypersphere Manifold Embedding for Person Re-Identification,
-    2018. The last convolution stride, random erasing and hard-example losses are options that the paper's recipe
-    leaves off.
+    2018. Three options are not of the paper and are off by default: another stride of the last convolution, random
+    erasing, and losses over hard examples.
 
     Args:
         config: The structure; None for the paper's.

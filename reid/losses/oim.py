@@ -14,7 +14,9 @@ class OIMLoss(nn.Module):
 
     The embedding of a labelled person is classified among one remembered row for each identity and the newest
     embeddings of unlabelled people. The latter are never a target, only somebody else. The memory is a constant for the
-    gradient. Call the loss, step the optimizer, then call `update()`:
+    gradient. A batch is `embeddings` (R, D), rows of unit length, and `person_index` (R,), integers: the identity
+    0 .. P-1 of each row, UNLABELLED (-1) for a person without one, BACKGROUND (-2) for a box that is no person. Call
+    the loss, step the optimizer, then call `update()`:
 
         loss = criterion(embeddings, person_index)
         loss.backward()

@@ -15,8 +15,10 @@ class TOIMLoss(nn.Module):
 
     The memory holds one embedding for each identity and camera (the Pooled Table) and a queue of the slots that were
     written last (the Update Table). For an anchor a of identity i, p is the farthest filled slot of i, and n is the
-    nearest slot of another identity. Distances d are Euclidean; the memory is a constant for the gradient. Call the
-    loss, step the optimizer, then call `update()`:
+    nearest slot of another identity. Distances d are Euclidean; the memory is a constant for the gradient. A batch is
+    `embeddings` (R, D), `person_index` (R,) and `camera_index` (R,), integers: the identity 0 .. M-1 of each row,
+    UNLABELLED (-1) for a person without one or BACKGROUND (-2) for a box that is no person, and its camera 0 .. C-1.
+    Call the loss, step the optimizer, then call `update()`:
 
         loss = criterion(embeddings, person_index, camera_index)
         loss.backward()
@@ -41,7 +43,7 @@ class TOIMLoss(nn.Module):
     nearly linear unless `scale` is raised. In a distributed run every process updates with the rows of all.
 
     Args:
-        embedding_dim: The width D of an embedding; 512 in the paper, 1024 at its best.
+        embedding_dim: The width D of an embedding. The paper usually has 512, and its best result has 1024.
         identities: The number M of training identities, which are 0 .. M-1 without gaps.
         cameras: The number C of cameras, which are 0 .. C-1; 1 for data without cameras.
         update_length: The number of entries U of the Update Table. A larger one has more negatives to choose from, and

@@ -50,7 +50,8 @@ class Filters:
         exclude_frame: Leave out frames of this name, the probe's own for example.
         exclude_source: Leave out `exclude_frame` only where it belongs to this source; None means every source.
         exclude_file: Leave out the frames that were read from this image file, whatever their names.
-        exclude_frames: Leave out these frames, each as its source and its name: those that examples were taken from.
+        exclude_frames: Leave out these frames, each as its source and its name: those that show the probe, for example.
+        exclude_sightings: Leave out these sightings, each as source, frame name and number in the frame, from 0.
 
     Raises:
         ValueError: The filter names no camera, a time is not finite, no time lies between both times, or the limit is

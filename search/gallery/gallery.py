@@ -54,11 +54,11 @@ FLUSH_SECONDS = 60.0
 
 
 class Gallery:
-    """Sightings on disk; make one with `create`, `open` or `open_or_create`.
+    """Sightings on disk. `create` makes a gallery, `open` opens one, and `open_or_create` does what is needed.
 
-    `add` collects frames; `flush`, which `add` calls by itself every FLUSH_ROWS rows or FLUSH_SECONDS and the end of a
-    `with` block always, writes them. What was flushed is acknowledged: it survives the process. One instance is
-    for one thread; take another instance for another thread or process.
+    `add` collects frames, and `flush` writes them. `add` calls `flush` by itself after FLUSH_ROWS rows or FLUSH_SECONDS
+    seconds, and the end of a `with` block always calls it. What was flushed survives the process. One instance is for
+    one thread; take another instance for another thread or process.
     """
 
     def __init__(self, path: Path, description: GalleryDescription, *, create: bool) -> None:

@@ -1,4 +1,4 @@
-"""What made the vectors of a gallery, and reading values that JSON holds."""
+"""What made the embeddings of a gallery, and reading values that JSON holds."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ OLD_MIRROR_MARK = "+mirror"
 
 @dataclass(frozen=True)
 class EmbeddedBy:
-    """What made the vectors of a gallery. A gallery stores it, and only vectors made alike can be compared.
+    """What made the embeddings of a gallery. A gallery stores it, and only embeddings made alike can be compared.
 
     >>> by = EmbeddedBy("0123456789abcdef", mirrored=True)
     >>> EmbeddedBy.from_dict(by.to_dict()) == by
@@ -21,10 +21,12 @@ class EmbeddedBy:
 
     Args:
         model: The fingerprint of the first stage's weights (`PersonModel.fingerprint`).
-        second_stage: The fingerprint of the crop model whose embeddings stand beside, None without a second stage.
+        second_stage: The fingerprint of the crop model that embedded the same people again, None without a second
+            stage.
         mirrored: Whether each embedding of the first stage is averaged with that of the mirrored frame.
         tracklet_blend: The share of its tracklet's mean in each sighting's embedding (`search.tracks.averaging`), None
-            where each sighting has its own. Means are nearer to one another, so the same similarity says less.
+            where each sighting has its own. Means of different people are more alike than their single sightings are,
+            so the same similarity says less.
 
     Raises:
         ValueError: There is no fingerprint, or the share is not in [0, 1].
