@@ -106,7 +106,7 @@ def fit_calibration(
         ValueError: there is no probe, no sighting or nobody to be mistaken for, or a rate is out of its range.
     """
     if not len(searches.probes):
-        raise ValueError(f"{data.name} has no labelled person to look for, expected some; check its identities")
+        raise ValueError(f"{data.name} has no labeled person to look for, expected some; check its identities")
     if not len(searches.sightings):
         raise ValueError(f"nobody was found in the frames of {data.name}; lower the least confidence, or train longer")
     rates = rates or VerdictRates()

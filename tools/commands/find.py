@@ -331,7 +331,7 @@ def _verdict(
         own_blend = by.tracklet_blend != TrackletAveraging.blend
         options += ["--tracklets", *([f"--tracklet-blend {by.tracklet_blend:g}"] if own_blend else [])]
     options += ["--class-weighted"] if ranking.class_weighted else []
-    remedy = f"`{' '.join(['personsearch calibrate LABELLED_DATA', *options])}`"
+    remedy = f"`{' '.join(['personsearch calibrate LABELED_DATA', *options])}`"
     if by.tracklet_blend is None and not ranking.class_weighted:
         weight = [one for one in options if one.startswith("--second-weight")]
         own = " ".join(["personsearch calibrate --from-gallery", str(store.path), *weight])

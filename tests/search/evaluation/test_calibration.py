@@ -232,7 +232,7 @@ def test_without_cameras_and_in_the_same_camera() -> None:
 
 def test_too_few_people() -> None:
     none, one, two = (world(count, 0.5) for count in (0, 1, 2))
-    with pytest.raises(ValueError, match="square has no labelled person to look for"):
+    with pytest.raises(ValueError, match="square has no labeled person to look for"):
         fit_calibration(none, *BY, DATA)
     alone = one.part(np.array([True]), one.sightings.person_ids >= 0)
     with pytest.raises(ValueError, match="a probe of person 0 has nobody else in the gallery"):

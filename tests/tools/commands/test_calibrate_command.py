@@ -86,7 +86,7 @@ def test_without_its_own_calibration_find_says_how_to_get_one(
         line, blank, header = capsys.readouterr().out.splitlines()[:3]
         assert line.startswith("no verdict, the similarity only orders the sightings: ")
         assert reason in line
-        assert f"`personsearch calibrate LABELLED_DATA --model {tmp_path / 'plaza.safetensors'}` makes one" in line
+        assert f"`personsearch calibrate LABELED_DATA --model {tmp_path / 'plaza.safetensors'}` makes one" in line
         assert blank == ""
         assert "verdict" not in header
     beside.write_text("{")
@@ -170,9 +170,9 @@ def test_averaged_galleries_have_thresholds_of_their_own(
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("no verdict, ")
     assert "other searches than this one: without --tracklets" in first
-    remedy = f"personsearch calibrate LABELLED_DATA --model {own} --tracklets --tracklet-blend 0.4"
+    remedy = f"personsearch calibrate LABELED_DATA --model {own} --tracklets --tracklet-blend 0.4"
     assert f"`{remedy}` makes one" in first
-    words = [*remedy.replace("LABELLED_DATA", str(square)).split()[1:], "--json", str(tmp_path / "c.json")]
+    words = [*remedy.replace("LABELED_DATA", str(square)).split()[1:], "--json", str(tmp_path / "c.json")]
     assert main([*words, "--match-rate", "0.05", "--possible-rate", "0.25"]) == 0
     blends = [
         one["embedded_by"]["tracklet_blend"]
@@ -196,7 +196,7 @@ def test_weighted_searches_have_thresholds_of_their_own(
     printed = capsys.readouterr().out
     assert printed.startswith("no verdict, ")
     assert "other searches than this one: without --class-weighted" in printed.splitlines()[0]
-    assert f"`personsearch calibrate LABELLED_DATA --model {own} --class-weighted` makes one" in printed
+    assert f"`personsearch calibrate LABELED_DATA --model {own} --class-weighted` makes one" in printed
     assert "similarities are multiplied by the detector's confidence (--class-weighted)" in printed
     assert "similarities multiplied by the detector" in (tmp_path / "a.html").read_text(encoding="utf-8")
     answer = json.loads((tmp_path / "a.json").read_text())

@@ -47,7 +47,7 @@ def test_a_newcomer_types_two_commands(
     assert "look for somebody" not in capsys.readouterr().out, "once"
     assert main(["find", "people", "--crop", str(footage.parent / "suspect.jpg"), "--json", "answer.json"]) == 0
     assert json.loads(Path("answer.json").read_text())["sightings"]
-    assert "`personsearch calibrate LABELLED_DATA` makes one" in capsys.readouterr().out
+    assert "`personsearch calibrate LABELED_DATA` makes one" in capsys.readouterr().out
 
 
 def test_a_gallery_keeps_its_own_models(
