@@ -4,8 +4,12 @@ A far wall shows many texels in one pixel. It reads a smaller copy, in which the
 flickers (Williams, "Pyramidal parametrics", SIGGRAPH 1983).
 """
 
+import atexit
+import contextlib
 import math
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -23,8 +27,28 @@ GREY = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 """How much red, green and blue contribute to brightness."""
 
 _HERE = Path(__file__).parent
-_KEPT = _HERE / "__pycache__" if os.access(_HERE, os.W_OK) else Path.home() / ".cache" / "personsearch"
 _VERSION = sha256(b"".join(file.read_bytes() for file in sorted(_HERE.glob("*.py")))).hexdigest()[:16]
+
+
+def _place_to_keep() -> Path:
+    """Where machine code is kept: beside this file, in the user's cache, else in a folder of this process alone."""
+    for folder in (lambda: _HERE / "__pycache__", _user_cache):
+        with contextlib.suppress(OSError, RuntimeError):  # a read-only installation; a user without a home
+            place = folder()
+            place.mkdir(parents=True, exist_ok=True)
+            if os.access(place, os.W_OK):
+                return place
+    # Machine code that others could put into a place that all may write would be run.
+    private = Path(tempfile.mkdtemp(prefix="personsearch-"))
+    atexit.register(shutil.rmtree, private, ignore_errors=True)
+    return private
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "personsearch"
+
+
+_KEPT = _place_to_keep()
 
 MOST_LEVELS = 13
 
