@@ -16,14 +16,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_walk lint types tests mutants rooms weights plaza_weights labelled_frames format clean
+.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_storage check_image check_walk lint types tests mutants rooms weights plaza_weights labelled_frames format clean
 
 help:
 	@echo "make install  put the program into $(VENV)"
 	@echo "make demo     the whole way on a synthetic square, ending in a report with pictures"
 	@echo "make test     lint, types and tests"
 	@echo "make check    the tests on real data, which take minutes"
-	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics, make check_page, make check_processes, make check_walk"
+	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics, make check_page, make check_processes,"
+	@echo "                make check_storage, make check_image, make check_walk"
 	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
 	@echo "make weights  render worlds and train the models that come with personsearch, hours;"
@@ -94,14 +95,23 @@ check_metrics: $(DEVELOPING)
 check_page: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/search/server/test_browser.py
 
-# Two indexers of one source, fifty times; a gallery cut at every byte.
+# Two indexers of one source, fifty times; a gallery cut at every byte; two machines that train together.
 check_processes: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/search/gallery/test_gallery_keys.py \
-		tests/search/care/test_repairing.py
+		tests/search/care/test_repairing.py tests/detection/test_processes.py
 
 # The walk of docs/case.md, from six cameras to a case that is passed on, as it stands there.
 check_walk: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/test_walk.py
+
+# Galleries on object storage: several indexers, one of them killed, and the commands. The server is of this machine.
+check_storage: $(DEVELOPING)
+	$(BIN)/python -m pytest $(SLOW) tests/search/gallery/test_object_storage.py \
+		tests/tools/commands/test_object_storage_commands.py
+
+# The program as its image runs it: a user without rights, and nothing that can be written. It needs the rights to mount.
+check_image: $(DEVELOPING)
+	$(BIN)/python -m pytest $(SLOW) tests/test_deploy.py
 
 # docs/rooms.svg, from the imports; exit status 1 where rooms import each other.
 rooms: $(DEVELOPING)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from datasets.storage.places import ObjectPath
+
 
 @contextmanager
 def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
@@ -73,7 +75,7 @@ def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> N
     """Write a file whole or not at all, and make its folder where there is none.
 
     Args:
-        path: The file to write. What it held before is replaced.
+        path: The file to write, which may be on object storage. What it held before is replaced.
         content: Text, which is written in UTF-8 with its line ends as they are, or bytes.
         durable: True waits until the content lies on the disk, see `whole_file`.
 
@@ -86,6 +88,9 @@ def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> N
     >>> file.read_text()
     '[1, 2]'
     """
+    if isinstance(path, ObjectPath):  # which knows no unfinished files
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path, durable=durable) as unfinished:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)

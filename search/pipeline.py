@@ -20,6 +20,7 @@ from torch import Tensor
 from datasets.footage.reading import Reading
 from datasets.images import as_tensor
 from datasets.samples import Camera
+from datasets.storage.places import place
 from detection.detections import Detections
 from detection.model import PersonModel
 from detection.settings import LEAST_CONFIDENCE
@@ -166,7 +167,7 @@ class PersonSearch:
             FileNotFoundError: There is no gallery, or a model is not where it was.
             ValueError: The gallery does not say where its models are, or the models are others.
         """
-        path = Path(path)
+        path = place(path)
         described = read_description(path)
         chosen = files_for(path, described, files or ModelFiles())
         mirrored = described.embedded_by.mirrored

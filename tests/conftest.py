@@ -1,10 +1,14 @@
-"""What every test has: fixed seeds, one thread, plots without a screen, and the shared real data where it is."""
+"""What every test has: fixed seeds, one thread, plots without a screen, real data where it is, object storage."""
 
+import logging
 import os
 import random
 import sys
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -48,3 +52,31 @@ def no_line_every_half_minute() -> None:
     from tools import progress
 
     progress.SECONDS_BETWEEN_LINES = 3600.0
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[str]:
+    """The address of a server of object storage on this machine, which knows every bucket that it is asked to make."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(object_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty bucket, which the environment of this test leads to."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"ACCESS_KEY_ID": "key-of-tests", "SECRET_ACCESS_KEY": "secret-of-tests"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", object_server)
+    name = f"bucket-{uuid.uuid4().hex}"
+    urlopen(Request(f"{object_server}/{name}", method="PUT"), timeout=30).close()
+    return f"s3://{name}"

@@ -15,6 +15,7 @@ from typing import Any, get_args
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser
 
+from datasets.storage.places import place
 from tools.configurations import list_presets, read_configuration
 from tools.errors import UsageError
 from tools.help_page import help_page
@@ -114,6 +115,7 @@ def parse(
     values = dict(vars(parser.instantiate(namespace)))
     if instead and not values[instead] and not values[(last := [one for one in options if one.positional][-1]).name]:
         raise UsageError(f"{command}: {last.typed} is missing, expected it or {typed_name(instead)}; name at least one")
+    values = {name: _placed(value) for name, value in values.items()}
     common = {name: values.pop(name) for name in COMMON if name in values}
     for name in flat:
         group = dataclass_of(function, name)
@@ -121,6 +123,13 @@ def parse(
     if given is not None:
         values[GIVEN] = set(given.keys())
     return Call(command, function, values, common["json"], common["progress"])
+
+
+def _placed(value: Any) -> Any:
+    """The same value; paths that are addresses on object storage lead there."""
+    if isinstance(value, Path):
+        return place(value)
+    return [_placed(one) for one in value] if isinstance(value, list) else value
 
 
 def build_parser(command: str, function: Callable[..., object], flat: Sequence[str] = ()) -> Parser:

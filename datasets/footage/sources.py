@@ -20,6 +20,7 @@ from datasets.images import IMAGE_SUFFIXES, ImageError, read_image
 from datasets.layouts.custom_records import read_images
 from datasets.moments import EARLIEST_CLOCK
 from datasets.samples import Camera, Frame
+from datasets.storage.places import ObjectPath, place
 
 __all__ = ["Reading", "SourceError", "count_frames", "frames_from_source"]
 
@@ -201,6 +202,11 @@ def _kind(path: Path) -> str:
     shown = written(str(path))
     if path.is_dir():
         return "folder"
+    if isinstance(found := place(path), ObjectPath):
+        raise ValueError(
+            f"{found} is on object storage, where a gallery may lie but no footage is read from; mount the bucket as a "
+            "folder, or copy the recordings"
+        )
     if not path.exists():
         raise FileNotFoundError(
             f"{shown} does not exist; give an image, a folder, a video, a JSON file or a stream's URL"

@@ -1,11 +1,11 @@
 """Making a gallery as small and fast as it can be, and what it takes on the disk."""
 
-import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from datasets.storage.places import sizes_below
 from search.care.inspection import unused_packs
 from search.gallery.gallery import Gallery
 from search.gallery.upkeep import KEEP_OLD_VERSIONS, TABLES_FOLDER, merge_pieces, writing
@@ -28,7 +28,7 @@ class Room:
     @classmethod
     def of(cls, gallery: Path) -> "Room":
         """Measure a gallery's folder."""
-        tables, pictures = (_sizes(gallery / name) for name in (TABLES_FOLDER, "cutouts"))
+        tables, pictures = (sizes_below(gallery / name) for name in (TABLES_FOLDER, "cutouts"))
         return cls(sum(tables), sum(pictures), len(tables) + len(pictures))
 
 
@@ -52,15 +52,3 @@ def remove_unneeded(gallery: Path, sightings: Any, frames: Any, keep: timedelta)
     merge_pieces(gallery, sightings, frames, keep=keep)
     for pack in unused_packs(gallery, sightings):
         pack.unlink()
-
-
-def _sizes(folder: Path) -> list[int]:
-    """The sizes in bytes of all files below a folder; those that vanish meanwhile are left out."""
-    sizes = []
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                sizes.append(os.stat(os.path.join(place, name)).st_size)
-            except FileNotFoundError:
-                continue
-    return sizes

@@ -14,7 +14,7 @@ from datasets.files import write_whole
 from search.care.inspection import TABLES, counted_frames, incomplete, rows_of
 from search.gallery.description import read_description, write_description
 from search.gallery.filters import frames_sql
-from search.gallery.lance import lancedb
+from search.gallery.lance import connect
 from search.gallery.store import doubled_keys, is_cut_short, rewrite, single_rows, version_files
 from search.gallery.tables import FRAME_KEY, FRAMES_SCHEMA, SIGHTING_KEY, sightings_schema
 from search.gallery.upkeep import TABLES_FOLDER, TableFiles, writing
@@ -60,7 +60,7 @@ def repair(gallery: Path) -> Repair:
         files = TableFiles(gallery)
         with _kept_unless_mended(gallery):
             dropped = [line for name in TABLES for line in _drop_broken(gallery, name)]
-        database = lancedb.connect(str(gallery / TABLES_FOLDER))
+        database = connect(gallery / TABLES_FOLDER)
         sightings, frames = (database.open_table(name) for name in TABLES)
         doubled = 0
         for table, columns, key in ((sightings, schema, SIGHTING_KEY), (frames, FRAMES_SCHEMA, FRAME_KEY)):
@@ -123,7 +123,7 @@ def _drop_broken(gallery: Path, name: str) -> list[str]:
 def _unreadable(gallery: Path, name: str) -> str | None:
     """Why the newest version of a table cannot be read to its end, None where it can."""
     try:
-        for _ in rows_of(lancedb.connect(str(gallery / TABLES_FOLDER)).open_table(name)):
+        for _ in rows_of(connect(gallery / TABLES_FOLDER).open_table(name)):
             pass
     except Exception as error:  # the engine has many kinds of them
         return (str(error).strip() or type(error).__name__).splitlines()[0][:160]

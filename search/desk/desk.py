@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.moments import machine_zone
+from datasets.storage.places import ObjectPath
 from detection.settings import LEAST_CONFIDENCE
 from search.cases.audit import AuditLog
 from search.cases.folder import CaseFolder
@@ -38,7 +39,11 @@ class DeskSettings:
         files: Where the models are; where nothing is named the gallery's own note is followed.
         calibration: The file that verdicts follow from; None takes those beside the models and in the gallery.
         uploads: What is taken of uploaded pictures.
-        cases: The folder of the cases and of the record of who did what; None takes the folder `cases` in the gallery.
+        cases: The folder of the cases and of the record of who did what; None takes the folder `cases` in the gallery,
+            which must be on this machine then, because the record is a file that grows.
+
+    Raises:
+        ValueError: The gallery is on object storage, and no folder is named for the cases.
     """
 
     gallery: Path
@@ -46,6 +51,13 @@ class DeskSettings:
     calibration: Path | None = None
     uploads: UploadLimits = UploadLimits()  # noqa: RUF009 - frozen
     cases: Path | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.gallery, ObjectPath) and self.cases is None:
+            raise ValueError(
+                f"gallery {self.gallery} is on object storage, expected --cases with a folder of this machine: cases "
+                "and the log of who did what are kept there"
+            )
 
     @property
     def case_folder(self) -> Path:

@@ -39,9 +39,9 @@ class OpenedGallery:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         # Looking things up does not wait for a search: it has tables of its own.
         self._searched = Gallery.open(path)
+        self.path = path = self._searched.path
         # Who serves a gallery searches it often: its embeddings are read once, here.
         with readable(path):
             keep_in_memory(self._searched).follow()

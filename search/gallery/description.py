@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -157,6 +158,8 @@ def write_description(path: Path, description: GalleryDescription) -> None:
         "rendered_sources": list(description.rendered_sources),
         "cameras": {one.id: one.to_dict() for one in description.cameras},
         "second_weight": description.second_weight,
+        # Two files of equal content are told apart where a place has no number of its own for each.
+        "written": uuid.uuid4().hex,
         "created": _created(path) or datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_whole(path / DESCRIPTION_FILE, json.dumps(content, indent=2) + "\n", durable=True)

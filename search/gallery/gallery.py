@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from datasets.samples import Frame
+from datasets.storage.places import place
 from detection.detections import Detections
 from search.gallery import upkeep
 from search.gallery.contents import FrameContents
@@ -93,7 +94,7 @@ class Gallery:
             FileExistsError: There is a gallery already, or a file.
             OSError: The folder cannot be made or written.
         """
-        path = Path(path)
+        path = place(path)
         if (path / DESCRIPTION_FILE).exists():
             raise FileExistsError(f"{path} is a gallery already; open it to add to it, or choose another folder")
         if path.exists() and not path.is_dir():
@@ -120,7 +121,7 @@ class Gallery:
             OSError: A file of its tables is missing or damaged.
             ValueError: The gallery is not readable by this version, or was made by other models.
         """
-        path = Path(path)
+        path = place(path)
         gallery = cls(path, read_description(path), create=False)
         if expected is not None:
             require_same_models(path, gallery.description, expected, reading=True)
@@ -134,7 +135,7 @@ class Gallery:
             OSError: As `create` and `open`.
             ValueError: The gallery was made by other models, or with another second stage or averaging.
         """
-        if not (Path(path) / DESCRIPTION_FILE).exists():
+        if not (place(path) / DESCRIPTION_FILE).exists():
             return cls.create(path, description)
         gallery = cls.open(path)
         require_same_models(gallery.path, gallery.description, description, reading=False)

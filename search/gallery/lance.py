@@ -6,7 +6,12 @@ module with empty classes; LanceDB registers its converters for those, and nothi
 """
 
 import sys
+from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from datasets.storage.connection import table_options
+from datasets.storage.places import ObjectPath
 
 
 def _import_lancedb() -> ModuleType:
@@ -28,3 +33,15 @@ def _import_lancedb() -> ModuleType:
 
 
 lancedb = _import_lancedb()
+
+
+def connect(folder: Path, **options: Any) -> Any:
+    """The database in a folder, on this machine or on object storage.
+
+    Args:
+        folder: The folder of the tables.
+        options: What `lancedb.connect` takes.
+    """
+    if isinstance(folder, ObjectPath):
+        options["storage_options"] = dict(table_options())
+    return lancedb.connect(str(folder), **options)

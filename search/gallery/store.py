@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from search.gallery.description import DESCRIPTION_FILE
 from search.gallery.filters import frames_sql
-from search.gallery.lance import lancedb
+from search.gallery.lance import connect
 from search.gallery.tables import (
     FRAME_KEY,
     FRAMES_SCHEMA,
@@ -48,7 +48,7 @@ def open_tables(path: Path, schema: pa.Schema, *, create: bool) -> tuple[Any, An
         FileExistsError: the tables that are to be made are there and hold something.
     """
     # Interval zero: every read looks for versions that other processes have committed meanwhile.
-    database = lancedb.connect(str(path / TABLES_FOLDER), read_consistency_interval=timedelta(0))
+    database = connect(path / TABLES_FOLDER, read_consistency_interval=timedelta(0))
     if not create:
         with readable(path):
             for name in ("sightings", "frames"):
@@ -169,7 +169,7 @@ def rewrite(gallery: Path, table: Any, schema: pa.Schema, batches: Iterable[pa.R
         batches: The new rows, which may be read from the table. An error in making them leaves the table as it was.
     """
     files = TableFiles(gallery)
-    database = lancedb.connect(str(gallery / TABLES_FOLDER))
+    database = connect(gallery / TABLES_FOLDER)
     failed: list[Exception] = []
 
     def rows() -> Iterator[pa.RecordBatch]:

@@ -10,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from datasets.storage.leases import held
+from datasets.storage.places import ObjectPath
 from search.gallery.lance import lancedb
 
 MOST_PIECES = 32
@@ -39,6 +41,10 @@ def writing(gallery: Path, *, alone: bool = False) -> Iterator[None]:
     Raises:
         OSError: The folder cannot be written.
     """
+    if isinstance(gallery, ObjectPath):
+        with held(gallery / LOCK_FILE, alone=alone):
+            yield
+        return
     with (gallery / LOCK_FILE).open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
@@ -50,7 +56,8 @@ def writing(gallery: Path, *, alone: bool = False) -> Iterator[None]:
 class TableFiles:
     """The files of a gallery's tables, of which new ones are written out: a power cut does not take them.
 
-    The store leaves what it wrote to the operating system, which writes it to the disk half a minute later.
+    The store leaves what it wrote to the operating system, which writes it to the disk half a minute later. There is
+    nothing to do for tables on object storage.
 
     Args:
         gallery: The gallery's folder.
@@ -78,6 +85,8 @@ class TableFiles:
         self._written_out = present
 
     def _present(self) -> Iterator[str]:
+        if isinstance(self._folder, ObjectPath):  # what it took is durable
+            return
         for folder, _, names in os.walk(self._folder):
             # The hint is written anew in place, and the store does without it.
             yield from (os.path.join(folder, name) for name in names if not name.endswith(".json"))

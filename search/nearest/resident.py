@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from search.gallery.description import DESCRIPTION_FILE
 from search.gallery.filters import Filters, frames_of_file
 from search.gallery.gallery import Gallery
-from search.gallery.lance import lancedb
+from search.gallery.lance import connect
 from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix
 from search.gallery.upkeep import TABLES_FOLDER
 from search.nearest.bounded import best_rows
@@ -49,7 +49,7 @@ class ResidentRows:
         self._frames = gallery.frames
         self._dim = gallery.description.embedding_dim
         # A table of its own: it stays at one version while the numbers of rows are in use.
-        self._table = lancedb.connect(str(self._path / TABLES_FOLDER)).open_table("sightings")
+        self._table = connect(self._path / TABLES_FOLDER).open_table("sightings")
         self._version = -1
         self._made: tuple[int, int] | None = None
         self._labels = RowLabels.none()

@@ -127,6 +127,8 @@ def test_wrong_sources_are_refused_before_any_work(tmp_path: Path) -> None:
         frames_from_source(tmp_path / "empty")
     with pytest.raises(FileNotFoundError, match="does not exist; give an image, a folder"):
         frames_from_source(tmp_path / "none.mp4")
+    with pytest.raises(ValueError, match=r"s3://footage/gate.mp4 is on object storage.*mount the bucket as a folder"):
+        frames_from_source("s3://footage/gate.mp4")
     with pytest.raises(ValueError, match=r"suffix '\.txt', expected images"):
         frames_from_source(tmp_path / "notes.txt")
     with pytest.raises(ValueError, match="every_seconds is -1"):
