@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,8 @@ from separate_processes import finish, start, start_two
 from datasets.samples import FrameSample
 
 PROGRAM = Path(__file__).with_name("joint_run.py")
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+LAUNCHER = [sys.executable, "-m", "torch.distributed.run"]
+TORCHRUN = [*LAUNCHER, "--standalone", "--nproc-per-node", "2"]
 
 
 @pytest.fixture
@@ -60,6 +62,11 @@ def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path:
     train_here(samples, tmp_path / "one", "--accumulate", 2)
     for rank, process in enumerate(both):
         finish(process, tmp_path / f"said{rank}")
+    assert_same_as_one(tmp_path)
+
+
+def assert_same_as_one(tmp_path: Path) -> None:
+    """The run of two processes has the losses, tables and weights of the run of one."""
     one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
     assert one["step"] == two["step"] == [float(step) for step in range(1, 21)]
     for name in one:
@@ -72,6 +79,27 @@ def test_two_processes_and_one_have_the_same_tables_weights_and_losses(tmp_path:
         difference = float((first[name].double() - value.double()).abs().max()) if value.numel() else 0.0
         assert difference < 1e-5, f"{name} differs by {difference} from one process's"
     assert alone["criterion.losses.toim.pool.filled"].any()
+
+
+@pytest.mark.slow
+def test_two_machines_train_as_one_process_would(tmp_path: Path, samples: Path) -> None:
+    """Each has a torchrun of its own, as deploy/README.md types it, and the address of the first."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = words(PROGRAM, samples, tmp_path / "two", "--accumulate", 2)
+    machines = []
+    for rank in (1, 0):  # the second is started first, and waits
+        own = words("--nnodes", 2, "--node-rank", rank, "--nproc-per-node", 1)
+        way = words("--master-addr", "127.0.0.1", "--master-port", port)
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        command = [*LAUNCHER, *own, *way, *program]
+        machines.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+    train_here(samples, tmp_path / "one", "--accumulate", 2)
+    for machine in machines:
+        said, _ = machine.communicate(timeout=580)
+        assert machine.returncode == 0, said.decode()[-3000:]
+    assert_same_as_one(tmp_path)
 
 
 def test_a_frame_that_one_process_cannot_read_holds_up_none(tmp_path: Path, samples: Path) -> None:
