@@ -96,4 +96,3 @@ def test_footage_is_indexed_into_a_bucket_searched_and_served(
         serving.terminate()
         serving.wait(timeout=30)
         timer.cancel()
-    assert (tmp_path / "cases" / "audit.jsonl").is_file()
