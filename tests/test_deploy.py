@@ -282,7 +282,7 @@ mount -t tmpfs -o mode=755 tmpfs /mnt
 for place in python image lent recordings galleries; do mkdir /mnt/$place; mount --bind "$1" /mnt/$place; shift; done
 for place in /mnt/python /mnt/image /mnt/lent /mnt/recordings /; do mount -o remount,bind,ro $place; done
 mount -o remount,ro /mnt
-mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs -o mode=1777,noexec,nosuid,nodev tmpfs /tmp
 cd /tmp
 exec setpriv --reuid 10001 --regid 10001 --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs env -i "$@"
 """
