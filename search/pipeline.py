@@ -154,24 +154,31 @@ class PersonSearch:
         return cls(models.first, second_stage=models.second, **known, **options)
 
     @classmethod
-    def from_gallery(cls, path: str | Path, files: ModelFiles | None = None, **options: Any) -> Self:
+    def from_gallery(
+        cls, path: str | Path, files: ModelFiles | None = None, *, finds_people: bool = False, **options: Any
+    ) -> Self:
         """The predictor that searches a gallery: the models that it was made with, used as they were used then.
 
         Args:
             path: The gallery's folder.
             files: Where the models are today; where nothing is named the gallery's own note is followed. A joint model
                 alone searches by the first stage alone.
+            finds_people: Whether people shall be found in pictures too. A gallery of a crop model alone then needs the
+                detector that `files` names or the gallery notes; where there is none, `detect` refuses.
             **options: batch_size and device as for `PersonSearch`, and calibration as for `from_files`.
 
         Raises:
             FileNotFoundError: There is no gallery, or a model is not where it was.
             ValueError: The gallery does not say where its models are, or the models are others.
         """
-        path = place(path)
+        path, named = place(path), files or ModelFiles()
         described = read_description(path)
-        chosen = files_for(path, described, files or ModelFiles())
+        chosen = files_for(path, described, named)
+        if finds_people and chosen.model is None:  # a crop model alone: something else finds the people
+            chosen = ModelFiles(None, chosen.second_stage, named.detector or described.files.detector)
+        finds = chosen.model is not None or chosen.detector is not None
         mirrored = described.embedded_by.mirrored
-        search = cls.from_files(chosen, finds_people=chosen.model is not None, mirrored=mirrored, **options)
+        search = cls.from_files(chosen, finds_people=finds, mirrored=mirrored, **options)
         require_same_models(path, described, search.description, reading=True)
         return search
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,7 @@ from search.desk.pictures import Pictures
 from search.desk.probes import ProbeStore, StoredProbe, UploadLimits, decoded
 from search.desk.refusals import said_plainly
 from search.desk.searches import Searches
-from search.gallery.description import GalleryDescription, read_description, require_same_models
-from search.gallery.noted_models import files_for
+from search.gallery.description import GalleryDescription, read_description
 from search.gallery.sightings import ClockZones, is_clock_time
 from search.models.model_files import ModelFiles
 from search.pipeline import PersonSearch
@@ -165,22 +165,6 @@ class Desk:
 
 def _loader(settings: DeskSettings) -> Callable[[], PersonSearch]:
     """What loads the models of a gallery, so that they find people in pictures too."""
-
-    def load() -> PersonSearch:
-        path, named = settings.gallery, settings.files
-        described = read_description(path)
-        chosen = files_for(path, described, named)
-        detector = named.detector or described.files.detector
-        if chosen.model is None:  # a crop model alone: something else finds the people
-            chosen = ModelFiles(None, chosen.second_stage, detector)
-        mirrored = described.embedded_by.mirrored
-        search = PersonSearch.from_files(
-            chosen,
-            finds_people=chosen.model is not None or detector is not None,
-            mirrored=mirrored,
-            calibration=settings.calibration,
-        )
-        require_same_models(path, described, search.description, reading=True)
-        return search
-
-    return load
+    return partial(
+        PersonSearch.from_gallery, settings.gallery, settings.files, finds_people=True, calibration=settings.calibration
+    )

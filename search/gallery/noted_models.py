@@ -35,6 +35,23 @@ def files_to_index(path: Path, named: ModelFiles) -> ModelFiles:
     return with_shipped(ModelFiles(None, chosen.second_stage, noted.detector))
 
 
+def finds_people(path: Path, named: ModelFiles) -> bool:
+    """Whether the models that search a gallery can find people in pictures too, without anything being downloaded.
+
+    Args:
+        path: The gallery's folder.
+        named: Files that somebody names instead.
+
+    Raises:
+        FileNotFoundError: No gallery is there.
+        ValueError: Its description is damaged.
+    """
+    noted = read_description(path).files
+    detector = named.detector or noted.detector
+    joint = named.model is not None or (noted.model is not None and named.second_stage is None)
+    return joint or (detector is not None and Path(detector).is_file())
+
+
 def files_for(path: Path, described: GalleryDescription, named: ModelFiles) -> ModelFiles:
     """The files of a gallery's models. Nothing is loaded, and a detector is left out, for a search finds nobody anew.
 

@@ -171,6 +171,7 @@ def find(
             footage, nor the other way round.
         files: What else the answer is written to.
     """
+    from search.gallery.noted_models import finds_people
     from search.pipeline import PersonSearch
 
     probe.require_one()
@@ -182,13 +183,16 @@ def find(
     zones = choice.zones(gallery)
     own = probe.frame[0] if probe.frame and not probe.include_own_frame and probe.frame[0].is_file() else None
     filters = choice.filters(own, zones)
-    search = PersonSearch.from_gallery(gallery, ModelFiles(model, second_stage), calibration=calibration)
+    named = ModelFiles(model, second_stage)
+    looks = bool(probe.crop or probe.frame) and finds_people(gallery, named)
+    search = PersonSearch.from_gallery(gallery, named, finds_people=looks, calibration=calibration)
     with search.open_gallery(gallery) as store:
         found = _answer(search, store, probe, filters, ranking)
+        notes = _hints(found.shows, search.detect if looks else None)
         answer, pictures = replace(found.ranked, zones=zones), found.pictures
         used_second = search.second_stage is not None
         models = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
-        lines = [*_verdict(answer, store, models, ranking, used_second), answer.to_table(), *found.notes]
+        lines = [*_verdict(answer, store, models, ranking, used_second), answer.to_table(), *notes]
         if ranking.class_weighted:
             lines.append("similarities are multiplied by the detector's confidence (--class-weighted)")
         if used_second and ranking.second_weight is None:
@@ -213,19 +217,25 @@ def find(
 
 @dataclass(frozen=True)
 class _Answer:
-    """What was found, the pictures of the person, and the frame that they are from where there is a single one."""
+    """What was found, and by what.
+
+    Args:
+        ranked: What was found.
+        pictures: The pictures of the person.
+        origin: The frame that they are from where there is a single one.
+        shows: The files that showed the person, each with its picture and the box in it, None for all of it.
+    """
 
     ranked: "RankedSightings"
     pictures: "list[NDArray[np.uint8]]"
     origin: "Picture | None"
-    notes: list[str]
+    shows: "list[tuple[Path, NDArray[np.uint8], tuple[float, ...] | None]]"
 
 
 def _answer(search: "PersonSearch", store: "Gallery", probe: Probe, filters: "Filters", ranking: Ranking) -> _Answer:
     """Read what shows the person and others, and search; the frames that the person is shown in are left out."""
     from datasets.boxes import cut
     from datasets.images import read_image
-    from search.desk.hints import hints_of_person
     from search.pages.page import MarkedBox, Picture
     from search.query.named import frames_that_show, read_named, sighting_named
     from search.shown import Shown
@@ -242,18 +252,24 @@ def _answer(search: "PersonSearch", store: "Gallery", probe: Probe, filters: "Fi
     shown: dict[str, Any] = {"frame": [image for _, image, _, _ in seen], "box": [box for _, _, _, box in seen]}
     shown |= {"crop": crops, "like": like, "others": others, "combine": probe.combine, "ranking": ranking}
     answer = search.find(store, filters=filters, **shown)
-    shows = [*((path, image, _whole(image)) for path, image in zip(probe.crop or [], crops, strict=True))]
+    shows: list[Any] = [(path, image, None) for path, image in zip(probe.crop or [], crops, strict=True)]
     shows += [(path, image, box) for path, image, _, box in seen]
-    notes = [f"{path}: {hint.text}" for path, image, box in shows for hint in hints_of_person(image, box)]
     same = {key: None for _, image, _, _ in seen for key in frames_that_show(store, image, answer[:MOST_OWN])}
     if same and not probe.include_own_frame:
         # A copy of an indexed frame would find itself, whatever its name.
         answer = search.find(store, filters=dataclasses.replace(filters, exclude_frames=[*own, *same]), **shown)
     pictures = [*crops, *(cut(image, box) for _, image, _, box in seen)]
     if len(pictures) + len(like) != 1 or not seen:
-        return _Answer(answer, pictures, None, notes)
+        return _Answer(answer, pictures, None, shows)
     path, image, _, box = seen[0]
-    return _Answer(answer, pictures, Picture(image, path.name, [MarkedBox(box, "probe")]), notes)
+    return _Answer(answer, pictures, Picture(image, path.name, [MarkedBox(box, "probe")]), shows)
+
+
+def _hints(shows: "list[Any]", detect: Any) -> list[str]:
+    """A line for each thing that makes what shows the person a weak probe."""
+    from search.desk.hints import hints_of_probe
+
+    return [f"{path}: {hint.text}" for path, image, box in shows for hint in hints_of_probe(image, box, detect)]
 
 
 def _share(noted: float | None, beside: float | None) -> list[str]:
@@ -271,11 +287,6 @@ def _share(noted: float | None, beside: float | None) -> list[str]:
             f"{beside:g} uses it"
         ]
     return []
-
-
-def _whole(image: "NDArray[np.uint8]") -> tuple[float, ...]:
-    """The box of all of a picture."""
-    return (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
 
 
 def _shown(probe: Probe) -> dict[str, Any]:

@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torch
 from stand_ins import write_stand_ins
 
+from detection.detections import Detections
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from search.models.shipped import shipped_models
+from search.pipeline import PersonSearch
 from tools.main import main
 
 PACKAGES = ("datasets", "reid", "detection", "search", "tools")
@@ -48,6 +51,34 @@ def test_a_newcomer_types_two_commands(
     assert main(["find", "people", "--crop", str(footage.parent / "suspect.jpg"), "--json", "answer.json"]) == 0
     assert json.loads(Path("answer.json").read_text())["sightings"]
     assert "`personsearch calibrate LABELED_DATA` makes one" in capsys.readouterr().out
+
+
+def test_a_picture_of_nobody_is_told_where_a_detector_is_at_hand(
+    packages: Path, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = shutil.copy(packages / "detection" / "weights" / "people.safetensors", tmp_path / "own.safetensors")
+    index = ["index", str(footage), "--gallery", "people", "--minimum-confidence", "0", "--detector", str(own)]
+    assert main(index) == 0
+    frame, crop = sorted(footage.iterdir())[0], footage.parent / "suspect.jpg"
+    find = ["find", "people", "--crop", str(crop), "--frame", str(frame), "--box", "10,10,60,120"]
+    capsys.readouterr()
+    seen: list[tuple[int, ...]] = []
+    detect = PersonSearch.detect
+
+    def unsure(search: PersonSearch, images: list[np.ndarray]) -> list[Detections]:
+        seen.extend(image.shape for image in images)
+        return [Detections(one.boxes, one.scores * 0.4, one.embeddings) for one in detect(search, images)]
+
+    monkeypatch.setattr(PersonSearch, "detect", unsure)
+    assert main(find) == 0
+    assert len(seen) == 2
+    told = capsys.readouterr().out
+    assert f"{crop}: Nobody was found in this picture: the answer shows what looks like it, whoever that is." in told
+    assert f"{frame}: Nobody was found in this box: the answer" in told
+    own.unlink()
+    assert main(find) == 0, "a search needs no detector"
+    assert "Nobody was found" not in capsys.readouterr().out
 
 
 def test_a_gallery_keeps_its_own_models(
