@@ -1,7 +1,9 @@
 """Corrections of what a gallery says about footage: its camera and its time; no picture is looked at again."""
 
 import os
+import shlex
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +11,22 @@ import pyarrow.compute as pc
 
 from datasets.footage.cameras_file import CameraDescription
 from datasets.footage.names import VIDEO_MARK, moment_named, written
+from datasets.footage.planning import PlannedSource
 from datasets.footage.streams import is_stream, public_name
+from datasets.moments import clock_of, zone_named
 from datasets.samples import camera_name
 from search.gallery.description import note_cameras, write_description
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
-from search.gallery.sightings import is_clock_time
+from search.gallery.sightings import NO_CAMERA, display_time, is_clock_time
 from search.gallery.store import retried
 from search.gallery.upkeep import writing
 
 _SAME = 5e-4
 """Times that differ by less are one time: names of frames hold milliseconds."""
+
+_MOST_NAMED = 3
+"""Of the files of one source so many are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,8 @@ def correct(gallery: Gallery, correction: Correction) -> Corrected:
         known = pc.unique(gallery.frames.search().select(["source"]).to_arrow()["source"]).to_pylist()
         listed = ", ".join(sorted(known)[:6]) + (", ..." if len(known) > 6 else "")
         raise ValueError(f"source {correction.source} is not in gallery {gallery.path}; it has: {listed or 'none'}")
-    seconds = 0.0 if correction.start_time is None else correction.start_time - _begin(gallery, where, correction)
+    begins = correction.start_time
+    seconds = 0.0 if begins is None else begins - _begin(gallery, where, correction.source)
     gallery.prepare_writing()
     with writing(gallery.path, alone=True):
         camera = camera_name(correction.camera)
@@ -93,6 +101,64 @@ def correct(gallery: Gallery, correction: Correction) -> Corrected:
         write_description(gallery.path, gallery.description)
     gallery.refresh()
     return Corrected(frames, int(gallery.table.count_rows(where)), seconds)
+
+
+def correcting_lines(gallery: Gallery, planned: PlannedSource) -> list[str]:
+    """What to type where a gallery has footage under another camera or another time than is told now.
+
+    Frames that a gallery has are passed over, so indexing them again corrects nothing.
+
+    Args:
+        gallery: The gallery, before the source is indexed again.
+        planned: A source, and how it is read.
+
+    Returns:
+        A line for each file, folder or stream of which something else is told; none for what is not in the gallery.
+    """
+    reading, one = planned.reading, planned.source
+    camera, start = camera_name(reading.camera), reading.start_time
+    sources = [str(part) for part in one] if isinstance(one, tuple) else [str(one)]
+    if is_stream(sources[0]) or sources[0].lower().endswith(".json"):
+        start = None  # a live stream is timed by the clock, and a data set tells its times itself
+    if camera is None and start is None:
+        return []
+    conditions = {source: _condition(gallery, source) for source in sources}
+    known = {source: where for source, where in conditions.items() if gallery.frames.count_rows(where)}
+    begins: dict[str, float] = {}
+    if start is not None:
+        try:
+            begins = {source: _begin(gallery, where, source) for source, where in known.items()}
+        except ValueError as error:
+            return [str(error)]
+    # Pieces of one recording follow one another: all of them move by what the first one is off.
+    moved = 0.0 if start is None or not begins else start - min(begins.values())
+    lines = []
+    for source, where in known.items():
+        found, options = [], []
+        cameras = {_shown_camera(row["camera"]) for row in _rows(gallery.frames, where, ["camera"])}
+        if camera is not None and cameras != {camera}:
+            found.append(f"camera {', '.join(sorted(cameras)[:3])}")
+            options += ["--camera", camera]
+        if abs(moved) > _SAME:
+            zone = None if reading.time_zone is None else zone_named(reading.time_zone)
+            found.append(f"the start time {display_time(begins[source], zone)}")
+            options += ["--start-time", _typed_time(begins[source] + moved, zone)]
+        if options:
+            shown = public_name(source) if is_stream(source) else source
+            words = shlex.join(["personsearch", "gallery", "set", str(gallery.path), "--source", shown, *options])
+            has = f"{written(shown)} is in the gallery with {' and '.join(found)}"
+            lines.append(f"{has}, which indexing again does not change; to correct it: {words}")
+    more = len(lines) - _MOST_NAMED
+    return [*lines[:_MOST_NAMED], *([f"the same holds for {more} more files of {planned.label}"] if more > 0 else [])]
+
+
+def _shown_camera(camera: str | None) -> str:
+    return NO_CAMERA if camera is None else camera
+
+
+def _typed_time(seconds: float, zone: tzinfo | None) -> str:
+    """A time as `--start-time` takes it."""
+    return clock_of(seconds, zone).isoformat() if is_clock_time(seconds) else f"{seconds:g}"
 
 
 def describe(
@@ -123,18 +189,17 @@ def _condition(gallery: Gallery, source: str) -> str:
     return "(" + " OR ".join([*named, f"location = {quoted(path)}", *inside]) + ")"
 
 
-def _begin(gallery: Gallery, where: str, correction: Correction) -> float:
+def _begin(gallery: Gallery, where: str, source: str) -> float:
     """When the earliest recording of the source begins, as the gallery has it."""
     rows = gallery.frames.search().where(f"{where} AND timestamp IS NOT NULL").select(["location", "timestamp"])
     begins = [_begin_of(row) for row in rows.to_list()]
     if not begins:
         raise ValueError(
-            f"the frames of {correction.source} have no times that could move; index them into a new gallery with "
-            "--start-time"
+            f"the frames of {source} have no times that could move; index them into a new gallery with --start-time"
         )
     if is_clock_time(max(begins)) and not is_clock_time(min(begins)):
         raise ValueError(
-            f"some recordings of {correction.source} have dates and others count from 0, expected one kind; correct "
+            f"some recordings of {source} have dates and others count from 0, expected one kind; correct "
             "them file by file"
         )
     return min(begins)

@@ -145,6 +145,7 @@ def index(
     """
     from datasets.footage.planning import planned
     from datasets.footage.sources import frames_line
+    from search.care.corrections import correcting_lines
     from search.evaluation.gallery_calibration import learn_after_indexing
     from search.gallery.description import note_cameras
     from search.gallery.noted_models import files_to_index
@@ -176,6 +177,7 @@ def index(
             say(f"the second stage counts {weight:g} of the similarity, as was learned for these two models")
         if cameras:
             store.description = note_cameras(gallery, store.description, [one.camera for one in cameras])
+        notes += [line for one in sources for line in correcting_lines(store, one)]
         runs = index_sources(
             sources,
             store,

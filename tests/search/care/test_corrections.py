@@ -1,5 +1,6 @@
 """Corrections: rows of a source get their camera and times, others stay, and a cut correction is done again."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ from blob_scenes import BlobModel, scene, write
 
 from datasets.footage.planning import planned
 from datasets.footage.reading import Reading
-from search.care.corrections import Correction, correct, describe
+from search.care.corrections import Correction, correct, correcting_lines, describe
 from search.gallery.gallery import Gallery
 from search.indexing import index_sources
 from search.pipeline import PersonSearch
+from tools.main import main
 
 
 @pytest.fixture
@@ -79,3 +81,39 @@ def test_what_is_known_of_a_camera_is_noted(gallery: Gallery) -> None:
     told = Gallery.open(gallery.path).description.camera("gate")
     assert (told.name, told.place, told.time_zone) == ("North gate", (1.0, 2.0), "Europe/Berlin")
     assert np.isfinite(told.place).all()  # type: ignore[arg-type]
+
+
+def told(gallery: Gallery, words: list[str], **reading: object) -> list[str]:
+    sources, _ = planned(words, Reading(**reading))  # type: ignore[arg-type]
+    return [line for one in sources for line in correcting_lines(gallery, one)]
+
+
+def test_what_indexing_again_does_not_change_is_told_with_the_words_to_type(
+    gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate, yard = str(tmp_path / "gate"), str(tmp_path / "yard")
+    assert told(gallery, [gate, yard]) == []
+    assert told(gallery, [gate, yard], start_time=1.7e9) == []
+    assert told(gallery, [str(tmp_path / "new")], camera="gate", start_time=1.6e9) == []
+    (line,) = told(gallery, [gate], camera="North gate", start_time=1777615200.0, time_zone="Europe/Berlin")
+    assert line == (
+        f"{gate} is in the gallery with camera unknown and the start time 2023-11-14T23:13:20+01:00, which indexing "
+        f"again does not change; to correct it: personsearch gallery set {gallery.path} --source {gate} "
+        "--camera 'North gate' --start-time 2026-05-01T08:00:00+02:00"
+    )
+    assert main(shlex.split(line.partition("to correct it: personsearch ")[2])) == 0
+    again = Gallery.open(gallery.path)
+    assert rows(again, "gate") == [("North gate", 1777615200.0 + number) for number in range(3)]
+    assert told(again, [gate], camera="North gate", start_time=1777615200.0) == []
+
+
+def test_the_pieces_of_a_recording_move_together(gallery: Gallery, tmp_path: Path) -> None:
+    files = [str(tmp_path / "yard" / f"{number}.png") for number in range(3)]
+    assert told(gallery, files, start_time=1.7e9) == []
+    lines = told(gallery, files, start_time=1.7e9 + 60)
+    assert [line.rpartition(" ")[2] for line in lines] == [
+        "2023-11-14T22:14:20+00:00", "2023-11-14T22:14:21+00:00", "2023-11-14T22:14:22+00:00",
+    ]  # fmt: skip
+    gallery.frames.update(where="true", values_sql={"timestamp": "NULL"})
+    (line,) = told(gallery, files, start_time=1.7e9)
+    assert "have no times that could move; index them into a new gallery with --start-time" in line

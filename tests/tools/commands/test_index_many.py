@@ -75,6 +75,13 @@ def test_a_cameras_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     gate, yard = (row for row in capsys.readouterr().out.splitlines() if row.startswith(("gate ", "yard ")))
     assert gate.split()[-2:] == ["2026-05-01T08:00:00+02:00", "2026-05-01T08:00:01+02:00"]
     assert yard.split()[-2:] == ["-", "-"]
+    file = tmp_path / "cameras.yaml"
+    file.write_text(file.read_text().replace("08:00", "09:00"))
+    assert main(["index", "--cameras", str(file), *words]) == 0
+    assert (
+        f"personsearch gallery set {tmp_path / 'people'} --source {tmp_path / 'north'} "
+        "--start-time 2026-05-01T09:00:00+02:00\n"
+    ) in capsys.readouterr().out
 
 
 def test_the_lines_of_the_progress_display(monkeypatch: pytest.MonkeyPatch) -> None:
