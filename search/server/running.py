@@ -9,6 +9,7 @@ import uvicorn
 
 from search.server.guard import Guard
 from search.server.settings import ServerSettings
+from search.server.slow_headers import protocol_with_limit
 
 SECONDS_TO_END = 3
 MOST_CONNECTIONS = 200
@@ -59,6 +60,7 @@ def uvicorn_server(app: Guard, settings: ServerSettings) -> uvicorn.Server:
         proxy_headers=False,
         lifespan="off",
         ws="none",
+        http=protocol_with_limit(settings.limits.header_seconds),
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=SECONDS_TO_END,

@@ -18,6 +18,7 @@ class RequestLimits:
         upload_bytes: A request that uploads a picture may have so many bytes.
         other_bytes: Any other request may have so many bytes.
         seconds: A request must arrive whole within so many seconds.
+        header_seconds: Its headers must arrive within so many seconds.
         uploads_at_once: So many uploads may arrive at the same time.
         logins_a_minute: More wrong tokens than this from one address within a minute, and nobody there is let in for
             the rest of it.
@@ -26,6 +27,7 @@ class RequestLimits:
     upload_bytes: int = 21 * 1024 * 1024
     other_bytes: int = 256 * 1024
     seconds: float = 60.0
+    header_seconds: float = 10.0
     uploads_at_once: int = 4
     logins_a_minute: int = 10
 

@@ -11,7 +11,7 @@ from search.desk.desk import Desk, DeskSettings
 from search.desk.probes import UploadLimits
 from search.server.settings import RequestLimits, ServerSettings
 
-SMALL = RequestLimits(upload_bytes=100_000, other_bytes=20_000, seconds=1.0, uploads_at_once=2)
+SMALL = RequestLimits(upload_bytes=100_000, other_bytes=20_000, seconds=1.0, uploads_at_once=2, header_seconds=1.0)
 
 
 @pytest.fixture(scope="session")

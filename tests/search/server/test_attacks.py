@@ -73,6 +73,49 @@ def test_a_body_that_never_ends_is_given_up(tight: Served) -> None:
     assert time.monotonic() - began < 5
 
 
+def drop_by_drop(served: Served, first: bytes, drop: bytes) -> tuple[bytes, float]:
+    """What the server says to headers that come a few bytes at a time, and after how many seconds it hangs up."""
+    address = urlsplit(served.address)
+    began, said = time.monotonic(), b""
+    with socket.create_connection((address.hostname, address.port), timeout=0.2) as connection:
+        connection.sendall(first)
+        while time.monotonic() - began < 20:
+            try:
+                connection.sendall(drop)
+                if not (chunk := connection.recv(65536)):
+                    break
+                said += chunk
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+    return said, time.monotonic() - began
+
+
+def test_headers_that_come_drop_by_drop_are_given_up(tight: Served) -> None:
+    whole = b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for first, drop in ((b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"X-A: b\r\n"), (b"", b""), (b"G", b"E")):
+        said, seconds = drop_by_drop(tight, first, drop)
+        assert said.startswith(b"HTTP/1.1 408"), said
+        assert b'"The request\'s headers did not arrive within 1 seconds."' in said
+        assert 0.9 < seconds < 10
+    # A second request on a connection that has answered one is not waited for longer either.
+    said, seconds = drop_by_drop(tight, whole, b"GET")
+    assert said.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 408" in said
+    assert seconds < 10
+
+
+def test_a_slow_answer_and_a_pause_between_requests_are_no_slow_headers(tight: Served) -> None:
+    whole = b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    address = urlsplit(tight.address)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        for pause in (1.5, 0):
+            connection.sendall(whole)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+            time.sleep(pause)  # longer than headers may take
+
+
 @pytest.mark.parametrize("length", ["-1", "1e3", "9" * 40, "0x10"])
 def test_a_length_that_is_none(tight: Served, length: str) -> None:
     head = (
