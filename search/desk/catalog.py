@@ -102,7 +102,7 @@ class FrameCatalog:
         wanted = key.encode("utf-8", "replace")[:32]
         place = int(np.searchsorted(self._sorted_keys, np.array(wanted, dtype="S32")))
         if place >= len(self) or self._sorted_keys[place] != wanted:
-            raise NotThere("This frame is not in the gallery; it may have been removed, load the page again.")
+            raise NotThere("no_frame")
         return self.at(int(self._by_key[place]))
 
     def at(self, row: int) -> CatalogFrame:
@@ -131,7 +131,7 @@ class FrameCatalog:
         for one in self.cameras:
             if name == (NO_CAMERA if one.camera is None else one.camera):
                 return one
-        raise NotThere("The gallery has no camera of this name.")
+        raise NotThere("no_camera")
 
     def between(self, camera: CameraFrames, after: float | None, before: float | None) -> range:
         """The rows of a camera's frames in a time: from `after` on and earlier than `before`, both in seconds.

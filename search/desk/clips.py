@@ -49,7 +49,7 @@ class Clips:
         if why := missing_footage(frame):
             raise NotThere(why)
         if not self._waiting.acquire(blocking=False):
-            raise TooMany("Too many clips are being made at the same moment; try again.")
+            raise TooMany("clips_busy")
         try:
             with self._making:
                 return self._made(sighting, seconds).read_bytes()
@@ -71,7 +71,7 @@ class Clips:
             try:
                 write_clip(path, own, sighting, seconds=seconds, on_progress=step)
             except NoFootage as error:  # its text names the file's place on the disk
-                raise NotThere("The footage around this sighting can no longer be read.") from error
+                raise NotThere("footage_unreadable") from error
         self._kept[key] = path
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)[1].unlink(missing_ok=True)

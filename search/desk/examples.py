@@ -48,10 +48,7 @@ class Example:
             name for name in ("sighting", "probe", "person", "frame", "box") if getattr(self, name) is not None
         )
         if given not in (("sighting",), ("probe", "person"), ("probe", "box"), ("frame", "box")):
-            raise Unusable(
-                f"An example has {', '.join(given) or 'nothing'}; expected a sighting, a probe and a person in it, or "
-                "a probe or frame and a box in it."
-            )
+            raise Unusable("example_is_none", given=", ".join(given) or "nothing")
 
 
 @dataclass
@@ -107,7 +104,7 @@ class ExampleReader:
             try:
                 box_probe(image, box)
             except ValueError as error:
-                raise Unusable(f"The {error}.") from error
+                raise Unusable("cannot_be_met", why=f"The {error}.") from error
             made.embeddings.append(search.embed_box(image, box))
             if search.second_stage is not None:
                 rows = torch.from_numpy(box_probe(image, box))[None]
@@ -141,6 +138,6 @@ class ExampleReader:
             return probe.image, example.box
         assert example.person is not None
         if not 0 <= example.person < len(probe.found):
-            raise NotThere(f"The picture has no person {example.person}: {len(probe.found)} people were found in it.")
+            raise NotThere("no_person", person=example.person, people=len(probe.found))
         x1, y1, x2, y2 = probe.found.boxes[example.person].tolist()
         return probe.image, (x1, y1, x2, y2)

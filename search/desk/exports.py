@@ -46,7 +46,7 @@ class Exports:
         """
         self._cases.open(case)  # a case that is not there need not wait
         if not self._waiting.acquire(blocking=False):
-            raise TooMany("Too many cases are being exported at the same moment; try again.")
+            raise TooMany("exports_busy")
         try:
             path = Path(self._folder.name) / f"{uuid.uuid4().hex}.zip"
             with self._making, Gallery.open(self._gallery) as own:

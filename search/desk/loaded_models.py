@@ -42,7 +42,7 @@ class LoadedModels:
             TooMany: Too many searches and uploads wait for the models.
         """
         if not self._waiting.acquire(blocking=False):
-            raise TooMany("Too many searches and uploads are waiting; try again in a moment.")
+            raise TooMany("models_busy")
         try:
             with self._lock:
                 if self._search is None:
@@ -57,6 +57,4 @@ class LoadedModels:
             return self._load()
         except (OSError, ValueError) as error:
             logger.error("the models cannot be loaded: %s", error)
-            raise NotReady(
-                "The models of this gallery cannot be loaded; whoever started the server finds the reason in its log."
-            ) from error
+            raise NotReady("models_not_loaded") from error

@@ -109,7 +109,7 @@ class OpenedGallery:
             if found:
                 self.remember(found)
                 return found[0]
-        raise NotThere("This sighting is not in the gallery; it may have been removed, load the page again.")
+        raise NotThere("no_sighting")
 
     def people(self, frame: CatalogFrame) -> list[Sighting]:
         """The sightings of a frame, in the order of its rows."""
@@ -146,7 +146,7 @@ class OpenedGallery:
         found = {(row["source"], row["frame"], row["index"]): row for row in rows}
         keys = [(one.source, one.frame, one.index) for one in sightings]
         if any(key not in found for key in keys):
-            raise NotThere("A sighting given as an example is not in the gallery any more; choose another one.")
+            raise NotThere("example_removed")
         return [(found[key][EMBEDDING], found[key].get(SECOND_EMBEDDING)) for key in keys]
 
     def cutout(self, sighting: Sighting) -> bytes | None:

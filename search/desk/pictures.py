@@ -72,7 +72,7 @@ class Pictures:
         def made() -> bytes:
             picture = cut(self.original(self._gallery.frame(sighting.key.rpartition(".")[0])), sighting.box)
             if not picture.size:
-                raise NotThere("The box of this sighting holds no pixel.")
+                raise NotThere("empty_box")
             return encode_jpeg(picture, longest_side=CUTOUT_SIDE)
 
         return self._cache.get((sighting.key, None), made)
@@ -89,19 +89,19 @@ class Pictures:
                 image = read_original(_bare_sighting(frame))
             if image is not None:
                 return image
-            why = "The footage of this frame can no longer be read, or shows another picture than was indexed."
+            why = "footage_shows_another"
         raise NotThere(why)
 
 
 def missing_footage(frame: CatalogFrame) -> str:
-    """Why a frame cannot be read again, in one sentence; empty where its file is there as it was."""
+    """Why a frame cannot be read again, as the code of a sentence; empty where its file is there as it was."""
     if frame.location is None:
-        return "This frame came from a live stream, which was not recorded: only the pictures of the people are kept."
+        return "footage_is_stream"
     file = split_location(frame.location)[0]
     if not file_of(file).exists():
-        return "The footage of this frame is gone: its file is not where it was when it was indexed."
+        return "footage_gone"
     if frame.file_state is not None and file_state(file) != frame.file_state:
-        return "The footage of this frame was replaced by another file since it was indexed."
+        return "footage_changed"
     return ""
 
 

@@ -82,20 +82,18 @@ def decoded(content: bytes, limits: UploadLimits) -> Image:
         TooLarge: It has too many bytes or pixels; nothing was decoded.
     """
     if len(content) > limits.most_bytes:
-        raise TooLarge(f"The file is larger than {limits.most_bytes // 1024**2} MB; choose a smaller picture.")
+        raise TooLarge("upload_too_large", most=limits.most_bytes // 1024**2)
     if not content.startswith(STARTS) and not (content[:4] == b"RIFF" and content[8:12] == b"WEBP"):
-        raise NoPicture("This file is no picture of a kind that is read here: JPEG, PNG, WebP, BMP, TIFF or GIF.")
+        raise NoPicture("no_picture")
     size = header_size(io.BytesIO(content))
     if size is None:
-        raise NoPicture("This file begins like a picture, but its size cannot be read; it is damaged or cut off.")
+        raise NoPicture("picture_cut")
     if size[0] * size[1] > limits.most_pixels:
-        raise TooLarge(
-            f"The picture has {size[0]:,} x {size[1]:,} pixels, more than {limits.most_pixels:,}; make it smaller."
-        )
+        raise TooLarge("picture_too_many_pixels", width=size[0], height=size[1], most=limits.most_pixels)
     try:
         return decode_image(content, Path("picture"), max_pixels=limits.most_pixels)
     except ImageError as error:
-        raise NoPicture(f"The picture cannot be read: it {error.reason}; choose another file.") from error
+        raise NoPicture("picture_unreadable", why=error.reason) from error
 
 
 class ProbeStore:
@@ -124,7 +122,7 @@ class ProbeStore:
             while self._lately and self._lately[0] <= now - 60:
                 self._lately.popleft()
             if len(self._lately) >= self.limits.a_minute:
-                raise TooMany(f"More than {self.limits.a_minute} pictures came within a minute; wait a moment.")
+                raise TooMany("too_many_uploads", most=self.limits.a_minute)
             self._lately.append(now)
 
     def put(self, image: Image, found: Detections, hints: tuple[Hint, ...]) -> StoredProbe:
@@ -144,7 +142,7 @@ class ProbeStore:
         with self._lock:
             self._forget()
             if name not in self._kept:
-                raise NotThere("This picture is not kept any more; upload it again.")
+                raise NotThere("picture_not_kept")
             probe = self._kept[name][1]
             self._kept[name] = (self._clock(), probe)
             self._kept.move_to_end(name)

@@ -46,15 +46,13 @@ class Question:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.examples) <= MOST_EXAMPLES:
-            raise Unusable(
-                f"A search takes 1 to {MOST_EXAMPLES} examples of the person, given are {len(self.examples)}."
-            )
+            raise Unusable("too_many_examples", most=MOST_EXAMPLES, given=len(self.examples))
         if sum(one.sighting is None for one in self.examples) > MOST_PICTURES:
-            raise Unusable(f"A search takes at most {MOST_PICTURES} pictures of the person beside sightings.")
+            raise Unusable("too_many_pictures", most=MOST_PICTURES)
         if len(self.others) > MOST_OTHERS:
-            raise Unusable(f"A search takes at most {MOST_OTHERS} examples of others, given are {len(self.others)}.")
+            raise Unusable("too_many_others", most=MOST_OTHERS, given=len(self.others))
         if self.filters.limit > MOST_ANSWERS:
-            raise Unusable(f"A search shows at most {MOST_ANSWERS} sightings, asked for are {self.filters.limit}.")
+            raise Unusable("too_many_answers", most=MOST_ANSWERS, given=self.filters.limit)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from search.gallery.footage import Footage
 from search.models.embedded_by import EmbeddedBy
 from search.query.ranking import Ranking
 from search.query.results import RankedSightings
-from search.query.verdict import Calibration, LabelledData, LevelRates, MeasuredSize
+from search.query.verdict import Calibration, Coded, LabelledData, LevelRates, MeasuredSize
 
 FORMAT = "personsearch-calibration-3"
 OLD_FORMATS = ("personsearch-calibration-1", "personsearch-calibration-2")
@@ -56,26 +56,31 @@ class StoredCalibrations:
     def missing(self, embedded_by: EmbeddedBy, ranking: Ranking) -> str:
         """One line: why there is no calibration of this similarity."""
         if self.damage:
-            return self.damage
+            return Coded(self.damage, code="why_damaged", file=self.file.name)
         if not self.calibrations and self.own:
-            return f"nothing was learned from this gallery ({self.file.name} is not there)"
+            return Coded(
+                f"nothing was learned from this gallery ({self.file.name} is not there)", code="why_not_learned"
+            )
         if not self.calibrations:
-            return f"this model has not been calibrated ({self.file.name} is not there)"
+            words = f"this model has not been calibrated ({self.file.name} is not there)"
+            return Coded(words, code="why_not_calibrated")
         asked = ranking.for_similarity(second_stage=embedded_by.second_stage is not None)
         others = [_differences(one, embedded_by, asked) for one in self.calibrations]
         nearest = min(others, key=len)
-        return f"{self.file.name} was made for other searches than this one: {', '.join(nearest)}"
+        words = f"{self.file.name} was made for other searches than this one: {', '.join(nearest)}"
+        return Coded(words, code="why_other_searches", file=self.file.name)
 
     def refusal(self, calibration: Calibration, footage: Footage) -> str:
         """One line: why a calibration gives no verdict about some footage; empty where it gives one."""
         known = calibration.data.footage
         if self.own:
             covered = known is not None and known.covers(footage)
-            return "" if covered else f"{self.file.name} was learned before some of this gallery's cameras were indexed"
+            words = f"{self.file.name} was learned before some of this gallery's cameras were indexed"
+            return "" if covered else Coded(words, code="why_newer_cameras", file=self.file.name)
         difference = calibration.difference(footage)
         if not difference or (self.asked_for and (known is None or known.same_kind(footage))):
             return ""
-        return f"{self.file.name} was made {difference}"
+        return Coded(f"{self.file.name} was made {difference}", code="why_other_footage", file=self.file.name)
 
     def judged(
         self,

@@ -11,6 +11,32 @@ from search.models.embedded_by import EmbeddedBy
 from search.query.ranking import Ranking
 from search.query.rates import RATES_OF, RateOf
 
+
+class Coded(str):
+    """Words for a reader, with a code by which a page says the same in another language.
+
+    >>> Coded("you search by 3 pictures", code="several_pictures", pictures=3).code
+    'several_pictures'
+
+    Args:
+        words: The words.
+        code: One word for programs.
+        **values: What a sentence in another language needs of them.
+    """
+
+    code: str
+    values: dict[str, str | int]
+
+    def __new__(cls, words: str, *, code: str, **values: str | int) -> "Coded":
+        """The words, with the code beside them."""
+        self = super().__new__(cls, words)
+        self.code, self.values = code, values
+        return self
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, str | int]]:
+        return (str(self),), {"code": self.code, **self.values}
+
+
 Level = Literal["match", "possible", "no confident match"]
 UNDECIDED: Level = "no confident match"
 """The level below both limits. It claims nothing: many people who are there look different enough to end here."""
@@ -263,20 +289,25 @@ class Verdict:
             return f"{data.name}: {data.pairs:,} pairs of people side by side in one frame"
         return f"{data.name}: {data.probes:,} searches for {data.people:,} people among {data.sightings:,} sightings"
 
-    def doubts(self) -> list[str]:
+    def doubts(self) -> list[Coded]:
         """A line for each way in which this search differs from those that were calibrated."""
         data, largest = self.calibration.data, self.calibration.thresholds.sizes[-1]
-        doubts = [f"the calibration was made {self.elsewhere}"] if self.elsewhere else []
+        doubts = []
+        if self.elsewhere:
+            doubts.append(Coded(f"the calibration was made {self.elsewhere}", code="doubt_other_footage"))
         if self.thresholds.extrapolated:
             by_pairs = self.calibration.rate_of == "pairs"
             what = "wrong answers become more frequent" if by_pairs else "the limits are only estimated"
-            doubts.append(f"{what} in a gallery as large as this: at most {largest:,} sightings were measured")
+            words = f"{what} in a gallery as large as this: at most {largest:,} sightings were measured"
+            doubts.append(Coded(words, code="doubt_larger_gallery", largest=int(largest)))
         if self.probe_kind is not None and self.probe_kind != data.probe_kind:
             theirs = "boxes in whole frames" if data.probe_kind == "box" else "pictures of one person alone"
             this = "a box in a whole frame" if self.probe_kind == "box" else "a picture of the person alone"
-            doubts.append(f"you search by {this}, the verdict was measured with {theirs}")
+            words = f"you search by {this}, the verdict was measured with {theirs}"
+            doubts.append(Coded(words, code="doubt_other_kind_of_picture"))
         if self.pictures > 1:
-            doubts.append(f"you search by {self.pictures} pictures, the verdict was measured with single ones")
+            words = f"you search by {self.pictures} pictures, the verdict was measured with single ones"
+            doubts.append(Coded(words, code="doubt_several_pictures", pictures=self.pictures))
         return doubts
 
     def to_dict(self) -> dict[str, object]:

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from search.cases.folder import NoCase
 from search.desk.desk import Desk
-from search.desk.refusals import NoPicture, NotReady, NotThere, Refusal, TooLarge, TooMany, Unusable
+from search.desk.refusals import NoPicture, NotReady, NotThere, Refusal, TooLarge, TooMany, Unusable, told
 from search.server.access import Access
 from search.server.case_routes import case_routes
 from search.server.gallery_routes import gallery_routes
@@ -66,14 +66,15 @@ def make_app(desk: Desk, settings: ServerSettings, *, web: Path = WEB) -> Guard:
 
 def _refusal(status: int) -> Any:
     def answer(_: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, status)
+        assert isinstance(error, Refusal)
+        return JSONResponse(told(error.code, error.values), status)
 
     return answer
 
 
 def _no_case(_: Request, __: Exception) -> JSONResponse:
     """A case that is not there; the error's own text names the folder of cases."""
-    return JSONResponse({"error": "There is no such case; it may have been removed."}, 404)
+    return JSONResponse(told("no_case", {}), 404)
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -81,8 +82,8 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return JSONResponse({"error": "The request's body is no JSON; send an object."}, 400)
-    return JSONResponse({"error": f"{_place(first['loc'])}: {first['msg']}."}, 422)
+        return JSONResponse(told("no_json", {}), 400)
+    return JSONResponse(told("invalid_value", {"place": _place(first["loc"]), "why": first["msg"]}), 422)
 
 
 def _place(parts: Sequence[int | str]) -> str:
@@ -93,15 +94,13 @@ def _place(parts: Sequence[int | str]) -> str:
 
 def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    known = {
-        400: "The request cannot be read; send what docs/api.md describes.",
-        404: "There is nothing at this address.",
-        405: "This address is not asked in that way.",
-    }
-    return JSONResponse({"error": known.get(error.status_code, str(error.detail))}, error.status_code)
+    known = {400: "request_unreadable", 404: "nothing_here", 405: "not_asked_so"}
+    code, values = known.get(error.status_code, "cannot_be_met"), dict[str, str | int]()
+    if code == "cannot_be_met":
+        values = {"why": str(error.detail)}
+    return JSONResponse(told(code, values), error.status_code)
 
 
 def _defect(_: Request, __: Exception) -> JSONResponse:
     """A fault of ours: the log has it whole, the reader is not told how the machine is made."""
-    text = "Something went wrong here; whoever started the server finds the reason in its log."
-    return JSONResponse({"error": text}, 500)
+    return JSONResponse(told("defect", {}), 500)

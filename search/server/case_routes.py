@@ -87,7 +87,7 @@ def _add_contents(routes: APIRouter, place: Workplace) -> None:
     def probe_of(case: CaseName, probe: Annotated[str, Path(max_length=64)]) -> Response:
         content = desk.cases.probe(case, probe)
         if content is None:
-            raise NotThere("This case has no such picture.")
+            raise NotThere("no_case_picture")
         return jpeg(content)
 
 
@@ -181,4 +181,4 @@ def _said(place: Workplace) -> Iterator[None]:
     except NoCase:
         raise
     except ValueError as error:
-        raise Unusable(sentence(str(error), place.desk.cases.path, "cases")) from error
+        raise Unusable("cannot_be_met", why=sentence(str(error), place.desk.cases.path, "cases")) from error

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from search.desk.clips import LONGEST_SECONDS
 from search.desk.pictures import WIDTHS, missing_footage
+from search.desk.refusals import SENTENCES
 from search.desk.searches import MOST_OTHERS, MOST_PICTURES
 from search.server.questions import Moment, ZoneName, read_moment
 from search.server.shown import Shown, camera_id, shown_camera, shown_frame, shown_sighting
@@ -92,7 +93,13 @@ def _add_frame(routes: APIRouter, place: Workplace) -> None:
         one = desk.gallery.frame(frame)
         why = missing_footage(one)
         found = [shown_sighting(sighting) for sighting in desk.gallery.people(one)]
-        return {"width": one.width, "height": one.height, "people": found, "source_there": not why, "why": why}
+        return {
+            "width": one.width,
+            "height": one.height,
+            "people": found,
+            "source_there": not why,
+            "why": SENTENCES.get(why, ""),
+        }
 
     @routes.get("/api/frames/{frame}/picture", summary="A whole frame as JPEG", response_class=Response)
     def picture(

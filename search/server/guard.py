@@ -10,6 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from search.desk.refusals import told
 from search.server.access import SESSION_COOKIE, Access, TooManyTries
 from search.server.settings import RequestLimits, ServerSettings, is_loopback
 
@@ -44,12 +45,13 @@ class Refused(Exception):
 
     Args:
         status: The status of HTTP.
-        text: One sentence that says why.
+        code: The code of the sentence that says why.
+        **values: What stands in its braces.
     """
 
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status, self.text = status, text
+    def __init__(self, status: int, code: str, **values: str | int) -> None:
+        super().__init__(code)
+        self.status, self.code, self.values = status, code, values
 
 
 class Guard:
@@ -82,7 +84,7 @@ class Guard:
                 return
             limits, upload = self._settings.limits, scope["path"] == UPLOADS
             if upload and self._uploads.locked():
-                raise Refused(429, "Too many pictures are being uploaded at the same moment; try again.")
+                raise Refused(429, "uploads_busy")
             async with self._uploads if upload else nullcontext():
                 most = limits.upload_bytes if upload else limits.other_bytes
                 body = await _whole_body(receive, headers, most, limits)
@@ -98,14 +100,12 @@ class Guard:
         """
         host = headers.single("host")
         if host is None or not self._is_own_name(_host_name(host)):
-            raise Refused(
-                403, "This server is not called by that name; open it by the address that it printed when it began."
-            )
+            raise Refused(403, "other_name")
         origin = headers.single("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            raise Refused(403, "The request comes from a page of another site, which may not ask this server.")
+            raise Refused(403, "another_site")
         if _is_api(scope["path"]) and headers.single("sec-fetch-site") in ("cross-site", "same-site"):
-            raise Refused(403, "The request comes from a page of another site, which may not ask this server.")
+            raise Refused(403, "another_site")
 
     def _is_own_name(self, name: str) -> bool:
         if is_loopback(name) or name in (self._settings.host.lower(), *map(str.lower, self._settings.names)):
@@ -128,9 +128,9 @@ class Guard:
             address = scope["client"][0] if scope.get("client") else ""
             who = self._access.who(known, session_of(headers.get("cookie")), address)
         except TooManyTries:
-            raise Refused(429, "Too many wrong tokens; wait a minute.") from None
+            raise Refused(429, "too_many_tokens") from None
         if who is None:
-            raise Refused(401, "This server needs its token: log in, or send the header Authorization: Bearer TOKEN.")
+            raise Refused(401, "needs_token")
         return who
 
     def _check_no_secret(self, scope: Message) -> None:
@@ -138,12 +138,10 @@ class Guard:
         try:
             asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=50)
         except ValueError:
-            raise Refused(400, "The address asks for too much at once.") from None
+            raise Refused(400, "too_much_asked") from None
         parts = [value for _, value in asked] + unquote(scope["path"]).split("/")
         if any(name.lower() in SECRET_NAMES for name, _ in asked) or any(map(self._access.is_token, parts)):
-            raise Refused(
-                400, "A token in an address is refused, for histories and logs keep addresses; send it as a header."
-            )
+            raise Refused(400, "token_in_address")
 
 
 class _Headers:
@@ -162,7 +160,7 @@ class _Headers:
         """The value of a header that may stand there once; None without one."""
         values = self._values.get(name, [])
         if len(values) > 1:
-            raise Refused(400, f"The request has {len(values)} headers {name}, expected one.")
+            raise Refused(400, "two_headers", count=len(values), name=name)
         return values[0].strip() if values else None
 
 
@@ -196,12 +194,12 @@ def _check_type(scope: Message, headers: _Headers) -> None:
     given = (headers.single("content-type") or "").partition(";")[0].strip().lower()
     expected = "multipart/form-data" if scope["path"] == UPLOADS else "application/json"
     if given != expected:
-        raise Refused(415, f"The request is of type {given[:60] or 'unknown'!r}, expected {expected}.")
+        raise Refused(415, "wrong_type", given=repr(given[:60] or "unknown"), expected=expected)
 
 
 async def _whole_body(receive: Receive, headers: _Headers, most: int, limits: RequestLimits) -> bytes:
     """The body of a request, at most so many bytes; it is counted as it comes, whatever its length says."""
-    too_large = Refused(413, f"The request is larger than {most:,} bytes; send less.")
+    too_large = Refused(413, "request_too_large", most=most)
     length = headers.single("content-length")
     if length is not None and (not length.isdecimal() or len(length) > 12 or int(length) > most):
         raise too_large
@@ -211,7 +209,7 @@ async def _whole_body(receive: Receive, headers: _Headers, most: int, limits: Re
             while True:
                 message = await receive()
                 if message["type"] != "http.request":
-                    raise Refused(400, "The request broke off.")
+                    raise Refused(400, "broke_off")
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > most:
@@ -219,7 +217,7 @@ async def _whole_body(receive: Receive, headers: _Headers, most: int, limits: Re
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
-        raise Refused(408, f"The request did not arrive within {limits.seconds:.0f} seconds.") from None
+        raise Refused(408, "request_late", seconds=round(limits.seconds)) from None
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
@@ -251,7 +249,7 @@ def _with_headers(send: Send, *, secure: bool, api: bool) -> Send:
 
 
 async def _answer(send: Send, refused: Refused) -> None:
-    body = json.dumps({"error": refused.text}).encode()
+    body = json.dumps(told(refused.code, refused.values)).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     headers += [(b"www-authenticate", b"Bearer")] if refused.status == 401 else []
     # What is left of the body is not read: the connection ends with the answer.

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Path, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 
-from search.desk.refusals import Unusable
+from search.desk.refusals import Unusable, told
 from search.server.access import SESSION_COOKIE, SESSION_SECONDS, TooManyTries
 from search.server.case_routes import keep, marks_of, open_case
 from search.server.gallery_routes import jpeg
@@ -50,7 +50,7 @@ def _add_searches(routes: APIRouter, place: Workplace) -> None:
         try:
             question = asked.question(zones.zone())
         except ValueError as error:
-            raise Unusable(f"The filters cannot be met: {error}.") from error
+            raise Unusable("filters_cannot_be_met", why=str(error)) from error
         marks = {} if asked.case is None else marks_of(open_case(place, asked.case))
         answer = desk.searches.ask(question)
         name = uuid.uuid4().hex if asked.case is None else keep(place, request, asked, answer)
@@ -99,10 +99,10 @@ def _add_sessions(routes: APIRouter, place: Workplace) -> None:
         try:
             session = access.login(given.token, given.name, sender(request) or "")
         except TooManyTries:
-            return JSONResponse({"error": "Too many wrong tokens; wait a minute."}, 429)
+            return JSONResponse(told("too_many_tokens", {}), 429)
         if session is None:
             place.desk.record.append("login refused", "nobody", {"from": sender(request)})
-            return JSONResponse({"error": "This is not the token."}, 401)
+            return JSONResponse(told("wrong_token", {}), 401)
         place.desk.record.append("login", access.user_of(session) or "nobody", {"from": sender(request)})
         answer = Response(status_code=204)
         options = {"max_age": int(SESSION_SECONDS), "path": "/", "secure": secure, "httponly": True}

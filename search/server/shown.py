@@ -10,7 +10,7 @@ from search.desk.searches import Answer
 from search.gallery.description import GalleryDescription
 from search.gallery.sightings import NO_CAMERA, Sighting
 from search.query.results import RankedSightings
-from search.query.verdict import UNDECIDED
+from search.query.verdict import UNDECIDED, Coded
 
 Shown = dict[str, Any]
 
@@ -118,15 +118,25 @@ def shown_verdict(ranked: RankedSightings) -> Shown:
     if verdict is None:
         why = ranked.no_verdict or ranked.contents or "nothing was compared"
         text = "No verdict: the similarity only puts the sightings in order."
-        return {"level": None, "text": text, "rates": "", "doubts": [], "figures": None, "why": why}
+        coded = _coded(why if ranked.no_verdict else Coded(why, code="why_nothing_compared"))
+        told: Shown = {"level": None, "text": text, "rates": "", "doubts": [], "doubt_codes": [], "figures": None}
+        return told | {"why": why, "why_code": coded["code"], "why_values": coded["values"]}
     return {
         "level": verdict.level,
         "text": verdict.headline(),
         "rates": verdict.meaning(),
         "doubts": verdict.doubts(),
+        "doubt_codes": [_coded(one) for one in verdict.doubts()],
         "figures": verdict.to_dict(),
         "why": "",
+        "why_code": None,
+        "why_values": {},
     }
+
+
+def _coded(words: str) -> Shown:
+    """The code of some words and its values; words that have none are shown as they are."""
+    return {"code": words.code, "values": words.values} if isinstance(words, Coded) else {"code": None, "values": {}}
 
 
 def _rounded(box: Sequence[float]) -> list[float]:

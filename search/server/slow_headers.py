@@ -7,6 +7,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from search.desk.refusals import told
+
 
 def protocol_with_limit(seconds: float) -> type[H11Protocol]:
     """Uvicorn's HTTP, where a connection that has sent no whole headers after some seconds is answered 408 and closed.
@@ -49,8 +51,7 @@ def protocol_with_limit(seconds: float) -> type[H11Protocol]:
             self._deadline = None
             if self.transport.is_closing() or self.conn.their_state is not h11.IDLE:
                 return
-            text = f"The request's headers did not arrive within {seconds:g} seconds."
-            body = json.dumps({"error": text}).encode()
+            body = json.dumps(told("headers_late", {"seconds": f"{seconds:g}"})).encode()
             head: list[Any] = [
                 ("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close"),
             ]  # fmt: skip

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from search.desk.refusals import SENTENCES
+
 WEB = Path("search/server/web")
 LANGUAGES = ("de", "en")
 PLURALS = {"one", "other"}
@@ -66,10 +68,43 @@ def test_every_text_that_is_used_exists_and_every_one_is_used(
 ) -> None:
     used = used_keys(web)
     assert used - texts["en"].keys() == set()
-    assert texts["en"].keys() - used == set()
+    # What the server says is looked up by its code, see below.
+    assert {key for key in texts["en"].keys() - used if not key.startswith("server.")} == set()
     # A key that is made while the page runs could not be looked for here.
     computed = {name for name, code in scripts(web).items() if re.search(r"(?<![.\w])t\((?!\s*\")", code)}
     assert computed <= {"scripts/shared/texts.js"}
+
+
+def codes_in(folder: Path, pattern: str) -> set[str]:
+    return {code for file in sorted(folder.rglob("*.py")) for code in re.findall(pattern, file.read_text("utf-8"))}
+
+
+def test_everything_that_the_server_says_is_there_in_both_languages(
+    repository: Path, texts: dict[str, dict[str, str | dict[str, str]]]
+) -> None:
+    """Its refusals, why there is no verdict, what speaks against one, and what makes a picture a weak example."""
+    verdicts = codes_in(repository / "search", r'\bcode="(\w+)"')
+    assert {code.partition("_")[0] for code in verdicts} == {"why", "doubt", "several"}  # the last one is an example
+    verdicts -= {"several_pictures"}
+    said = {key.removeprefix("server.") for key in texts["en"] if key.startswith("server.")}
+    assert said == SENTENCES.keys() | verdicts
+    for code, sentence in SENTENCES.items():
+        assert texts["en"][f"server.{code}"] == sentence
+    for code in said - {"cannot_be_met"}:
+        assert texts["en"][f"server.{code}"] != texts["de"][f"server.{code}"], code
+    hints = codes_in(repository / "search" / "desk", r'\bHint\("(\w+)"')
+    assert hints == {"nobody", "several", "too_small", "cut_off", "blurred", "own_frame"}
+    shown = (repository / WEB / "scripts/person/hints.js").read_text("utf-8")
+    assert not {code for code in hints if f"{code}: t(" not in shown}
+
+
+def test_every_refusal_has_its_sentence_and_every_sentence_is_said(repository: Path) -> None:
+    kinds = "Unusable|NotThere|NoPicture|TooLarge|TooMany|NotReady|Refusal"
+    raised = codes_in(repository / "search", rf'\b(?:{kinds})\(\s*"(\w+)"')
+    raised |= codes_in(repository / "search" / "server", r'\b(?:Refused\(\d+, |told\()\s*"(\w+)"')
+    raised |= codes_in(repository / "search" / "server", r'\b\d{3}: "(\w+)"')
+    raised |= codes_in(repository / "search" / "desk", r'(?:return|why =) "(footage_\w+)"')
+    assert raised == SENTENCES.keys()
 
 
 def test_every_file_that_is_named_is_there(web: Path) -> None:

@@ -2,7 +2,7 @@
 import { get } from "./shared/api.js";
 import { h, openMenu, refill, s } from "./shared/dom.js";
 import { on } from "./shared/state.js";
-import { number, t } from "./shared/texts.js";
+import { language, number, t } from "./shared/texts.js";
 import { lasting } from "./shared/times.js";
 
 const OFTEN = 1500, SELDOM = 12000; // milliseconds between two looks, with and without work
@@ -46,5 +46,5 @@ function draw() {
 }
 
 function list() {
-  return h("div", { class: "jobs" }, jobs.map((one) => h("div", { class: "job" }, h("div", { class: "row small" }, h("b", { class: "grow" }, kind(one)), h("span", { class: "soft figures" }, one.total ? t("jobs.of", { done: one.done, total: one.total }) : "")), h("div", { class: "bar", role: "progressbar", "aria-label": kind(one), "aria-valuemin": one.total ? 0 : null, "aria-valuemax": one.total, "aria-valuenow": one.total ? one.done : null }, h("i", { class: one.total ? null : "endless", style: { width: `${one.total ? (100 * one.done) / one.total : 30}%` } })), h("p", { class: "tiny faint" }, [one.text, typeof one.seconds_left === "number" ? t("jobs.left", { time: lasting(1000 * one.seconds_left) }) : null].filter(Boolean).join(" · ")))));
+  return h("div", { class: "jobs" }, jobs.map((one) => h("div", { class: "job" }, h("div", { class: "row small" }, h("b", { class: "grow" }, kind(one)), h("span", { class: "soft figures" }, one.total ? t("jobs.of", { done: one.done, total: one.total }) : "")), h("div", { class: "bar", role: "progressbar", "aria-label": kind(one), "aria-valuemin": one.total ? 0 : null, "aria-valuemax": one.total, "aria-valuenow": one.total ? one.done : null }, h("i", { class: one.total ? null : "endless", style: { width: `${one.total ? (100 * one.done) / one.total : 30}%` } })), h("p", { class: "tiny faint" }, [language() === "en" ? one.text : null, typeof one.seconds_left === "number" ? t("jobs.left", { time: lasting(1000 * one.seconds_left) }) : null].filter(Boolean).join(" · ")))));
 }

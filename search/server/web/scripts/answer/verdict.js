@@ -1,6 +1,6 @@
 // What the calibration says about the whole answer, in words that need no statistics.
 import { h, icon } from "../shared/dom.js";
-import { language, ofHundred, similarity, t } from "../shared/texts.js";
+import { language, ofHundred, said, similarity, t } from "../shared/texts.js";
 
 const GLYPHS = { match: "check", possible: "help", none: "dash", unknown: "info" };
 
@@ -22,11 +22,22 @@ function headline(level) {
 }
 
 function meaning(level, verdict) {
-  if (level === "unknown") return t("verdict.unknown_means", { why: (verdict.why || verdict.text || "").replace(/\.$/, "") });
+  if (level === "unknown") return t("verdict.unknown_means", { why: inWords(verdict.why_code, verdict.why_values, verdict.why || verdict.text || "").replace(/\.$/, "") });
   const rate = level === "match" ? verdict.match_rate : verdict.possible_rate;
   if (level === "none") return known(verdict.present_below_possible) ? t("verdict.none_means", { n: ofHundred(verdict.present_below_possible) }) : t("verdict.none_unmeasured");
-  if (!known(rate) || verdict.rate_of === "pairs") return verdict.text;
+  if (!known(rate)) return verdict.text;
+  if (verdict.rate_of === "pairs") return language() === "en" ? verdict.text : counted(verdict);
   return level === "match" ? t("verdict.match_means", { n: ofHundred(rate) }) : t("verdict.possible_means", { n: ofHundred(rate) });
+}
+
+/** What the server says, in its own words in English, which say most; else in the reader's language. */
+function inWords(code, values, words) {
+  return language() === "en" ? words : said(code, values, words);
+}
+
+function counted(verdict) {
+  const shares = { match: ofHundred(verdict.match_rate), possible: ofHundred(verdict.possible_rate) };
+  return verdict.rate_of === "pairs" ? t("verdict.rates_pairs", shares) : t("verdict.rates_searches", shares);
 }
 
 function known(value) {
@@ -36,14 +47,14 @@ function known(value) {
 /** The measured rates: in English in the server's own words, which say most; else the figures in the reader's language. */
 function rates(verdict) {
   if (language() === "en" || !known(verdict.match_rate)) return verdict.rates ? h("p", { lang: "en" }, verdict.rates) : null;
-  const counted = verdict.rate_of === "pairs" ? t("verdict.rates_pairs", { match: ofHundred(verdict.match_rate), possible: ofHundred(verdict.possible_rate) }) : t("verdict.rates_searches", { match: ofHundred(verdict.match_rate), possible: ofHundred(verdict.possible_rate) });
-  return [h("p", {}, counted), known(verdict.present_below_possible) ? h("p", {}, t("verdict.rates_missed", { n: ofHundred(verdict.present_below_possible) })) : null];
+  return [h("p", {}, counted(verdict)), known(verdict.present_below_possible) ? h("p", {}, t("verdict.rates_missed", { n: ofHundred(verdict.present_below_possible) })) : null];
 }
 
 function behind(level, verdict) {
   const limits = known(verdict.match_from) ? t("verdict.limits", { match: similarity(verdict.match_from), possible: similarity(verdict.possible_from) }) : null;
-  const doubts = verdict.doubts ?? [];
+  const codes = verdict.doubt_codes ?? [];
+  const doubts = (verdict.doubts ?? []).map((one, at) => inWords(codes[at]?.code, codes[at]?.values, one));
   if (level === "unknown" && !verdict.rates) return h("p", { class: "small soft" }, t("verdict.unknown_how"), " ", h("code", {}, "personsearch calibrate --from-gallery"));
-  return [doubts.map((one) => h("p", { class: "doubt small", lang: "en" }, icon("warning", 16), h("span", {}, t("verdict.doubt", { doubt: one })))),
+  return [doubts.map((one) => h("p", { class: "doubt small" }, icon("warning", 16), h("span", {}, t("verdict.doubt", { doubt: one })))),
     h("details", { class: "behind" }, h("summary", {}, t("verdict.how_often")), h("div", { class: "small soft" }, limits ? h("p", {}, limits) : null, rates(verdict), h("p", {}, t("verdict.no_probability"))))];
 }

@@ -6,7 +6,7 @@ import { t } from "../shared/texts.js";
 export function hintText(hint) {
   if (typeof hint === "string") return hint;
   if (hint.own) return hint.text;
-  const known = { small: t("hint.small_short"), too_small: t("hint.small_short"), cut_off: t("hint.cut_off"), blurred: t("hint.blurred"), several: t("hint.several"), nobody: t("hint.nobody") };
+  const known = { small: t("hint.small_short"), too_small: t("hint.small_short"), cut_off: t("hint.cut_off"), blurred: t("hint.blurred"), several: t("hint.several"), nobody: t("hint.nobody"), own_frame: t("hint.own_frame") };
   return known[hint.kind] ?? hint.text;
 }
 

@@ -1,5 +1,5 @@
 // The page's only way to the server.
-import { t } from "./texts.js";
+import { said, t } from "./texts.js";
 
 /** An answer that is an error: `message` says in one sentence what is wrong and what to do. */
 export class ServerError extends Error {
@@ -26,8 +26,8 @@ async function reason(answer) {
   if (answer.status === 401) return t("error.sign_in");
   if (answer.status === 413) return t("error.too_large");
   if (answer.status === 429) return t("error.busy");
-  const said = await answer.json().then((body) => body.error, () => null);
-  return said ?? t("error.other", { status: String(answer.status) });
+  const body = await answer.json().catch(() => null);
+  return body?.error ? said(body.code, body.values, body.error) : t("error.other", { status: String(answer.status) });
 }
 
 export async function get(path, options) {

@@ -37,6 +37,12 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number(values[name]) : values[name] ?? ""));
 }
 
+/** A sentence of the server in the reader's language by its code; the server's own words where there is no such code. */
+export function said(code, values, words) {
+  const key = `server.${code}`;
+  return code && key in texts ? t(key, values) : words;
+}
+
 export function number(value, digits = 0) {
   return new Intl.NumberFormat(current, { minimumFractionDigits: digits, maximumFractionDigits: Math.max(digits, Number.isInteger(value) ? 0 : 3) }).format(value);
 }
