@@ -10,6 +10,9 @@ and the last two terms are at most |r| |s q| + e for a probe of length 1. So t s
 bound that is known for each row. What is farther below the best than this bound cannot be among the best.
 """
 
+import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +23,12 @@ BLOCK_ROWS = 65_536
 """Rows come in blocks of this size, so that adding some never copies all."""
 
 LARGEST_CODE = 127
+
+FEW_ROWS = 2 * BLOCK_ROWS
+"""Fewer rows than this are compared by one thread: waking others takes longer."""
+
+THREADS = 2
+"""Two are enough to read memory as fast as most machines give it, and leave the others to whoever else searches."""
 
 MANY = 4
 """Where more than one row in so many is chosen, all are compared: that is faster than copying the chosen ones."""
@@ -117,18 +126,31 @@ class CodedRows:
             return Estimates(every.middle[chosen], every.error[chosen])
         scale = max(float(np.abs(probe).max()), 1e-12) / LARGEST_CODE
         code = np.rint(probe / scale)
-        left = float(np.linalg.norm(probe - code * scale))
-        products = self._products(code.astype(np.int8)[None], chosen)
-        scales, sizes, errors = self._scales, self._sizes, self._errors
-        if chosen is not None:
-            scales, sizes, errors = scales[chosen], sizes[chosen], errors[chosen]
-        products *= scales
-        products *= np.float32(scale)
-        products += np.float32(probe.astype(np.float64) @ self._center)
-        bound = sizes * np.float32(left)
-        bound += errors
-        bound += np.float32(ROUNDING)
-        return Estimates(products, bound)
+        left = np.float32(np.linalg.norm(probe - code * scale))
+        base = np.float32(probe.astype(np.float64) @ self._center)
+        whole, count = code.astype(np.int8)[None], self._rows if chosen is None else len(chosen)
+        middle, error = np.empty(count, np.float32), np.empty(count, np.float32)
+
+        def compare(start: int, codes: NDArray[np.int8]) -> None:
+            """One block with all that follows, while what was made of it is still in the processor's cache."""
+            own = slice(start, start + len(codes))
+            rows = own if chosen is None else chosen[own]
+            simsimd.cdist(whole, codes, metric="dot", out=middle[None, own])
+            middle[own] *= self._scales[rows]
+            middle[own] *= np.float32(scale)
+            middle[own] += base
+            np.multiply(self._sizes[rows], left, out=error[own])
+            error[own] += self._errors[rows]
+            error[own] += np.float32(ROUNDING)
+
+        blocks = [one for one in (self._filled() if chosen is None else self._chosen(chosen)) if len(one)]
+        starts = np.cumsum([0, *map(len, blocks)]).tolist()
+        if count < FEW_ROWS:
+            for start, codes in zip(starts, blocks, strict=False):
+                compare(start, codes)
+        else:  # the products and NumPy's loops let other threads go on
+            list(_threads(os.getpid()).map(compare, starts, blocks))
+        return Estimates(middle, error)
 
     def closer_estimates(self, probe: Floats, chosen: NDArray[np.int64]) -> Estimates:
         """Compare a few rows with a probe that is not rounded, which halves the bound.
@@ -159,18 +181,6 @@ class CodedRows:
         copy._scales, copy._sizes, copy._errors = (one[chosen] for one in (self._scales, self._sizes, self._errors))
         return copy
 
-    def _products(self, code: NDArray[np.int8], chosen: NDArray[np.int64] | None) -> Floats:
-        """(N,) products of the codes of rows with that of a probe (1, D)."""
-        count = self._rows if chosen is None else len(chosen)
-        products = np.empty((1, count), np.float32)
-        at = 0
-        for codes in self._filled() if chosen is None else self._chosen(chosen):
-            if len(codes):
-                out = products[:, at : at + len(codes)]
-                simsimd.cdist(code, codes, metric="dot", out=out)
-                at += len(codes)
-        return products[0]
-
     def _filled(self) -> list[NDArray[np.int8]]:
         """The blocks, the last one as far as it is filled."""
         ends = [min(BLOCK_ROWS, self._rows - start) for start in range(0, self._rows, BLOCK_ROWS)]
@@ -183,3 +193,9 @@ class CodedRows:
             block[chosen[start:end] - number * BLOCK_ROWS]
             for number, (block, start, end) in enumerate(zip(self._blocks, edges[:-1], edges[1:], strict=False))
         ]
+
+
+@functools.cache
+def _threads(process: int) -> ThreadPoolExecutor:
+    """The threads of a process that compare blocks of rows, made when first needed; a fork has none of them."""
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="compare")

@@ -34,10 +34,14 @@ def alike(count: int, width: int, seed: int, spread: float) -> NDArray[np.float3
     return unit(random.standard_normal(width) + spread * random.standard_normal((count, width)))
 
 
+@pytest.mark.parametrize("few", [0, 10_000], ids=["threads", "one thread"])
 @pytest.mark.parametrize("spread", [0.02, 0.3, 50.0])
 @pytest.mark.parametrize("width", [1, 7, 256])
-def test_the_true_similarity_is_within_the_bound(spread: float, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_true_similarity_is_within_the_bound(
+    spread: float, width: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(coded, "BLOCK_ROWS", 500)
+    monkeypatch.setattr(coded, "FEW_ROWS", few)
     rows, probes = alike(1700, width, 1, spread), alike(20, width, 2, spread)
     codes = CodedRows(rows[:100].mean(axis=0))
     for part in np.split(rows, [3, 503, 1200]):
@@ -58,7 +62,8 @@ def test_the_true_similarity_is_within_the_bound(spread: float, width: int, monk
         assert found.error.max() < 0.02 * max(np.linalg.norm(rows - rows.mean(axis=0), axis=1)) + 1e-4
 
 
-def test_a_thousand_random_queries_answer_as_the_full_comparison() -> None:
+def test_a_thousand_random_queries_answer_as_the_full_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coded, "FEW_ROWS", 0)
     random = np.random.default_rng(0)
     rows = alike(4000, DIM, 1, 0.4)
     rows[1000:1100] = rows[7]  # more of the same than anybody asks for
