@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.rendering.geometry import Lens, bend
-from datasets.rendering.textures import Number, compiled, inlined
+from datasets.rendering.textures import Number, compiled, inlined, looping
 
 Floats = NDArray[np.float32]
 
@@ -180,7 +180,7 @@ def spaces(position: Floats, near: Floats, side: int) -> Floats:
     return boxes
 
 
-@compiled
+@looping
 def darken(shares: Floats, place: tuple[Floats, Floats, Floats], heap: Floats, lens: Lens) -> None:
     """Lowers the share of light from all around that reaches a place next to figures.
 

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.rendering.geometry import Mesh
-from datasets.rendering.textures import Number, Textures, compiled, covers, level_of
+from datasets.rendering.textures import Number, Textures, compiled, covers, level_of, looping
 
 Floats = NDArray[np.float32]
 
 
-@compiled
+@looping
 def draw(
     mesh: Mesh,
     textures: Textures,
@@ -71,7 +71,7 @@ def draw(
                 near += near_step
 
 
-@compiled
+@looping
 def _level_of_triangle(mesh: Mesh, textures: Textures, t: int, double_area: Number) -> int:
     """Which copy of its texture suits a whole triangle."""
     v = mesh.vertices
@@ -80,7 +80,7 @@ def _level_of_triangle(mesh: Mesh, textures: Textures, t: int, double_area: Numb
     return level_of(textures, mesh.triangles[t, 3], double_repeats / double_area, 0.0, 0.5)
 
 
-@compiled
+@looping
 def _covered(mesh: Mesh, textures: Textures, t: int, level: int, b_weight: Number, c_weight: Number) -> bool:
     """Whether the texture of a triangle with holes has something at a sample."""
     a, b, c = mesh.triangles[t, 0], mesh.triangles[t, 1], mesh.triangles[t, 2]
@@ -104,7 +104,7 @@ def corners(vertices: Floats, triangles: NDArray[np.int32]) -> tuple[Floats, Flo
     return low, high
 
 
-@compiled
+@looping
 def silhouette(
     vertices: Floats,
     triangles: NDArray[np.int32],
@@ -151,7 +151,7 @@ def silhouette(
                     area[row, column] = True
 
 
-@compiled
+@looping
 def nearest(coordinates: Floats, triangles: NDArray[np.int32], low: Floats, cell: Number, depth: Floats) -> None:
     """Draws the depths of triangles into a map without perspective, where they are smaller than what is there.
 

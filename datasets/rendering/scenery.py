@@ -14,7 +14,7 @@ from datasets.rendering.rasterize import draw
 from datasets.rendering.shading import footprint, matt, place, shine, sun_share
 from datasets.rendering.shadows import Casters, blocked, sun_map
 from datasets.rendering.surface import Surface
-from datasets.rendering.textures import Number, Textures, Triple, compiled, inlined, level_of, pack, read
+from datasets.rendering.textures import Number, Textures, Triple, compiled, inlined, level_of, looping, pack, read
 from datasets.rendering.weather import backdrop
 
 Floats = NDArray[np.float32]
@@ -112,7 +112,7 @@ def turn_of(x: int, y: int) -> int:
     return ((x & 3) * 4 + (y & 3) * 5 + ((x ^ y) & 2) * 3) & 15
 
 
-@compiled
+@looping
 def _shade(mesh: Mesh, textures: Textures, world: Any, shown: NDArray[np.int32], open_sky: Floats, into: Any) -> None:
     """Colors all samples. Samples of a pixel that show the same triangle are colored together."""
     lit, eye, shadows = world

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from datasets.rendering.geometry import Mesh
 from datasets.rendering.light import Shining
-from datasets.rendering.textures import Number, Triple, compiled, inlined
+from datasets.rendering.textures import Number, Triple, inlined
 
 Floats = NDArray[np.float32]
 
@@ -112,7 +112,7 @@ def matt(lit: Shining, sun_seen: Number, open_sky: Number, point: Triple, normal
     return red, green, blue
 
 
-@compiled
+@inlined
 def shine(
     lit: Shining, eye: Floats, gloss: Number, sun_seen: Number, open_sky: Number, point: Triple, normal: Triple
 ) -> Triple:

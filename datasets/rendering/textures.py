@@ -65,28 +65,36 @@ TO_LINEAR = np.where(_VALUES <= 0.04045, _VALUES / 12.92, ((_VALUES + 0.055) / 1
 """(256,) linear light of sRGB values."""
 
 
-def _compiled(function: Function, inline: bool) -> Function:
+def _compiled(function: Function, inline: bool, makes_arrays: bool) -> Function:
     """A function as machine code, kept on disk for as long as no file of this room changes.
 
     The compiler looks for changes only in the function's own file, so the place on disk is named by all files.
+    Where a function makes no arrays, nobody needs to count who uses them: counting takes most of the time of a loop
+    that reads many of them.
     """
     config: Any = numba.config
     usual = config.CACHE_DIR
     config.CACHE_DIR = str(_KEPT / _VERSION)
     try:
-        return cast(Function, numba.njit(cache=True, error_model="numpy", forceinline=inline)(function))
+        options: Any = {} if makes_arrays else {"_nrt": False}
+        return cast(Function, numba.njit(cache=True, error_model="numpy", forceinline=inline, **options)(function))
     finally:
         config.CACHE_DIR = usual
 
 
 def compiled(function: Function) -> Function:
     """A function as machine code."""
-    return _compiled(function, inline=False)
+    return _compiled(function, inline=False, makes_arrays=True)
+
+
+def looping(function: Function) -> Function:
+    """A function as machine code that writes into arrays but makes none, not even for a moment."""
+    return _compiled(function, inline=False, makes_arrays=False)
 
 
 def inlined(function: Function) -> Function:
-    """A short function as machine code, copied into every compiled function that calls it."""
-    return _compiled(function, inline=True)
+    """A short function as machine code that makes no arrays, copied into every compiled function that calls it."""
+    return _compiled(function, inline=True, makes_arrays=False)
 
 
 class Textures(NamedTuple):

@@ -17,7 +17,7 @@ from datasets.rendering.scenery import SAMPLES, Scenery, colored, scenery, turn_
 from datasets.rendering.shading import lamp_share, place, sun_share
 from datasets.rendering.shadows import Casters, blocked, extent, figure_casters, misses, reach_of
 from datasets.rendering.surface import Surface, join
-from datasets.rendering.textures import Number, Textures, Triple, compiled, inlined, pack
+from datasets.rendering.textures import Number, Textures, Triple, compiled, inlined, looping, pack
 
 Floats = NDArray[np.float32]
 
@@ -128,7 +128,8 @@ class View:
             if depth.min() > 0.2:
                 low, high = pixels.min(axis=0) - 4, pixels.max(axis=0) + 5
                 region[:2], region[2:] = np.maximum(region[:2], low), np.minimum(region[2:], high)
-            _less_light((image, kept), still, self._tiles, self._lit, casters, c, region.astype(np.int64))
+            begins, region = casters.maps[c].min(), region.astype(np.int64)
+            _less_light((image, kept), still, self._tiles, self._lit, casters, c, begins, region)
 
     def _folds(self, mesh: Mesh, nearness: Floats, shown: NDArray[np.int32]) -> Floats:
         """(h, w) float32 at half resolution: the share of the light from all around that reaches figures."""
@@ -146,7 +147,7 @@ def _region(mesh: Mesh, lens: Lens) -> NDArray[np.int64]:
     return np.concatenate([np.clip(low, 0, size), np.clip(high, 0, size)]).astype(np.int64)
 
 
-@compiled
+@looping
 def _less_sky(image: Floats, still: Scenery, lit: Shining, left: Floats) -> None:
     """Takes the light from all around where only a share of it is left."""
     for y in range(image.shape[0]):
@@ -162,7 +163,7 @@ def _less_sky(image: Floats, still: Scenery, lit: Shining, left: Floats) -> None
                     image[y, x, k] = max(dark, np.float32(0.15) * image[y, x, k])
 
 
-@compiled
+@looping
 def _less_light(
     into: tuple[Floats, Floats],
     still: Scenery,
@@ -170,14 +171,14 @@ def _less_light(
     lit: Shining,
     casters: Casters,
     c: int,
+    begins: Number,
     region: NDArray[np.int64],
 ) -> None:
-    """Takes from a region of the image the light of one caster's light that the caster blocks."""
-    nearest_depth = casters.maps[c].min()
+    """Takes from a region of the image the light of one caster's light that the caster, at a depth, begins to block."""
     for row in range(region[1] // SIDE, (region[3] + SIDE - 1) // SIDE):
         for column in range(region[0] // SIDE, (region[2] + SIDE - 1) // SIDE):
             space = tiles[row, column]
-            if space[0] > space[3] or misses(casters, c, nearest_depth, space):
+            if space[0] > space[3] or misses(casters, c, begins, space):
                 continue
             for y in range(max(region[1], row * SIDE), min(region[3], row * SIDE + SIDE)):
                 for x in range(max(region[0], column * SIDE), min(region[2], column * SIDE + SIDE)):
@@ -263,7 +264,7 @@ def _touched(casters: Casters, bounds: Floats) -> NDArray[np.bool_]:
     return touched
 
 
-@compiled
+@looping
 def _paint(mesh: Mesh, textures: Textures, world: Any, buffers: Any, region: NDArray[np.int64], into: Any) -> None:
     """Colors the pixels that figures fill wholly or partly, once for each material, and notes whose they are."""
     lit, eye, still, casters, near_figures = world
@@ -311,7 +312,7 @@ def _paint(mesh: Mesh, textures: Textures, world: Any, buffers: Any, region: NDA
                     owner[y, x] = best
 
 
-@compiled
+@inlined
 def _figure_color(
     mesh: Mesh, textures: Textures, world: Any, t: int, sample: tuple[int, int], local: tuple[Number, int]
 ) -> Triple:
