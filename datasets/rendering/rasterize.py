@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.rendering.geometry import Mesh
-from datasets.rendering.textures import Number, Textures, compiled, covers, level_of, looping
+from datasets.rendering.textures import Number, Textures, compiled, covers, inlined, level_of, looping
 
 Floats = NDArray[np.float32]
+
+WIDE = 8
+"""Columns of a triangle above which it is worth finding out where in a row it begins and ends."""
 
 
 @looping
@@ -57,7 +60,12 @@ def draw(
             b_weight = (dx * (cy - ay) - dy * (cx - ax)) * per
             c_weight = (dy * (bx - ax) - dx * (by - ay)) * per
             near = an + (bn - an) * b_weight + (cn - an) * c_weight
-            for x in range(x0, x1 + 1):
+            first, last = _stretch(b_weight, b_step, c_weight, c_step, x1 - x0)
+            for _ in range(first):
+                b_weight += b_step
+                c_weight += c_step
+                near += near_step
+            for x in range(x0 + first, x0 + last + 1):
                 inside = b_weight >= 0 and c_weight >= 0 and b_weight + c_weight <= 1
                 if inside and (not holes or _covered(mesh, textures, t, level, b_weight, c_weight)):
                     if covered[y, x] != part:
@@ -69,6 +77,29 @@ def draw(
                 b_weight += b_step
                 c_weight += c_step
                 near += near_step
+
+
+@inlined
+def _stretch(b: Number, b_step: Number, c: Number, c_step: Number, most: int) -> tuple[int, int]:
+    """Between which columns of a row, 0 .. `most`, a triangle may lie: one more than it fills on either side.
+
+    Args:
+        b: The weight of the triangle's second corner in column 0.
+        b_step: By how much it grows from column to column.
+        c: The weight of the third corner in column 0.
+        c_step: By how much it grows.
+        most: The last column.
+    """
+    low, high = 0.0, float(most)
+    if most > WIDE:
+        for value, step in ((b, b_step), (c, c_step), (1 - b - c, -b_step - c_step)):
+            if step > 1e-9:
+                low = max(low, -value / step - 1)
+            elif step < -1e-9:
+                high = min(high, -value / step + 1)
+    # No less than one past the last column, however far away the triangle is.
+    first = int(min(low, most + 1.0))
+    return first, max(int(max(high, -1.0)), first - 1)
 
 
 @looping
@@ -138,12 +169,18 @@ def silhouette(
             min(height - 1, (bottom - low[1] - offset) // coarse),
         )
         double_area = (b[8] - a[8]) * (c[9] - a[9]) - (b[9] - a[9]) * (c[8] - a[8])
-        if double_area == 0:
+        if double_area == 0 or x0 > x1:
             continue
         per = 1 / double_area
         for row in range(y0, y1 + 1):
             dy = low[1] + row * coarse + offset - a[9]
-            for column in range(x0, x1 + 1):
+            dx = low[0] + x0 * coarse + offset - a[8]
+            b_weight, b_step = (dx * (c[9] - a[9]) - dy * (c[8] - a[8])) * per, coarse * (c[9] - a[9]) * per
+            c_weight, c_step = (dy * (b[8] - a[8]) - dx * (b[9] - a[9])) * per, -coarse * (b[9] - a[9]) * per
+            start, end = _stretch(b_weight, b_step, c_weight, c_step, x1 - x0)
+            for column in range(x0 + start, x0 + end + 1):
+                if area[row, column]:
+                    continue
                 dx = low[0] + column * coarse + offset - a[8]
                 b_weight = (dx * (c[9] - a[9]) - dy * (c[8] - a[8])) * per
                 c_weight = (dy * (b[8] - a[8]) - dx * (b[9] - a[9])) * per

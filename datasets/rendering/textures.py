@@ -156,8 +156,53 @@ def pack(materials: Sequence[Material], infrared: bool) -> Textures:
         np.array([len(levels) for levels in copies], dtype=np.int32),
         np.array([material.gloss for material in materials], dtype=np.float32),
         np.array([material.emission for material in materials], dtype=np.float32),
-        np.array([material.texture.shape[2] == 4 for material in materials]),
+        np.array([material.texture.shape[2] == 4 for material in materials], dtype=np.bool_),
     )
+
+
+class Packed:
+    """Materials that come back from picture to picture, packed once and kept.
+
+    Args:
+        infrared: Whether they are lit by infrared light, under which everything is grey.
+    """
+
+    def __init__(self, infrared: bool) -> None:
+        self._infrared = infrared
+        self._materials: list[Material] = []
+        self._rows: dict[int, int] = {}
+        self._texels = np.zeros((1 << 16, 4), np.uint8)
+        self._textures = pack([], infrared)
+
+    def pack(self, materials: Sequence[Material]) -> tuple[Textures, NDArray[np.int32]]:
+        """Materials as compiled loops read them, among all that were packed before.
+
+        Args:
+            materials: Any number of different ones.
+
+        Returns:
+            All of them, and in which row each of `materials` is.
+        """
+        new = [each for each in materials if id(each) not in self._rows]
+        if new:
+            self._rows |= {id(each): len(self._materials) + place for place, each in enumerate(new)}
+            self._materials += new  # nobody else gets the number of a material that is kept
+            self._textures = self._joined(pack(new, self._infrared))
+        return self._textures, np.array([self._rows[id(each)] for each in materials], dtype=np.int32)
+
+    def _joined(self, more: Textures) -> Textures:
+        known = self._textures
+        begin, end = len(known.texels), len(known.texels) + len(more.texels)
+        if end > len(self._texels):
+            larger = np.empty((2 * end, 4), dtype=np.uint8)
+            larger[:begin] = known.texels
+            self._texels = larger
+        self._texels[begin:end] = more.texels
+        return Textures(
+            self._texels[:end],
+            np.concatenate([known.first, more.first + begin]),
+            *(np.concatenate(pair) for pair in zip(known[2:], more[2:], strict=True)),
+        )
 
 
 def _copies(material: Material, infrared: bool) -> list[NDArray[np.uint8]]:
@@ -169,22 +214,44 @@ def _copies(material: Material, infrared: bool) -> list[NDArray[np.uint8]]:
 
 
 def _smaller_and_smaller(material: Material, infrared: bool) -> list[NDArray[np.uint8]]:
-    texture = material.texture
-    color = TO_LINEAR[texture[..., :3]]  # (H, W, 3)
+    whole = _linear(material.texture)
     if infrared:
-        grey = np.minimum(color @ GREY * np.float32(material.infrared), 1)
-        color = np.repeat(grey[..., None], 3, axis=2)
-    has_cover = texture.shape[2] == 4
-    cover = texture[..., 3:].astype(np.float32) / 255 if has_cover else np.ones((*texture.shape[:2], 1), np.float32)
-    whole = np.concatenate([color, cover], axis=2)  # (H, W, 4)
+        whole[..., :3] = np.minimum(whole[..., :3] @ GREY * np.float32(material.infrared), 1)[..., None]
     levels = []
     while True:
-        levels.append(np.dstack([to_srgb(whole[..., :3]), np.rint(whole[..., 3] * 255).astype(np.uint8)]))
+        levels.append(_stored(whole))
         height, width = whole.shape[:2]
         if max(height, width) == 1 or len(levels) == MOST_LEVELS:
             return levels
         smaller = (max(1, width // 2), max(1, height // 2))
         whole = cv2.resize(whole, smaller, interpolation=cv2.INTER_AREA)
+
+
+@compiled
+def _linear(texture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A texture (H, W, 3) or (H, W, 4) as linear light and cover in [0, 1], (H, W, 4)."""
+    height, width, channels = texture.shape
+    linear = np.ones((height, width, 4), dtype=np.float32)
+    for y in range(height):
+        for x in range(width):
+            for k in range(3):
+                linear[y, x, k] = TO_LINEAR[texture[y, x, k]]
+            if channels == 4:
+                linear[y, x, 3] = np.float32(texture[y, x, 3]) / np.float32(255)
+    return linear
+
+
+@compiled
+def _stored(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Linear light and cover in [0, 1], (H, W, 4), as sRGB and cover in bytes."""
+    stored = np.empty(linear.shape, dtype=np.uint8)
+    for y in range(linear.shape[0]):
+        for x in range(linear.shape[1]):
+            for k in range(3):
+                light = min(max(linear[y, x, k], np.float32(0)), np.float32(1))
+                stored[y, x, k] = _TO_SRGB[int(light * np.float32(len(_TO_SRGB) - 1) + np.float32(0.5))]
+            stored[y, x, 3] = round(linear[y, x, 3] * np.float32(255))
+    return stored
 
 
 @inlined
@@ -230,8 +297,9 @@ def read(textures: Textures, material: int, level: int, u: Number, v: Number) ->
     y = (1 - (v - math.floor(v))) * height - np.float32(0.5)
     left, upper = math.floor(x), math.floor(y)
     to_right, to_lower = np.float32(x - left), np.float32(y - upper)
-    x0, y0 = int(left) % width, int(upper) % height
-    x1, y1 = (x0 + 1) % width, (y0 + 1) % height
+    # Beyond an edge the texture begins anew; both places lie at most one texel beyond.
+    x0, y0 = left + width if left < 0 else left, upper + height if upper < 0 else upper
+    x1, y1 = x0 + 1 if x0 + 1 < width else 0, y0 + 1 if y0 + 1 < height else 0
     a, b = begin + y0 * width + x0, begin + y0 * width + x1
     c, d = begin + y1 * width + x0, begin + y1 * width + x1
     wa, wb = (1 - to_right) * (1 - to_lower), to_right * (1 - to_lower)

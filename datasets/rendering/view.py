@@ -17,7 +17,7 @@ from datasets.rendering.scenery import SAMPLES, Scenery, colored, scenery, turn_
 from datasets.rendering.shading import lamp_share, place, sun_share
 from datasets.rendering.shadows import Casters, blocked, extent, figure_casters, misses, reach_of
 from datasets.rendering.surface import Surface, join
-from datasets.rendering.textures import Number, Textures, Triple, compiled, inlined, looping, pack
+from datasets.rendering.textures import Number, Packed, Textures, Triple, compiled, inlined, looping
 
 Floats = NDArray[np.float32]
 
@@ -76,9 +76,13 @@ class View:
         )
         self._tiles = spaces(self._scenery.position, self._scenery.near, SIDE)
         self._small_tiles = spaces(self._place[0], self._place[2], HALF)
+        with np.errstate(divide="ignore"):
+            self._depth: Any = 1 / self._scenery.near
+        self._materials = Packed(light.infrared)
+        self._samples = _Samples(self._scenery.nearness)
 
     def draw(self, people: Sequence[Surface]) -> Picture:
-        """Draws figures into the view. The same figures give the same bytes.
+        """Draws figures into the view, one picture at a time. The same figures give the same bytes.
 
         Args:
             people: Any number of figures.
@@ -86,8 +90,7 @@ class View:
         still, lens = self._scenery, self._lens
         image = still.color.copy()
         owner = np.full(still.near.shape, -1, dtype=np.int16)
-        with np.errstate(divide="ignore"):
-            depth: Any = 1 / still.near
+        depth = self._depth.copy()
         count = len(people)
         if not any(len(each.triangles) for each in people):
             nowhere = np.full((count, 4), np.nan, np.float32)
@@ -95,14 +98,14 @@ class View:
         part = np.repeat(np.arange(count, dtype=np.int16), [len(each.triangles) for each in people])
         whole = join(people)
         mesh = in_front(whole, part, lens, inside_only=False)
-        textures = pack(whole.materials, self.light.infrared)
+        textures, rows = self._materials.pack(whole.materials)
+        mesh.triangles[:, 3] = rows[mesh.triangles[:, 3]]
         bounds = np.stack([extent(each.vertices) for each in people])
         casters = figure_casters(people, bounds, self.light, self._lit)
         self._throw_shadows(image, people, bounds, casters)
-        nearness, shown = still.nearness.copy(), np.full(still.nearness.shape, -1, dtype=np.int32)
-        area = np.zeros(count, dtype=np.int64)
-        draw(mesh, textures, nearness, shown, np.full(shown.shape, -1, np.int16), area)
-        region = _region(mesh, lens)
+        region, area = _region(mesh, lens), np.zeros(count, dtype=np.int64)
+        nearness, shown, covered = self._samples.empty(region)
+        draw(mesh, textures, nearness, shown, covered, area)
         open_sky = self._folds(mesh, nearness, shown)
         seen = np.zeros(count, dtype=np.int64)
         near_figures = _casters_of_figures(casters, bounds)
@@ -137,6 +140,30 @@ class View:
         wanted = _survey_figures(mesh, nearness, shown, position, normal, near)
         close: Any = cv2.dilate(wanted.view(np.uint8), np.ones((5, 5), np.uint8))
         return smooth(open_share(position, normal, near, wanted, self._small, FOLD), near, close.view(np.bool_))
+
+
+class _Samples:
+    """What is drawn on before pixels are colored, kept from picture to picture: large arrays take long to make.
+
+    Args:
+        still: (SAMPLES * H, SAMPLES * W) float32, 1 / depth of the place.
+    """
+
+    def __init__(self, still: Floats) -> None:
+        self._still = still
+        self._nearness = still.copy()
+        self._shown = np.full(still.shape, -1, dtype=np.int32)
+        self._covered = np.full(still.shape, -1, dtype=np.int16)
+        self._used = (slice(0), slice(0))
+
+    def empty(self, region: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int32], NDArray[np.int16]]:
+        """Nearness of the place alone, triangles and surfaces that are -1; to be written in a region (4,) of pixels."""
+        self._nearness[self._used] = self._still[self._used]
+        self._shown[self._used] = -1
+        self._covered[self._used] = -1
+        left, top, right, bottom = (SAMPLES * int(each) for each in region)
+        self._used = (slice(top, bottom), slice(left, right))
+        return self._nearness, self._shown, self._covered
 
 
 def _region(mesh: Mesh, lens: Lens) -> NDArray[np.int64]:
