@@ -245,6 +245,20 @@ def test_make_types_commands_that_there_are(
         assert "--worlds" in words or main(words) == 0, words
 
 
+def test_make_weights_learns_the_share_of_the_pair_that_it_exports_on_other_people(
+    repository: Path, tmp_path: Path
+) -> None:
+    commands = make(repository, "weights", tmp_path)
+    *_, rendered, learned = commands
+    assert learned[0] == "calibrate"
+    assert "--learn-second-weight" in learned
+    assert learned[1] == rendered[2], "the share is learned on the worlds that were rendered for it"
+    told = dict(itertools.pairwise(learned))
+    assert [told["--model"], told["--second-stage"]] == [one[2] for one in commands if one[0] == "export"]
+    seeds = [dict(itertools.pairwise(one))["--seed"] for one in commands if "--worlds" in one]
+    assert len(seeds) == len(set(seeds)) == 2, "nobody in them trained the models"
+
+
 def test_every_start_gets_the_same_frames_and_steps(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "runs" / "labelled" / "none-50").mkdir(parents=True)
     (tmp_path / "runs" / "labelled" / "none-50" / "search.json").write_text("{}")
