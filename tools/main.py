@@ -127,13 +127,22 @@ COMMANDS = {
         shown=("model", "second_stage", "public", "tracks", "format", "across_cameras", "output"),
     ),
     "bench evaluation": Command(
-        "tools.bench.evaluation", "evaluation", "seconds and memory of evaluating and re-ranking crops", ("problem",)
+        "tools.bench.speed.evaluation",
+        "evaluation",
+        "seconds and memory of evaluating and re-ranking crops",
+        ("problem",),
     ),
     "bench gallery": Command(
         "tools.bench.galleries.gallery", "gallery", "filling, disk, memory and answers of a large gallery"
     ),
+    "bench rendering": Command(
+        "tools.bench.speed.rendering",
+        "rendering",
+        "processor seconds of rendering worlds, by place and stage",
+        ("crowds",),
+    ),
     "bench training": Command(
-        "tools.bench.training", "training", "frames a second and memory of joint training", ("frames", "recipe")
+        "tools.bench.speed.training", "training", "frames a second and memory of joint training", ("frames", "recipe")
     ),
     "bench joint": Command(
         "tools.bench.joint",

@@ -17,7 +17,7 @@ from datasets.samples import UNLABELLED
 from datasets.worlds.cameras import draw_camera
 from datasets.worlds.crowds import Crowd, Placed, draw_habits
 from datasets.worlds.lighting import draw_light
-from datasets.worlds.places import draw_place
+from datasets.worlds.places import draw_kind, draw_place
 from datasets.worlds.recorder import draw_recorder, rained_on
 from datasets.worlds.scenery import Place
 
@@ -61,16 +61,26 @@ class WorldTask:
     test: bool
 
 
+def kind_of(task: WorldTask) -> str:
+    """Which kind of place a world is."""
+    return draw_kind(_chance(task))
+
+
 def shoot_world(task: WorldTask) -> list[FrameRecord]:
     """Renders all pictures of one world, writes them, and gives their truth.
 
     Raises:
         OSError: A picture cannot be written.
     """
-    rng = np.random.default_rng([task.seed, 11, task.world])
+    rng = _chance(task)
     place = draw_place(rng)
     looks = _draw_looks(rng, task.persons)
     return [record for number in range(task.cameras) for record in _shoot_camera(task, place, looks, number)]
+
+
+def _chance(task: WorldTask) -> np.random.Generator:
+    """The source of chance of a world's place and people."""
+    return np.random.default_rng([task.seed, 11, task.world])
 
 
 def _draw_looks(rng: np.random.Generator, count: int) -> list[Look]:

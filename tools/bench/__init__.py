@@ -1,1 +1,1 @@
-"""What is measured of the project itself: the papers' tables, joint models, training speed, evaluation speed."""
+"""What is measured of the project itself: the papers' tables, joint models, galleries, speed."""

@@ -1,9 +1,5 @@
-"""personsearch bench: how long the work takes on this machine."""
+"""personsearch bench evaluation: how long evaluating and re-ranking crops takes on this machine."""
 
-import os
-import platform
-import resource
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.bench.speed.machine import described, load_average, peak_megabytes, told
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
@@ -111,7 +108,7 @@ def evaluation(
     if repeats < 1 or compared_queries < 1:
         raise ValueError(f"repeats is {repeats}, compared_queries {compared_queries}, expected at least 1 of each")
     compared = min(compared_queries, problem.queries)
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load = load_average()
     records, failures = [], []
     with Progress("Measuring", unit="line") as progress:
         for done, name in enumerate(chosen):
@@ -120,7 +117,7 @@ def evaluation(
             except BrokenProcessPool:
                 failures.append(f"{name}: its process died, most likely for want of memory; try a smaller --gallery")
             progress(done + 1, len(chosen))
-    machine = _machine()
+    machine = described("numpy", "scipy", "torch")
     figures = {
         "problem": problem, "machine": machine, "load_average": load, "rows": records, "repeats": repeats,
         "compared_queries": compared, "plain_over_ours": _ratio(records),
@@ -129,16 +126,14 @@ def evaluation(
 
 
 def _text(figures: dict[str, Any]) -> str:
-    problem, machine, load = figures["problem"], figures["machine"], figures["load_average"]
+    problem = figures["problem"]
     columns = ("seconds", "processor_seconds", "peak_mb", "data_mb", "mean_ap")
     rows = [[WORK[record["name"]].label, *(record[key] for key in columns)] for record in figures["rows"]]
     lines = [
         table(["work", "seconds", "of processors", "peak MB", "of it before", "mAP"], rows),
         "",
         f"{problem.queries} queries, {problem.gallery} gallery images, {problem.dimension} dimensions",
-        f"{machine['processor']}, {machine['threads']} threads of {machine['cores']} cores, load average at the start "
-        f"{'unknown' if load is None else round(load, 2)}",
-        ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
+        told(figures["machine"], figures["load_average"]),
     ]
     if figures["plain_over_ours"] is not None:
         compared = figures["compared_queries"]
@@ -247,7 +242,7 @@ def measure(name: str, problem: RandomSearch, repeats: int, compared: int) -> di
     import reid.ranking.rerank  # noqa: F401 - importing is no part of the time
 
     sides = problem.sides()
-    before = _peak_megabytes()
+    before = peak_megabytes()
     times, processor_times = [], []
     for _ in range(1 if name == "rerank" else repeats):
         start, processor_start = time.perf_counter(), time.process_time()
@@ -258,32 +253,5 @@ def measure(name: str, problem: RandomSearch, repeats: int, compared: int) -> di
     return {
         "name": name, "seconds": factor * min(times), "processor_seconds": factor * min(processor_times),
         "times": times, "multiplied_by": factor, "mean_ap": mean_ap,
-        "peak_mb": round(_peak_megabytes()), "data_mb": round(before),
+        "peak_mb": round(peak_megabytes()), "data_mb": round(before),
     }  # fmt: skip
-
-
-def _peak_megabytes() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-def _machine() -> dict[str, Any]:
-    """What the times depend on, looked up without loading the libraries."""
-    from importlib.metadata import version
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    libraries = {name: version(name) for name in ("numpy", "scipy", "torch")}
-    return {
-        "processor": _processor(), "system": platform.platform(), "cores": cores,
-        "threads": int(os.environ.get("OMP_NUM_THREADS") or cores or 1),
-        "versions": {"Python": platform.python_version()} | libraries,
-    }  # fmt: skip
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()

@@ -2,8 +2,6 @@
 
 import dataclasses
 import platform
-import resource
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detection.settings import JointTrainingConfig
+from tools.bench.speed.machine import peak_megabytes
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 from tools.recipe_files import JointModelOptions
@@ -151,8 +150,7 @@ def _peak_memory(on_gpu: bool) -> float:
 
     if on_gpu:
         return torch.cuda.max_memory_reserved()
-    # ru_maxrss is in kilobytes, on macOS in bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak_megabytes() * 2**20
 
 
 def _written(folder: Path, count: int, frames: NoiseFrames, seed: int) -> "list[FrameSample]":

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.bench.evaluation import WORK, RandomSearch, evaluation, measure, plain_mean_ap
+from tools.bench.speed.evaluation import WORK, RandomSearch, evaluation, measure, plain_mean_ap
 from tools.main import main
 
 SMALL = RandomSearch(queries=60, gallery=400, dimension=32, identities=25, cameras=4, seed=3)
