@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from datasets.rendering.camera import NEAR, Camera
 from datasets.rendering.surface import Surface
-from datasets.rendering.textures import Number, compiled, inlined
+from datasets.rendering.textures import Number, compiled, inlined, looping
 
 BEND = 0.5
 """Pixels that a straight edge may lie beside its bent picture before its triangle is split."""
@@ -95,7 +95,8 @@ def in_front(surface: Surface, part: NDArray[np.int16], lens: Lens, inside_only:
         vertices, seen, triangles, source = _split(vertices, seen, triangles, source, lens)
         if len(triangles) == before:
             break
-    facing = _facing(vertices, triangles, lens.position)
+    facing = np.ones(len(triangles), dtype=np.int32)
+    _face(vertices, triangles, lens.position, facing)
     about = np.stack([surface.material[source], part[source], facing], axis=1)  # (T, 3)
     return Mesh(
         np.concatenate([vertices, _bent(seen, lens)], axis=1),
@@ -131,25 +132,35 @@ def _cut_polygon(corners: Floats, count: int, plane: Floats) -> tuple[Floats, in
     return kept, size
 
 
-@compiled
-def _cut(vertices: Floats, seen: Floats, triangles: NDArray[np.int32], planes: Floats) -> Cut:
-    """Triangles cut at planes, with the triangle that each came from. Uncut ones keep their vertices."""
-    state = np.zeros(len(triangles), dtype=np.int8)  # 0 inside, 1 cut, 2 outside
-    cut = 0
+@looping
+def _sides(seen: Floats, triangles: NDArray[np.int32], planes: Floats, state: NDArray[np.int8]) -> tuple[int, int]:
+    """Notes which triangles lie inside of all planes (0), are cut (1) or lie outside (2); counts the last two kinds."""
+    cut = outside = 0
     for t in range(len(triangles)):
-        for plane in planes:
+        for p in range(len(planes)):
+            a, b, c, d = planes[p, 0], planes[p, 1], planes[p, 2], planes[p, 3]
             inside = 0
             for k in range(3):
-                p = seen[triangles[t, k]]
-                if plane[0] * p[0] + plane[1] * p[1] + plane[2] * p[2] + plane[3] >= 0:
+                n = triangles[t, k]
+                if a * seen[n, 0] + b * seen[n, 1] + c * seen[n, 2] + d >= 0:
                     inside += 1
             if inside == 0:
                 state[t] = 2
                 break
             if inside < 3:
                 state[t] = 1
-        if state[t] == 1:
-            cut += 1
+        cut += state[t] == 1
+        outside += state[t] == 2
+    return cut, outside
+
+
+@compiled
+def _cut(vertices: Floats, seen: Floats, triangles: NDArray[np.int32], planes: Floats) -> Cut:
+    """Triangles cut at planes, with the triangle that each came from. Uncut ones keep their vertices."""
+    state = np.zeros(len(triangles), dtype=np.int8)
+    cut, outside = _sides(seen, triangles, planes, state)
+    if cut == 0 and outside == 0:
+        return vertices, seen, triangles, np.arange(len(triangles)).astype(np.int32)
     most = 3 + len(planes)
     more_vertices = np.empty((len(vertices) + cut * most, vertices.shape[1]), dtype=np.float32)
     more_seen = np.empty((len(seen) + cut * most, 3), dtype=np.float32)
@@ -159,7 +170,9 @@ def _cut(vertices: Floats, seen: Floats, triangles: NDArray[np.int32], planes: F
     count, size = len(vertices), 0
     for t in range(len(triangles)):
         if state[t] == 0:
-            kept[size], source[size] = triangles[t], t
+            for k in range(3):
+                kept[size, k] = triangles[t, k]
+            source[size] = t
             size += 1
         elif state[t] == 1:
             corners = np.empty((3, 3 + vertices.shape[1]), dtype=np.float32)
@@ -271,17 +284,17 @@ def _pieces(corner: NDArray[np.int32], half: NDArray[np.int32], kept: NDArray[np
     return size + 3
 
 
-@compiled
-def _facing(vertices: Floats, triangles: NDArray[np.int32], eye: Floats) -> NDArray[np.int32]:
-    """(T,) int32: 1, or -1 where a triangle is seen from the side that its normals point away from."""
-    facing = np.ones(len(triangles), dtype=np.int32)
+@looping
+def _face(vertices: Floats, triangles: NDArray[np.int32], eye: Floats, facing: NDArray[np.int32]) -> None:
+    """Writes -1 where a triangle is seen from the side that its normals point away from."""
+    v = vertices
     for t in range(len(triangles)):
-        a, b, c = vertices[triangles[t, 0]], vertices[triangles[t, 1]], vertices[triangles[t, 2]]
-        x = (b[1] - a[1]) * (c[2] - a[2]) - (b[2] - a[2]) * (c[1] - a[1])
-        y = (b[2] - a[2]) * (c[0] - a[0]) - (b[0] - a[0]) * (c[2] - a[2])
-        z = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-        along = x * (a[3] + b[3] + c[3]) + y * (a[4] + b[4] + c[4]) + z * (a[5] + b[5] + c[5])
-        toward = x * (eye[0] - a[0]) + y * (eye[1] - a[1]) + z * (eye[2] - a[2])
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        x = (v[b, 1] - v[a, 1]) * (v[c, 2] - v[a, 2]) - (v[b, 2] - v[a, 2]) * (v[c, 1] - v[a, 1])
+        y = (v[b, 2] - v[a, 2]) * (v[c, 0] - v[a, 0]) - (v[b, 0] - v[a, 0]) * (v[c, 2] - v[a, 2])
+        z = (v[b, 0] - v[a, 0]) * (v[c, 1] - v[a, 1]) - (v[b, 1] - v[a, 1]) * (v[c, 0] - v[a, 0])
+        nx, ny, nz = v[a, 3] + v[b, 3] + v[c, 3], v[a, 4] + v[b, 4] + v[c, 4], v[a, 5] + v[b, 5] + v[c, 5]
+        along = x * nx + y * ny + z * nz
+        toward = x * (eye[0] - v[a, 0]) + y * (eye[1] - v[a, 1]) + z * (eye[2] - v[a, 2])
         if (along >= 0) != (toward >= 0):
             facing[t] = -1
-    return facing

@@ -188,7 +188,7 @@ def silhouette(
                     area[row, column] = True
 
 
-@looping
+@compiled
 def nearest(coordinates: Floats, triangles: NDArray[np.int32], low: Floats, cell: Number, depth: Floats) -> None:
     """Draws the depths of triangles into a map without perspective, where they are smaller than what is there.
 
@@ -199,13 +199,22 @@ def nearest(coordinates: Floats, triangles: NDArray[np.int32], low: Floats, cell
         cell: The side of a cell of the map.
         depth: (R, R) float32, rows along the second coordinate. Changed in place.
     """
+    per_cell = 1 / np.float32(cell)
+    places = np.empty((len(coordinates), 2), dtype=np.float64)
+    for n in range(len(coordinates)):
+        places[n, 0], places[n, 1] = (coordinates[n, 0] - low[0]) * per_cell, (coordinates[n, 1] - low[1]) * per_cell
+    _nearest(places, coordinates, triangles, depth)
+
+
+@looping
+def _nearest(places: NDArray[np.float64], coordinates: Floats, triangles: NDArray[np.int32], depth: Floats) -> None:
+    """The same, with places (N, 2) in cells."""
     rows, columns = depth.shape
-    left, top, per_cell = low[0], low[1], 1 / np.float32(cell)
     for t in range(len(triangles)):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay = (coordinates[a, 0] - left) * per_cell, (coordinates[a, 1] - top) * per_cell
-        bx, by = (coordinates[b, 0] - left) * per_cell, (coordinates[b, 1] - top) * per_cell
-        cx, cy = (coordinates[c, 0] - left) * per_cell, (coordinates[c, 1] - top) * per_cell
+        ax, ay = places[a, 0], places[a, 1]
+        bx, by = places[b, 0], places[b, 1]
+        cx, cy = places[c, 0], places[c, 1]
         x0, x1 = max(0, math.ceil(min(ax, bx, cx) - 0.5)), min(columns - 1, math.floor(max(ax, bx, cx) - 0.5))
         y0, y1 = max(0, math.ceil(min(ay, by, cy) - 0.5)), min(rows - 1, math.floor(max(ay, by, cy) - 0.5))
         double_area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
