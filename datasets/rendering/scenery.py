@@ -57,6 +57,30 @@ class Scenery(NamedTuple):
     shadows: Casters
 
 
+class Samples:
+    """What is drawn on before pixels are colored, kept from picture to picture: large arrays take long to make.
+
+    Args:
+        still: (SAMPLES * H, SAMPLES * W) float32, 1 / depth of the place.
+    """
+
+    def __init__(self, still: Floats) -> None:
+        self._still = still
+        self._nearness = still.copy()
+        self._shown = np.full(still.shape, -1, dtype=np.int32)
+        self._covered = np.full(still.shape, -1, dtype=np.int16)
+        self._used = (slice(0), slice(0))
+
+    def empty(self, region: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int32], NDArray[np.int16]]:
+        """Nearness of the place alone, triangles and surfaces that are -1; to be written in a region (4,) of pixels."""
+        self._nearness[self._used] = self._still[self._used]
+        self._shown[self._used] = -1
+        self._covered[self._used] = -1
+        left, top, right, bottom = (SAMPLES * int(each) for each in region)
+        self._used = (slice(top, bottom), slice(left, right))
+        return self._nearness, self._shown, self._covered
+
+
 def scenery(static: Surface, camera: Camera, light: Light) -> Scenery:
     """Draws a place once.
 

@@ -214,7 +214,7 @@ def _copies(material: Material, infrared: bool) -> list[NDArray[np.uint8]]:
 
 
 def _smaller_and_smaller(material: Material, infrared: bool) -> list[NDArray[np.uint8]]:
-    whole = _linear(material.texture)
+    whole: Any = _linear(material.texture)
     if infrared:
         whole[..., :3] = np.minimum(whole[..., :3] @ GREY * np.float32(material.infrared), 1)[..., None]
     levels = []

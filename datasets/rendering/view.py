@@ -13,7 +13,7 @@ from datasets.rendering.geometry import Lens, Mesh, in_front, lens_of
 from datasets.rendering.light import Light, Shining, shining
 from datasets.rendering.occlusion import HALF, SIDE, darken, heap_of, open_share, smooth, spaces
 from datasets.rendering.rasterize import corners, draw, silhouette
-from datasets.rendering.scenery import SAMPLES, Scenery, colored, scenery, turn_of
+from datasets.rendering.scenery import SAMPLES, Samples, Scenery, colored, scenery, turn_of
 from datasets.rendering.shading import lamp_share, place, sun_share
 from datasets.rendering.shadows import Casters, blocked, extent, figure_casters, misses, reach_of
 from datasets.rendering.surface import Surface, join
@@ -79,7 +79,7 @@ class View:
         with np.errstate(divide="ignore"):
             self._depth: Any = 1 / self._scenery.near
         self._materials = Packed(light.infrared)
-        self._samples = _Samples(self._scenery.nearness)
+        self._samples = Samples(self._scenery.nearness)
 
     def draw(self, people: Sequence[Surface]) -> Picture:
         """Draws figures into the view, one picture at a time. The same figures give the same bytes.
@@ -140,30 +140,6 @@ class View:
         wanted = _survey_figures(mesh, nearness, shown, position, normal, near)
         close: Any = cv2.dilate(wanted.view(np.uint8), np.ones((5, 5), np.uint8))
         return smooth(open_share(position, normal, near, wanted, self._small, FOLD), near, close.view(np.bool_))
-
-
-class _Samples:
-    """What is drawn on before pixels are colored, kept from picture to picture: large arrays take long to make.
-
-    Args:
-        still: (SAMPLES * H, SAMPLES * W) float32, 1 / depth of the place.
-    """
-
-    def __init__(self, still: Floats) -> None:
-        self._still = still
-        self._nearness = still.copy()
-        self._shown = np.full(still.shape, -1, dtype=np.int32)
-        self._covered = np.full(still.shape, -1, dtype=np.int16)
-        self._used = (slice(0), slice(0))
-
-    def empty(self, region: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int32], NDArray[np.int16]]:
-        """Nearness of the place alone, triangles and surfaces that are -1; to be written in a region (4,) of pixels."""
-        self._nearness[self._used] = self._still[self._used]
-        self._shown[self._used] = -1
-        self._covered[self._used] = -1
-        left, top, right, bottom = (SAMPLES * int(each) for each in region)
-        self._used = (slice(top, bottom), slice(left, right))
-        return self._nearness, self._shown, self._covered
 
 
 def _region(mesh: Mesh, lens: Lens) -> NDArray[np.int64]:
