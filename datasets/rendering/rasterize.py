@@ -136,6 +136,25 @@ def corners(vertices: Floats, triangles: NDArray[np.int32]) -> tuple[Floats, Flo
 
 
 @looping
+def corners_within(
+    vertices: Floats, triangles: NDArray[np.int32], size: tuple[int, int], low: Floats, high: Floats
+) -> int:
+    """Of how many corners of triangles (T, 6) lie in a frame (width, height), and the smallest and largest x and y.
+
+    Lowers `low` (2,) and raises `high` (2,) to what those corners reach.
+    """
+    count = 0
+    for t in range(len(triangles)):
+        for corner in range(3):
+            x, y = vertices[triangles[t, corner], 8], vertices[triangles[t, corner], 9]
+            if 0 <= x <= size[0] and 0 <= y <= size[1]:
+                low[0], low[1] = min(low[0], x), min(low[1], y)
+                high[0], high[1] = max(high[0], x), max(high[1], y)
+                count += 1
+    return count
+
+
+@looping
 def silhouette(
     vertices: Floats,
     triangles: NDArray[np.int32],

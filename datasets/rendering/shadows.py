@@ -27,6 +27,9 @@ FAINT = 0.05
 LONGEST = 25.0
 """Meters after which a shadow ends."""
 
+WIDEST = 0.12
+"""The radius in which a map is first searched for what is in the light's way, as a share of its side."""
+
 PLACES = 12
 """At how many places a map is read for one point."""
 
@@ -214,7 +217,7 @@ def blocked(casters: Casters, c: int, point: Triple, turn: int) -> Number:
         return np.float32(0)
     # A little away from the surface nothing shadows itself.
     lit_until = depth - np.float32(0.03) - 2 * cell * (depth if lamp else np.float32(1))
-    widest = np.float32(0.12) * cells
+    widest = np.float32(WIDEST) * cells
     if not lamp:
         widest = min(widest, np.float32(1.5) + casters.soft[c] * np.float32(4) / cell)
     end, hits, count = _dark(casters, c, a, b, lit_until, widest, turn, 2)
@@ -266,7 +269,18 @@ def misses(casters: Casters, c: int, nearest_depth: Number, space: Floats) -> bo
     margin = np.float32(0.16) * side
     in_a = high_a >= casters.low[c, 0] - margin and low_a <= casters.low[c, 0] + side + margin
     in_b = high_b >= casters.low[c, 1] - margin and low_b <= casters.low[c, 1] + side + margin
-    return not behind and not (in_a and in_b)
+    if behind or not (in_a and in_b):
+        return not behind
+    # Nothing lies before the box so near that its soft edge could reach it.
+    cells, cell = casters.maps.shape[1], casters.cell[c]
+    wide = int(WIDEST * cells if lamp else min(WIDEST * cells, 1.5 + casters.soft[c] * 4 / cell)) + 2
+    left, top = int((low_a - casters.low[c, 0]) / cell) - wide - 1, int((low_b - casters.low[c, 1]) / cell) - wide - 1
+    right, bottom = int((high_a - casters.low[c, 0]) / cell) + wide, int((high_b - casters.low[c, 1]) / cell) + wide
+    for j in range(max(top, 0), min(bottom, cells - 1) + 1):
+        for i in range(max(left, 0), min(right, cells - 1) + 1):
+            if casters.maps[c, j, i] < deepest:
+                return False
+    return True
 
 
 @inlined

@@ -12,7 +12,7 @@ from datasets.rendering.camera import Camera
 from datasets.rendering.geometry import Lens, Mesh, in_front, lens_of
 from datasets.rendering.light import Light, Shining, shining
 from datasets.rendering.occlusion import HALF, SIDE, darken, heap_of, open_share, smooth, spaces
-from datasets.rendering.rasterize import corners, draw, silhouette
+from datasets.rendering.rasterize import corners, corners_within, draw, silhouette
 from datasets.rendering.scenery import SAMPLES, Samples, Scenery, colored, scenery, turn_of
 from datasets.rendering.shading import lamp_share, place, sun_share
 from datasets.rendering.shadows import Casters, blocked, extent, figure_casters, misses, reach_of
@@ -124,9 +124,10 @@ class View:
         left: Any = cv2.resize(shares, (self.camera.width, self.camera.height), interpolation=cv2.INTER_LINEAR)
         _less_sky(image, still, self._lit, left)
         kept = np.ones_like(still.near)
+        reached = [reach_of(bounds[casters.figure[c]], casters, c) for c in range(len(casters.light))]
+        places, depths = self.camera.project(np.reshape(reached, (-1, 3)))
         for c in range(len(casters.light)):
-            corners = reach_of(bounds[casters.figure[c]], casters, c)
-            pixels, depth = self.camera.project(corners)
+            pixels, depth = (each[len(reached[c]) * c : len(reached[c]) * (c + 1)] for each in (places, depths))
             region = np.array([0, 0, self.camera.width, self.camera.height])
             if depth.min() > 0.2:
                 low, high = pixels.min(axis=0) - 4, pixels.max(axis=0) + 5
@@ -236,15 +237,15 @@ def _survey_figures(
 
 def _casters_of_figures(casters: Casters, bounds: Floats) -> NDArray[np.int32]:
     """(P, K) int32, for each figure the casters whose shadow may fall on it, then -1."""
-    touched = _touched(casters, bounds)
+    touched = _touched(casters, casters.maps.min(axis=(1, 2)), bounds)
     order = np.argsort(~touched, axis=1, kind="stable").astype(np.int32)
     order[~np.take_along_axis(touched, order, axis=1)] = -1
     return order[:, : max(1, int(touched.sum(axis=1).max(initial=0)))]
 
 
 @compiled
-def _touched(casters: Casters, bounds: Floats) -> NDArray[np.bool_]:
-    """(P, C) bool: whether the shadow of a caster may fall into bounds (P, 6) of figures."""
+def _touched(casters: Casters, begins: Floats, bounds: Floats) -> NDArray[np.bool_]:
+    """(P, C) bool: whether the shadow of a caster, which begins at a depth (C,), may fall into bounds (P, 6)."""
     touched = np.zeros((len(bounds), len(casters.light)), dtype=np.bool_)
     for p in range(len(bounds)):
         for c in range(len(casters.light)):
@@ -263,7 +264,8 @@ def _touched(casters: Casters, bounds: Floats) -> NDArray[np.bool_]:
                 low_a, high_a, low_b, high_b = min(low_a, a), max(high_a, a), min(low_b, b), max(high_b, b)
             side = casters.cell[c] * casters.maps.shape[1]
             in_a = high_a > casters.low[c, 0] and low_a < casters.low[c, 0] + side
-            touched[p, c] = in_a and high_b > casters.low[c, 1] and low_b < casters.low[c, 1] + side
+            in_b = high_b > casters.low[c, 1] and low_b < casters.low[c, 1] + side
+            touched[p, c] = in_a and in_b and not misses(casters, c, begins[c], bounds[p])
     return touched
 
 
@@ -362,7 +364,7 @@ def _boxes(mesh: Mesh, lens: Lens, area: NDArray[np.int64]) -> tuple[Floats, Flo
         if low.min() >= 0 and high[0] <= lens.width and high[1] <= lens.height:
             inside[number] = boxes[number]
             continue
-        inside[number] = _cut(mesh.vertices[triangles[:, :3].ravel(), 8:10], (lens.width, lens.height)) / SAMPLES
+        inside[number] = _cut(mesh.vertices, triangles, (low, high), (lens.width, lens.height)) / SAMPLES
         size = (np.ceil(high) - np.floor(low)).astype(np.int64) + 1
         coarse = int(np.ceil(np.sqrt(max(1.0, float(size[0]) * float(size[1]) / MOST_MARKS))))
         marks = np.zeros((int(size[1] // coarse) + 1, int(size[0] // coarse) + 1), dtype=np.bool_)
@@ -371,17 +373,17 @@ def _boxes(mesh: Mesh, lens: Lens, area: NDArray[np.int64]) -> tuple[Floats, Flo
     return boxes, inside
 
 
-def _cut(points: Floats, size: tuple[int, int]) -> Floats:
-    """The box (4,) of those points (N, 2) of a figure that lie in a frame of a width and height; NaN without any.
+def _cut(vertices: Floats, triangles: NDArray[np.int32], whole: tuple[Floats, Floats], size: tuple[int, int]) -> Floats:
+    """The box (4,) of those corners of a figure that lie in a frame of a width and height; NaN without any.
 
-    Points lie close together. So a box that nearly touches an edge which the figure crosses ends at that edge.
+    Corners lie close together. So a box that nearly touches an edge which the figure, between its smallest and largest
+    corner, crosses ends at that edge.
     """
-    held = points[((points >= 0) & (points <= size)).all(axis=1)]
-    if not len(held):
+    low, high = np.full(2, np.inf, dtype=np.float32), np.full(2, -np.inf, dtype=np.float32)
+    if not corners_within(vertices, triangles, size, low, high):
         return np.full(4, np.nan, dtype=np.float32)
-    low, high = held.min(axis=0), held.max(axis=0)
     near = _NEARLY * np.maximum(high - low, 1)
-    low[(points.min(axis=0) < 0) & (low < near)] = 0
-    reach = (points.max(axis=0) > size) & (np.asarray(size) - high < near)
+    low[(whole[0] < 0) & (low < near)] = 0
+    reach = (whole[1] > size) & (np.asarray(size) - high < near)
     high[reach] = np.asarray(size, dtype=np.float32)[reach]
     return np.concatenate([low, high])
