@@ -1,6 +1,7 @@
 """Simple shapes: rectangles, boxes, cylinders and pieces of ground."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,18 +31,17 @@ def quad(
         ValueError: The two edges span no area.
     """
     u_edge, v_edge = np.asarray(edge_u, dtype=np.float64), np.asarray(edge_v, dtype=np.float64)
-    normal = np.cross(u_edge, v_edge)
+    normal = _across(u_edge, v_edge)
     length = float(np.linalg.norm(normal))
     if length == 0:
         raise ValueError(f"edges {edge_u!r} and {edge_v!r} span no area; give two edges in different directions")
-    u, v = np.meshgrid(np.linspace(0, 1, pieces[0] + 1), np.linspace(0, 1, pieces[1] + 1))
-    share = np.stack([u.ravel(), v.ravel()], axis=1)  # (V, 2)
+    share = _grid_shares(pieces[0], pieces[1])
     vertices = np.asarray(corner, dtype=np.float64) + share[:, :1] * u_edge + share[:, 1:] * v_edge
     return Surface(
         vertices.astype(np.float32),
         np.tile((normal / length).astype(np.float32), (len(vertices), 1)),
         (share * np.asarray(repeats)).astype(np.float32),
-        _grid_triangles(pieces[0], pieces[1]),
+        _grid_triangles(pieces[0], pieces[1]).copy(),
         np.zeros(2 * pieces[0] * pieces[1], dtype=np.int16),
         (material,),
     )
@@ -157,8 +157,22 @@ def ground(
     return quad((x0, y0, height), (x1 - x0, 0, 0), (0, y1 - y0, 0), material, repeats)
 
 
+def _across(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The vector product (3,) of two vectors; np.cross takes ten times as long for one."""
+    (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
+    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
+
+
+@lru_cache(maxsize=64)
+def _grid_shares(columns: int, rows: int) -> np.ndarray:
+    """Where on both edges (V, 2), 0 .. 1, the vertices of a grid lie, in rows of columns + 1. Not to be written to."""
+    u, v = np.meshgrid(np.linspace(0, 1, columns + 1), np.linspace(0, 1, rows + 1))
+    return np.stack([u.ravel(), v.ravel()], axis=1)
+
+
+@lru_cache(maxsize=64)
 def _grid_triangles(columns: int, rows: int) -> np.ndarray:
-    """Two triangles (2 * columns * rows, 3) int32 a cell, for vertices in rows of columns + 1."""
+    """Two triangles (2 * columns * rows, 3) int32 a cell, for vertices in rows of columns + 1. Not to be written to."""
     column, row = np.meshgrid(np.arange(columns), np.arange(rows))
     corner = (row * (columns + 1) + column).ravel()
     right, above = corner + 1, corner + columns + 1

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.rendering.textures import compiled
+
 Picture = NDArray[np.uint8]
 Field = NDArray[np.float32]
 Color = tuple[float, float, float]
@@ -72,17 +74,30 @@ def any_color(rng: np.random.Generator) -> Color:
 
 def tinted(color: Color, shade: Field) -> Picture:
     """A color whose brightness follows a field (H, W), 1 for unchanged."""
-    return np.ascontiguousarray(
-        np.clip(np.asarray(color, dtype=np.float32) * shade[..., None], 0, 255).astype(np.uint8)
-    )
+    return _shaded(np.asarray(color, dtype=np.float32).reshape(1, 1, 3), np.ascontiguousarray(shade))
 
 
 def soiled(rng: np.random.Generator, picture: Picture, amount: float) -> Picture:
     """The picture with large soft stains and grain; `amount` is the standard deviation of the brightness, say 0.05."""
     size = picture.shape[0]
     field = 0.8 * noise(rng, size, 1.4) + 0.5 * noise(rng, size, 0.3)
-    shade = 1 + amount * field[:, : picture.shape[1]]
-    return np.ascontiguousarray(np.clip(picture * shade[..., None], 0, 255).astype(np.uint8))
+    shade: Field = np.asarray(1 + amount * field[:, : picture.shape[1]], dtype=np.float32)
+    return _shaded(picture, shade)
+
+
+@compiled
+def _shaded(color: NDArray[np.uint8] | Field, shade: Field) -> Picture:
+    """Colors (H, W, 3), or one (1, 1, 3), of 0 .. 255 whose brightness is multiplied by a field (H, W)."""
+    height, width = shade.shape
+    picture = np.empty((height, width, 3), dtype=np.uint8)
+    single = color.shape[0] == 1 and color.shape[1] == 1
+    for y in range(height):
+        for x in range(width):
+            row, column = (0, 0) if single else (y, x)
+            for k in range(3):
+                value = np.float32(color[row, column, k]) * shade[y, x]
+                picture[y, x, k] = min(max(value, np.float32(0)), np.float32(255))
+    return picture
 
 
 def asphalt(rng: np.random.Generator) -> Picture:
@@ -118,7 +133,7 @@ def masonry(
         size: The side of the picture in pixels.
     """
     rows, columns = shape
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    y, x = (each.astype(np.float32) for each in np.ogrid[0:size, 0:size])  # (size, 1) and (1, size)
     row = np.minimum((y * rows / size).astype(np.int32), rows - 1)
     across = x * columns / size + (row % 2) * shift
     column = across.astype(np.int32) % columns
