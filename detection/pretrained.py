@@ -89,10 +89,10 @@ def load_pretrained(model: PersonSearchRCNN, weights: str) -> list[str]:
         return []
     detector = model.detector
     crop_model = SphereReID.from_checkpoint(weights, device="cpu") if is_crop_model(weights) else None
-    if crop_model is not None and crop_model.config.stem != "torchvision":
+    if crop_model is not None and crop_model.config.special_parts:
         raise ValueError(
-            f"weights {weights}: a crop model with the stem {crop_model.config.stem!r}, which no detector has; begin "
-            "with one of `train crop`"
+            f"weights {weights}: a crop model with {', '.join(crop_model.config.special_parts)}, which no detector "
+            "has; begin with one whose trunk is torchvision's"
         )
     published = crop_model.backbone.state_dict() if crop_model else _published(weights, model.detector_config.backbone)
     state = _detector_state(published)

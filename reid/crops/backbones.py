@@ -2,11 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import cast
 
 from torch import nn
 from torchvision import models
 
-from reid.crops.settings import Backbone, Stem
+from reid.crops.layers import InstanceBatchNorm, NonLocal
+from reid.crops.settings import Attention, Backbone, Stem
 
 IMAGENET: Mapping[str, models.WeightsEnum] = {
     "resnet18": models.ResNet18_Weights.IMAGENET1K_V1,
@@ -20,7 +22,13 @@ GROUPS = {"mobilenet_v2": (4, 7, 14), "efficientnet_b0": (3, 4, 6)}
 
 
 def build_backbone(
-    name: Backbone, *, last_stride: int = 2, stride: int = 2, stem: Stem = "torchvision"
+    name: Backbone,
+    *,
+    last_stride: int = 2,
+    stride: int = 2,
+    stem: Stem = "torchvision",
+    instance_norm: bool = False,
+    attention: Attention = "none",
 ) -> tuple[nn.Module, int]:
     """Builds a trunk without its pooling and classifier; weights are random.
 
@@ -31,6 +39,8 @@ def build_backbone(
         stride: The stride of the two groups before. TOIM's Table 1 prints hardly any striding; with 1 here and in
             `last_stride` the map is 64 x 32 for an input of 256 x 128, at sixteen times the work.
         stem: What follows the first convolution and BatchNorm of a ResNet; see `SphereReIDConfig`.
+        instance_norm: Whether a ResNet's first norms normalize half of their channels over each picture.
+        attention: By how many channels places of a ResNet-50's maps see each other.
 
     Returns:
         The trunk, [N, 3, H, W] -> [N, C, H', W'], and C.
@@ -53,6 +63,12 @@ def build_backbone(
             network.relu = nn.Identity()  # the blocks have ReLUs of their own
         elif stem == "unpadded":
             network.maxpool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        if instance_norm:
+            for block in (*network.layer1, *network.layer2, *network.layer3):
+                block.bn1 = InstanceBatchNorm(block.bn1.num_features)
+        if attention != "none":
+            network.layer2 = _attending(network.layer2, 2, attention)
+            network.layer3 = _attending(network.layer3, 3, attention)
         parts = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
         trunk = nn.Sequential(OrderedDict((part, getattr(network, part)) for part in parts))
         groups = [network.layer2, network.layer3, network.layer4]
@@ -62,6 +78,17 @@ def build_backbone(
             if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
                 module.stride = (wanted, wanted)
     return trunk, channels
+
+
+def _attending(group: nn.Sequential, followed: int, attention: Attention) -> nn.Sequential:
+    """The same blocks, the last of which are followed by non-local blocks; the blocks keep their names."""
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
+    for number, block in enumerate(group):
+        parts[str(number)] = block
+        if number >= len(group) - followed:
+            channels = cast(nn.BatchNorm2d, block.bn3).num_features
+            parts[f"attention{number}"] = NonLocal(channels, 1 if attention == "single" else channels // 2)
+    return nn.Sequential(parts)
 
 
 def early_layers(name: Backbone, trunk: nn.Module) -> list[nn.Module]:

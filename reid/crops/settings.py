@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Stem = Literal["torchvision", "plain", "unpadded"]
+Pooling = Literal["mean", "gem"]
+Attention = Literal["none", "single", "half"]
 Backbone = Literal["resnet18", "resnet34", "resnet50", "mobilenet_v2", "efficientnet_b0"]
 
 
@@ -34,6 +36,11 @@ class SphereReIDConfig:
         stem: What follows the first convolution and BatchNorm of a ResNet. "torchvision": ReLU and max pooling over a
             padded map; "plain": max pooling alone, as the published bag of tricks computes; "unpadded": ReLU and max
             pooling that begins at the edge, as fast-reid computes. Imported models have one of the last two.
+        pooling: How a map becomes features: "mean", or "gem", the generalized mean with a learned power.
+        instance_norm: Whether the first norm of every block of a ResNet, but for those of the last group, normalizes
+            half of its channels over each picture (IBN-a).
+        attention: Whether places of a ResNet-50's maps see each other, by non-local blocks behind the last two blocks
+            of its second group and the last three of its third: "none", or by "single" or "half" as many channels.
 
     Raises:
         ValueError: A value is unknown or out of its range.
@@ -52,15 +59,27 @@ class SphereReIDConfig:
     resize_height: int = 288
     resize_width: int = 144
     test_view: Literal["whole", "center"] = "whole"
-    stem: Stem = field(default="torchvision", repr=False)  # the fingerprint is made of the text of all the others
+    # The fingerprint is made of the text of all fields but these, which came later: see `special_parts`.
+    stem: Stem = field(default="torchvision", repr=False)
+    pooling: Pooling = field(default="mean", repr=False)
+    instance_norm: bool = field(default=False, repr=False)
+    attention: Attention = field(default="none", repr=False)
 
     def __post_init__(self) -> None:
         if self.network not in ("A", "B", "C", "D", "bnneck"):
             raise ValueError(f"network {self.network!r}, expected A, B, C, D or bnneck")
-        if self.stem not in get_args(Stem):
-            raise ValueError(f"stem {self.stem!r}, expected one of {', '.join(get_args(Stem))}")
-        if self.stem != "torchvision" and not self.backbone.startswith("resnet"):
-            raise ValueError(f"stem {self.stem!r} is of a ResNet, backbone is {self.backbone}; leave stem out")
+        for name, known in (("stem", Stem), ("pooling", Pooling), ("attention", Attention)):
+            if getattr(self, name) not in get_args(known):
+                raise ValueError(f"{name} {getattr(self, name)!r}, expected one of {', '.join(get_args(known))}")
+        for name in ("stem", "instance_norm"):
+            if self._is_special(name) and not self.backbone.startswith("resnet"):
+                raise ValueError(
+                    f"{name} {getattr(self, name)!r} is of a ResNet, backbone is {self.backbone}; leave {name} out"
+                )
+        if self.attention != "none" and self.backbone != "resnet50":
+            raise ValueError(
+                f"attention {self.attention!r} is of a resnet50, backbone is {self.backbone}; leave attention out"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, expected 0 or more and less than 1")
         for name in ("dimension", "height", "width"):
@@ -71,6 +90,15 @@ class SphereReIDConfig:
                 f"a window of {self.height}x{self.width} does not fit in crops of "
                 f"{self.resize_height}x{self.resize_width}; raise resize_height and resize_width"
             )
+
+    @property
+    def special_parts(self) -> tuple[str, ...]:
+        """What makes the network another one than torchvision's trunk under mean pooling, such as "stem plain"."""
+        names = [name for name in ("stem", "pooling", "instance_norm", "attention") if self._is_special(name)]
+        return tuple(f"{name} {getattr(self, name)}" for name in names)
+
+    def _is_special(self, name: str) -> bool:
+        return bool(getattr(self, name) != getattr(SphereReIDConfig, name))
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ def similarity_maps(
 ) -> Tensor:
     """Computes what each place of a crop adds to its cosine similarity with a target; their mean is the similarity.
 
-    The average pooling is linear and the head behind it, in evaluation mode, affine: the embedding is the mean of what
-    the head makes of each place of the trunk's map, and so is its product with the target. Nothing is approximated,
-    and no gradient is needed. A place sees more of the crop than it covers, so a map is coarse by nature.
+    The features are the mean of what each place of the trunk's map adds to them (of the map itself under average
+    pooling), and the head behind it is affine in evaluation mode: the embedding is the mean of what the head makes of
+    each place, and so is its product with the target. Nothing is approximated, and no gradient is needed. A place sees
+    more of the crop than it covers, so a map is coarse by nature.
 
     Source: class activation mapping (Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016),
     with another crop's embedding in the place of a class weight.
@@ -55,7 +56,7 @@ def similarity_maps(
             views = np.stack([model.view(crop) for crop in crops[part]])
             images = torch.from_numpy(views).permute(0, 3, 1, 2).to(model.device)
             embedding = model(images).embedding  # [N, D]
-            features = trunk.pop().float()  # [N, F, h, w]
+            features = model.pooling.shares(trunk.pop().float())  # [N, F, h, w]
             count, _, height, width = features.shape
             places = model.head(features.permute(0, 2, 3, 1).flatten(0, 2)).view(count, height, width, -1)
             if targets is None:

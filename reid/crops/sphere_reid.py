@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reid.crops.backbones import build_backbone, early_layers, trains_in_float32
+from reid.crops.layers import GeneralizedMeanPooling, MeanPooling
 from reid.crops.settings import SphereReIDConfig
 from reid.devices import Precision, at_least_float32, autocast, default_device
 from reid.features import PersonFeatures
@@ -53,8 +54,14 @@ class SphereReID(nn.Module):
         self.precision: Precision = precision
         config = self.config
         self.backbone, self.feature_dim = build_backbone(
-            config.backbone, last_stride=config.last_stride, stride=config.stride, stem=config.stem
+            config.backbone,
+            last_stride=config.last_stride,
+            stride=config.stride,
+            stem=config.stem,
+            instance_norm=config.instance_norm,
+            attention=config.attention,
         )
+        self.pooling = GeneralizedMeanPooling() if config.pooling == "gem" else MeanPooling()
         if config.frozen_early:
             for layer in early_layers(config.backbone, self.backbone):
                 layer.requires_grad_(False)
@@ -96,7 +103,7 @@ class SphereReID(nn.Module):
         with autocast(crops.device, self.precision, float32_on_processor=exact):
             maps = self.backbone(normalized)  # [N, F, h, w]
         with torch.autocast(crops.device.type, enabled=False):
-            features = at_least_float32(maps).mean((2, 3))  # [N, F]
+            features = self.pooling(at_least_float32(maps))  # [N, F]
             return PersonFeatures(features, self.head(features))
 
     @torch.inference_mode()
@@ -208,9 +215,9 @@ class SphereReID(nn.Module):
 
     def fingerprint(self) -> str:
         """Gives 16 hexadecimal digits that two models share only if their weights and structure are equal."""
-        # Fingerprints of models that were made before there was a choice of stems stay as they are.
-        stem = "" if self.config.stem == "torchvision" else self.config.stem
-        return state_fingerprint(repr(self.config) + stem, self)
+        # Fingerprints of models that were made before there was a choice of stems, and of others, stay as they are.
+        special = "".join(self.config.special_parts).removeprefix("stem ")
+        return state_fingerprint(repr(self.config) + special, self)
 
 
 def _head(config: SphereReIDConfig, features: int) -> tuple[nn.Module, int]:

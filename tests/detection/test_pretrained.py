@@ -15,6 +15,8 @@ from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.pretrained import COCO, IMAGENET, load_pretrained, pretrained_structure
 from detection.start import resumed_model, start_model
+from reid.crops.settings import SphereReIDConfig
+from reid.crops.sphere_reid import SphereReID
 
 EMBEDDING = EmbeddingConfig(dimension=8, pool_height=4, pool_width=2, channels=8)
 MOBILENET = DetectorConfig(
@@ -189,6 +191,13 @@ def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     torch.save(models.resnet50(weights=None).state_dict(), tmp_path / "resnet50.pth")
     with pytest.raises(ValueError, match="has shape"):
         load_pretrained(model, str(tmp_path / "resnet50.pth"))
+
+
+def test_a_crop_model_whose_trunk_no_detector_has_is_refused(tmp_path: Path) -> None:
+    network = SphereReIDConfig(network="A", backbone="resnet18", stem="plain", pooling="gem", instance_norm=True)
+    SphereReID(network).save(tmp_path / "crops.safetensors")
+    with pytest.raises(ValueError, match="with stem plain, pooling gem, instance_norm True, which no detector has"):
+        load_pretrained(PersonSearchRCNN(MOBILENET, EMBEDDING), str(tmp_path / "crops.safetensors"))
 
 
 def test_a_pickle_that_would_run_code_is_not_run(tmp_path: Path) -> None:
