@@ -67,3 +67,26 @@ def require_picture(image: NDArray[np.uint8]) -> None:
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f"crop is {image.dtype} {image.shape}, expected uint8 (H, W, 3) RGB with at least one pixel")
+
+
+class SeesFrames:
+    """What joint models have in common: they look at whole frames, and so a picture of one person goes on a canvas."""
+
+    @property
+    def sees_surroundings(self) -> bool:
+        """True: an embedding also depends on what surrounds the box."""
+        return True
+
+    def view(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Places a picture of one person on a canvas, as people stand in frames.
+
+        Args:
+            picture: (H, W, 3) uint8 RGB, of any size.
+
+        Returns:
+            The canvas, (H', W', 3) uint8 RGB, and the box of the person in it, (4,) float32 xyxy.
+
+        Raises:
+            ValueError: The picture has no pixel, or is no RGB picture.
+        """
+        return on_canvas(picture)

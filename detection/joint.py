@@ -8,9 +8,7 @@ embed(images, boxes)    -> [Tensor]        unit embeddings of given boxes, a pro
 import json
 from typing import NamedTuple, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.detection.image_list import ImageList
@@ -21,7 +19,7 @@ from torchvision.ops import clip_boxes_to_image
 from datasets.boxes import paired_overlap
 from datasets.samples import BACKGROUND
 from detection.backbones import TrunkAndPyramid
-from detection.canvas import on_canvas
+from detection.canvas import SeesFrames
 from detection.detections import Detections
 from detection.embedding_head import FrameMaps, NormScore, build_embedding_head
 from detection.faster_rcnn import OneSizePerBatch, build_box_heads, build_detector, frame_sampler, without_parts
@@ -61,7 +59,7 @@ class JointLosses(NamedTuple):
     overlap: Tensor
 
 
-class PersonSearchRCNN(nn.Module):
+class PersonSearchRCNN(SeesFrames, nn.Module):
     """The joint model: one network that finds people and embeds them.
 
     Source: Xiao et al., "Joint Detection and Identification Feature Learning for Person Search", CVPR 2017, with a
@@ -127,11 +125,6 @@ class PersonSearchRCNN(nn.Module):
         """The confidence below which `detect` returns nobody."""
         return self.detector_config.score_threshold
 
-    @property
-    def sees_surroundings(self) -> bool:
-        """True: an embedding also depends on what surrounds the box."""
-        return True
-
     def fingerprint(self) -> str:
         """16 hexadecimal digits that two models share only if their weights and structure are equal.
 
@@ -139,20 +132,6 @@ class PersonSearchRCNN(nn.Module):
         """
         structure = [departures(self.detector_config), departures(self.embedding_config)]
         return state_fingerprint(json.dumps(structure, sort_keys=True), self)
-
-    def view(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Places a picture of one person on a canvas, as people stand in frames.
-
-        Args:
-            picture: (H, W, 3) uint8 RGB, of any size.
-
-        Returns:
-            The canvas, (H', W', 3) uint8 RGB, and the box of the person in it, (4,) float32 xyxy.
-
-        Raises:
-            ValueError: The picture has no pixel, or is no RGB picture.
-        """
-        return on_canvas(picture)
 
     def losses(self, images: list[Tensor], targets: list[Target]) -> JointLosses:
         """Computes the detection losses and the embeddings of the sampled people of a batch, in training mode.
