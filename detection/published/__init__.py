@@ -4,7 +4,9 @@ from importlib import import_module
 
 _HOMES = {
     "CocoDetector": "detection.published.coco_detector",
-    "Imported": "detection.published.importing",
+    "Imported": "detection.published.imported",
+    "Nae": "detection.published.nae",
+    "Oim": "detection.published.oim",
     "SeqNet": "detection.published.seqnet",
     "Unsaid": "detection.published.settings",
     "import_published": "detection.published.importing",

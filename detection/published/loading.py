@@ -1,6 +1,7 @@
 """Any model that finds people, by the format that its file names."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,24 @@ from detection.checkpoints import load_model
 from detection.model import PersonModel
 from detection.published.coco_detector import FORMAT as DETECTOR
 from detection.published.coco_detector import CocoDetector, load_coco_detector
-from detection.published.seqnet import FORMAT as SEQNET
-from detection.published.seqnet import load_seqnet
+from detection.published.nae import Nae
+from detection.published.oim import Oim
+from detection.published.published_joint import load_published
+from detection.published.seqnet import SeqNet
 from reid.runs.weight_files import read_any_header
 
 _MADE_BY = "`train joint` or `models import`"
-_PERSON_MODELS: Mapping[str, Callable[..., Any]] = {JOINT: load_model, SEQNET: load_seqnet}
+PUBLISHED = tuple(kind.file_format for kind in (SeqNet, Nae, Oim))
+"""The formats of the joint models that others have published."""
+
+_PERSON_MODELS: Mapping[str, Callable[..., Any]] = {
+    JOINT: load_model,
+    **{kind.file_format: partial(load_published, kind) for kind in (SeqNet, Nae, Oim)},
+}
 
 
 def load_person_model(path: Path | str, *, device: torch.device | str | None = None) -> PersonModel:
-    """A model that finds people and embeds them, in evaluation mode: a joint model of this project, or SeqNet.
+    """A model that finds people and embeds them, in evaluation mode: a joint model of this project, SeqNet, NAE or OIM.
 
     Args:
         path: The file, or the folder of a run.

@@ -8,32 +8,20 @@ Deviation: embeddings have unit length. The published code multiplies them by th
 it is asked to (`--class-weighted`).
 """
 
-import dataclasses
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torchvision.models import resnet50
+from torch import Tensor
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.roi_heads import RoIHeads
-from torchvision.models.detection.rpn import AnchorGenerator, RegionProposalNetwork, RPNHead
-from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
-from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image, nms, remove_small_boxes
+from torchvision.models.detection.transform import resize_boxes
+from torchvision.ops import clip_boxes_to_image, nms, remove_small_boxes
 
-from detection.canvas import on_canvas
 from detection.detections import Detections
-from detection.published.seqnet_parts import BoxRegression, LastLevel, NormAwareEmbedding, Trunk
-from reid.devices import Precision, at_least_float32, autocast, default_device
-from reid.runs.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
-
-FORMAT = "personsearch-seqnet-1"
-_MAP = "feat_res4"
+from detection.published.one_map import Maps, OneMapModel
+from detection.published.seqnet_parts import BoxRegression, LastLevel, NormAwareEmbedding
+from reid.devices import Precision, at_least_float32, autocast
 
 
 @dataclass(frozen=True)
@@ -55,7 +43,7 @@ class SeqNetConfig:
     score_threshold: float = 0.5
 
 
-class SeqNet(nn.Module):
+class SeqNet(OneMapModel[SeqNetConfig]):
     """SeqNet, with the methods that every model of a search has.
 
     Args:
@@ -63,73 +51,19 @@ class SeqNet(nn.Module):
         precision: "auto" computes in bf16 where the device has it; "float32" never does.
     """
 
+    program: ClassVar[str] = "SeqNet"
+    file_format: ClassVar[str] = "personsearch-seqnet-1"
+    structure: ClassVar[type] = SeqNetConfig
+
     def __init__(self, config: SeqNetConfig | None = None, *, precision: Precision = "auto") -> None:
-        super().__init__()
-        self.config = config or SeqNetConfig()
-        self.precision: Precision = precision
-        self.backbone = Trunk(resnet50(weights=None))
-        anchors = AnchorGenerator(((32, 64, 128, 256, 512),), ((0.5, 1.0, 2.0),))
-        head = RPNHead(1024, anchors.num_anchors_per_location()[0])
-        self.rpn = RegionProposalNetwork(
-            anchors,
-            head,
-            0.7,
-            0.3,
-            256,
-            0.5,
-            {"training": 12000, "testing": 6000},
-            {"training": 2000, "testing": 300},
-            0.7,
-        )
-        pool = MultiScaleRoIAlign([_MAP], output_size=14, sampling_ratio=2)
+        super().__init__(config or SeqNetConfig(), precision)
         self.roi_heads = RoIHeads(
-            pool, LastLevel(), BoxRegression(self.config.box_norm), 0.5, 0.5, 128, 0.5, None,
+            self._sampler(), LastLevel(), BoxRegression(self.config.box_norm), 0.5, 0.5, 128, 0.5, None,
             self.config.score_threshold, 0.4, 300,
         )  # fmt: skip
         self.roi_heads.add_module("faster_rcnn_predictor", FastRCNNPredictor(2048, num_classes=2))
         self.roi_heads.add_module("reid_head", LastLevel())
         self.roi_heads.add_module("embedding_head", NormAwareEmbedding(self.config.dimension))
-        self.transform = GeneralizedRCNNTransform(
-            self.config.min_size, self.config.max_size, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-        )
-
-    @property
-    def embedding_dim(self) -> int:
-        """The length D of an embedding."""
-        return self.config.dimension
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.parameters()).device
-
-    @property
-    def least_confidence(self) -> float:
-        """The confidence below which `detect` returns nobody."""
-        return self.config.score_threshold
-
-    @property
-    def sees_surroundings(self) -> bool:
-        """True: an embedding also depends on what surrounds the box."""
-        return True
-
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits that two models share only if their weights and structure are equal."""
-        return state_fingerprint(repr(self.config), self)
-
-    def view(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Places a picture of one person on a canvas, as people stand in frames.
-
-        Args:
-            picture: (H, W, 3) uint8 RGB, of any size.
-
-        Returns:
-            The canvas, (H', W', 3) uint8 RGB, and the box of the person in it, (4,) float32 xyxy.
-
-        Raises:
-            ValueError: The picture has no pixel, or is no RGB picture.
-        """
-        return on_canvas(picture)
 
     @torch.no_grad()
     def detect(self, images: list[Tensor]) -> list[Detections]:
@@ -147,9 +81,8 @@ class SeqNet(nn.Module):
         with autocast(self.device, self.precision):
             image_list, _ = self.transform([image.to(self.device) for image in images])
             sizes = image_list.image_sizes
-            maps = {_MAP: at_least_float32(self.backbone(image_list.tensors))}  # (N, 1024, H / 16, W / 16)
-            with torch.autocast(self.device.type, enabled=False):
-                proposals, _ = self.rpn(image_list, maps)
+            maps = self._seen(image_list)
+            proposals = self._proposed(image_list, maps)
             _, seen = heads.box_head(heads.box_roi_pool(maps, proposals, sizes))  # (R, 2048)
             logits, regression = cast(FastRCNNPredictor, heads.faster_rcnn_predictor)(seen)
             boxes, scores, _ = heads.postprocess_detections(
@@ -170,40 +103,10 @@ class SeqNet(nn.Module):
             found.append(Detections(scaled, score[kept], rows[kept]))
         return found
 
-    @torch.no_grad()
-    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
-        """Embeds the people in given boxes, seen in their full image as detections are.
+    def _embedded(self, maps: Maps, boxes: list[Tensor], sizes: list[tuple[int, int]]) -> Tensor:
+        return self._embeddings(self._features(maps, boxes, sizes))
 
-        Args:
-            images: Each has shape [3, H, W], RGB in [0, 1]; sizes may differ.
-            boxes: One tensor of shape (N_i, 4) for each image, xyxy in its pixels.
-
-        Returns:
-            One float32 tensor of shape (N_i, D) for each image, its rows of unit length.
-
-        Raises:
-            ValueError: A box has no area inside its image, or there is not one set of boxes for each image.
-        """
-        if len(images) != len(boxes):
-            raise ValueError(f"{len(images)} images but {len(boxes)} sets of boxes, expected one for each image")
-        boxes = [torch.as_tensor(box, dtype=torch.float32, device=self.device).reshape(-1, 4) for box in boxes]
-        for image, rows in zip(images, boxes, strict=True):
-            inside = clip_boxes_to_image(rows, (int(image.shape[-2]), int(image.shape[-1])))
-            if not (inside[:, 2:] > inside[:, :2]).all():
-                raise ValueError(f"a box of {rows.tolist()} has no area inside its image of {tuple(image.shape[-2:])}")
-        if not images:
-            return []
-        with autocast(self.device, self.precision):
-            targets = [{"boxes": rows} for rows in boxes]
-            image_list, scaled = self.transform([image.to(self.device) for image in images], targets)
-            maps = {_MAP: at_least_float32(self.backbone(image_list.tensors))}
-            placed = [one["boxes"] for one in cast(list[dict[str, Tensor]], scaled)]
-            embeddings = self._embeddings(self._features(maps, placed, image_list.image_sizes))
-        return list(embeddings.split([len(rows) for rows in boxes]))
-
-    def _features(
-        self, maps: dict[str, Tensor], boxes: list[Tensor], sizes: list[tuple[int, int]]
-    ) -> tuple[Tensor, Tensor]:
+    def _features(self, maps: Maps, boxes: list[Tensor], sizes: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
         """What the second head sees in boxes: (R, 1024) and (R, 2048)."""
         seen: tuple[Tensor, Tensor] = cast(LastLevel, self.roi_heads.reid_head)(
             self.roi_heads.box_roi_pool(maps, boxes, sizes)
@@ -213,38 +116,5 @@ class SeqNet(nn.Module):
     def _embeddings(self, features: tuple[Tensor, Tensor]) -> Tensor:
         """Unit embeddings (R, D) of what the second head sees."""
         with torch.autocast(self.device.type, enabled=False):
-            found: Tensor = cast(NormAwareEmbedding, self.roi_heads.embedding_head)(features)
-        return found
-
-
-def save_seqnet(path: Path, model: SeqNet, notes: Mapping[str, object]) -> None:
-    """Writes a model, whole or not at all.
-
-    Args:
-        path: The file, usually *.safetensors.
-        model: The model.
-        notes: Anything worth knowing later, JSON-able.
-    """
-    config = json.dumps(dataclasses.asdict(model.config))
-    write_weights(path, model, {"format": FORMAT, "network": config, "notes": json.dumps(dict(notes))})
-
-
-def load_seqnet(path: Path | str, *, device: torch.device | str | None = None) -> SeqNet:
-    """Loads the model of a file, in evaluation mode.
-
-    Args:
-        path: The file.
-        device: Where it goes; None takes the GPU when there is one.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is no SeqNet of this project, or is damaged.
-    """
-    header = read_weight_header(path, FORMAT, made_by="models import")
-    try:
-        model = SeqNet(SeqNetConfig(**json.loads(header["network"])))
-        model.load_state_dict(read_weights(model_file(path)))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path} does not fit this version of the project ({reason}); import it again") from None
-    return model.to(default_device() if device is None else torch.device(device)).eval()
+            embeddings: Tensor = cast(NormAwareEmbedding, self.roi_heads.embedding_head)(features)[0]
+        return embeddings

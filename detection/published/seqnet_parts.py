@@ -1,4 +1,4 @@
-"""The parts of SeqNet beyond torchvision's: the last group of layers as a head, and the norm-aware embedding."""
+"""The parts of SeqNet and NAE beyond torchvision's: the last group of layers as a head, the norm-aware embedding."""
 
 from typing import cast
 
@@ -41,8 +41,8 @@ class LastLevel(nn.Module):
 class NormAwareEmbedding(nn.Module):
     """Features before and after the last level become the two halves of an embedding.
 
-    Source: Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020. The rescaler makes a confidence
-    of the embedding's length in training; SeqNet takes the first head's confidence instead, so it is only kept.
+    Source: Chen et al., "Norm-Aware Embedding for Efficient Person Search", CVPR 2020. The embedding's direction tells
+    who it is; its length, rescaled, whether it is a person. SeqNet takes its first head's confidence instead.
 
     Args:
         dimension: The length D of an embedding.
@@ -59,10 +59,19 @@ class NormAwareEmbedding(nn.Module):
         )
         self.rescaler = nn.BatchNorm1d(1)
 
-    def forward(self, features: tuple[Tensor, Tensor]) -> Tensor:
-        """Computes unit embeddings (R, D) of the features of boxes, (R, 1024) and (R, 2048)."""
+    def forward(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Computes embeddings of boxes.
+
+        Args:
+            features: What is seen in them before and after the last level, (R, 1024) and (R, 2048).
+
+        Returns:
+            Unit embeddings (R, D), and the logits of a person (R,).
+        """
         halves = [projector(part) for projector, part in zip(self.projectors.values(), features, strict=True)]
-        return nn.functional.normalize(torch.cat(halves, dim=1), dim=1)
+        embeddings = torch.cat(halves, dim=1)
+        logits: Tensor = self.rescaler(embeddings.norm(dim=1, keepdim=True))[:, 0]
+        return nn.functional.normalize(embeddings, dim=1), logits
 
 
 class BoxRegression(nn.Module):

@@ -93,8 +93,7 @@ def load_detector(name: str | Path, *, device: torch.device | str | None = None)
 
     Args:
         name: "coco" is torchvision's Faster R-CNN (ResNet-50-FPN, 91 classes of COCO), downloaded once into torch's
-            cache; else a joint model of this project or SeqNet, of which the boxes are used, or an imported
-            detector.
+            cache; else a joint model, of which the boxes are used, or an imported detector.
         device: where to.
 
     Raises:

@@ -11,8 +11,8 @@ from detection.checkpoints import FORMAT as JOINT
 from detection.checkpoints import load_model
 from detection.published.coco_detector import FORMAT as DETECTOR
 from detection.published.coco_detector import load_coco_detector
-from detection.published.seqnet import FORMAT as SEQNET
-from detection.published.seqnet import load_seqnet
+from detection.published.loading import PUBLISHED, load_person_model
+from detection.published.published_joint import PublishedJoint
 from reid.crops.sphere_reid import FORMAT as CROP
 from reid.crops.sphere_reid import SphereReID
 from reid.runs.files import MODEL_FILE
@@ -155,15 +155,11 @@ def _crop(file: Path) -> tuple[str, str, int | None, str, str]:
     return "crop model", config.backbone, model.embedding_dim, sees, model.fingerprint()
 
 
-def _seqnet(file: Path) -> tuple[str, str, int | None, str, str]:
-    model = load_seqnet(file, device="cpu")
-    return (
-        "joint model",
-        "SeqNet resnet50",
-        model.embedding_dim,
-        f"frames of {model.config.min_size}",
-        model.fingerprint(),
-    )
+def _published(file: Path) -> tuple[str, str, int | None, str, str]:
+    model = load_person_model(file, device="cpu")
+    assert isinstance(model, PublishedJoint)
+    sees = f"frames of {model.config.min_size}"
+    return "joint model", f"{model.program} resnet50", model.embedding_dim, sees, model.fingerprint()
 
 
 def _detector(file: Path) -> tuple[str, str, int | None, str, str]:
@@ -175,8 +171,8 @@ def _detector(file: Path) -> tuple[str, str, int | None, str, str]:
 _DESCRIBED: Mapping[str, Callable[[Path], tuple[str, str, int | None, str, str]]] = {
     JOINT: _joint,
     CROP: _crop,
-    SEQNET: _seqnet,
     DETECTOR: _detector,
+    **dict.fromkeys(PUBLISHED, _published),
 }
 """Format of a file -> its kind, trunk, length of an embedding, what it sees, and fingerprint."""
 

@@ -18,7 +18,8 @@ class ModelFiles:
 
     Args:
         model: The joint model, which finds people and tells them apart: the folder of a `train joint` run, the
-            model.safetensors in it, or a SeqNet that `models import` converted.
+            model.safetensors in it, or a SeqNet, NAE or OIM that `models
+            import` converted.
         second_stage: The crop model: the folder of a `train crop` run, the model.safetensors in it, or one that `models
             import` converted. Beside a joint model it looks at each cut-out once more. Beside a detector it alone tells
             people apart.

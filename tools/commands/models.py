@@ -71,10 +71,11 @@ def card(model: str) -> Outcome:
 def import_model(file: Path, output: Path, *, unsaid: Unsaid = Unsaid()) -> Outcome:  # noqa: B008 - frozen
     """Make a model file of a published checkpoint, and say what was taken, left out and assumed.
 
-    Read are crop models of the bag of tricks (reid-strong-baseline), of fast-reid and of torchreid with a ResNet and
-    mean pooling, SeqNet's joint models, and detectors of torchvision (Faster R-CNN, RetinaNet, FCOS). The result
-    computes what the published network computes. A checkpoint with parts that this project does not have, such as
-    non-local blocks or GeM pooling, is refused. Nothing in the file is executed.
+    Read are crop models of the bag of tricks (reid-strong-baseline), AGW, fast-reid and torchreid with a ResNet, with
+    IBN, non-local blocks and GeM pooling where they have them; the joint models SeqNet, NAE and OIM; and detectors of
+    torchvision (Faster R-CNN, RetinaNet, FCOS). The result computes what the published network computes. A checkpoint
+    with parts that this project does not have, such as squeeze-and-excitation, is refused. Nothing in the file is
+    executed.
 
     A card is written beside the model, with the same name and the suffix .md.
 

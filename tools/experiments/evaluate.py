@@ -37,7 +37,7 @@ def detection(
 
     Args:
         root: The data set's folder, or for the custom layout its JSON.
-        model: The model.safetensors of a run of `train joint`, or the run's folder, or an imported SeqNet or detector;
+        model: The model.safetensors of a run of `train joint`, or the run's folder, or an imported model or detector;
             by default the detector that comes with personsearch.
         format: The layout of the data set.
         minimum_confidence: The least confidence that counts in the field's figure, from 0 to 1.

@@ -12,10 +12,15 @@ from published_files import (
     batch_norm,
     below,
     fast_reid,
+    fast_reid_sbs,
+    generalized_mean,
+    non_local_state,
     norm_state,
     torchreid,
     trunk,
     trunk_state,
+    under,
+    with_instance_norm,
 )
 from torch import Tensor
 from torch.nn import functional
@@ -98,6 +103,66 @@ def test_torchreid_is_torchvisions_resnet_with_nothing_behind_it(tmp_path: Path)
     assert any("a last stride of 2" in line for line in told.assumed)
 
 
+@pytest.mark.parametrize(("inner", "power"), [(1, 2.4), (None, None)])
+def test_fast_reid_with_ibn_non_local_blocks_and_gem(inner: int | None, power: float | None, tmp_path: Path) -> None:
+    """The stronger baseline learns the power of its pooling; AGW has 3, which no weight tells."""
+    state = fast_reid_sbs(inner, power)
+    model, told = imported({"model": state}, tmp_path)
+    maps = trunk(tensors(), below(state, "backbone."), last_stride=1, padded=False)
+    same(model, batch_norm(generalized_mean(maps, power or 3), state, "heads.bnneck."))
+    assert (model.config.attention, model.config.instance_norm) == ("single" if inner else "half", True)
+    for part in ("IBN", "non-local blocks", "GeM pooling"):
+        assert part in told.done[0], part
+    assert told.done[1] == f"{len(state) - 1} of {len(state)} tensors are taken, none is random"
+    assert any("pooled by GeM with p = 3 (--pooling)" in line for line in told.assumed) == (power is None)
+    # Each of the three changes what comes out.
+    plain = {name: value for name, value in state.items() if "NL_" not in name}
+    alone = trunk(tensors(), below(plain, "backbone."), last_stride=1, padded=False)
+    for other in (maps.mean((2, 3)), generalized_mean(alone, power or 3)):
+        assert (other - generalized_mean(maps, power or 3)).abs().max() > 0.01
+
+
+def test_agw_is_the_bag_of_tricks_under_a_learned_pooling(tmp_path: Path) -> None:
+    state = bag_of_tricks() | under("base.", non_local_state(1)) | {"global_pool.p": torch.tensor([4.0])}
+    model, told = imported(state, tmp_path)
+    maps = trunk(tensors(), below(state, "base."), last_stride=1, relu=False)
+    same(model, batch_norm(generalized_mean(maps, 4), state, "bottleneck."))
+    assert told.program == "AGW"
+    assert not any("--pooling" in line for line in told.assumed)
+
+
+@pytest.mark.parametrize("family", ["bag of tricks", "torchreid"])
+def test_ibn_of_other_programs_has_a_relu_in_its_stem(family: str, tmp_path: Path) -> None:
+    own = with_instance_norm(trunk_state(0, small=True))
+    if family == "torchreid":
+        state = own | {"classifier.weight": torch.randn(751, 512)}
+    else:  # its trunk has a classifier of ImageNet that it never uses
+        state = under("base.", own) | {"base.fc.weight": torch.randn(1000, 512), "base.fc.bias": torch.randn(1000)}
+        state["classifier.weight"] = torch.randn(751, 512)
+    model, told = imported(state, tmp_path)
+    same(model, trunk(tensors(), own, last_stride=2 if family == "torchreid" else 1).mean((2, 3)))
+    assert told.program == family
+    assert told.notes["people"] == 751
+    never = "left out, because the published network never uses them: base.fc.weight, base.fc.bias"
+    assert (never in told.done) == (family == "bag of tricks")
+
+
+def test_who_knows_the_pooling_or_the_size_says_it(tmp_path: Path) -> None:
+    state = fast_reid()
+    model, told = imported(state, tmp_path, Unsaid(height=64, width=32, pooling="gem"))
+    maps = trunk(tensors(), below(state, "backbone."), last_stride=1, padded=False)
+    same(model, batch_norm(generalized_mean(maps, 3), state, "heads.bottleneck.0."))
+    learned = state | {"heads.pool_layer.p": torch.tensor([2.0])}
+    with pytest.raises(ValueError, match=r"pooling is mean, but the file has a power for it \(heads\.pool_layer\.p\)"):
+        read_crop_model(learned, Unsaid(pooling="mean"))
+    with pytest.raises(ValueError, match="pooling is 'max', expected 'mean' or 'gem'"):
+        Unsaid(pooling="max")  # type: ignore[arg-type]
+    # The stronger baseline of fast-reid is trained on higher crops.
+    heights = [read_crop_model(one, Unsaid()).config.height for one in (state, learned, torchreid())]
+    assert heights == [256, 384, 256]
+    assert any("features are pooled by GeM with p = 3 (--pooling)" in line for line in told.assumed)
+
+
 def test_the_card_and_the_header_say_what_was_done(tmp_path: Path) -> None:
     _, told = imported(bag_of_tricks(small=True), tmp_path)
     card = (tmp_path / "own.md").read_text()
@@ -137,10 +202,11 @@ def with_part(name: str, state: State) -> State:
 @pytest.mark.parametrize(
     ("part", "what"),
     [
-        ("backbone.NL_2.0.g.weight", "non-local blocks"),
-        ("backbone.layer1.0.bn1.IN.weight", "instance normalization"),
+        ("backbone.NL_1.0.g.weight", "1 parts are unknown, the first is backbone.NL_1.0.g.weight"),
+        ("backbone.layer1.2.IN.weight", "instance normalization behind whole blocks"),
+        ("backbone.conv1.0.weight", "a stem of several convolutions"),
+        ("heads.bnneck.weight", "1 parts are unknown, the first is heads.bnneck.weight"),
         ("backbone.layer1.0.se.fc.0.weight", "squeeze-and-excitation"),
-        ("heads.pool_layer.p", "generalized mean pooling"),
         ("heads.attention.weight", "1 parts are unknown, the first is heads.attention.weight"),
     ],
 )
@@ -167,6 +233,10 @@ def test_what_is_no_checkpoint_of_these_is_refused(tmp_path: Path) -> None:
         ({"base.conv1.weight": torch.zeros(1)}, "the trunk has"),
         (fast_reid() | {"pixel_mean": torch.zeros(1, 3, 1, 1)}, "pixel_mean is"),
         (fast_reid(reduced=8) | norm_state(9, "heads.bottleneck.1."), "another shape"),
+        (fast_reid() | {"heads.pool_layer.p": torch.ones(512)}, "1 parts have another shape, pooling.p"),
+        (fast_reid() | under("backbone.", non_local_state(1)), "attention 'single' is of a resnet50"),
+        (fast_reid() | {"backbone.NL_2.0.g.weight": torch.zeros(7, 512, 1, 1)}, "non-local blocks map"),
+        (torchreid() | {"layer1.0.bn1.IN.weight": torch.ones(32)}, "parts are missing, the first is backbone.layer1"),
     ]
     for content, expected in cases:
         with pytest.raises(ValueError, match=expected):
