@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 """Variables whose values no message may show."""
 
+WHAT_TO_CHECK = (
+    "check the bucket, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for a server of your own, "
+    "AWS_ENDPOINT_URL"
+)
+
 CONNECT_SECONDS, REQUEST_SECONDS, ATTEMPTS = 10.0, 60.0, 4
 
 
@@ -72,13 +77,26 @@ def said_plainly(place: object, what: str) -> Iterator[None]:
     except FileNotFoundError:
         raise FileNotFoundError(f"{place} is not there") from None
     except OSError as error:
-        reason = str(error).strip().splitlines()[0].split(" (Request ID")[0]
-        # "When reading ...: AWS Error ACCESS_DENIED during ...": what was tried is said already.
-        reason = reason[reason.find("AWS Error ") :] if "AWS Error " in reason else reason
-        for name in SECRETS:
-            if value := os.environ.get(name):
-                reason = reason.replace(value, f"<{name}>")
-        raise OSError(
-            f"{place} could not be {what}: {reason[:300]}; check the bucket, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
-            "AWS_REGION and, for a server of your own, AWS_ENDPOINT_URL"
-        ) from None
+        raise OSError(refusal(place, what, str(error))) from None
+
+
+def is_refused(text: str) -> bool:
+    """Whether the store of tables says that a server does not answer or refuses, not that something is lost there."""
+    return any(words in text for words in ("Generic S3 error", "necessary privileges", "authenticat"))
+
+
+def refusal(place: object, what: str, text: str) -> str:
+    """One line about what a server of object storage refused, without a credential.
+
+    Args:
+        place: The file, folder or gallery.
+        what: What was tried: "read", "written".
+        text: What the library says of it.
+    """
+    reason = text.strip().splitlines()[0].split(" (Request ID")[0]
+    # "When reading ...: AWS Error ACCESS_DENIED during ...": what was tried is said already.
+    reason = reason[reason.find("AWS Error ") :] if "AWS Error " in reason else reason
+    for name in SECRETS:
+        if value := os.environ.get(name):
+            reason = reason.replace(value, f"<{name}>")
+    return f"{place} could not be {what}: {reason[:300]}; {WHAT_TO_CHECK}"

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets.files import write_whole
+from datasets.storage.connection import refusal
+from datasets.storage.places import ObjectPath
 from search.care.inspection import TABLES, counted_frames, incomplete, rows_of
 from search.gallery.description import read_description, write_description
 from search.gallery.filters import frames_sql
@@ -126,5 +128,10 @@ def _unreadable(gallery: Path, name: str) -> str | None:
         for _ in rows_of(connect(gallery / TABLES_FOLDER).open_table(name)):
             pass
     except Exception as error:  # the engine has many kinds of them
+        if isinstance(gallery, ObjectPath) and "Not found" not in str(error):
+            # A server that does not answer has lost nothing, and files there are never cut short.
+            raise OSError(
+                refusal(f"gallery {gallery}", "read to its end, and nothing was dropped", str(error))
+            ) from None
         return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
     return None

@@ -17,6 +17,8 @@ from torch import Tensor
 from datasets.boxes import cut
 from datasets.images import encode_jpeg
 from datasets.samples import Frame
+from datasets.storage.connection import is_refused, refusal
+from datasets.storage.places import ObjectPath
 from detection.detections import Detections
 from search.gallery.cutouts import CUTOUT_SIDE
 from search.gallery.sightings import Cutout, Sighting
@@ -118,6 +120,8 @@ def readable(gallery: Path) -> Iterator[None]:
         missing = re.search(r"Not found: .*?/?([^\s,:/][^\s,:]*\.lance/[^\s,:]+)", text, flags=re.DOTALL)
         if missing is None and "lance" not in text.lower() and "was not found" not in text:
             raise
+        if isinstance(gallery, ObjectPath) and is_refused(text):  # a server that does not answer has lost nothing
+            raise OSError(refusal(f"gallery {gallery}", "read", text)) from error
         reason = f"the file /{missing[1]} is missing" if missing else text.strip().splitlines()[0][:200]
         raise OSError(
             f"{damage}{reason}; `personsearch gallery repair {gallery}` goes back to the last "

@@ -19,6 +19,7 @@ from datasets.storage import leases
 from datasets.storage.connection import file_system
 from datasets.storage.places import ObjectPath, place
 from detection.detections import Detections
+from search.care import repairing
 from search.care.compacting import Room, compact
 from search.care.inspection import inspect
 from search.care.merging import merge
@@ -28,6 +29,7 @@ from search.desk.desk import DeskSettings
 from search.desk.opened_gallery import OpenedGallery
 from search.gallery.gallery import Gallery
 from search.gallery.store import version_files
+from search.gallery.tables import readable
 from search.nearest.resident import keep_in_memory
 
 PROBE = embeddings_of("street", 3)[1]
@@ -133,6 +135,39 @@ def test_a_lost_file_is_named_and_repaired_to_the_last_whole_state(bucket: str) 
     again = Gallery.open(gallery.path)
     add_frames(again, "street", range(6))
     assert len(again) == 6 * PEOPLE
+
+
+def test_a_server_that_does_not_answer_is_not_taken_for_damage(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repair while the network is gone would otherwise drop what is whole."""
+    gallery = make(people_of(bucket), "street")
+    before = [number for number, _ in version_files(gallery.path, "sightings")]
+    answer = "lance error: LanceError(IO): Generic S3 error: Error performing list request as key-of-tests"
+    with pytest.raises(OSError, match=r"gallery s3://\S+ could not be read: lance error.*AWS_ENDPOINT_URL") as caught:  # noqa: SIM117
+        with readable(gallery.path):
+            raise RuntimeError(answer)
+    assert "damaged" not in str(caught.value)
+    assert "key-of-tests" not in str(caught.value)
+
+    def refused(table: object) -> None:
+        raise RuntimeError(answer)
+
+    monkeypatch.setattr(repairing, "rows_of", refused)
+    with pytest.raises(OSError, match="could not be read to its end, and nothing was dropped: lance error"):
+        repair(gallery.path)
+    assert [number for number, _ in version_files(gallery.path, "sightings")] == before
+
+
+def test_a_lost_piece_is_named_and_repaired(bucket: str) -> None:
+    gallery = make(people_of(bucket), "street")
+    known = {file.name for file in (gallery.path / "tables" / "sightings.lance" / "data").iterdir()}
+    add_frames(gallery, "street", range(6, 8))
+    new = [file for file in (gallery.path / "tables" / "sightings.lance" / "data").iterdir() if file.name not in known]
+    new[0].unlink()
+    with pytest.raises(OSError, match=r"is damaged: the file /\S+\.lance is missing; `personsearch gallery repair"):
+        ask(Gallery.open(gallery.path), PROBE)
+    assert repair(gallery.path).dropped
+    assert inspect(gallery.path).problems == ()
+    assert len(Gallery.open(gallery.path)) == 6 * PEOPLE
 
 
 def test_cases_need_a_folder_of_this_machine(tmp_path: Path, bucket: str) -> None:
