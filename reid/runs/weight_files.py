@@ -86,6 +86,35 @@ def read_any_header(path: Path | str, formats: Sequence[str], *, made_by: str) -
     return header
 
 
+@torch.no_grad()
+def average_weights(model: nn.Module, other: nn.Module, share: float) -> None:
+    """Moves a model's weights towards those of another one that it was trained from, or that began where it began.
+
+    Such an average often knows new places better than either (Wortsman et al., "Robust fine-tuning of zero-shot
+    models", CVPR 2022). Models that began apart have no common average, and lose what they know.
+
+    Args:
+        model: The model, which is changed: its parameters and buffers become (1 - share) of its own and share of the
+            other's. Whole numbers, such as BatchNorm's count of batches, stay its own.
+        other: A model of the same structure.
+        share: What the other counts, from 0 to 1.
+
+    Raises:
+        ValueError: The share is not from 0 to 1, or the other has another structure.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"the share of the other model is {share:g}, expected 0 to 1")
+    state, weights = model.state_dict(), other.state_dict()
+    shapes, others = ({name: value.shape for name, value in one.items()} for one in (state, weights))
+    if shapes != others:
+        raise ValueError(
+            "the two models have different structures, expected an earlier or later state of the same training"
+        )
+    for name, value in state.items():
+        if value.is_floating_point():
+            value.copy_((1 - share) * value.double() + share * weights[name].double())
+
+
 def state_fingerprint(structure: str, model: nn.Module) -> str:
     """16 hexadecimal digits that two models share only if their weights and structure are equal.
 

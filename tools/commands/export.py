@@ -5,7 +5,9 @@ from pathlib import Path
 from tools.outcome import Outcome
 
 
-def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
+def export(
+    model: Path, file: Path, *, half: bool = False, average_with: Path | None = None, average_share: float = 0.5
+) -> Outcome:
     """Write the joint model or the crop model of a run as one safetensors file, without what only training needs.
 
     Its calibration is written beside it, if there is one, and so is the learned share of its second stage. --half
@@ -18,9 +20,12 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
         model: The model.safetensors of a run of `train joint` or `train crop`, or the run's folder.
         file: The file to write, which must not exist.
         half: Whether to store float16: half the size, each weight rounded by about one part in two thousand.
+        average_with: Another model of the same structure, whose weights are averaged with MODEL's: the one that MODEL
+            was trained from, for example. The average often knows new places better than either.
+        average_share: How much that other model counts, from 0 (not) to 1 (alone).
     """
     from search.models.learned_share import share_file
-    from search.models.passing_on import pass_on
+    from search.models.passing_on import AveragedWith, pass_on
     from search.query.calibration_files import calibration_file, store_calibrations, stored_calibrations
 
     if file.suffix != ".safetensors":
@@ -30,7 +35,8 @@ def export(model: Path, file: Path, *, half: bool = False) -> Outcome:
     for taken in (file, calibration_file(file), share_file(file)):
         if taken.exists():
             raise FileExistsError(f"{taken} exists; remove it, or name another file")
-    written = pass_on(model, file, half=half)
+    averaged = None if average_with is None else AveragedWith(average_with, average_share)
+    written = pass_on(model, file, half=half, averaged=averaged)
     text = f"{file}: {written.numbers:,} numbers, {written.bytes / 1e6:.2f} MB, fingerprint {written.fingerprint}"
     beside = stored_calibrations(model)
     own = [one for one in beside.calibrations if one.embedded_by.model == written.fingerprint]
