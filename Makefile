@@ -121,6 +121,7 @@ rooms: $(DEVELOPING)
 # rendered anew; their cards tell how those very files were made. WORLDS=20 is enough to try it. At the end the share of the
 # crop model beside the joint one is learned, on worlds of people who trained neither: runs/people.share.json.
 WORLDS := 136
+MORE_WORLDS := 100
 
 weights: $(INSTALLED)
 	$(BIN)/personsearch data plaza runs/worlds --worlds $(WORLDS) --place-persons 24 --moments 12 --seed 1 --test-fraction 0.04
@@ -129,8 +130,13 @@ weights: $(INSTALLED)
 		--training.learning-rate 0.0006 --training.trunk-rate 0.3 --training.seed 1
 	$(BIN)/personsearch train crop runs/worlds --format custom --config crop_mobile --weights imagenet --output runs/people_crops \
 		--training.epochs 15 --training.small-epochs 12 --training.learning-rate 0.0005 --augmentation.color 0.3
+	$(BIN)/personsearch data plaza runs/more_worlds --worlds $(MORE_WORLDS) --place-persons 32 --moments 10 --seed 7 --test-fraction 0.04
+	$(BIN)/personsearch train crop runs/more_worlds --format custom --config crop_mobile --output runs/people_crops2 \
+		--weights runs/people_crops/model.safetensors --training.epochs 14 --training.small-epochs 8 \
+		--training.learning-rate 0.00035 --augmentation.color 0.3
 	$(BIN)/personsearch export runs/people runs/people.safetensors --half
-	$(BIN)/personsearch export runs/people_crops runs/people_crops.safetensors --half
+	$(BIN)/personsearch export runs/people_crops2 runs/people_crops.safetensors --half \
+		--average-with runs/people_crops --average-share 0.4
 	$(BIN)/personsearch data plaza runs/other_worlds --worlds 12 --place-persons 10 --moments 6 --seed 77 --test-fraction 0.95
 	$(BIN)/personsearch calibrate runs/other_worlds --model runs/people.safetensors --second-stage runs/people_crops.safetensors \
 		--learn-second-weight
