@@ -11,7 +11,7 @@ from datasets.footage.cameras_file import CameraEntry
 from datasets.footage.names import written
 from datasets.footage.reading import Reading
 from datasets.footage.series import Key, Series
-from datasets.footage.sources import Source, label_of
+from datasets.footage.sources import Source, kind_of, label_of
 from datasets.footage.start_times import camera_in_name
 from datasets.footage.streams import is_stream, webcam_address
 from datasets.footage.videos import VIDEO_SUFFIXES
@@ -83,6 +83,32 @@ def planned(
     files = [tuple(sorted(group, key=lambda path: natural_key(path.name))) for group in groups.values()]
     sources += [PlannedSource(label_of(one), one, reading) for one in [*singles, *files]]
     return sources, notes
+
+
+def refuse_unreadable(sources: Sequence[PlannedSource]) -> None:
+    """Refuse a plan of which nothing can be read, so that a slip of the pen is named before any model is loaded.
+
+    A plan of which something may be read passes: what is wrong with the rest is named when its turn comes.
+
+    Args:
+        sources: What `planned` gave. Nothing is opened, and streams are taken to be there.
+
+    Raises:
+        FileNotFoundError: Nothing that was named is there.
+        ValueError: No source is of a kind that can be read.
+    """
+    wrong: list[OSError | ValueError] = []
+    for one in sources:
+        if not isinstance(one.source, tuple) and is_stream(str(one.source)):
+            return
+        try:
+            for path in one.source if isinstance(one.source, tuple) else [Path(one.source)]:
+                kind_of(path)
+        except (OSError, ValueError) as error:
+            wrong.append(error)
+    if wrong and len(wrong) == len(sources):
+        missing = all(isinstance(error, OSError) for error in wrong)
+        raise (FileNotFoundError if missing else ValueError)("; ".join(str(error) for error in wrong))
 
 
 def _of_camera(entry: CameraEntry, reading: Reading) -> PlannedSource:

@@ -114,7 +114,7 @@ def count_frames(source: Source, *, every_seconds: float = 1.0) -> int | None:
         return None
     else:
         path = Path(source)
-        kind = _kind(path)
+        kind = kind_of(path)
         if kind == "json":
             return len(read_images(path).samples)
         files = files_below(path, [], PassedOver()) if kind == "folder" else [path]
@@ -173,14 +173,14 @@ def _items(
     """The undecoded frames; paths are examined at once, so that a wrong one is refused before any work."""
     if isinstance(source, tuple):
         for file in source:
-            _kind(file)
+            kind_of(file)
         return _file_items(source[0].parent, source, failures, notes, reading)
     if is_stream(str(source)):
         name = public_name(str(source))
         picking = Picking(name, reading.every_seconds, reading.camera, reading.start_time, reading.max_pixels)
         return stream_items(str(source), failures, picking, reconnect_minutes=reading.reconnect_minutes, state=state)
     path = Path(source)
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind == "json":
         if reading.start_time is not None:
             raise ValueError(f"a start time is given, but {path} tells times itself: write 'timestamp' into its images")
@@ -197,8 +197,19 @@ def _items(
     return _file_items(path.parent, [path], failures, notes, reading)
 
 
-def _kind(path: Path) -> str:
-    """One of folder, json, image and video; everything else is refused."""
+def kind_of(path: Path) -> str:
+    """Tell folder, json, image and video apart, without reading what is in them.
+
+    Args:
+        path: What was named as a source, unless it is a stream.
+
+    Returns:
+        One of these four words.
+
+    Raises:
+        FileNotFoundError: Nothing is there.
+        ValueError: It is of no kind that can be read.
+    """
     shown = written(str(path))
     if path.is_dir():
         return "folder"

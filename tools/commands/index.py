@@ -143,7 +143,7 @@ def index(
         tracker: How sightings are linked into tracklets.
         batch_size: How many frames the models look at together, 1 or more.
     """
-    from datasets.footage.planning import planned
+    from datasets.footage.planning import planned, refuse_unreadable
     from datasets.footage.sources import frames_line
     from search.care.corrections import correcting_lines
     from search.evaluation.gallery_calibration import learn_after_indexing
@@ -159,6 +159,7 @@ def index(
         raise ValueError(
             "there is nothing to index, expected a SOURCE or --cameras FILE; name a file, folder or stream"
         )
+    refuse_unreadable(sources)
     steady = averaging.averaging(tracker)
     chosen = files_to_index(gallery, models)
     search = PersonSearch.from_files(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from search.gallery.description import read_description
+from search.pipeline import PersonSearch
 from tools.main import main
 from tools.progress import Progress, SourceLine, SourceProgress
 
@@ -49,6 +50,19 @@ def test_one_broken_source_alone_is_one_line_and_status_2(tmp_path: Path, capsys
         assert main(["index", *words, "--gallery", str(tmp_path / "people")]) == 2
         error = capsys.readouterr().err.strip().splitlines()[-1]
         assert said in error
+
+
+@pytest.mark.parametrize("names", [["no.mp4"], ["no1.mp4", "no2.mp4"], ["no.mp4", "text.doc"], ["here/no.mp4", "away"]])
+def test_where_nothing_can_be_read_no_model_is_loaded_and_no_gallery_made(
+    names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.doc").write_text("text")
+    monkeypatch.setattr(PersonSearch, "from_files", lambda *_, **__: pytest.fail("a model was loaded"))
+    assert main(["index", *(str(tmp_path / name) for name in names), "--gallery", str(tmp_path / "people")]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert str(tmp_path / names[0]) in line
+    assert "give an image, a folder" in line
+    assert not (tmp_path / "people").exists()
 
 
 def test_a_cameras_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
