@@ -307,6 +307,12 @@ def _assumptions(
             "say --camera, one folder of a camera at a time"
         )
     videos = [file for file in files if _is_video(file)]
+    nameless = sum(cameras[file] is None for file in videos)
+    if nameless and not dated:
+        lines.append(
+            f"no camera is known of {nameless} of {len(videos)} videos: neither their names nor their folders tell "
+            "one; --camera says it"
+        )
     pieces = len(videos) - len({series[file] for file in videos})
     if pieces:
         lines.append(

@@ -110,6 +110,7 @@ class StartTimes:
 
     Attributes:
         known: How many files had a time, by where it was found: "name" or "file"; "before" where it follows another.
+        unknown: How many videos begin at a time that nothing tells.
     """
 
     time_zone: str | None = None
@@ -119,6 +120,7 @@ class StartTimes:
         self._zone: tzinfo | None = None if self.time_zone is None else zone_named(self.time_zone)
         self._ends: dict[Key, float] = {}
         self.known: Counter[str] = Counter()
+        self.unknown = 0
 
     def of_picture(self, name: str) -> float | None:
         """When a picture was taken, in seconds since the epoch; None where its name does not tell."""
@@ -142,6 +144,7 @@ class StartTimes:
             return moment
         if before is not None:
             self.known["before"] += 1
+        self.unknown += before is None
         return before
 
     def ends(self, key: Key, moment: float) -> None:
@@ -149,7 +152,7 @@ class StartTimes:
         self._ends[key] = moment
 
     def lines(self, videos: int) -> list[str]:
-        """What was assumed, a line for each way.
+        """What was assumed, a line for each way, and a line where nothing is known.
 
         Args:
             videos: How many videos there are.
@@ -160,7 +163,11 @@ class StartTimes:
             "file": "the creation times in the files, which are right where the recorder's clock was",
             "before": "the ends of the recordings before them",
         }
-        return [
+        nothing = (
+            f"nothing tells when {self.unknown} of {videos} videos began, so their times count from 0 and `find` "
+            "cannot choose among them by the time of day; --start-time says it"
+        )
+        return [nothing] * bool(self.unknown) + [
             f"the start times of {count} of {videos} videos are {said[way]}; --start-time says another"
             for way, count in sorted(self.known.items())
         ]

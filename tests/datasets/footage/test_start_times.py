@@ -77,6 +77,19 @@ def test_a_date_in_a_name_is_read_in_the_cameras_zone(tmp_path: Path, zone: str,
     assert any("cameras are called as the files say: Entrance North" in note for note in notes)
 
 
+def test_where_nothing_tells_a_time_or_a_camera_a_line_says_so(tmp_path: Path) -> None:
+    for name in ("gate.mp4", "2.mp4", "hall 2026-05-02 09-00-00.mp4"):
+        clip(tmp_path / name)
+    times = "nothing tells when 2 of 3 videos began, so their times count from 0"
+    cameras = "no camera is known of 1 of 3 videos: neither their names nor their folders tell one; --camera says it"
+    notes = first_times(tmp_path)[1]
+    assert cameras in notes
+    assert [note for note in notes if note.startswith(times) and "--start-time" in note]
+    said = " ".join(first_times(tmp_path, camera="gate", start_time=1.7e9)[1])
+    assert "nothing tells" not in said
+    assert "no camera" not in said
+
+
 def test_the_hour_that_comes_twice_goes_on_where_the_piece_before_ended(tmp_path: Path) -> None:
     for name in ("gate 2026-10-25 02-59-58.mp4", "gate 2026-10-25 02-00-00.mp4"):
         clip(tmp_path / name)
