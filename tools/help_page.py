@@ -11,7 +11,7 @@ from tools.wording import choices, display, is_flag, is_list, place
 COMMON_TEXTS = {
     "--config NAME": "Take options from a preset or a YAML file; those typed beside it win. `--config list` names the "
     "presets of this command.",
-    "--json FILE": "Write the result as JSON to this file, for other programs.",
+    "--json FILE": "Write the result to this file as JSON.",
     "--progress auto|always|never": "Show how far the work is: a bar on a terminal, else a line every half minute.",
     "--print-config": "Print all options with their values as YAML, for `--config`, and stop.",
     "--debug": "Show the traceback of an error.",
@@ -122,7 +122,7 @@ def _hidden_words(option: Option) -> str:
     prefix, dot, _ = option.typed.rpartition(".")
     if not dot:
         return option.typed
-    about = re.split(r"[.;:]", option.group)[0]
+    about = re.split(r"[.,;:]", option.group)[0]
     return f"{prefix}.* ({about[:1].lower()}{about[1:]})" if about else f"{prefix}.*"
 
 

@@ -56,7 +56,11 @@ def test_the_short_help_begins_with_the_purpose_and_names_no_type(
         assert re.search(rf"^  {re.escape(option.typed)}\b", whole, flags=re.MULTILINE), option.typed
 
 
-def test_the_short_help_of_training_fits_a_screen_and_counts_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("columns", ["80", "100"])
+def test_the_short_help_of_training_fits_a_screen_and_counts_the_rest(
+    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     assert main(["train", "joint", "--help"]) == 0
     short = capsys.readouterr().out
     assert len(short.splitlines()) < 50

@@ -48,10 +48,9 @@ class JointStart:
     """What the training starts from.
 
     Args:
-        weights: The starting weights: shipped, those that come with personsearch; none, imagenet, coco, a
-            .pth/.safetensors file of torchvision's structure, or a model.safetensors of this project. A model keeps its
-            structure, but for the options of detector and embedding that are given. Where the shipped weights do not
-            fit, training starts from none, unless they are asked for.
+        weights: The starting weights: shipped (those of personsearch, or none where they do not fit), none, imagenet,
+            coco, or a file of torchvision or of this project. A model keeps its structure, but for options that are
+            given.
         new_head: Whether to take the detector alone from that model. The embedding head is then the one asked for, and
             begins anew.
     """
