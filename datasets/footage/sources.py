@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from datasets.footage.cameras import camera_of, folders_of_time
 from datasets.footage.folders import KINDS, PassedOver, SourceError, files_below
+from datasets.footage.listing import listed_items, read_listed
 from datasets.footage.names import written
 from datasets.footage.reading import Reading
 from datasets.footage.series import Key, Series
@@ -22,9 +23,12 @@ from datasets.moments import EARLIEST_CLOCK
 from datasets.samples import Camera, Frame
 from datasets.storage.places import ObjectPath, place
 
-__all__ = ["Reading", "SourceError", "count_frames", "frames_from_source"]
+__all__ = ["Reading", "SourceError", "count_frames", "frames_from_source", "frames_of_listed", "listed_from_source"]
 
 _log = logging.getLogger(__name__)
+
+Video = Callable[[Path, Failures, Picking, FileRates | None], Generator[Item, None, float]]
+"""How a video file is gone through: `video_items` or `listed_items`."""
 
 Source = Path | str | tuple[Path, ...]
 """A path, the address of a stream, or pictures and videos of one folder."""
@@ -77,7 +81,37 @@ def frames_from_source(
     reading = reading or Reading(every_seconds, camera, start_time)
     failures = [] if failures is None else failures
     items = _items(source, failures, [] if notes is None else notes, reading, state)
-    frames = _decoded(items, label_of(source), failures, skip)
+    frames = _useful(items, label_of(source), failures, skip)
+    return frames if not reading.rotation else _turned(frames, reading.rotation)
+
+
+def listed_from_source(source: Source, reading: Reading, failures: Failures, notes: list[str]) -> Iterator[Item]:
+    """Name the frames that `frames_from_source` decodes, without decoding them; arguments and errors as there.
+
+    Args:
+        source: A path, or several pictures and videos of one folder; not a stream, whose frames have no name before
+            they come.
+        reading: Which frames are taken.
+        failures: A list to which (name, reason) of each item that cannot be read is appended.
+        notes: A list to which a line is appended for what was passed over and what was assumed.
+
+    Returns:
+        Items that can be sent to another process, see `frames_of_listed`.
+    """
+    if not isinstance(source, tuple) and is_stream(str(source)):
+        raise ValueError(f"{label_of(source)} is a stream, whose frames nobody can name before they come")
+    return _items(source, failures, notes, reading, None, listed_items)
+
+
+def frames_of_listed(items: Sequence[Item], reading: Reading, failures: Failures) -> Iterator[Frame]:
+    """Decode frames that `listed_from_source` named, in their order.
+
+    Args:
+        items: Some of the items, in the order in which they were named.
+        reading: How they were named.
+        failures: A list to which (name, reason) of each frame that could not be read is appended.
+    """
+    frames = _decoded(read_listed(items, failures), failures)
     return frames if not reading.rotation else _turned(frames, reading.rotation)
 
 
@@ -134,16 +168,43 @@ def frames_line(sources: Sequence[Source]) -> str:
     return f"every frame is looked at, about {total:,} of files; --every-seconds 1 takes one a second"
 
 
-def _decoded(
+def nothing_readable(label: str, met: Failures) -> SourceError:
+    """The error of a source of which not a single frame could be read.
+
+    Args:
+        label: The source as messages name it.
+        met: (name, reason) of what could not be read in it.
+    """
+    first = f": {met[0][0]}: {met[0][1]}" if met else ""
+    more = f" (and {len(met) - 1} more)" if len(met) > 1 else ""
+    return SourceError(f"{label} gives no readable frame{first}{more}")
+
+
+def _useful(
     items: Iterator[Item], label: str, failures: Failures, skip: Callable[[str], bool] | None
 ) -> Iterator[Frame]:
     """Decode what is not skipped; complain at the end when nothing at all could be read."""
     already_failed = len(failures)
     useful = 0
+
+    def wanted() -> Iterator[Item]:
+        nonlocal useful
+        for item in items:
+            if skip is not None and skip(item.name):
+                useful += 1
+            else:
+                yield item
+
+    for frame in _decoded(wanted(), failures):
+        useful += 1
+        yield frame
+    if not useful:
+        raise nothing_readable(label, failures[already_failed:])
+
+
+def _decoded(items: Iterator[Item], failures: Failures) -> Iterator[Frame]:
+    """The frames of those items that can be decoded."""
     for item in items:
-        if skip is not None and skip(item.name):
-            useful += 1
-            continue
         try:
             image = item.decode()
         except ValueError as error:
@@ -151,13 +212,7 @@ def _decoded(
             failures.append((item.name, reason))
             _log.info("%s: %s", item.name, reason)  # the caller has it in `failures` and says it
             continue
-        useful += 1
         yield Frame(item.name, image, item.camera, item.timestamp)
-    if not useful:
-        met = failures[already_failed:]
-        first = f": {met[0][0]}: {met[0][1]}" if met else ""
-        more = f" (and {len(met) - 1} more)" if len(met) > 1 else ""
-        raise SourceError(f"{label} gives no readable frame{first}{more}")
 
 
 def _turned(frames: Iterator[Frame], degrees: int) -> Iterator[Frame]:
@@ -168,13 +223,18 @@ def _turned(frames: Iterator[Frame], degrees: int) -> Iterator[Frame]:
 
 
 def _items(
-    source: Source, failures: Failures, notes: list[str], reading: Reading, state: StreamState | None
+    source: Source,
+    failures: Failures,
+    notes: list[str],
+    reading: Reading,
+    state: StreamState | None,
+    video: Video = video_items,
 ) -> Iterator[Item]:
     """The undecoded frames; paths are examined at once, so that a wrong one is refused before any work."""
     if isinstance(source, tuple):
         for file in source:
             kind_of(file)
-        return _file_items(source[0].parent, source, failures, notes, reading)
+        return _file_items(source[0].parent, source, failures, notes, reading, video)
     if is_stream(str(source)):
         name = public_name(str(source))
         picking = Picking(name, reading.every_seconds, reading.camera, reading.start_time, reading.max_pixels)
@@ -193,8 +253,8 @@ def _items(
         passed_over = PassedOver()
         files = files_below(path, failures, passed_over)
         notes += passed_over.lines()
-        return _file_items(path, files, failures, notes, reading)
-    return _file_items(path.parent, [path], failures, notes, reading)
+        return _file_items(path, files, failures, notes, reading, video)
+    return _file_items(path.parent, [path], failures, notes, reading, video)
 
 
 def kind_of(path: Path) -> str:
@@ -257,7 +317,7 @@ def _json_items(path: Path, failures: Failures, reading: Reading) -> Iterator[It
 
 
 def _file_items(
-    folder: Path, files: Sequence[Path], failures: Failures, notes: list[str], reading: Reading
+    folder: Path, files: Sequence[Path], failures: Failures, notes: list[str], reading: Reading, video: Video
 ) -> Iterator[Item]:
     """Images and videos in order, each with the camera its path tells, and the times counted on in each camera."""
     above = folder.resolve().parts
@@ -283,7 +343,7 @@ def _file_items(
         if reading.start_time is None and (told := told_times.of_video(file, name, key)) is not None:
             start = told
         picking = Picking(name, reading.every_seconds, camera, start, reading.max_pixels, reading.recorded_rate)
-        seconds = yield from video_items(file, failures, picking, rates)
+        seconds = yield from video(file, failures, picking, rates)
         clock.add_video(key, seconds)
         if start is not None and start >= EARLIEST_CLOCK:
             told_times.ends(key, start + seconds)

@@ -7,12 +7,12 @@ decodes everything instead, which finds out what was lost.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import av
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 
 from datasets.footage.film import Film
 
@@ -21,6 +21,9 @@ LONGEST_GROUP = 600
 
 _LOOKED_AT = 64
 """So many bytes at the begin of a packet tell whether it was overwritten with nothing."""
+
+_OF_OTHERS = frozenset({PictureType.P, PictureType.B, PictureType.S})
+"""Kinds of pictures that need others. A film that is renewed bit by bit has marks of key frames at such ones."""
 
 
 class Unclear(Exception):
@@ -50,8 +53,10 @@ class SparseFilm:
     """The frames of a film that are at least some seconds apart.
 
     Args:
-        film: The film, not read yet.
-        every_seconds: The least distance of two frames, more than 0.
+        film: The film, not read yet, or sought to a key frame.
+        every_seconds: The least distance of two frames; 0 takes every frame.
+        wants: Tells whether a frame that is far enough from the one before it is decoded, by its seconds and by those
+            of the key frame at which decoding it begins; None decodes all of them.
 
     Attributes:
         count: How many frames were passed so far, also those that were not decoded.
@@ -59,14 +64,22 @@ class SparseFilm:
         seconds: The time of the last frame that was passed.
     """
 
-    def __init__(self, film: Film, every_seconds: float) -> None:
+    def __init__(self, film: Film, every_seconds: float, wants: Callable[[float, float], bool] | None = None) -> None:
+        self._wants = wants
+        self._begins = (0.0, 0.0)  # the key frames of the group before the last, and of the last one
         self.count, self.last_slot, self.seconds = 0, -1, 0.0
         self._film = film
         self._video = film.container.streams.video[0]
         self._codec = self._video.codec_context
         self._every = every_seconds
+        self._key: int | None = None  # of the group whose decoding began anew
         self._units: set[int] = set()  # wanted frames that have not come yet
         self._prefix = _length_bytes(self._codec)
+
+    @property
+    def length(self) -> float:
+        """How many seconds the film lasts, once all of it has passed."""
+        return max(0.0, self.seconds + (1.0 / self._film.rate if self._film.rate else 0.04))
 
     def frames(self) -> Iterator[tuple[float, VideoFrame]]:
         """The wanted frames with their seconds, in order.
@@ -107,21 +120,27 @@ class SparseFilm:
         """Find the wanted frames of a group, in the order in which they are shown."""
         if not self.count and not group.packets[0].is_keyframe:
             raise Unclear("no key frame at the begin")
+        key = group.packets[0].pts
+        if not group.goes_on:
+            self._begins = (self._begins[1], self._film.moment(key))
         for time in sorted(packet.pts for packet in group.packets if not packet.is_discard):
             seconds = self._film.moment(time)
             if self.count and seconds <= self.seconds:
                 raise Unclear("times go back")
             self.count, self.seconds = self.count + 1, seconds
-            slot = math.floor(seconds / self._every + 1e-6)
+            slot = math.floor(seconds / self._every + 1e-6) if self._every else self.count
             if slot > self.last_slot:
                 self.last_slot = slot
-                group.wanted.add(time)
+                begins = self._begins[0] if time < key and not group.goes_on else self._begins[1]
+                if self._wants is None or self._wants(seconds, begins):
+                    group.wanted.add(time)
 
     def _decoded(self, group: _Group, whole: bool, fresh: bool) -> Iterator[tuple[float, VideoFrame]]:
         """Decode what is needed of a group; all of it where the next one needs it."""
         if group.needs_the_one_before() and fresh and group.goes_on:
             raise Unclear("a piece without its begin")
         self._units |= group.wanted
+        self._key = group.packets[0].pts if fresh else None
         ends = [number for number, packet in enumerate(group.packets, 1) if packet.pts in group.wanted]
         needed = len(group.packets) if whole else max(ends, default=0)
         for packet in group.packets[needed:]:
@@ -141,6 +160,10 @@ class SparseFilm:
     def _given(self, frame: VideoFrame) -> Iterator[tuple[float, VideoFrame]]:
         if frame.is_corrupt:
             raise Unclear("a damaged frame")
+        if self._key is not None and (frame.pts is None or frame.pts >= self._key):
+            if frame.pts != self._key or frame.pict_type in _OF_OTHERS:
+                raise Unclear("a key frame that is no whole picture")
+            self._key = None
         if frame.pts in self._units:
             if frame.pts != min(self._units):
                 raise Unclear("a wanted frame did not come before a later one")

@@ -28,8 +28,8 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 __all__ = [
-    "FrameError", "Item", "Picking", "count_video_frames", "frame_at", "frames_from", "picked", "video_items",
-    "video_rate",
+    "FrameCount", "FrameError", "Item", "Picking", "count_video_frames", "frame_at", "frames_from", "picked",
+    "readable_film", "target_of", "video_item", "video_items", "video_rate",
 ]  # fmt: skip
 
 Failures = list[tuple[str, str]]
@@ -104,35 +104,57 @@ def video_items(
         The generator's value at its end: how many seconds the video lasts, 0 where it does not open.
     """
     last_slot = -1
-    with target_of(path) as target:
-        film = _opened(target, picking.recorded_rate)
+    with readable_film(path, failures, picking, rates) as (target, film):
         if film is None:
-            failures.append((picking.name, _why_closed(path)))
             return 0.0
-        with film:
-            if rates is not None:
-                rates.note(picking.name, told=film.told_rate is not None, assumed=film.is_rate_assumed)
-            if refused := _too_large(film, picking):
-                failures.append((picking.name, refused))
-                return 0.0
-            if film.is_counted or picking.every_seconds * film.rate < 2:
-                return (yield from picked(film, target, picking, failures))
-            sparse = SparseFilm(film, picking.every_seconds)
-            try:
-                for seconds, frame in sparse.frames():
-                    last_slot = math.floor(seconds / picking.every_seconds + 1e-6)
-                    yield _item(picking, film, seconds, partial(picture, frame))
-                count = _Count(film.declared, target)
-                count.read = sparse.count
-                if not count.loss():
-                    return max(0.0, sparse.seconds + (1.0 / film.rate if film.rate else 0.04))
-            except Unclear as error:
-                _log.info("%s: decoded as a whole (%s)", picking.name, error)
+        if film.is_counted or picking.every_seconds * film.rate < 2:
+            return (yield from picked(film, target, picking, failures))
+        sparse = SparseFilm(film, picking.every_seconds)
+        try:
+            for seconds, frame in sparse.frames():
+                last_slot = math.floor(seconds / picking.every_seconds + 1e-6)
+                yield video_item(picking, film, seconds, partial(picture, frame))
+            if not FrameCount(film.declared, target, sparse.count).loss():
+                return sparse.length
+        except Unclear as error:
+            _log.info("%s: decoded as a whole (%s)", picking.name, error)
+        film.close()
         again = _opened(target, picking.recorded_rate)
         if again is None:
             return 0.0
         with again:
             return (yield from picked(again, target, picking, failures, last_slot))
+
+
+@contextmanager
+def readable_film(
+    path: Path, failures: Failures, picking: Picking, rates: FileRates | None = None
+) -> Generator[tuple[str, Film | None]]:
+    """Open a video file for reading, or note down why it is not read.
+
+    Args:
+        path: The video file.
+        failures: A list to which (name, reason) is appended where it does not open, or its frames are too large.
+        picking: What its frames are called, and how large they may be.
+        rates: Where it is noted whether anybody told how many frames a second there are.
+
+    Returns:
+        A context with the path that libraries can open, and the film; None where it is not read.
+    """
+    with target_of(path) as target:
+        film = _opened(target, picking.recorded_rate)
+        if film is None:
+            failures.append((picking.name, _why_closed(path)))
+            yield target, None
+            return
+        with film:
+            if rates is not None:
+                rates.note(picking.name, told=film.told_rate is not None, assumed=film.is_rate_assumed)
+            if refused := _too_large(film, picking):
+                failures.append((picking.name, refused))
+                yield target, None
+            else:
+                yield target, film
 
 
 def count_video_frames(path: Path, every_seconds: float) -> int:
@@ -178,7 +200,7 @@ def picked(
         return 0.0
     rate = film.rate
     step = 1.0 / rate if rate > 0 else 0.04
-    count = _Count(film.declared, target)
+    count = FrameCount(film.declared, target)
     seconds = -step
     while film.grab():
         count.succeeded(film.failures)
@@ -189,7 +211,7 @@ def picked(
         slot = math.floor(seconds / every + 1e-6) if every > 0 else count.read
         if slot > last_slot:
             last_slot = slot
-            yield _item(picking, film, seconds, film.retrieve)
+            yield video_item(picking, film, seconds, film.retrieve)
     reason = count.loss()
     if reason:
         failures.append((picking.name, reason))
@@ -261,7 +283,15 @@ def video_rate(path: Path) -> float:
             return film.rate
 
 
-def _item(picking: Picking, film: Film, seconds: float, decode: Callable[[], NDArray[np.uint8]]) -> Item:
+def video_item(picking: Picking, film: Film, seconds: float, decode: Callable[[], NDArray[np.uint8]]) -> Item:
+    """The frame of a video at some seconds from its start, with its name and its time.
+
+    Args:
+        picking: What the frames of the video are called.
+        film: The video.
+        seconds: Seconds from the start of the video.
+        decode: As in `Item`.
+    """
     time = (picking.start_time or 0.0) + seconds
     return Item(moment_name(picking.name, seconds, film.told_rate), decode, picking.camera, time)
 
@@ -274,16 +304,21 @@ def _opened(target: str, rate: float | None = None) -> Film | None:
         return None
 
 
-class _Count:
+class FrameCount:
     """How many frames were read and lost, and how many there are: what the container declares is often an estimate.
+
+    Args:
+        declared: How many frames the container states.
+        target: The video's path or address, which is read once more where the figures do not agree.
+        read: How many frames were read so far.
 
     Attributes:
         read: Frames that were read.
         lost: Frames that should have come and did not; known after `loss`.
     """
 
-    def __init__(self, declared: int, target: str) -> None:
-        self.read = self.lost = 0
+    def __init__(self, declared: int, target: str, read: int = 0) -> None:
+        self.read, self.lost = read, 0
         self._declared = declared
         self._target = target
         self._broken = 0
