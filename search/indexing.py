@@ -17,11 +17,11 @@ from datasets.layouts.custom_records import is_rendered
 from detection.detections import Detections
 from search.gallery.description import note_cameras
 from search.gallery.gallery import Gallery
-from search.same_files import recognize
-from search.source_runs import IndexSummary, SourceRun, place_of
+from search.same_files import SameFiles, recognize
+from search.source_runs import IndexSummary, SourceRun, Store, place_of
 from search.tracks.settings import TrackletAveraging
 
-__all__ = ["IndexSummary", "Look", "SourceRun", "index_source", "index_sources"]
+__all__ = ["IndexSummary", "Look", "SourceRun", "begin_runs", "end_runs", "index_source", "index_sources"]
 
 FEW_SOURCES = 4
 """So many sources have frames of two batches waiting; of more, one batch each waits, for the sake of memory."""
@@ -107,13 +107,7 @@ def index_sources(
     Raises:
         OSError: The gallery cannot be written.
     """
-    for one in sources:
-        if str(one.source).lower().endswith(".json") and is_rendered(Path(str(one.source))):
-            gallery.note_rendered(place_of(one.source).name)
-    same = recognize(gallery, sources)
-    gallery.refresh()
-    gallery.is_done("")  # reads what is there, before threads ask for it
-    runs = [SourceRun(one, gallery, averaging, same.copies) for one in sources]
+    runs, same = begin_runs(sources, gallery, gallery, averaging)
     turns = Turns(
         [run.frames for run in runs],
         size=batch_size,
@@ -138,10 +132,50 @@ def index_sources(
         for run in runs:
             run.finish()
         gallery.flush()
+    end_runs(runs, same, gallery)
+    return runs
+
+
+def begin_runs(
+    sources: Sequence[PlannedSource], gallery: Gallery, store: Store, averaging: TrackletAveraging | None
+) -> tuple[list[SourceRun], SameFiles]:
+    """What comes before the first frame: files that were moved or copied are recognized, and what is there is read.
+
+    Args:
+        sources: What is read, and how.
+        gallery: The gallery.
+        store: Where the runs put what was found; the gallery itself, or who stands before it.
+        averaging: As for `index_source`.
+
+    Returns:
+        A run for each source, and the files that the gallery knows under other names.
+
+    Raises:
+        OSError: The gallery cannot be read or written.
+    """
+    for one in sources:
+        if str(one.source).lower().endswith(".json") and is_rendered(Path(str(one.source))):
+            gallery.note_rendered(place_of(one.source).name)
+    same = recognize(gallery, sources)
+    gallery.refresh()
+    gallery.is_done("")  # reads what is there, before threads ask for it
+    return [SourceRun(one, store, averaging, same.copies) for one in sources], same
+
+
+def end_runs(runs: Sequence[SourceRun], same: SameFiles, gallery: Gallery) -> None:
+    """What comes after the last frame, when all of them are written: lines about files, and the cameras' zones.
+
+    Args:
+        runs: The runs.
+        same: What `begin_runs` recognized.
+        gallery: The gallery.
+
+    Raises:
+        OSError: The gallery cannot be read or written.
+    """
     for run in runs:
         run.note_what_was_replaced(same.lines())
     _note_zones(gallery, runs)
-    return runs
 
 
 def _note_zones(gallery: Gallery, runs: Sequence[SourceRun]) -> None:

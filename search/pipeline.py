@@ -270,9 +270,20 @@ class PersonSearch:
         Raises:
             ValueError: The gallery is of another model, or the threshold is not in [0, 1].
         """
+        require_same_models(gallery.path, gallery.description, self.description, reading=False)
+        return self.people_of(minimum_confidence)
+
+    def people_of(self, minimum_confidence: float = LEAST_CONFIDENCE) -> Look:
+        """Give the function that finds and embeds the people of some images; no gallery is asked.
+
+        Args:
+            minimum_confidence: As for `index`.
+
+        Raises:
+            ValueError: The threshold is not in [0, 1].
+        """
         if not 0 <= minimum_confidence <= 1:
             raise ValueError(f"minimum confidence {minimum_confidence}, expected 0 to 1")
-        require_same_models(gallery.path, gallery.description, self.description, reading=False)
 
         def look(images: Sequence[Image]) -> list[tuple[Detections, Tensor | None]]:
             seen = [found[found.scores >= minimum_confidence] for found in self.detect(images)]

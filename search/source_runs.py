@@ -2,22 +2,34 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from datasets.footage.listing import together
 from datasets.footage.names import VIDEO_MARK
 from datasets.footage.planning import PlannedSource
 from datasets.footage.reading import Reading, Region
-from datasets.footage.sources import Source, count_frames, frames_from_source
+from datasets.footage.sources import (
+    Source,
+    count_frames,
+    frames_from_source,
+    label_of,
+    listed_from_source,
+    nothing_readable,
+)
 from datasets.footage.streams import StreamState
+from datasets.footage.videos import Item
 from datasets.samples import Frame, camera_name
 from detection.detections import Detections
-from search.gallery.gallery import Gallery
+from search.gallery.description import GalleryDescription
+from search.gallery.done import DoneFrames
 from search.gallery.originals import SourcePlace, file_state, source_place, split_location
+from search.gallery.tables import FILE_STATE, FrameRows, frame_rows
 from search.tracks.averaging import TrackletAverager
 from search.tracks.settings import TrackletAveraging
 
@@ -44,6 +56,35 @@ class IndexSummary:
     notes: tuple[str, ...] = ()
 
 
+class Store(Protocol):
+    """What a run needs of a gallery: `search.gallery.gallery.Gallery` says what each method does."""
+
+    @property
+    def description(self) -> GalleryDescription:
+        """What the gallery holds."""
+
+    @property
+    def known_frames(self) -> DoneFrames:
+        """The frames that are done."""
+
+    def is_done(
+        self, frame_name: str, *, source: str = "", location: str | None = None, file_state: str | None = None
+    ) -> bool:
+        """Tell whether a frame was added."""
+
+    def has_changed(self, frame_name: str, *, source: str, location: str | None, file_state: str | None) -> bool:
+        """Tell whether a frame was added from a file that has been replaced since."""
+
+    def forget_file(self, file: str, mark: str) -> None:
+        """Remove all frames of a file that was replaced."""
+
+    def frames_of_lost_folders(self) -> dict[str, set[str]]:
+        """The sources that are folders which are not there now, with the names of their frames."""
+
+    def put(self, rows: FrameRows) -> None:
+        """Take what is stored of a frame."""
+
+
 class SourceRun:
     """How far the indexing of one source is.
 
@@ -68,7 +109,7 @@ class SourceRun:
     def __init__(
         self,
         planned: PlannedSource,
-        gallery: Gallery,
+        gallery: Store,
         averaging: TrackletAveraging | None,
         copies: Mapping[str, str] | None = None,
     ) -> None:
@@ -98,6 +139,21 @@ class SourceRun:
             state=self.state,
         )  # fmt: skip
 
+    def pieces(self) -> Iterator[list[Item]]:
+        """The frames that are not known yet, named but not decoded; those that one process must read are together.
+
+        A thread of the source's own asks for them. Nothing is made of a frame here: `keep` takes what was made of it.
+        """
+        one = self.planned
+        self.total = count_frames(one.source, every_seconds=one.reading.every_seconds)
+        listed = listed_from_source(one.source, self._as_before, self._failures, self._notes)
+        return together(item for item in listed if not self._known(item.name))
+
+    @property
+    def place(self) -> str:
+        """How the gallery names the source."""
+        return self._place.name
+
     def take(self, frame: Frame, found: Detections, second: Tensor | None) -> None:
         """Store the people of a frame, but those in regions that are left out.
 
@@ -106,20 +162,34 @@ class SourceRun:
             found: Its people with embeddings.
             second: (N, E) of the second stage, None without one.
         """
-        if self.planned.reading.leave_out:
-            kept = torch.from_numpy(~in_regions(found.boxes.numpy(), self.planned.reading.leave_out))
-            found, second = found[kept], None if second is None else second[kept]
-        where, state = self._known.origin_of(frame.name)
-        rows = self._gallery.prepare(
-            frame, found, second_embeddings=second, source=self._place.name, location=where, file_state=state
-        )
+        self.keep(rows_of(frame, found, second, self._gallery.description.widths, self.planned.reading, self.place))
+
+    def keep(self, rows: FrameRows) -> None:
+        """Store what was made of a frame by `rows_of`.
+
+        Args:
+            rows: The frame's rows, without where the frame can be read again.
+        """
+        name, taken = str(rows.frame["frame"]), rows.frame["timestamp"]
+        where, state = self._known.origin_of(name)
+        rows = dataclasses.replace(rows, frame={**rows.frame, "location": where, FILE_STATE: state})
         for one in [rows] if self._averager is None else self._averager.add(rows):
             self._gallery.put(one)
-        if (camera := camera_name(frame.camera)) is not None:
+        if rows.frame["camera"] is not None and (camera := camera_name(str(rows.frame["camera"]))) is not None:
             self.cameras.add(camera)
-        self.looked, self._sightings = self.looked + 1, self._sightings + len(found)
-        if self.state.live and frame.timestamp is not None and self.planned.reading.start_time is None:
-            self.lag = max(0.0, time.time() - frame.timestamp)
+        self.looked, self._sightings = self.looked + 1, self._sightings + len(rows)
+        if self.state.live and isinstance(taken, float) and self.planned.reading.start_time is None:
+            self.lag = max(0.0, time.time() - taken)
+
+    def fail(self, failures: Iterable[tuple[str, str]]) -> None:
+        """Note down what could not be read, each thing once."""
+        self._failures += [one for one in dict.fromkeys(failures) if one not in self._failures]
+
+    def unreadable(self) -> BaseException | None:
+        """The error of a source that gave nothing at all; None where it gave something, or frames of it are known."""
+        if self.looked or self._known.skipped:
+            return None
+        return nothing_readable(label_of(self.planned.source), self._failures)
 
     def end(self, error: BaseException | None) -> None:
         """Note that the source is done, and what broke it."""
@@ -158,6 +228,33 @@ class SourceRun:
             f"videos without times are read at {rate:g} frames a second, as before; --recorded-rate says another"
         )
         return dataclasses.replace(reading, recorded_rate=rate)
+
+
+def rows_of(
+    frame: Frame,
+    found: Detections,
+    second: Tensor | None,
+    widths: tuple[int, int | None],
+    reading: Reading,
+    source: str,
+) -> FrameRows:
+    """What is stored of a frame, without people in regions that are left out.
+
+    Args:
+        frame: The frame.
+        found: Its people with embeddings.
+        second: (N, E) of the second stage, None without one.
+        widths: The widths of the gallery's embeddings, see `GalleryDescription.widths`.
+        reading: How the source is read.
+        source: How the gallery names the source.
+
+    Raises:
+        ValueError: As `frame_rows`.
+    """
+    if reading.leave_out:
+        kept = torch.from_numpy(~in_regions(found.boxes.numpy(), reading.leave_out))
+        found, second = found[kept], None if second is None else second[kept]
+    return frame_rows(frame, found, second, widths, source=source)
 
 
 def in_regions(boxes: np.ndarray, regions: tuple[Region, ...]) -> np.ndarray:
@@ -202,7 +299,7 @@ class _KnownFrames:
         skipped: How many frames were in the gallery already.
     """
 
-    def __init__(self, gallery: Gallery, place: SourcePlace, copies: Mapping[str, str]) -> None:
+    def __init__(self, gallery: Store, place: SourcePlace, copies: Mapping[str, str]) -> None:
         self.skipped = 0
         self._gallery = gallery
         self._place = place

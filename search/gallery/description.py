@@ -64,6 +64,11 @@ class GalleryDescription:
                 "the second stage has a width or a fingerprint, but not the other one; expected both or none"
             )
 
+    @property
+    def widths(self) -> tuple[int, int | None]:
+        """The widths of the embeddings of both stages; None without a second stage."""
+        return self.embedding_dim, self.second_dim
+
     def first_stage(self) -> "GalleryDescription":
         """The same without the second stage."""
         return dataclasses.replace(self, embedded_by=self.embedded_by.first_stage, second_dim=None)

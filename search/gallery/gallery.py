@@ -41,7 +41,6 @@ from search.gallery.tables import (
     FRAME_KEY,
     FrameKey,
     FrameRows,
-    box_embeddings,
     frame_rows,
     frames_table,
     read_detections,
@@ -174,16 +173,8 @@ class Gallery:
         described = self.description
         if described.second_dim is None and second_embeddings is not None:
             raise ValueError(f"frame {frame.name}: second_embeddings given, gallery {self.path} has no second stage")
-        embeddings = box_embeddings(
-            f"frame {frame.name}", len(detections), detections.embeddings, described.embedding_dim
-        )
-        second = None
-        if described.second_dim is not None:
-            owner = f"frame {frame.name}, second stage"
-            second = box_embeddings(owner, len(detections), second_embeddings, described.second_dim)
-        return frame_rows(
-            frame, detections, embeddings, second, source=source, location=location, file_state=file_state
-        )
+        place: dict[str, Any] = {"source": source, "location": location, "file_state": file_state}
+        return frame_rows(frame, detections, second_embeddings, described.widths, **place)
 
     def put(self, rows: FrameRows) -> None:
         """Take what `prepare` made of a frame; a frame taken before (same source and name) is replaced.

@@ -169,14 +169,32 @@ def frames_table(waiting: Sequence[FrameRows]) -> pa.Table:
 def frame_rows(
     frame: Frame,
     detections: Detections,
-    embeddings: NDArray[np.float32],
-    second_embeddings: NDArray[np.float32] | None,
+    second_embeddings: ArrayLike | Tensor | None,
+    widths: tuple[int, int | None],
     *,
     source: str,
-    location: str | None,
+    location: str | None = None,
     file_state: str | None = None,
 ) -> FrameRows:
-    """What is stored of one frame, its cut-outs taken and encoded now; arguments as of `Gallery.add`."""
+    """What is stored of one frame, its cut-outs taken and encoded now; `Gallery.prepare` says more.
+
+    Args:
+        frame: The picture the boxes refer to.
+        detections: N boxes with embeddings (N, D).
+        second_embeddings: (N, E) of the same boxes by the second stage; not used where there is none.
+        widths: D, and E; None without a second stage.
+        source: Where the frame came from.
+        location: Where the frame can be read again.
+        file_state: The state of the frame's file.
+
+    Raises:
+        ValueError: Embeddings are missing, of another width or number, not finite, or of length zero.
+    """
+    embeddings = box_embeddings(f"frame {frame.name}", len(detections), detections.embeddings, widths[0])
+    second = None
+    if widths[1] is not None:
+        owner = f"frame {frame.name}, second stage"
+        second = box_embeddings(owner, len(detections), second_embeddings, widths[1])
     height, width = frame.image.shape[:2]
     row: dict[str, object] = {
         "source": source,
@@ -191,7 +209,7 @@ def frame_rows(
     boxes = detections.boxes.detach().cpu().numpy()
     pictures = (cut(frame.image, box) for box in boxes)
     jpegs = [encode_jpeg(picture, longest_side=CUTOUT_SIDE) if picture.size else b"" for picture in pictures]
-    return FrameRows(row, boxes, detections.scores.detach().cpu().numpy(), embeddings, jpegs, second_embeddings)
+    return FrameRows(row, boxes, detections.scores.detach().cpu().numpy(), embeddings, jpegs, second)
 
 
 def sightings_table(waiting: Sequence[FrameRows], cutouts: Sequence[Cutout], schema: pa.Schema) -> pa.Table:
