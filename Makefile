@@ -16,7 +16,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_storage check_image check_walk lint types tests mutants rooms weights plaza_weights labelled_frames format clean
+.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_storage check_image check_walk check_cluster lint types tests mutants rooms weights plaza_weights labelled_frames format clean
 
 help:
 	@echo "make install  put the program into $(VENV)"
@@ -24,7 +24,7 @@ help:
 	@echo "make test     lint, types and tests"
 	@echo "make check    the tests on real data, which take minutes"
 	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics, make check_page, make check_processes,"
-	@echo "                make check_storage, make check_image, make check_walk"
+	@echo "                make check_storage, make check_image, make check_walk, make check_cluster"
 	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
 	@echo "make weights  render worlds and train the models that come with personsearch, hours;"
@@ -112,6 +112,10 @@ check_storage: $(DEVELOPING)
 # The program as its image runs it: a user without rights, and nothing that can be written. It needs the rights to mount.
 check_image: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/test_deploy.py
+
+# Four workers and the writer of a cluster, each killed once; searches in parts.
+check_cluster: $(DEVELOPING)
+	$(BIN)/python -m pytest $(SLOW) tests/search/cluster/test_on_ray.py
 
 # docs/rooms.svg, from the imports; exit status 1 where rooms import each other.
 rooms: $(DEVELOPING)

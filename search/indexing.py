@@ -12,8 +12,8 @@ from datasets.footage.planning import PlannedSource
 from datasets.footage.reading import Reading
 from datasets.footage.sources import Source, label_of
 from datasets.footage.streams import is_stream
-from datasets.footage.turns import Turns
 from datasets.layouts.custom_records import is_rendered
+from datasets.turns import Turns
 from detection.detections import Detections
 from search.gallery.description import note_cameras
 from search.gallery.gallery import Gallery

@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -146,7 +147,11 @@ class SourceRun:
         """
         one = self.planned
         self.total = count_frames(one.source, every_seconds=one.reading.every_seconds)
-        listed = listed_from_source(one.source, self._as_before, self._failures, self._notes)
+        # Another process may stand in another folder.
+        files = one.source if isinstance(one.source, tuple) else (Path(one.source),)
+        absolute = tuple(file.absolute() for file in files)
+        source = absolute if isinstance(one.source, tuple) else absolute[0]
+        listed = listed_from_source(source, self._as_before, self._failures, self._notes)
         return together(item for item in listed if not self._known(item.name))
 
     @property

@@ -162,7 +162,7 @@ COMMANDS = {
         "tools.commands.index",
         "index",
         "find the people in pictures or videos and keep them in a gallery",
-        flat=("models", "footage", "averaging"),
+        flat=("models", "footage", "averaging", "work"),
         shown=("gallery", "cameras", "model", "second_stage", "camera", "start_time", "every_seconds", "tracklets"),
         instead="cameras",
     ),
@@ -206,7 +206,7 @@ COMMANDS = {
         "tools.commands.find",
         "find",
         "show the sightings that look most like a person",
-        flat=("probe", "choice", "ranking", "files"),
+        flat=("models", "probe", "choice", "ranking", "files", "where"),
         shown=(
             "crop",
             "frame",

@@ -45,6 +45,11 @@ class Progress:
         if self._display is not None:
             self._display.update(done, total, {name: _short(value) for name, value in figures.items()})
 
+    def say(self, line: str) -> None:
+        """Print a line above the bar, or among the lines."""
+        if self._display is not None:
+            self._display.say(line)
+
     def __enter__(self) -> Self:
         return self
 
@@ -70,6 +75,10 @@ class _Bar:
         if figures:
             self._bar.set_postfix(figures, refresh=False)
         self._bar.update(done - self._bar.n)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._bar.write(line, file=sys.stderr)
 
     def close(self) -> None:
         """Leave the bar as it is."""
@@ -98,6 +107,10 @@ class _Lines:
         if self._first is None or done < self._done:  # a resumed training begins in the middle, a new phase at nothing
             self._first, self._started = done, time.monotonic()
         self._done, self._total, self._figures = done, total, figures
+
+    def say(self, line: str) -> None:
+        """Print a line of another kind."""
+        print(line, file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Say what was done in the end, where lines have said what was being done."""
@@ -241,6 +254,15 @@ class SourceProgress:
             self._single.__exit__(kind, error, traceback)
         if self._bars and self._lines:
             self._redraw(time.monotonic())
+
+    def say(self, line: str) -> None:
+        """Print a line above those of the sources, or among them."""
+        if self._single is not None:
+            self._single.say(line)
+        elif self._shown:
+            up = f"\x1b[{self._height}F" if self._height else ""
+            self._draw(f"{up}{line}\x1b[K\n\x1b[J" if self._bars else f"{line}\n")
+            self._height = 0
 
     def texts(self, now: float) -> list[str]:
         """A line for each source, those that are being read first."""

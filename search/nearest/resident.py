@@ -9,7 +9,9 @@ import contextlib
 import ctypes
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +36,26 @@ Scores = NDArray[np.float64]
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some fragments of a gallery's table of sightings.
+
+    Args:
+        version: The version of the table that they belong to.
+        first: The store's number of the first row that may be theirs.
+        end: The number after the last one.
+    """
+
+    version: int
+    first: int
+    end: int
+
+    @property
+    def sql(self) -> str:
+        """The condition of their rows."""
+        return f"_rowid >= {self.first} AND _rowid < {self.end}"
+
+
 class ResidentRows:
     """The embeddings of a gallery in memory, brought up to date before each search.
 
@@ -42,15 +64,19 @@ class ResidentRows:
 
     Args:
         gallery: The gallery.
+
+    Attributes:
+        part: Which rows are searched; None is all of the newest version.
     """
 
     def __init__(self, gallery: Gallery) -> None:
+        self.part: Part | None = None
         self._path = gallery.path
         self._frames = gallery.frames
         self._dim = gallery.description.embedding_dim
         # A table of its own: it stays at one version while the numbers of rows are in use.
         self._table = connect(self._path / TABLES_FOLDER).open_table("sightings")
-        self._version = -1
+        self._known: tuple[int, Part | None] | None = None
         self._made: tuple[int, int] | None = None
         self._labels = RowLabels.none()
         self._codes = CodedRows(np.zeros(self._dim, np.float32))
@@ -65,12 +91,13 @@ class ResidentRows:
 
     def follow(self) -> None:
         """Read what the gallery has that is not in memory yet, and drop what it has no more."""
-        self._table.checkout_latest()
-        version, made = int(self._table.version), _made(self._path)
-        if (version, made) == (self._version, self._made):
+        if self.part is None:
+            self._table.checkout_latest()
+        version, made = int(self._table.version) if self.part is None else self.part.version, _made(self._path)
+        if ((version, self.part), made) == (self._known, self._made):
             return
         self._table.checkout(version)
-        numbers = self._table.search().select(["index"]).with_row_id(True).to_arrow()["_rowid"].to_numpy()
+        numbers = self._scan(["index"]).to_arrow()["_rowid"].to_numpy()
         numbers = numbers.astype(np.uint64)
         new = np.setdiff1d(numbers, self._labels.numbers)
         # Tables that were written anew use numbers again; the description was written anew with them.
@@ -82,7 +109,7 @@ class ResidentRows:
                 self._labels, self._codes = self._labels.kept(stays), self._codes.kept(stays)
             for start in range(0, len(new), READ_ROWS):
                 self._append(self._rows(new[start : start + READ_ROWS], [*LABEL_COLUMNS, EMBEDDING], numbered=True))
-        self._version, self._made = version, made
+        self._known, self._made = (version, self.part), made
 
     def nearest(
         self, probes: NDArray[np.float32], most: int, filters: Filters, vectors: list[str], *, weighted: bool
@@ -155,10 +182,14 @@ class ResidentRows:
         wanted = [*columns, "_rowid"] if numbered else columns
         return (query.with_row_id() if numbered else query).to_arrow().select(wanted)
 
+    def _scan(self, columns: list[str]) -> Any:
+        """A query of columns of all rows, or of those of the part, with their numbers."""
+        query = self._table.search().select(columns).with_row_id(True)
+        return query if self.part is None else query.where(self.part.sql)
+
     def _read_all(self) -> None:
         self._labels, self._codes = RowLabels.none(), CodedRows(np.zeros(self._dim, np.float32))
-        query = self._table.search().select([*LABEL_COLUMNS, EMBEDDING]).with_row_id(True)
-        for batch in query.to_batches(READ_ROWS):
+        for batch in self._scan([*LABEL_COLUMNS, EMBEDDING]).to_batches(READ_ROWS):
             rows = pa.Table.from_batches([batch])
             if not len(rows):
                 continue

@@ -10,6 +10,8 @@ from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from tools.commands.find_files import AnswerFiles
 from tools.outcome import Outcome
+from tools.progress import say
+from tools.search_options import OnCluster
 from tools.times import parse_time
 
 if TYPE_CHECKING:
@@ -133,16 +135,33 @@ class Choice:
         return Filters(self.camera, after, before, self.minimum_similarity, self.limit, exclude_file=own_frame)
 
 
+@dataclass(frozen=True)
+class GalleryModels:
+    """By which models the gallery is searched.
+
+    Args:
+        model: Where the joint model of the gallery is now, if its file has been moved. If the gallery has a second
+            stage, give --second-stage too. Otherwise the joint model ranks alone, and the answer says so.
+        second_stage: Where the crop model of the gallery is now, if its file has been moved.
+        calibration: A file that `personsearch calibrate` wrote. Verdicts are taken from it even if it was made on other
+            cameras than the gallery's, and the answer then says so. A calibration on rendered footage never judges real
+            footage, nor the other way round.
+    """
+
+    model: Path | None = None
+    second_stage: Path | None = None
+    calibration: Path | None = None
+
+
 def find(
     gallery: Path,
     *,
-    model: Path | None = None,
-    second_stage: Path | None = None,
+    models: GalleryModels = GalleryModels(),
     probe: Probe = Probe(),
     choice: Choice = Choice(),
     ranking: Ranking = Ranking(),  # noqa: B008 - frozen
-    calibration: Path | None = None,
     files: AnswerFiles = AnswerFiles(),  # noqa: B008 - frozen
+    where: OnCluster = OnCluster(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Show the sightings that look most like a person: --crop PICTURE, or --frame PICTURE --box x1,y1,x2,y2.
 
@@ -159,17 +178,13 @@ def find(
 
     Args:
         gallery: The gallery's folder, made by `personsearch index`.
-        model: Where the joint model of the gallery is now, if its file has been moved. If the gallery has a second
-            stage, give --second-stage too. Otherwise the joint model ranks alone, and the answer says so.
-        second_stage: Where the crop model of the gallery is now, if its file has been moved.
+        models: By which models the gallery is searched.
         probe: The person looked for.
         choice: Which sightings are shown.
         ranking: How similarities are made and how sightings are ordered. With --rerank or --context a score orders the
             sightings, and verdicts still follow the similarity.
-        calibration: A file that `personsearch calibrate` wrote. Verdicts are taken from it even if it was made on other
-            cameras than the gallery's, and the answer then says so. A calibration on rendered footage never judges real
-            footage, nor the other way round.
         files: What else the answer is written to.
+        where: Where the work is done.
     """
     from search.gallery.noted_models import finds_people
     from search.pipeline import PersonSearch
@@ -180,19 +195,20 @@ def find(
         other = "--rerank" if ranking.rerank else f"{alone}, which shows nobody else"
         raise ValueError(f"--context does not go with {other}; leave one of the two out")
     files.require_files()
+    where.require_usable()
     zones = choice.zones(gallery)
     own = probe.frame[0] if probe.frame and not probe.include_own_frame and probe.frame[0].is_file() else None
     filters = choice.filters(own, zones)
-    named = ModelFiles(model, second_stage)
+    named = ModelFiles(models.model, models.second_stage)
     looks = bool(probe.crop or probe.frame) and finds_people(gallery, named)
-    search = PersonSearch.from_gallery(gallery, named, finds_people=looks, calibration=calibration)
-    with search.open_gallery(gallery) as store:
+    search = PersonSearch.from_gallery(gallery, named, finds_people=looks, calibration=models.calibration)
+    with search.open_gallery(gallery) as store, where.searching(store, say):
         found = _answer(search, store, probe, filters, ranking)
         notes = _hints(found.shows, search.detect if looks else None)
         answer, pictures = replace(found.ranked, zones=zones), found.pictures
         used_second = search.second_stage is not None
-        models = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
-        lines = [*_verdict(answer, store, models, ranking, used_second), answer.to_table(), *notes]
+        used = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
+        lines = [*_verdict(answer, store, used, ranking, used_second), answer.to_table(), *notes]
         if ranking.class_weighted:
             lines.append("similarities are multiplied by the detector's confidence (--class-weighted)")
         if used_second and ranking.second_weight is None:

@@ -14,12 +14,16 @@ from search.models.model_files import ModelFiles
 from search.tracks.settings import TrackerSettings, TrackletAveraging
 from tools.outcome import Outcome, table
 from tools.progress import SourceLine, SourceProgress, say
-from tools.search_options import Tracklets
+from tools.search_options import OnCluster, Tracklets
 from tools.times import parse_time
 
 if TYPE_CHECKING:
     from datasets.footage.cameras_file import CameraEntry
+    from datasets.footage.planning import PlannedSource
+    from search.cluster import Actors
     from search.gallery.description import GallerySummary
+    from search.gallery.gallery import Gallery
+    from search.pipeline import PersonSearch
     from search.source_runs import SourceRun
 
 
@@ -103,6 +107,22 @@ class IndexedTracklets(Tracklets):
         return TrackletAveraging(self.tracklet_blend, self.tracklet_lookahead, tracker) if self.tracklets else None
 
 
+@dataclass(frozen=True)
+class Work(OnCluster):
+    """How the work is done, and where.
+
+    Args:
+        cluster: Have the work done by several processes. local starts them on this machine, auto takes the cluster of
+            Ray that this machine belongs to, and HOST:PORT or ray://HOST:PORT the one at that address. All machines
+            must see footage, models and gallery by the same paths.
+        workers: How many processes work at once with --cluster; by default one for each GPU there, or where there is
+            none one for each processor but one.
+        batch_size: How many frames the models look at together, 1 or more.
+    """
+
+    batch_size: int = 4
+
+
 def index(
     source: list[str] | None = None,
     *,
@@ -112,7 +132,7 @@ def index(
     mirrored: bool = False,
     averaging: IndexedTracklets = IndexedTracklets(),
     tracker: TrackerSettings = TrackerSettings(),  # noqa: B008 - frozen
-    batch_size: int = 4,
+    work: Work = Work(),
 ) -> Outcome:
     """Find the people in pictures or videos and add them to a gallery. Run it again to go on after a stop.
 
@@ -129,6 +149,7 @@ def index(
         personsearch index recordings/ --gallery people
         personsearch index gate.mp4 yard.mp4 rtsp://10.0.0.7/live --gallery people
         personsearch index --cameras cameras.yaml --gallery people
+        personsearch index recordings/ --gallery people --cluster local
         personsearch find people --crop suspect.jpg
 
     Args:
@@ -141,7 +162,7 @@ def index(
             direction in which somebody walks then matters less, and indexing takes longer.
         averaging: How one person's sightings by one camera are combined.
         tracker: How sightings are linked into tracklets.
-        batch_size: How many frames the models look at together, 1 or more.
+        work: How the work is done, and where.
     """
     from datasets.footage.planning import planned, refuse_unreadable
     from datasets.footage.sources import frames_line
@@ -149,7 +170,6 @@ def index(
     from search.evaluation.gallery_calibration import learn_after_indexing
     from search.gallery.description import note_cameras
     from search.gallery.noted_models import files_to_index
-    from search.indexing import index_sources
     from search.models.shipped import said_of
     from search.pipeline import PersonSearch
 
@@ -159,19 +179,24 @@ def index(
         raise ValueError(
             "there is nothing to index, expected a SOURCE or --cameras FILE; name a file, folder or stream"
         )
+    work.require_usable(sources)
     refuse_unreadable(sources)
     steady = averaging.averaging(tracker)
     chosen = files_to_index(gallery, models)
     search = PersonSearch.from_files(
         chosen,
         score_threshold=footage.minimum_confidence,
-        batch_size=batch_size,
+        batch_size=work.batch_size,
         mirrored=mirrored,
         tracklets=steady,
     )
     if any(one.reading.every_seconds == 0 for one in sources):
         say(frames_line([one.source for one in sources if one.reading.every_seconds == 0]))
-    with search.open_gallery(gallery, create=True) as store, SourceProgress("Indexing", len(sources)) as progress:
+    with (
+        work.connected() as cluster,
+        search.open_gallery(gallery, create=True) as store,
+        SourceProgress("Indexing", len(sources)) as progress,
+    ):
         if chosen != models:
             say(f"models: {said_of(chosen)}")
         if (weight := store.description.second_weight) is not None:
@@ -179,19 +204,38 @@ def index(
         if cameras:
             store.description = note_cameras(gallery, store.description, [one.camera for one in cameras])
         notes += [line for one in sources for line in correcting_lines(store, one)]
-        runs = index_sources(
-            sources,
-            store,
-            search.looking(store, footage.minimum_confidence),
-            batch_size=batch_size,
-            averaging=steady,
-            on_progress=lambda runs: progress([_line(run) for run in runs]),
-        )
+        runs = _indexed(search, store, sources, footage.minimum_confidence, progress, *cluster)
         whole = store.summary()
         learned = learn_after_indexing(store) if any(run.looked for run in runs) else ""
     if (broken := runs[0].error) is not None and len(runs) == 1:
         raise broken
     return _outcome(gallery, runs, whole, search.files, steady, [*notes, *([learned] if learned else [])])
+
+
+def _indexed(
+    search: "PersonSearch",
+    store: "Gallery",
+    sources: "Sequence[PlannedSource]",
+    minimum_confidence: float,
+    progress: SourceProgress,
+    actors: "Actors | None",
+    workers: int,
+) -> "list[SourceRun]":
+    """Add everybody in the sources to the gallery, here or on a cluster."""
+
+    def show(runs: "Sequence[SourceRun]") -> None:
+        progress([_line(run) for run in runs])
+
+    look = search.looking(store, minimum_confidence)
+    if actors is None:
+        from search.indexing import index_sources
+
+        size, steady = search.batch_size, search.tracklets
+        return index_sources(sources, store, look, batch_size=size, averaging=steady, on_progress=show)
+    from search.cluster import Looking, index_on_cluster
+
+    looking = Looking.like(search, minimum_confidence, store.description)
+    return index_on_cluster(sources, store, actors, looking, workers=workers, say=progress.say, on_progress=show)
 
 
 def _line(run: "SourceRun") -> SourceLine:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from datasets.footage import turns as module
+from datasets import turns as module
 from datasets.footage.cameras_file import CameraDescription, CameraEntry
 from datasets.footage.planning import planned
 from datasets.footage.reading import Reading
-from datasets.footage.turns import Turns
+from datasets.turns import Turns
 
 
 def test_turns_are_fair_and_lose_nothing() -> None:
