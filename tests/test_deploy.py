@@ -14,6 +14,7 @@ import sys
 import sysconfig
 import threading
 import tomllib
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,7 +136,8 @@ def test_the_commands_of_the_image_bind(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_the_versions_of_the_image_are_those_that_the_project_takes() -> None:
     lines = [line for line in (DEPLOY / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     pinned = {name: Version(version) for name, version in (line.split("==") for line in lines)}
-    wanted = map(Requirement, [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["ui"]])
+    extras = PROJECT["optional-dependencies"]
+    wanted = map(Requirement, [*PROJECT["dependencies"], *extras["ui"], *extras["cluster"]])
     for one in wanted:
         name = one.name.lower().replace("_", "-")
         assert name in pinned, f"{name} would be of any version"
@@ -179,12 +181,18 @@ def test_the_commands_of_the_services_bind(monkeypatch: pytest.MonkeyPatch, caps
     services = compose()["services"]
     assert not {"entrypoint"} & {*services["serve"], *services["personsearch"]}
     assert binds(services["serve"]["command"], monkeypatch), capsys.readouterr().err
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from ray.scripts.scripts import cli as rays
     words = services["serve"]["command"]
     given = {word.split("=")[0]: word.partition("=")[2] for word in words}
     secrets = {given[option].removeprefix("/run/secrets/") for option in ("--token-file", "--tls-cert", "--tls-key")}
     assert secrets == set(services["serve"]["secrets"])
     assert "--token" not in given, "a token on the command line is read by everybody"
-    assert services["head"]["command"][:2] == ["start", "--head"]
+    for name in ("head", "worker"):
+        assert services[name]["entrypoint"] == ["ray"]
+        command, *options = services[name]["command"]
+        rays.commands[command].make_context(command, options)  # refuses what it does not know
     assert f"--address={services['head']['hostname']}:6379" in services["worker"]["command"]
 
 

@@ -1,6 +1,7 @@
 """The commands on a gallery that lies in a bucket: the same words, figures and answers as on a disk."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from filled import PEOPLE, make
 
 from datasets.storage.places import place
 from search.gallery.description import read_description
+from search.gallery.gallery import Gallery
 from tools.main import main
 
 
@@ -96,3 +98,21 @@ def test_footage_is_indexed_into_a_bucket_searched_and_served(
         serving.terminate()
         serving.wait(timeout=30)
         timer.cancel()
+
+
+@pytest.mark.slow
+def test_a_cluster_writes_the_gallery_in_a_bucket_that_one_process_writes_on_a_disk(
+    square: Path, tmp_path: Path, bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "frames").mkdir()
+    for file in sorted((square / "frames").glob("c1_*.jpg"))[:4]:
+        shutil.copy(file, tmp_path / "frames")
+    said(capsys, "index", tmp_path / "frames", "--gallery", tmp_path / "people")
+    said(capsys, "index", tmp_path / "frames", "--gallery", f"{bucket}/people", "--cluster", "local", "--workers", 1)
+    here, there = Gallery.open(tmp_path / "people"), Gallery.open(f"{bucket}/people")
+    assert len(here) > 0
+    for table in ("table", "frames"):
+        rows = [getattr(gallery, table).search().to_arrow().to_pylist() for gallery in (here, there)]
+        keys = [sorted((row["source"], row["frame"], row.get("index", 0)) for row in each) for each in rows]
+        assert keys[0] == keys[1]
+    assert "everything is whole" in said(capsys, "gallery", "check", f"{bucket}/people")
