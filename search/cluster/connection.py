@@ -27,6 +27,8 @@ _ANSWER_SECONDS = 5.0
 _SETTINGS = {
     # Of a worker that died the engine prints a paragraph, where this project says a line.
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+    # With an address in figures the engine sends its token only where this says so.
+    "RAY_AUTH_MODE": "token",
     # Its makers are told nothing.
     "RAY_USAGE_STATS_ENABLED": "0",
     # On a busy machine a process takes long to begin.
@@ -113,7 +115,9 @@ def connected(address: str, workers: int | None = None) -> Iterator["RayActors"]
 def _begin(ray: ModuleType, address: str, workers: int | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
     if address != LOCAL:
-        ray.init(address=address, **quiet)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the one line says it
+            ray.init(address=address, **quiet)
         return
     token = "RAY_AUTH_TOKEN"
     own = token not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ

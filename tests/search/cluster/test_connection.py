@@ -1,6 +1,7 @@
 """What keeps a command from a cluster is said in one line, at once, before a model is loaded."""
 
 import importlib.util
+import os
 import socket
 from pathlib import Path
 
@@ -90,6 +91,27 @@ def test_a_machine_without_a_cluster_is_told_so(monkeypatch: pytest.MonkeyPatch)
     for address, words in lines.items():
         with pytest.raises(ConnectionError, match=rf"{words} \(Invalid token\)"), connected(address):
             pass
+
+
+def test_a_token_is_sent_to_every_address_and_the_environment_stays_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With HOST:PORT and ray:// the engine sends none unless it is told to, and the cluster refuses."""
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    monkeypatch.setattr("search.cluster.connection.require_address", lambda _: None)
+    modes: list[str | None] = []
+    monkeypatch.setattr("ray.init", lambda **_: modes.append(os.environ.get("RAY_AUTH_MODE")))
+    before = dict(os.environ)
+    for address in ("auto", "10.0.0.2:6379", "ray://10.0.0.2:10001", "local"):
+        with connected(address):
+            pass
+    assert modes == ["token"] * 4
+    assert dict(os.environ) == before
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with connected("auto"):
+        pass
+    assert modes[-1] == "disabled", "who runs a cluster without tokens says so"
 
 
 def _raise(text: str) -> None:
