@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOMS = (
-    "models", "gallery", "care", "nearest", "query", "tracks", "evaluation", "pages", "cases", "desk", "server", "cluster",
+    "models", "gallery", "care", "nearest", "query", "tracks", "evaluation", "pages", "cases", "desk", "server",
+    "cluster",
 )  # fmt: skip
 """In the order of the imports; `pipeline` and `indexing` stand on top of the first five."""
 
