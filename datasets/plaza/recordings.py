@@ -212,9 +212,11 @@ class _MotionJpeg:
             raise OSError(f"{path}: OpenCV cannot write Motion JPEG here; render folders of pictures instead")
 
     def write(self, image: NDArray[np.uint8]) -> None:
+        """Add a picture."""
         self._writer.write(np.ascontiguousarray(image[..., ::-1]))
 
     def close(self) -> None:
+        """Finish the file."""
         self._writer.release()
 
 
@@ -229,9 +231,11 @@ class _Mp4:
         self._stream.options = {"crf": "18", "preset": "veryfast", "threads": "1", "g": "5"}
 
     def write(self, image: NDArray[np.uint8]) -> None:
+        """Add a picture."""
         self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
 
     def close(self) -> None:
+        """Finish the file."""
         self._container.mux(self._stream.encode())
         self._container.close()
 
@@ -245,6 +249,7 @@ class _Pictures:
         self._folder, self._quality, self._count = path, quality, 0
 
     def write(self, image: NDArray[np.uint8]) -> None:
+        """Add a picture."""
         self._count += 1
         write_jpeg(self._folder / f"{self._count:06d}.jpg", image, self._quality)
 

@@ -36,6 +36,7 @@ class _Member:
 
     @property
     def name(self) -> str:
+        """What messages call it."""
         return f"worker {self.number + 1}{self.where}"
 
 
