@@ -7,7 +7,7 @@ import { t } from "./texts.js";
 export function openDialog(kind, label, { keys = {}, closed } = {}) {
   const from = document.activeElement;
   const dialog = h("dialog", { class: kind, "aria-label": label });
-  const silence = listenToKeys({ ...keys, alone: true });
+  const silence = listenToKeys({ ...keys, get alone() { return dialog.open; } });
   dialog.addEventListener("close", () => {
     silence();
     dialog.remove();
