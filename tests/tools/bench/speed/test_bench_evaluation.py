@@ -71,11 +71,12 @@ def test_bad_arguments_are_named() -> None:
 
 
 @pytest.mark.slow
-def test_market_size_stays_within_its_memory_and_agrees_with_the_plain_evaluator() -> None:
-    """How much faster it is belongs to `bench evaluation`: on a busy machine a ratio of times says nothing."""
+def test_market_size_stays_within_its_memory_and_beats_sorting_positions() -> None:
     figures = evaluation(only=["market1501", "rerank", "plain"]).figures
     market, rerank, plain = figures["rows"]
     assert market["peak_mb"] - market["data_mb"] < 200
     assert rerank["peak_mb"] < 2500
-    assert figures["plain_over_ours"] > 0
+    # Times on other machines differ and depend on what else runs; all three were slowed alike.
+    assert figures["plain_over_ours"] > 1.5
+    assert rerank["seconds"] < 15 * market["seconds"]
     assert plain["mean_ap"] == pytest.approx(market["mean_ap"], abs=0.1)
