@@ -23,8 +23,9 @@ help:
 	@echo "make demo     the whole way on a synthetic square, ending in a report with pictures"
 	@echo "make test     lint, types and tests"
 	@echo "make check    the tests on real data, which take minutes"
-	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics, make check_page, make check_processes,"
+	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics, make check_processes,"
 	@echo "                make check_storage, make check_image, make check_walk, make check_cluster"
+	@echo "make check_page   the page in a real browser, which make test looks at too"
 	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
 	@echo "make weights  render worlds and train the models that come with personsearch, hours;"
@@ -91,9 +92,9 @@ check_video: $(DEVELOPING)
 check_metrics: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/test_promises.py tests/tools/bench/speed/test_bench_evaluation.py -k "metrics or market_size"
 
-# The page in a real browser, screen by screen.
+# The page in a real browser, screen by screen; every `make test` does it too.
 check_page: $(DEVELOPING)
-	$(BIN)/python -m pytest $(SLOW) tests/search/server/test_browser.py
+	$(BIN)/python -m pytest -o faulthandler_timeout=0 --durations=10 tests/search/server/test_browser.py
 
 # Two indexers of one source, fifty times; a gallery cut at every byte; two machines that train together.
 check_processes: $(DEVELOPING)
