@@ -1,6 +1,7 @@
 """The part that SeqNet and NAE share: people are proposed, and seen, on one map of a ResNet-50 at stride 16."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -17,6 +18,25 @@ from reid.devices import Precision, at_least_float32, autocast
 
 _MAP = "feat_res4"
 Maps = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class OneMapConfig:
+    """The structure of such a model; the defaults are the published ones of SeqNet and NAE.
+
+    Args:
+        dimension: The length of an embedding.
+        box_norm: Whether BatchNorm follows the last correction of boxes.
+        min_size: The shorter side of the network's input in pixels.
+        max_size: The largest longer side of the network's input in pixels.
+        score_threshold: The confidence, 0 or more and below 1, below which nobody is returned.
+    """
+
+    dimension: int = 256
+    box_norm: bool = True
+    min_size: int = 900
+    max_size: int = 1500
+    score_threshold: float = 0.5
 
 
 class OneMapModel(PublishedJoint[Config]):

@@ -19,28 +19,14 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import clip_boxes_to_image, nms, remove_small_boxes
 
 from detection.detections import Detections
-from detection.published.one_map import Maps, OneMapModel
+from detection.published.one_map import Maps, OneMapConfig, OneMapModel
 from detection.published.seqnet_parts import BoxRegression, LastLevel, NormAwareEmbedding
 from reid.devices import Precision, at_least_float32, autocast
 
 
 @dataclass(frozen=True)
-class SeqNetConfig:
-    """The structure of SeqNet; the defaults are the published ones.
-
-    Args:
-        dimension: The length of an embedding.
-        box_norm: Whether BatchNorm follows the last correction of boxes.
-        min_size: The shorter side of the network's input in pixels.
-        max_size: The largest longer side of the network's input in pixels.
-        score_threshold: The confidence, 0 or more and below 1, below which nobody is returned.
-    """
-
-    dimension: int = 256
-    box_norm: bool = True
-    min_size: int = 900
-    max_size: int = 1500
-    score_threshold: float = 0.5
+class SeqNetConfig(OneMapConfig):
+    """The structure of SeqNet; the defaults are the published ones."""
 
 
 class SeqNet(OneMapModel[SeqNetConfig]):
