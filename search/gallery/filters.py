@@ -100,15 +100,15 @@ class Filters:
         return tuple(time for time in (self.after, self.before) if time is not None)
 
     def words(self) -> list[str]:
-        """What is asked for, as people write it: "cameras 1, 4", "after 2024-05-01T08:30:00Z", "limit 20"."""
+        """What is asked for, as people write it: "cameras 1, 4", "minimum similarity 0.9", "at most 20 sightings"."""
         asked = {
             "cameras": None if self.camera_names is None else ", ".join(self.camera_names),
             "after": None if self.after is None else display_time(self.after),
             "before": None if self.before is None else display_time(self.before),
             "minimum similarity": self.minimum_similarity,
-            "limit": self.limit,
         }
-        return [f"{name} {value}" for name, value in asked.items() if value is not None]
+        words = [f"{name} {value}" for name, value in asked.items() if value is not None]
+        return [*words, f"at most {self.limit:,} {'sighting' if self.limit == 1 else 'sightings'}"]
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON knows them."""

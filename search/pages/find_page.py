@@ -25,6 +25,7 @@ from search.query.verdict import UNDECIDED
 
 FRAMES_IN_CONTEXT = 24
 MOST_EMPTY_LANES = 12
+SHORTEST_BAR = 0.06
 
 
 def find_page(
@@ -58,6 +59,7 @@ def find_page(
         {
             "rank": rank,
             "sighting": sighting,
+            "bar": bar,
             "level": results.level_of(sighting),
             "camera": NO_CAMERA if sighting.camera is None else sighting.camera,
             "time": results.zones.display(sighting.timestamp, sighting.camera),
@@ -65,7 +67,7 @@ def find_page(
             "cutout": data_uri(gallery.cutout(sighting.cutout)),
             "context": frames.picture(sighting) if rank <= frames_in_context else None,
         }
-        for rank, sighting in enumerate(results, start=1)
+        for rank, (sighting, bar) in enumerate(zip(results, _bars(results), strict=True), start=1)
     ]
     cameras = gallery.cameras()
     return rendered(
@@ -105,6 +107,16 @@ class _FramePictures:
             return None
         marked = mark(MarkedBox(sighting.box), sighting.frame_width)
         return {"uri": uri, "width": sighting.frame_width, "height": sighting.frame_height, "marks": [marked]}
+
+
+def _bars(results: RankedSightings) -> list[float]:
+    """The length of each bar, from 0 to 1: similarities lie close together, so the lowest one begins the scale."""
+    scores = np.array([sighting.score for sighting in results], dtype=np.float64)
+    span = np.ptp(scores) if len(scores) else 0.0
+    if span == 0:
+        return [1.0] * len(scores)
+    lengths: list[float] = (SHORTEST_BAR + (1 - SHORTEST_BAR) * (scores - scores.min()) / span).tolist()
+    return lengths
 
 
 def _facts(results: RankedSightings) -> list[tuple[str, str]]:

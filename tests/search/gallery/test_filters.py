@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from search.gallery.filters import contents_line, matching_cameras, require_times
+from search.gallery.filters import Filters, contents_line, matching_cameras, require_times
 
 KNOWN = ("01", "1", "Hall", "Hall, north", "T\u00fcr", "north")
 
@@ -70,3 +70,11 @@ def test_what_a_gallery_holds() -> None:
     many = contents_line(99, 99, [str(number) for number in range(20)], (MAY, MAY + 60))
     assert "of cameras 0, 1," in many
     assert "11, ..., from 2026-05-01T08:30:00Z to 2026-05-01T08:31:00Z" in many
+
+
+def test_what_is_asked_for_is_written_in_words() -> None:
+    asked = Filters(cameras=["gate", "yard"], after=1714552200.0, minimum_similarity=0.5, limit=1200)
+    assert asked.words() == [
+        "cameras gate, yard", "after 2024-05-01T08:30:00Z", "minimum similarity 0.5", "at most 1,200 sightings",
+    ]  # fmt: skip
+    assert Filters(limit=1).words() == ["at most 1 sighting"]

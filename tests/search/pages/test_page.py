@@ -127,6 +127,21 @@ def test_find_page(gallery: Gallery, tmp_path: Path) -> None:
     assert f"earliest of them {display_time(times[0])} latest of them {display_time(times[-1])}" in page.text
 
 
+def test_the_bars_part_similarities_that_lie_close_together(gallery: Gallery, tmp_path: Path) -> None:
+    results = ask(gallery, np.ones(4), limit=20)
+    near = dataclasses.replace(
+        results, sightings=tuple(dataclasses.replace(one, score=0.99 - 0.001 * row) for row, one in enumerate(results))
+    )
+    write_whole(tmp_path / "find.html", find_page(near, gallery, picture()))
+    widths = [float(width) for width in re.findall(r"<i style=\"width: ([0-9.]+)%", read(tmp_path / "find.html")[0])]
+    assert widths[0] == 100
+    assert widths[-1] == pytest.approx(6)
+    assert np.diff(widths) == pytest.approx(-94 / 19, abs=0.11)
+    alike = dataclasses.replace(near, sightings=tuple(dataclasses.replace(one, score=0.5) for one in near))
+    write_whole(tmp_path / "find.html", find_page(alike, gallery, picture()))
+    assert read(tmp_path / "find.html")[0].count("width: 100.0%") == 20
+
+
 def test_the_earliest_and_the_latest_time_are_in_the_zones_of_their_cameras(gallery: Gallery, tmp_path: Path) -> None:
     results = ask(gallery, np.ones(4), limit=24)
     timed = sorted((one.timestamp, one.camera) for one in results if one.timestamp is not None)
