@@ -13,7 +13,7 @@ from datasets.footage.reading import Reading
 from datasets.footage.series import Key, Series
 from datasets.footage.sources import Source, kind_of, label_of
 from datasets.footage.start_times import camera_in_name
-from datasets.footage.streams import is_stream, webcam_address
+from datasets.footage.streams import is_stream, missing_webcam, webcam_address
 from datasets.footage.videos import VIDEO_SUFFIXES
 from datasets.frame_numbers import natural_key
 from datasets.images import IMAGE_SUFFIXES
@@ -91,7 +91,8 @@ def refuse_unreadable(sources: Sequence[PlannedSource]) -> None:
     A plan of which something may be read passes: what is wrong with the rest is named when its turn comes.
 
     Args:
-        sources: What `planned` gave. Nothing is opened, and streams are taken to be there.
+        sources: What `planned` gave. Nothing is opened: streams are taken to be there, and so are webcams but for those
+            that this machine says it lacks.
 
     Raises:
         FileNotFoundError: Nothing that was named is there.
@@ -100,7 +101,11 @@ def refuse_unreadable(sources: Sequence[PlannedSource]) -> None:
     wrong: list[OSError | ValueError] = []
     for one in sources:
         if not isinstance(one.source, tuple) and is_stream(str(one.source)):
-            return
+            why = missing_webcam(str(one.source))
+            if why is None:
+                return
+            wrong.append(FileNotFoundError(f"{one.label}: {why}"))
+            continue
         try:
             for path in one.source if isinstance(one.source, tuple) else [Path(one.source)]:
                 kind_of(path)

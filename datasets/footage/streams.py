@@ -327,10 +327,22 @@ def _may_pass(error: av.error.FFmpegError, url: str) -> bool:
     return False
 
 
+def missing_webcam(url: str) -> str | None:
+    """What is wrong with the address of a webcam that is not there, with the remedy; None for every other address.
+
+    Nothing is opened. Only Linux tells without opening which webcams there are; elsewhere each is taken to be there.
+
+    Args:
+        url: The address of a stream, or of a webcam as `webcam_address` gives it.
+    """
+    number = url.removeprefix(f"{WEBCAM}://")
+    device = f"/dev/video{number or 0}"
+    if number == url or not sys.platform.startswith("linux") or os.path.exists(device):
+        return None
+    there = ", ".join(sorted(glob.glob("/dev/video*"))) or "none"
+    return f"the webcam does not open: there is no {device} (there: {there}); plug it in, or give another number"
+
+
 def _why_no_webcam(url: str) -> str:
     """Why a webcam does not open, with the remedy."""
-    device = f"/dev/video{url.removeprefix(f'{WEBCAM}://')}"
-    if sys.platform.startswith("linux") and not os.path.exists(device):
-        there = ", ".join(sorted(glob.glob("/dev/video*"))) or "none"
-        return f"the webcam does not open: there is no {device} (there: {there}); plug it in, or give another number"
-    return "the webcam does not open; close other programs that use it, and allow this one to"
+    return missing_webcam(url) or "the webcam does not open; close other programs that use it, and allow this one to"

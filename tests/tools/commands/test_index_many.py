@@ -65,6 +65,16 @@ def test_where_nothing_can_be_read_no_model_is_loaded_and_no_gallery_made(
     assert not (tmp_path / "people").exists()
 
 
+def test_a_webcam_that_is_not_there_is_named_before_a_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(PersonSearch, "from_files", lambda *_, **__: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("sys.platform", "linux")
+    assert main(["index", "4711", "--gallery", str(tmp_path / "people")]) == 2
+    assert capsys.readouterr().err.startswith("personsearch: webcam 4711: the webcam does not open: there is no /dev/v")
+    assert not (tmp_path / "people").exists()
+
+
 def test_a_cameras_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures(tmp_path / "north"), pictures(tmp_path / "south")
     (tmp_path / "cameras.yaml").write_text(
