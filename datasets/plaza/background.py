@@ -62,6 +62,16 @@ def _buildings(seed: int, lit: bool) -> list[Mesh]:
     return build_buildings(np.random.default_rng([seed, 13]), lit)
 
 
+@lru_cache(maxsize=1)
+def _light(period: Period, seed: int) -> tuple[FloatImage, FloatImage, FloatImage]:
+    """The sun's share, the light on the ground, and the light in the shadow of a person; cameras share them."""
+    sunlit = sun_map(period, _furniture(seed, period.lamps > 0))
+    light = ground_light(period, sunlit)
+    # A lamp's shadow takes away that one lamp; others still shine.
+    dark = light * np.float32(0.62) if period.lamps else ground_light(period, np.zeros_like(sunlit))
+    return sunlit, light, np.minimum(dark, light)
+
+
 def _row_depths(camera: PlazaCamera) -> Array:
     """(2 H,) depth of the ground under each oversampled row, infinite above the horizon: the cameras are level."""
     rows = (np.arange(camera.height * OVERSAMPLING) + 0.5) / OVERSAMPLING
@@ -106,7 +116,8 @@ def _paint(
     face_depths = depths[mesh.faces]
     seen = (np.sum((camera.position - centers) * normals, axis=1) > 0) & (face_depths.min(axis=1) > _NEAR)
     margin = np.array([camera.width, camera.height])
-    low, high = pixels[mesh.faces].min(axis=1), pixels[mesh.faces].max(axis=1)
+    corners = pixels[mesh.faces.T]  # (4, F, 2): the extremes over a first axis take a third of the time
+    low, high = corners.min(axis=0), corners.max(axis=0)
     seen &= np.all((high > 0) & (low < margin) & (high - low < 4 * margin), axis=1)
     chosen = np.flatnonzero(seen)
     middle = face_depths.mean(axis=1)
@@ -125,7 +136,7 @@ def _paint(
             cv2.fillConvexPoly(depth, polygon, distance, cv2.LINE_8, 4)
 
 
-def _lit_ground(camera: PlazaCamera, period: Period, seed: int, sunlit: FloatImage) -> tuple[FloatImage, FloatImage]:
+def _lit_ground(camera: PlazaCamera, period: Period, seed: int) -> tuple[FloatImage, FloatImage]:
     """The oversampled ground in the light, and in the shadow of a person."""
     picture, small = _ground(seed)
     rows = _row_depths(camera)
@@ -134,18 +145,12 @@ def _lit_ground(camera: PlazaCamera, period: Period, seed: int, sunlit: FloatIma
         footprint = rows**2 / (camera.focal * OVERSAMPLING * camera.position[2]) / TEXEL
     share = np.clip(np.log2(np.maximum(footprint, 1e-3)) / 2, 0, 1).astype(np.float32)[:, None, None]
     diffuse = _warp(picture, TEXEL, camera, ASPHALT) * (1 - share) + _warp(small, TEXEL * 4, camera, ASPHALT) * share
-    light = ground_light(period, sunlit)
+    _, light, dark = _light(period, seed)
     open_light = light[0, 0]
-    without_sun = ground_light(period, np.zeros_like(sunlit))
-    if period.lamps:
-        # A lamp's shadow takes away that one lamp; others still shine.
-        dark = ground_light(period, sunlit) * np.float32(0.62)
-    else:
-        dark = without_sun
     haze = (1 - np.exp(-np.minimum(rows, 1e4) / 260)).astype(np.float32)[:, None, None]
     horizon = period.horizon.astype(np.float32)
     lit = diffuse * _warp(light, SHADOW_TEXEL, camera, open_light)
-    shaded = diffuse * _warp(np.minimum(dark, light), SHADOW_TEXEL, camera, open_light * 0.6)
+    shaded = diffuse * _warp(dark, SHADOW_TEXEL, camera, open_light * 0.6)
     return lit * (1 - haze) + horizon * haze, shaded * (1 - haze) + horizon * haze
 
 
@@ -153,10 +158,9 @@ def render_background(camera: PlazaCamera, period: Period, seed: int) -> Backgro
     """The empty square of a world's seed as `camera` sees it in the light of `period`."""
     lit_lamps = period.lamps > 0
     furniture = _furniture(seed, lit_lamps)
-    sunlit = sun_map(period, furniture)
     size = (camera.height * OVERSAMPLING, camera.width * OVERSAMPLING)
     above = np.isinf(_row_depths(camera))
-    ground, dark_ground = _lit_ground(camera, period, seed, sunlit)
+    ground, dark_ground = _lit_ground(camera, period, seed)
     image = _sky(camera, period, seed)
     image[~above] = ground[~above]
     standing = np.zeros(size, dtype=np.float32)
@@ -170,7 +174,7 @@ def render_background(camera: PlazaCamera, period: Period, seed: int) -> Backgro
     _paint(furniture, camera, period, image, depth, keep_order=False)
     standing[~np.isinf(depth)] = 1
     shaded = np.where((standing > 0)[..., None] | above[:, None, None], image, dark_ground)
-    return Background(_develop(image, camera), _develop(shaded, camera), depth, sunlit)
+    return Background(_develop(image, camera), _develop(shaded, camera), depth, _light(period, seed)[0])
 
 
 def _develop(image: FloatImage, camera: PlazaCamera) -> NDArray[np.uint8]:

@@ -31,6 +31,14 @@ def _grid(texel: float) -> tuple[FloatImage, FloatImage]:
     return np.broadcast_to(x, (len(y), len(x))), np.broadcast_to(y[:, None], (len(y), len(x)))
 
 
+def _around(x: float, y: float, radius: float) -> tuple[slice, slice]:
+    """Rows and columns of the ground's picture that hold all within a radius of a place, meters."""
+    column, row, _ = ground_to_picture(TEXEL) @ (x, y, 1.0)
+    reach = radius / TEXEL + 1
+    rows, columns = (slice(max(0, int(middle - reach)), max(0, int(middle + reach) + 1)) for middle in (row, column))
+    return rows, columns
+
+
 def _clouded(rng: np.random.Generator, shape: tuple[int, int], cells: int) -> FloatImage:
     """Smooth noise with about `cells` bumps along the longer side, mean 0, deviation near 1."""
     coarse = rng.normal(size=(max(2, cells * shape[0] // max(shape)), cells)).astype(np.float32)
@@ -50,6 +58,7 @@ def _tint(red: float, green: float, blue: float) -> FloatImage:
 
 def _paving(rng: np.random.Generator, x: FloatImage, y: FloatImage) -> FloatImage:
     """Slabs of 0.9 x 0.6 m in running bond, darker bands in a wide grid."""
+    x, y = x[:1], y[:, :1]
     row = np.floor(y / 0.6).astype(np.int32)
     shifted = x + 0.45 * (row % 2)
     column = np.floor(shifted / 0.9).astype(np.int32)
@@ -66,13 +75,13 @@ def ground_picture(rng: np.random.Generator) -> FloatImage:
     """The unlit ground, (rows, columns, 3) in [0, 1], EXTENT at TEXEL, first row in the south."""
     x, y = _grid(TEXEL)
     color = _paving(rng, x, y)
-    radius = np.hypot(x - FOUNTAIN[0], y - FOUNTAIN[1])
-    around = np.arctan2(y - FOUNTAIN[1], x - FOUNTAIN[0])
-    ringed = radius < 5.2
-    wedge = (np.floor(radius / 0.55) + np.floor(around / (2 * np.pi / 32))) % 2 == 0
+    plaza = _around(*FOUNTAIN, 5.4)
+    east, north = x[plaza] - FOUNTAIN[0], y[plaza] - FOUNTAIN[1]
+    radius = np.hypot(east, north)
+    wedge = (np.floor(radius / 0.55) + np.floor(np.arctan2(north, east) / (2 * np.pi / 32))) % 2 == 0
     rings = np.where(wedge[..., None], _tint(0.60, 0.50, 0.43), _tint(0.68, 0.63, 0.56))
-    color[ringed] = rings[ringed]
-    color[np.abs(radius - 5.2) < 0.18] = (0.42, 0.39, 0.37)
+    color[plaza][radius < 5.2] = rings[radius < 5.2]
+    color[plaza][np.abs(radius - 5.2) < 0.18] = (0.42, 0.39, 0.37)
     outside = (np.abs(x) > 17.6) | (np.abs(y) > 14.9)
     road = outside & (np.abs(x) < 21.3) & (np.abs(y) < 17.8)
     pavement = outside & ~road
@@ -81,16 +90,18 @@ def ground_picture(rng: np.random.Generator) -> FloatImage:
     kerb = (np.maximum(np.abs(x) - 17.6, np.abs(y) - 14.9) > 0) & (np.maximum(np.abs(x) - 17.78, np.abs(y) - 15.08) < 0)
     color[kerb] = (0.72, 0.71, 0.68)
     for bed in BEDS:
-        distance = np.hypot(x - bed[0], y - bed[1])
-        grass = distance < BED_RADIUS - 0.1
+        near = _around(bed[0], bed[1], BED_RADIUS)
+        grass = np.hypot(x[near] - bed[0], y[near] - bed[1]) < BED_RADIUS - 0.1
         blades = rng.normal(1.0, 0.16, size=int(grass.sum())).astype(np.float32)
-        color[grass] = _tint(0.24, 0.38, 0.14) * blades[:, None]
+        color[near][grass] = _tint(0.24, 0.38, 0.14) * blades[:, None]
     for cx, cy in TREES:
-        pit = np.maximum(np.abs(x - cx), np.abs(y - cy)) < 0.6
-        color[pit] = (0.27, 0.22, 0.17)
+        near = _around(cx, cy, 0.7)
+        pit = np.maximum(np.abs(x[near] - cx), np.abs(y[near] - cy)) < 0.6
+        color[near][pit] = (0.27, 0.22, 0.17)
     for cx, cy in ((-6.0, 1.4), (4.2, -6.8), (8.6, 10.4), (-12.5, -3.0)):
-        cover = np.hypot(x - cx, y - cy) < 0.34
-        color[cover] = (0.30, 0.29, 0.29)
+        near = _around(cx, cy, 0.4)
+        cover = np.hypot(x[near] - cx, y[near] - cy) < 0.34
+        color[near][cover] = (0.30, 0.29, 0.29)
     stains = 1 + 0.05 * _clouded(rng, x.shape, 24) + 0.04 * _clouded(rng, x.shape, 110)
     grain = rng.standard_normal(x.shape, dtype=np.float32) * 0.022
     color = color * (stains + grain)[..., None]
