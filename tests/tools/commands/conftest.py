@@ -1,5 +1,6 @@
 """A model and a gallery that tests of several commands share."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
     path.write_text(TINY, encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def small_plaza(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped model of the square for small frames: it sees a quarter of the pixels, the rest is as shipped."""
+    from detection.checkpoints import load_model, save_model
+
+    model = load_model(repository / "detection" / "weights" / "plaza.safetensors")
+    model.detector_config = dataclasses.replace(model.detector_config, min_size=180, max_size=360)
+    file = tmp_path_factory.mktemp("shipped") / "plaza.safetensors"
+    save_model(file, model, half=True)
+    return file
 
 
 @pytest.fixture(scope="module")

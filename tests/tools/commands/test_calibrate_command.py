@@ -11,10 +11,10 @@ from tools.main import main
 
 
 @pytest.fixture(scope="module")
-def model(repository: Path, square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped model in a folder of its own, calibrated."""
+def model(small_plaza: Path, square: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped model, for small frames, in a folder of its own, calibrated."""
     folder = tmp_path_factory.mktemp("calibrated")
-    shutil.copy(repository / "detection" / "weights" / "plaza.safetensors", folder)
+    shutil.copy(small_plaza, folder)
     words = ["calibrate", str(square), "--model", str(folder / "plaza.safetensors"), "--report", str(folder / "report")]
     words += ["--match-rate", "0.05", "--possible-rate", "0.25", "--json", str(folder / "calibrate.json")]
     assert main(words) == 0
@@ -34,9 +34,8 @@ def probe(square: Path) -> list[str]:
     return ["--frame", str(square / query["file_name"]), "--box", f"{x},{y},{x + width},{y + height}"]
 
 
-def test_the_calibration_lies_beside_the_model(model: Path, square: Path, repository: Path) -> None:
-    shipped = repository / "detection" / "weights" / "plaza.safetensors"
-    assert model.read_bytes() == shipped.read_bytes()
+def test_the_calibration_lies_beside_the_model(model: Path, square: Path, small_plaza: Path) -> None:
+    assert model.read_bytes() == small_plaza.read_bytes()
     figures = json.loads((model.parent / "calibrate.json").read_text())
     assert figures["file"] == str(model.parent / "plaza.calibration.json")
     (one,) = figures["calibrations"]
