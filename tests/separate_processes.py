@@ -11,11 +11,17 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["torch", "torchvision", "lightning_fabric", "albumentations"])
+_LIBRARIES = ("torch", "torchvision", "lightning_fabric", "albumentations", "scipy.optimize", "pyarrow.dataset", "av")
+# What LanceDB takes longest to load. LanceDB itself is not loaded here: it starts threads, which no fork has.
+_FORKS.set_forkserver_preload([*_LIBRARIES, "lance_namespace"])
 
 
 def start(
-    function: Callable[..., object], *arguments: object, said: Path, environment: Mapping[str, str] | None = None
+    function: Callable[..., object],
+    *arguments: object,
+    said: Path,
+    errors: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> BaseProcess:
     """Call a function in a process of its own.
 
@@ -23,13 +29,24 @@ def start(
         function: A function of a module that can be imported by name.
         arguments: What it takes.
         said: The file that takes what the process says.
+        errors: The file that takes its errors; None takes `said` for them too.
         environment: Variables that the process has beside those of this one.
     """
-    process = _FORKS.Process(
-        target=_call, args=(function, arguments, str(said), os.environ | dict(environment or {})), daemon=True
-    )
+    variables = os.environ | dict(environment or {})
+    process = _FORKS.Process(target=_call, args=(function, arguments, said, errors or said, variables), daemon=True)
     process.start()
     return process
+
+
+def run_program(folder: Path, *words: str) -> None:
+    """Do what `personsearch` does when these words are typed, with the packages of a folder; for `start`."""
+    sys.path.insert(0, str(folder))
+    from tools import main
+
+    assert Path(main.__file__).is_relative_to(folder)
+    # As in a pipe, what the program does not flush is not seen before its end.
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
+    sys.exit(main.main(list(words)))
 
 
 def start_two(function: Callable[..., object], *arguments: object, said: Path) -> list[BaseProcess]:
@@ -59,17 +76,21 @@ def finish(process: BaseProcess, said: Path, *, status: int = 0) -> str:
 
 
 def _call(
-    function: Callable[..., object], arguments: tuple[object, ...], said: str, environment: dict[str, str]
+    function: Callable[..., object],
+    arguments: tuple[object, ...],
+    said: Path,
+    errors: Path,
+    environment: dict[str, str],
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)
     # A process that is started in the background of a script inherits that interrupts are ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with open(said, "w", encoding="utf-8", buffering=1) as file:
-        for standard in (sys.stdout, sys.stderr):
-            standard.flush()
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    for standard, place, number in ((sys.stdout, said, 1), (sys.stderr, errors, 2)):
+        standard.flush()
+        # Appended to, so that one file can take both.
+        with open(place, "a", encoding="utf-8") as file:
+            os.dup2(file.fileno(), number)
     sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115 - as long as the process
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
     faulthandler.enable(sys.stderr)

@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from separate_processes import finish, run_program, start
 
 from tools.main import main
 
@@ -194,17 +193,16 @@ def test_broken_records_are_named_by_the_evaluation(
     assert len(json.loads((tmp_path / "d.json").read_text())["failures"]) == 21
 
 
-def test_broken_footage_is_named_once_on_the_terminal(square: Path, run: Path, tmp_path: Path) -> None:
+def test_broken_footage_is_named_once_on_the_terminal(
+    square: Path, run: Path, tmp_path: Path, repository: Path
+) -> None:
     (tmp_path / "footage").mkdir()
     shutil.copy(next((square / "frames").iterdir()), tmp_path / "footage")
     (tmp_path / "footage" / "empty.jpg").touch()
     words = ["index", str(tmp_path / "footage"), "--gallery", str(tmp_path / "people"), "--model", str(run)]
-    repository = Path(__file__).resolve().parents[3]
-    ended = subprocess.run(
-        [sys.executable, "-m", "tools.main", *words], capture_output=True, text=True, cwd=repository, check=False
-    )
-    assert ended.returncode == 1
-    (line,) = [line for line in ended.stderr.splitlines() if "empty.jpg" in line]
+    errors = tmp_path / "errors"
+    finish(start(run_program, repository, *words, said=tmp_path / "said", errors=errors), tmp_path / "said", status=1)
+    (line,) = [line for line in errors.read_text(encoding="utf-8").splitlines() if "empty.jpg" in line]
     assert line.startswith("personsearch: empty.jpg")
 
 

@@ -4,12 +4,13 @@ import importlib.util
 import os
 import signal
 import socket
-import subprocess
-import sys
+import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
 import pytest
+from separate_processes import finish, run_program, start
 from served import TOKEN, fill
 
 from tools.main import main
@@ -18,6 +19,17 @@ from tools.main import main
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fill(tmp_path_factory.mktemp("serve"))
+
+
+def first_line(said: Path, process: BaseProcess) -> str:
+    """Wait for the first line that a process writes."""
+    begun = time.monotonic()
+    while process.is_alive() and time.monotonic() < begun + 120:
+        text = said.read_text(encoding="utf-8") if said.is_file() else ""
+        if "\n" in text:
+            return text.partition("\n")[0]
+        time.sleep(0.02)
+    raise AssertionError("it said nothing within two minutes, or ended before")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -29,32 +41,21 @@ def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def test_it_says_where_it_is_and_ends_cleanly(gallery: Path, tmp_path: Path, repository: Path) -> None:
-    words = [
-        sys.executable,
-        "-m",
-        "tools.main",
-        "serve",
-        str(gallery),
-        "--port",
-        "0",
-        "--cases",
-        str(tmp_path / "cases"),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(repository)}
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    assert server.stdout is not None
+    words = ["serve", str(gallery), "--port", "0", "--cases", str(tmp_path / "cases")]
+    said, errors = tmp_path / "said", tmp_path / "errors"
+    server = start(run_program, repository, *words, said=said, errors=errors)
     try:
-        first = server.stdout.readline()
+        first = first_line(said, server)
         address = first.split()[-1]
         assert address.startswith("http://127.0.0.1:"), first
         assert httpx.get(f"{address}api/gallery", trust_env=False, timeout=60).json()["frames"] == 20
         assert httpx.get(f"{address}api/cases", trust_env=False, timeout=60).json() == {"cases": []}
     finally:
-        server.send_signal(signal.SIGINT)
-        said, errors = server.communicate(timeout=60)
-    assert server.returncode == 0, errors
-    assert "the server has ended" in said
-    assert errors == ""
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGINT)
+        told = finish(server, said)
+    assert "the server has ended" in told
+    assert errors.read_text(encoding="utf-8") == ""
 
 
 def test_another_host_needs_a_token(gallery: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,16 +1,14 @@
 """The commands with the models that come with the packages: nothing but footage and a gallery has to be named."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from separate_processes import finish, run_program, start
 from stand_ins import write_stand_ins
 
 from detection.detections import Detections
@@ -123,24 +121,18 @@ def test_a_gallery_of_shipped_models_outlives_a_move_of_the_packages(
     repository: Path, footage: Path, tmp_path: Path
 ) -> None:
     """In processes of their own, from a copy of the packages that stands somewhere else the second time."""
+    here, there, people = tmp_path / "here", tmp_path / "there", str(tmp_path / "people")
     for name in PACKAGES:
-        shutil.copytree(
-            repository / name, tmp_path / "here" / name, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors")
-        )
-    write_stand_ins(tmp_path / "here" / "detection", tmp_path / "here" / "reid")
+        shutil.copytree(repository / name, here / name, ignore=shutil.ignore_patterns("*.safetensors"))
+    write_stand_ins(here / "detection", here / "reid")
 
-    def command(place: str, *words: str) -> str:
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path / place)}
-        ended = subprocess.run(
-            [sys.executable, "-m", "tools.main", *words], cwd=tmp_path, env=environment, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
+    def command(place: Path, *words: str) -> str:
+        said = tmp_path / f"said_{place.name}"
+        return finish(start(run_program, place, *words, said=said), said)
 
-    command("here", "index", str(footage), "--gallery", "people", "--minimum-confidence", "0")
-    (tmp_path / "here").rename(tmp_path / "there")
-    assert "rank" in command("there", "find", "people", "--crop", str(footage.parent / "suspect.jpg"))
+    command(here, "index", str(footage), "--gallery", people, "--minimum-confidence", "0")
+    here.rename(there)
+    assert "rank" in command(there, "find", people, "--crop", str(footage.parent / "suspect.jpg"))
 
 
 def test_what_is_shipped_answers_as_it_is(footage: Path, tmp_path: Path) -> None:
