@@ -1,5 +1,7 @@
 """Who may ask: unsafe settings are refused, sessions end, wrong tokens of one address stop only that address."""
 
+import socket
+
 import pytest
 from served import TOKEN
 
@@ -7,6 +9,7 @@ from search.desk.jobs import Jobs
 from search.desk.loaded_models import MOST_WAITING, LoadedModels
 from search.desk.refusals import NotReady, TooMany
 from search.server.access import SESSION_SECONDS, Access, TooManyTries
+from search.server.running import listening_socket
 from search.server.settings import ServerSettings
 
 
@@ -16,6 +19,15 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def test_no_part_of_an_answer_waits_for_the_reader_to_confirm_another() -> None:
+    """Waiting took 40 ms of each answer (Nagle's algorithm and delayed confirmations)."""
+    settings = ServerSettings(port=0)
+    with listening_socket(settings) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_wrong_tokens_of_one_address_stop_that_address_for_a_minute() -> None:

@@ -1,7 +1,10 @@
 """bench joint: the tables' trainings run once, go on, and come out as text, JSON and a page."""
 
+import contextlib
 import dataclasses
+import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,25 +38,39 @@ square: {seed: 300, persons: 8, minutes: 0.1, frame_width: 320}
 """
 
 
-@pytest.fixture
-def two_losses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table of losses with two of its lines, for trainings take time."""
+def words_of_losses(folder: Path, square: Path) -> list[str]:
+    """The command that trains the table of losses into a folder."""
+    (folder / "tiny.yaml").write_text(TINY)
+    words = ["bench", "joint", "--config", str(folder / "tiny.yaml"), "--output", str(folder / "out")]
+    return [*words, "--root", str(square), "--json", str(folder / "out.json"), "--tables", "[losses]"]
+
+
+def keep_two_losses(patch: pytest.MonkeyPatch) -> None:
+    """Leave two lines of the table of losses, for trainings take time."""
 
     def table(base: JointRecipe) -> JointTable:
         whole = loss_table(base)
         return dataclasses.replace(whole, rows=tuple(row for row in whole.rows if row.label in ("OIM", "Triplet")))
 
-    monkeypatch.setattr("tools.bench.joint_recipes.joint_tables", lambda base: {"losses": table})
+    patch.setattr("tools.bench.joint_recipes.joint_tables", lambda base: {"losses": table})
+
+
+@pytest.fixture(scope="module")
+def losses(square: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with the trainings of one seed, which tests copy, and what was printed."""
+    folder = tmp_path_factory.mktemp("losses")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
+        keep_two_losses(patch)
+        assert main([*words_of_losses(folder, square), "--seeds", "[0]"]) == 0
+    return folder / "out", printed.getvalue()
 
 
 def test_a_table_is_trained_once_and_more_seeds_can_follow(
-    tmp_path: Path, square: Path, capsys: pytest.CaptureFixture[str], two_losses: None
+    tmp_path: Path, square: Path, losses: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "tiny.yaml").write_text(TINY)
-    words = ["bench", "joint", "--config", str(tmp_path / "tiny.yaml"), "--output", str(tmp_path / "out")]
-    words += ["--root", str(square), "--json", str(tmp_path / "out.json"), "--tables", "[losses]"]
-    assert main([*words, "--seeds", "[0]"]) == 0
-    printed = capsys.readouterr().out
+    keep_two_losses(monkeypatch)
+    words, (trained, printed) = words_of_losses(tmp_path, square), losses
+    shutil.copytree(trained, tmp_path / "out")
     lines = {line.split("  ")[0]: line.split() for line in printed.splitlines()}
     assert lines["Triplet"][4] == "-", "no gain after a handful of steps"
     assert "No gain is told: trainings of " in printed
@@ -98,12 +115,15 @@ def test_a_line_that_diverges_is_a_dash_and_the_others_are_measured(
 
 
 def test_a_finished_training_of_other_settings_is_not_taken(
-    tmp_path: Path, square: Path, capsys: pytest.CaptureFixture[str], two_losses: None
+    tmp_path: Path,
+    square: Path,
+    capsys: pytest.CaptureFixture[str],
+    losses: tuple[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "tiny.yaml").write_text(TINY)
-    words = ["bench", "joint", "--config", str(tmp_path / "tiny.yaml"), "--output", str(tmp_path / "out")]
-    words += ["--root", str(square), "--tables", "[losses]", "--seeds", "[0]"]
-    assert main(words) == 0
+    keep_two_losses(monkeypatch)
+    words = [*words_of_losses(tmp_path, square), "--seeds", "[0]"]
+    shutil.copytree(losses[0], tmp_path / "out")
     for file in (tmp_path / "out" / "trainings").glob("*/training.json"):
         done = json.loads(file.read_text())
         done["recipe"]["losses"]["oim_queue"] = 77
