@@ -22,6 +22,7 @@ def start(
     said: Path,
     errors: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    has_own: bool = False,
 ) -> BaseProcess:
     """Call a function in a process of its own.
 
@@ -31,9 +32,12 @@ def start(
         said: The file that takes what the process says.
         errors: The file that takes its errors; None takes `said` for them too.
         environment: Variables that the process has beside those of this one.
+        has_own: Whether it starts processes of its own, which end with it, not with this one.
     """
     variables = os.environ | dict(environment or {})
-    process = _FORKS.Process(target=_call, args=(function, arguments, said, errors or said, variables), daemon=True)
+    process = _FORKS.Process(
+        target=_call, args=(function, arguments, said, errors or said, variables), daemon=not has_own
+    )
     process.start()
     return process
 

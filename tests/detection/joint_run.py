@@ -28,8 +28,8 @@ from reid.runs.run import TrainingRun
 
 DETECTOR = DetectorConfig(
     backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, pyramid_norm=False, frozen_norm=True,
-    anchor_sizes=((16,), (32,), (64,)), anchor_ratios=(2.0, 3.0), box_features=32, min_size=96, max_size=160,
-    train_sizes=(64, 80), rpn_post_nms=30, box_batch=16,
+    anchor_sizes=((16,), (32,), (64,)), anchor_ratios=(2.0, 3.0), box_features=32, min_size=64, max_size=112,
+    train_sizes=(48, 56), rpn_post_nms=30, box_batch=16,
 )  # fmt: skip
 EMBEDDING = EmbeddingConfig(dimension=24, pool_height=8, pool_width=4, channels=16)
 LOSSES = LossConfig(

@@ -28,8 +28,9 @@ from reid.runs.files import DivergedError
 from reid.runs.run import TrainingRun
 
 NETWORK = SphereReIDConfig(
-    backbone="resnet18", dimension=16, height=32, width=16, resize_height=36, resize_width=18, dropout=0.1
+    backbone="mobilenet_v2", dimension=16, height=32, width=16, resize_height=36, resize_width=18, dropout=0.1
 )
+RESNET = dataclasses.replace(NETWORK, backbone="resnet18")
 CONFIG = CropTrainingConfig(
     epochs=3, persons=2, images=2, warmup_epochs=1, milestones=(2,), workers=0, learning_rate=1e-3, checkpoint_steps=3
 )
@@ -55,9 +56,11 @@ def trainer(
     samples: list[CropSample],
     config: CropTrainingConfig = CONFIG,
     losses: LossConfig | None = None,
+    *,
+    network: SphereReIDConfig = NETWORK,
 ) -> TrainingRun:
     torch.manual_seed(config.seed)
-    model = SphereReID(NETWORK, precision="float32").train()
+    model = SphereReID(network, precision="float32").train()
     return TrainingRun(
         CropTrainingTask(model, samples, config=config, losses=losses or LossConfig(triplet=1.0)), directory
     )
@@ -106,7 +109,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 def test_it_learns_to_tell_people_apart(tmp_path: Path, samples: list[CropSample]) -> None:
     config = dataclasses.replace(CONFIG, epochs=12, persons=4, warmup_epochs=2, milestones=(10,))
-    run = trainer(tmp_path / "run", samples, config)
+    run = trainer(tmp_path / "run", samples, config, network=RESNET)
     evaluation = PeriodicEvaluation(run.task.model, tmp_path / "run", samples[::3], samples, every=6)
     summary = run.run(on_epoch=evaluation)
     assert summary.steps == 12
@@ -235,21 +238,21 @@ def test_toims_table_starts_from_the_starting_weights(tmp_path: Path, samples: l
 
 
 def test_starting_weights_must_fit(tmp_path: Path) -> None:
-    SphereReID(NETWORK).save(tmp_path / "model.safetensors")
+    SphereReID(RESNET).save(tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"network\.dimension"):
-        start_crop_model(str(tmp_path), dataclasses.replace(NETWORK, dimension=8), seed=0)
-    larger = dataclasses.replace(NETWORK, height=64, width=32, resize_height=72, resize_width=36, frozen_early=True)
+        start_crop_model(str(tmp_path), dataclasses.replace(RESNET, dimension=8), seed=0)
+    larger = dataclasses.replace(RESNET, height=64, width=32, resize_height=72, resize_width=36, frozen_early=True)
     assert start_crop_model(str(tmp_path), larger, seed=0).config == larger
     with pytest.raises(ValueError, match="freezes layers at random"):
         start_crop_model("none", larger, seed=0)
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(ValueError, match="expected torchvision's resnet18"):
-        start_crop_model(str(tmp_path / "other.pth"), NETWORK, seed=0)
+        start_crop_model(str(tmp_path / "other.pth"), RESNET, seed=0)
     with pytest.raises(FileNotFoundError, match="is no file"):
-        start_crop_model(str(tmp_path / "none.pth"), NETWORK, seed=0)
+        start_crop_model(str(tmp_path / "none.pth"), RESNET, seed=0)
     published = models.resnet18(weights=None)
     torch.save(published.state_dict(), tmp_path / "published.pth")
-    model = start_crop_model(str(tmp_path / "published.pth"), NETWORK, seed=0)
+    model = start_crop_model(str(tmp_path / "published.pth"), RESNET, seed=0)
     assert torch.equal(model.backbone.layer1[0].conv1.weight, published.layer1[0].conv1.weight)
 
 
@@ -272,7 +275,7 @@ def test_a_small_trunk_starts_from_torchvisions_classifier(
         for name, value in model.backbone.state_dict().items():
             assert torch.equal(value.cpu(), published[f"features.{name}"]), name
     with pytest.raises(ValueError, match="expected torchvision's resnet18"):
-        start_crop_model(str(tmp_path / "published.pth"), NETWORK, seed=0)
+        start_crop_model(str(tmp_path / "published.pth"), RESNET, seed=0)
 
 
 @pytest.mark.parametrize("changes", [
