@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from detection.joint import PersonSearchRCNN
 from detection.settings import DetectorConfig, EmbeddingConfig
 from reid.devices import default_device
-from reid.runs.weight_files import model_file, read_weight_header, read_weights, write_weights
+from reid.runs.weight_files import NoChance, model_file, read_weight_header, read_weights, write_weights
 
 FORMAT = "personsearch-joint-1"
 
@@ -50,9 +50,10 @@ def load_model(path: Path | str, *, device: torch.device | str | None = None) ->
     path = model_file(path)
     header = read_header(path)
     try:
-        model = PersonSearchRCNN(
-            DetectorConfig(**json.loads(header["detector"])), EmbeddingConfig(**json.loads(header["embedding"]))
-        )
+        detector = DetectorConfig(**json.loads(header["detector"]))
+        embedding = EmbeddingConfig(**json.loads(header["embedding"]))
+        with NoChance():
+            model = PersonSearchRCNN(detector, embedding)
         model.load_state_dict(read_weights(path))
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]

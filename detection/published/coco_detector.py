@@ -21,7 +21,14 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from detection.detections import Detections
 from detection.pretrained import COCO_PERSON
 from reid.devices import default_device
-from reid.runs.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
+from reid.runs.weight_files import (
+    NoChance,
+    model_file,
+    read_weight_header,
+    read_weights,
+    state_fingerprint,
+    write_weights,
+)
 
 FORMAT = "personsearch-detector-1"
 
@@ -150,7 +157,8 @@ def load_coco_detector(path: Path | str, *, device: torch.device | str | None = 
     """
     header = read_weight_header(path, FORMAT, made_by="models import")
     try:
-        detector = build_coco_detector(CocoConfig(**json.loads(header["network"])))
+        with NoChance():
+            detector = build_coco_detector(CocoConfig(**json.loads(header["network"])))
         detector.network.load_state_dict(read_weights(model_file(path)))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

@@ -14,7 +14,14 @@ from torchvision.ops import clip_boxes_to_image
 from detection.canvas import SeesFrames
 from detection.detections import Detections
 from reid.devices import Precision, default_device
-from reid.runs.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
+from reid.runs.weight_files import (
+    NoChance,
+    model_file,
+    read_weight_header,
+    read_weights,
+    state_fingerprint,
+    write_weights,
+)
 
 
 class JointConfig(Protocol):
@@ -146,7 +153,8 @@ def load_published(kind: type[Model], path: Path | str, *, device: torch.device 
     """
     header = read_weight_header(path, kind.file_format, made_by="models import")
     try:
-        model = kind(kind.structure(**json.loads(header["network"])))
+        with NoChance():
+            model = kind(kind.structure(**json.loads(header["network"])))
         model.load_state_dict(read_weights(model_file(path)))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

@@ -19,7 +19,14 @@ from reid.crops.layers import GeneralizedMeanPooling, MeanPooling
 from reid.crops.settings import SphereReIDConfig
 from reid.devices import Precision, at_least_float32, autocast, default_device
 from reid.features import PersonFeatures
-from reid.runs.weight_files import model_file, read_weight_header, read_weights, state_fingerprint, write_weights
+from reid.runs.weight_files import (
+    NoChance,
+    model_file,
+    read_weight_header,
+    read_weights,
+    state_fingerprint,
+    write_weights,
+)
 
 FORMAT = "personsearch-crop-1"
 
@@ -189,7 +196,8 @@ class SphereReID(nn.Module):
         header = read_weight_header(path, FORMAT, made_by="train crop")
         path = model_file(path)
         try:
-            model = cls(SphereReIDConfig(**json.loads(header["network"])))
+            with NoChance():
+                model = cls(SphereReIDConfig(**json.loads(header["network"])))
             model.load_state_dict(read_weights(path))
         except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
             reason = str(error).splitlines()[0]

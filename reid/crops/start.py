@@ -12,7 +12,7 @@ from reid.crops.sphere_reid import FORMAT, SphereReID
 from reid.devices import default_device
 from reid.runs.starts import SHIPPED, ChosenStart, settings_asked
 from reid.runs.torchvision_weights import download_weights, read_weight_file, trunk_of_classifier
-from reid.runs.weight_files import is_model_file, model_file
+from reid.runs.weight_files import NoChance, is_model_file, model_file
 
 _FREE = ("dropout", "test_view", "frozen_early", "height", "width", "resize_height", "resize_width")
 """What may differ from the model that a training starts from, as no weight depends on it."""
@@ -168,7 +168,8 @@ def _misfits(model: SphereReID, trained: SphereReID) -> bool:
 
 
 def _with_config(model: SphereReID, config: SphereReIDConfig) -> SphereReID:
-    changed = SphereReID(config)
+    with NoChance():
+        changed = SphereReID(config)
     changed.load_state_dict(model.state_dict())
     return changed
 

@@ -1,16 +1,42 @@
 """Model files: safetensors with the structure in their header, so that a file alone rebuilds its model, safely."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from datasets.files import whole_file
 from reid.runs.files import MODEL_FILE
+
+_DRAWN = {torch.Tensor.normal_, torch.Tensor.uniform_, nn.init.kaiming_uniform_, nn.init.normal_, nn.init.uniform_}
+"""What the layers of torch and torchvision fill their weights with chance by."""
+
+
+class NoChance(TorchFunctionMode):
+    """Within it, layers begin with zeros instead of chance, because all weights are read from a file afterwards.
+
+    Drawing a ResNet-18's weights takes longer than reading them. Only for models whose whole state is loaded then.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Called by torch for every operation within."""
+        named = dict(kwargs or {})
+        if func not in _DRAWN:
+            return func(*args, **named)
+        with torch.no_grad():
+            return (*args, *named.values())[0].zero_()
 
 
 def write_weights(path: Path, model: nn.Module, header: Mapping[str, str], *, half: bool = False) -> None:
@@ -125,7 +151,7 @@ def state_fingerprint(structure: str, model: nn.Module) -> str:
     digest = hashlib.sha256(structure.encode())
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return digest.hexdigest()[:16]
 
 

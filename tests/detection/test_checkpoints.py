@@ -8,6 +8,8 @@ from safetensors.torch import save_file
 
 from detection.checkpoints import load_model, read_header, save_model
 from detection.joint import PersonSearchRCNN
+from reid.crops.settings import SphereReIDConfig
+from reid.crops.sphere_reid import SphereReID
 
 
 def test_a_file_alone_rebuilds_its_model(tmp_path: Path, tiny_model: PersonSearchRCNN) -> None:
@@ -17,6 +19,15 @@ def test_a_file_alone_rebuilds_its_model(tmp_path: Path, tiny_model: PersonSearc
         assert loaded.fingerprint() == tiny_model.fingerprint()
     assert loaded.detector_config == tiny_model.detector_config
     assert read_header(tmp_path / "model.safetensors")["notes"] == '{"seed": 3}'
+
+
+def test_weights_that_are_read_are_not_drawn_first(tmp_path: Path, tiny_model: PersonSearchRCNN) -> None:
+    save_model(tmp_path / "joint.safetensors", tiny_model)
+    SphereReID(SphereReIDConfig(backbone="resnet18")).save(tmp_path / "crop.safetensors")
+    chance = torch.get_rng_state()
+    for load in (load_model, SphereReID.from_checkpoint):
+        load(tmp_path / ("joint.safetensors" if load is load_model else "crop.safetensors"), device="cpu")
+        assert torch.equal(torch.get_rng_state(), chance)
 
 
 def test_half_precision_halves_the_file(tmp_path: Path, tiny_model: PersonSearchRCNN) -> None:
