@@ -29,6 +29,7 @@ from datasets.plaza.looks import draw_looks
 from datasets.plaza.shooting import Shot, Task, check_people, shoot, task_camera, write_jpeg
 from datasets.plaza.truth import Sighting
 from datasets.plaza.walks import AT_ONCE, CROSSING, LEAD, Timetable
+from datasets.rendering.video import SAME_BYTES
 from datasets.samples import UNLABELLED
 from datasets.workers import in_workers
 
@@ -224,11 +225,11 @@ class _Mp4:
     """Writes (H, W, 3) RGB pictures as recorders do: H.264, a key frame every five seconds."""
 
     def __init__(self, path: Path, size: tuple[int, int]) -> None:
-        # No version and no time in the file, and one thread: the same bytes on every machine.
+        # No version and no time in the file: the same bytes on every machine.
         self._container = av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"})
         self._stream: av.VideoStream = self._container.add_stream("libx264", rate=1)
         self._stream.width, self._stream.height, self._stream.pix_fmt = *size, "yuv420p"
-        self._stream.options = {"crf": "18", "preset": "veryfast", "threads": "1", "g": "5"}
+        self._stream.options = {"crf": "18", "preset": "veryfast", "g": "5", **SAME_BYTES}
 
     def write(self, image: NDArray[np.uint8]) -> None:
         """Add a picture."""

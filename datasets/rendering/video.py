@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 
+SAME_BYTES = {"threads": "1", "x264-params": "mbtree=0"}
+"""Options of libx264 under which the same pictures are the same bytes in every run.
+
+With several threads they depend on the machine. With its macroblock tree, fast code of libx264 reads memory that nobody
+has written, so that a dark recording differed from itself.
+"""
+
 
 def through_video(frames: Sequence[Bytes], quality: int = 30, group: int = 50) -> list[Bytes]:
     """Frames after they were stored as H.264 video.
@@ -35,10 +42,9 @@ def through_video(frames: Sequence[Bytes], quality: int = 30, group: int = 50) -
     even = [np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") for frame in frames]
     data = io.BytesIO()
     with av.open(data, "w", format="mp4") as container:
-        options = {"crf": str(quality), "preset": "veryfast", "g": str(group)}
+        options = {"crf": str(quality), "preset": "veryfast", "g": str(group), **SAME_BYTES}
         stream = container.add_stream("libx264", rate=25, options=options)
         stream.height, stream.width, stream.pix_fmt = even[0].shape[0], even[0].shape[1], "yuv420p"
-        stream.codec_context.thread_count = 1
         for frame in even:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.files import whole_file
+from datasets.rendering.video import SAME_BYTES
 
 QUALITY = 23
 """x264's constant rate factor: lower is better and larger, 18 to 28 look well."""
@@ -32,8 +33,8 @@ class Film:
         self._container = container
         self._stream: av.VideoStream = container.add_stream("libx264", rate=rate)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
-        # bt709 limited range is what browsers assume; one thread gives the same bytes on every machine.
-        self._stream.options = {"crf": str(QUALITY), "preset": "veryfast", "threads": "1"}
+        # bt709 limited range is what browsers assume.
+        self._stream.options = {"crf": str(QUALITY), "preset": "veryfast", **SAME_BYTES}
 
     @property
     def seconds(self) -> float:
