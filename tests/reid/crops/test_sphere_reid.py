@@ -73,14 +73,16 @@ def test_strides(backbone: str) -> None:
 
 
 @pytest.mark.parametrize(("backbone", "training", "height", "expected"), [
-    ("resnet18", True, 32, torch.bfloat16), ("mobilenet_v2", True, 32, torch.float32),
+    ("resnet18", True, 64, torch.bfloat16), ("mobilenet_v2", True, 32, torch.float32),
     ("mobilenet_v2", True, 192, torch.bfloat16), ("efficientnet_b0", True, 192, torch.float32),
     ("mobilenet_v2", False, 32, torch.bfloat16),
+    # Its maps are one pixel wide before the last stage, where gradients in bf16 are NaN now and then.
+    ("resnet18", True, 32, torch.float32), ("resnet18", False, 32, torch.bfloat16),
 ])  # fmt: skip
 def test_depthwise_trunks_train_in_float32_and_embed_in_bf16(
     monkeypatch: pytest.MonkeyPatch, backbone: str, training: bool, height: int, expected: torch.dtype
 ) -> None:
-    """On a processor that has bf16, where its gradients would be slower; nowhere if float32 is asked for."""
+    """On a processor that has bf16, where its gradients would be slower or wrong; nowhere if float32 is asked for."""
     monkeypatch.setattr("reid.devices.has_bfloat16", lambda device: True)
     types: list[torch.dtype] = []
     model = small(backbone=backbone).train(training)
