@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from search.desk.refusals import NotThere
-from search.gallery.sightings import NO_CAMERA, frame_key
+from search.gallery.sightings import EPOCH_BEGINS, NO_CAMERA, frame_key
 
 CATALOG_COLUMNS = (
     "source", "frame", "camera", "timestamp", "frame_width", "frame_height", "location", "sightings", "file_state",
@@ -151,6 +151,23 @@ class FrameCatalog:
         before, after = frame.row - 1, frame.row + 1
         return self.at(before) if before >= own.start else None, self.at(after) if after < own.end else None
 
+    def span(self) -> tuple[float, float] | None:
+        """The first and the last time of the gallery, in seconds; None where no frame has a time.
+
+        Where some videos have dates and others count from their start, only the dates lie on one line: they are it.
+        """
+        times = self._times[np.isfinite(self._times)]
+        dates = times[times >= EPOCH_BEGINS]
+        chosen = dates if len(dates) else times
+        return (float(chosen.min()), float(chosen.max())) if len(chosen) else None
+
+    def undated(self) -> list[str | None]:
+        """The cameras with frames that count from the start of their video, in a gallery where others have dates."""
+        span = self.span()
+        if span is None or span[0] < EPOCH_BEGINS:
+            return []
+        return [one.camera for one in self.cameras if one.first is not None and one.first < EPOCH_BEGINS]
+
     def activity(self, buckets: int) -> tuple[list[float], dict[str | None, list[int]]]:
         """How many sightings each camera has in each of some equal parts of the time.
 
@@ -158,13 +175,13 @@ class FrameCatalog:
             buckets: The number of parts, 1 or more.
 
         Returns:
-            The `buckets` + 1 times between which the parts lie, in seconds, and the counts of each camera. Frames
-            without a time are left out; without any time both are empty.
+            The `buckets` + 1 times between which the parts lie, in seconds from the first to the last of `span`, and
+            the counts of each camera. Frames outside are left out; without any time both are empty.
         """
-        timed = np.isfinite(self._times)
-        if not timed.any():
+        span = self.span()
+        if span is None:
             return [], {}
-        edges = np.linspace(self._times[timed].min(), self._times[timed].max(), buckets + 1)
+        edges = np.linspace(*span, buckets + 1)
         people: Any = self._rows["sightings"].to_numpy()
         counts = {}
         for one in self.cameras:

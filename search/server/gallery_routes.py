@@ -35,8 +35,7 @@ def _add_overview(routes: APIRouter, place: Workplace) -> None:
     @routes.get("/api/gallery", summary="The gallery: cameras, times, counts")
     def gallery() -> Shown:
         catalog = desk.gallery.catalog()
-        times = [time for one in catalog.cameras for time in (one.first, one.last) if time is not None]
-        first, last = (min(times), max(times)) if times else (None, None)
+        first, last = catalog.span() or (None, None)
         return {
             "name": desk.gallery.name,
             "sightings": sum(one.sightings for one in catalog.cameras),
@@ -44,6 +43,7 @@ def _add_overview(routes: APIRouter, place: Workplace) -> None:
             "cameras": [shown_camera(one, desk.gallery.description) for one in catalog.cameras],
             "first": first,
             "last": last,
+            "undated": [camera_id(camera) for camera in catalog.undated()],
             "limits": {
                 "examples": MOST_PICTURES,
                 "others": MOST_OTHERS,

@@ -41,7 +41,13 @@ function content(first, last, heading, draw) {
   shade();
   const limited = state.filters.after !== null || state.filters.before !== null;
   return [h("div", { class: "row" }, heading, limited ? button({ text: t("when.clear"), kind: "quiet little", press: () => { filter({ after: null, before: null }); draw(); } }) : null),
-    hold, words, hasDates() ? h("div", { class: "range-fields" }, field(t("when.from"), from, (value) => change({ from: value, to })), field(t("when.to"), to, (value) => change({ from, to: value })), h("p", { class: "tiny faint" }, t("when.zone", { zone: zoneOf().replace(/^Etc\//, ""), name: zoneName(forServer(from)) }))) : null];
+    hold, words, undated(), hasDates() ? h("div", { class: "range-fields" }, field(t("when.from"), from, (value) => change({ from: value, to })), field(t("when.to"), to, (value) => change({ from, to: value })), h("p", { class: "tiny faint" }, t("when.zone", { zone: zoneOf().replace(/^Etc\//, ""), name: zoneName(forServer(from)) }))) : null];
+}
+
+/** Which cameras a choice of time leaves out, because their videos count from their start and have no date. */
+function undated() {
+  const cameras = state.gallery.undated ?? [];
+  return cameras.length ? h("p", { class: "tiny faint" }, t("when.undated", { cameras: cameras.join(", ") })) : null;
 }
 
 function spoken(milliseconds) {
