@@ -8,6 +8,7 @@ from pathlib import Path
 
 from datasets.footage.cameras import camera_of
 from datasets.footage.cameras_file import CameraEntry
+from datasets.footage.folders import PassedOver, files_below
 from datasets.footage.names import written
 from datasets.footage.reading import Reading
 from datasets.footage.series import Key, Series
@@ -91,8 +92,8 @@ def refuse_unreadable(sources: Sequence[PlannedSource]) -> None:
     A plan of which something may be read passes: what is wrong with the rest is named when its turn comes.
 
     Args:
-        sources: What `planned` gave. Nothing is opened: streams are taken to be there, and so are webcams but for those
-            that this machine says it lacks.
+        sources: What `planned` gave. No file is opened and folders are listed; streams are taken to be there, and so
+            are webcams but for those that this machine says it lacks.
 
     Raises:
         FileNotFoundError: Nothing that was named is there.
@@ -108,7 +109,8 @@ def refuse_unreadable(sources: Sequence[PlannedSource]) -> None:
             continue
         try:
             for path in one.source if isinstance(one.source, tuple) else [Path(one.source)]:
-                kind_of(path)
+                if kind_of(path) == "folder":
+                    files_below(path, [], PassedOver())
         except (OSError, ValueError) as error:
             wrong.append(error)
     if wrong and len(wrong) == len(sources):

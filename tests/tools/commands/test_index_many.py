@@ -65,6 +65,18 @@ def test_where_nothing_can_be_read_no_model_is_loaded_and_no_gallery_made(
     assert not (tmp_path / "people").exists()
 
 
+def test_a_folder_without_footage_is_named_before_a_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir(), (tmp_path / "notes" / "deep").mkdir(parents=True)
+    (tmp_path / "notes" / "deep" / "text.doc").write_text("text")
+    monkeypatch.setattr(PersonSearch, "from_files", lambda *_, **__: pytest.fail("a model was loaded"))
+    for name, met in (("empty", "nothing"), ("notes", "1 file of other kinds (.doc (1))")):
+        assert main(["index", str(tmp_path / name), "--gallery", str(tmp_path / "people")]) == 2
+        assert f"{tmp_path / name} holds {met}, expected images" in capsys.readouterr().err
+        assert not (tmp_path / "people").exists()
+
+
 def test_a_webcam_that_is_not_there_is_named_before_a_model_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
