@@ -3,7 +3,7 @@ import { address } from "../shared/api.js";
 import { h, icon, s } from "../shared/dom.js";
 import { cameraName, state } from "../shared/state.js";
 import { number, t } from "../shared/texts.js";
-import { moment, whole } from "../shared/times.js";
+import { moment, onOneLine, whole } from "../shared/times.js";
 
 const ROOM = 110; // around the outermost cameras, so that their pictures have place
 
@@ -14,7 +14,7 @@ export function places(sightings, open) {
   const best = new Map();
   for (const one of sightings) if (!best.has(one.camera)) best.set(one.camera, one);
   const counts = (camera) => sightings.filter((one) => one.camera === camera).length;
-  const known = sightings.filter((one) => state.marks.get(one.sighting) === "confirmed" && at.has(one.camera) && moment(one.time) !== null).sort((one, other) => moment(one.time) - moment(other.time));
+  const known = onOneLine(sightings.filter((one) => state.marks.get(one.sighting) === "confirmed" && at.has(one.camera))).sort((one, other) => moment(one.time) - moment(other.time));
   const missing = state.gallery.cameras.length - placed.length;
   return h("section", { class: "panel map" }, h("div", { class: "map-hold" }, drawing(at, known),
     placed.map((camera) => pin(camera, at, best.get(camera.id), counts(camera.id), known, open))),

@@ -3,7 +3,7 @@ import { address } from "../shared/api.js";
 import { button, h, refill, s } from "../shared/dom.js";
 import { cameraName, on, state } from "../shared/state.js";
 import { similarity, t } from "../shared/texts.js";
-import { clock, day, forField, forServer, hasDates, moment, whole, zoneName } from "../shared/times.js";
+import { clock, day, forField, forServer, hasDates, moment, onOneLine, whole, zoneName } from "../shared/times.js";
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000].map((one) => one * 1000);
 const SHOT = 38; // width of a picture in a lane, with its distance to the next
@@ -12,14 +12,14 @@ const LEAST = 4000; // milliseconds that are shown at least
 
 /** `limit(after, before)`, where given, narrows the search to the span that is shown. */
 export function timeline(sightings, { open, limit, lanes }) {
-  const dated = sightings.filter((one) => moment(one.time) !== null).map((one) => ({ ...one, at: moment(one.time) }));
+  const dated = onOneLine(sightings).map((one) => ({ ...one, at: moment(one.time) }));
   if (!dated.length) return { element: h("div", { class: "empty" }, h("h3", {}, t("timeline.none")), h("p", {}, t("timeline.none_how"))), leave: () => {} };
-  const lane = new Lanes(dated, { open, limit, cameras: lanes ?? state.gallery.cameras.map((one) => one.id).filter((id) => dated.some((one) => one.camera === id)) });
+  const lane = new Lanes(dated, { open, limit, undated: sightings.length - dated.length, cameras: lanes ?? state.gallery.cameras.map((one) => one.id).filter((id) => dated.some((one) => one.camera === id)) });
   return { element: lane.element, leave: lane.leave };
 }
 
 class Lanes {
-  constructor(sightings, { open, limit, cameras }) {
+  constructor(sightings, { open, limit, undated, cameras }) {
     Object.assign(this, { sightings, open, cameras });
     const times = sightings.map((one) => one.at);
     const first = Math.min(...times), last = Math.max(...times), room = Math.max(3000, (last - first) * 0.04);
@@ -29,7 +29,7 @@ class Lanes {
     this.area = h("div", { class: "lanes", tabindex: 0, role: "group", "aria-label": t("timeline.label") });
     this.element = h("section", { class: "timeline panel" }, h("div", { class: "timeline-head row wrap" }, this.words,
       limit ? button({ text: t("timeline.limit"), kind: "little tinted", press: () => limit(forServer(this.span[0]), forServer(this.span[1])) }) : null,
-      h("div", { class: "row" }, button({ icon: "minus", kind: "little", label: t("timeline.out"), press: () => this.closer(2) }), button({ icon: "plus", kind: "little", label: t("timeline.in"), press: () => this.closer(0.5) }), button({ text: t("timeline.all"), kind: "little", press: () => this.show(this.all) }))), this.area, h("p", { class: "timeline-foot tiny faint" }, t("timeline.how")));
+      h("div", { class: "row" }, button({ icon: "minus", kind: "little", label: t("timeline.out"), press: () => this.closer(2) }), button({ icon: "plus", kind: "little", label: t("timeline.in"), press: () => this.closer(0.5) }), button({ text: t("timeline.all"), kind: "little", press: () => this.show(this.all) }))), this.area, h("p", { class: "timeline-foot tiny faint" }, t("timeline.how"), undated ? ` ${t("timeline.undated", { n: undated })}` : ""));
     this.listen();
     const resize = new ResizeObserver(() => this.draw());
     resize.observe(this.area);

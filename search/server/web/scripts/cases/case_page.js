@@ -6,7 +6,7 @@ import { notice, problem } from "../shared/notices.js";
 import { mark, openCase, renameCase, startWith } from "../shared/search.js";
 import { cameraName, state, tell } from "../shared/state.js";
 import { locale, number, similarity, t } from "../shared/texts.js";
-import { clock, day, lasting, moment, whole, zoneName } from "../shared/times.js";
+import { clock, day, lasting, moment, onOneLine, whole, zoneName } from "../shared/times.js";
 import { timeline } from "../answer/timeline.js";
 import { openViewer } from "../answer/viewer.js";
 
@@ -81,7 +81,7 @@ function confirmed(found, show) {
 
 /** One confirmed sighting, and how long after the one before it. */
 function step(one, before, list, show) {
-  const apart = before && moment(one.time) !== null ? moment(one.time) - moment(before.time) : 0;
+  const apart = before && onOneLine([one, before]).length === 2 ? moment(one.time) - moment(before.time) : 0;
   return h("li", {}, apart > 0 ? h("p", { class: "story-gap tiny faint" }, one.camera === before.camera ? t("story.later", { time: lasting(apart) }) : t("story.later_elsewhere", { time: lasting(apart) })) : null,
     h("div", { class: "story-step" }, h("button", { type: "button", class: "story-shot", "aria-label": t("story.open", { camera: cameraName(one.camera), time: whole(one.time, one.camera) }), on: { click: () => openViewer(one, list) } }, h("img", { src: address.person(one.sighting), alt: "", loading: "lazy" })),
       h("div", { class: "grow" }, h("p", { class: "story-time figures" }, h("b", {}, clock(one.time, one.camera)), " ", h("span", { class: "faint small" }, zoneName(one.time, one.camera))), h("p", {}, h("b", {}, cameraName(one.camera)), " ", h("span", { class: "soft small" }, day(one.time, one.camera))), h("p", { class: "tiny faint" }, t("story.by", { who: one.by ?? "", when: spoken(one.at) }))),

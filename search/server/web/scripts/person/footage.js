@@ -5,7 +5,7 @@ import { problem } from "../shared/notices.js";
 import { add, startWith } from "../shared/search.js";
 import { cameraName, cameraOf, limits, state } from "../shared/state.js";
 import { t } from "../shared/texts.js";
-import { clock, day, forField, forServer, fromField, hasDates, moment, whole, zoneName, zoneOf } from "../shared/times.js";
+import { clock, day, forField, forServer, fromField, hasDates, isDate, moment, whole, zoneName, zoneOf } from "../shared/times.js";
 import { hintBoxes } from "./hints.js";
 import { boxHints, stage } from "./stage.js";
 
@@ -97,7 +97,7 @@ class Footage {
     this.current = frame;
     this.chosen = null;
     this.slider.setAttribute("aria-valuetext", whole(frame.time, this.camera));
-    if (hasDates() && frame.time !== null) this.jump.value = forField(moment(frame.time), zoneOf(this.camera));
+    this.jump.value = isDate(frame.time) ? forField(moment(frame.time), zoneOf(this.camera)) : "";
     refill(this.title, h("h1", { class: "clip" }, cameraName(this.camera)), h("p", { class: "soft figures" }, day(frame.time, this.camera), " ", h("b", {}, clock(frame.time, this.camera)), " ", h("span", { class: "faint" }, zoneName(frame.time, this.camera))));
     history.replaceState(null, "", `#/footage?camera=${encodeURIComponent(this.camera)}${frame.time === null ? "" : `&at=${encodeURIComponent(frame.time)}`}`);
     await Promise.all([this.showStrip(own), this.showFrame(frame, own)]).catch(problem);

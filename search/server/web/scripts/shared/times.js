@@ -5,6 +5,8 @@ let zones = {};
 let everywhere = "UTC";
 let seconds = false;
 
+const EARLIEST_DATE = 1e8; // seconds; what is less counts from the start of a video
+
 /** Learns the zones and whether the gallery has dates, from the description of the gallery. */
 export function learnTimes(gallery) {
   seconds = gallery.clock === false;
@@ -25,6 +27,17 @@ function valid(zone) {
 
 export function hasDates() {
   return !seconds;
+}
+
+/** Whether a time is a date. Beside videos with dates, a gallery may hold some whose times count from their start. */
+export function isDate(time) {
+  return !seconds && moment(time) !== null && !(typeof time === "number" && time < EARLIEST_DATE);
+}
+
+/** Those of some sightings that one line of time can show: the ones with dates, or all with a time where none has one. */
+export function onOneLine(sightings) {
+  const dated = sightings.filter((one) => isDate(one.time));
+  return dated.length ? dated : sightings.filter((one) => moment(one.time) !== null);
 }
 
 /** The zone of a camera; without a camera that of the gallery, or of the reader where the gallery has none. */
@@ -58,21 +71,21 @@ function counted(milliseconds) {
 export function clock(time, camera, precise = true) {
   const at = moment(time);
   if (at === null) return t("time.unknown");
-  if (seconds) return counted(at);
+  if (!isDate(time)) return counted(at);
   return pieces(at, zoneOf(camera), { hour: "2-digit", minute: "2-digit", second: precise ? "2-digit" : undefined, hourCycle: "h23" });
 }
 
 /** "Wed 23 Oct 2024" */
 export function day(time, camera) {
   const at = moment(time);
-  if (at === null || seconds) return "";
+  if (!isDate(time)) return "";
   return pieces(at, zoneOf(camera), { weekday: "short", day: "numeric", month: "short", year: "numeric" });
 }
 
 /** "CEST": the name of the zone at that time. */
 export function zoneName(time, camera) {
   const at = moment(time);
-  if (at === null || seconds) return "";
+  if (!isDate(time)) return "";
   for (const region of [language() === "de" ? "de-DE" : "en-GB", "en-US"]) {
     const parts = new Intl.DateTimeFormat(region, { timeZone: zoneOf(camera), timeZoneName: "short" }).formatToParts(at);
     const name = parts.find((one) => one.type === "timeZoneName")?.value ?? "";
@@ -84,7 +97,7 @@ export function zoneName(time, camera) {
 /** Everything about a time in one line: "Wed 23 Oct 2024, 17:05:03 CEST". */
 export function whole(time, camera) {
   if (moment(time) === null) return t("time.unknown");
-  if (seconds) return t("time.from_start", { time: clock(time, camera) });
+  if (!isDate(time)) return t("time.from_start", { time: clock(time, camera) });
   return `${day(time, camera)}, ${clock(time, camera)} ${zoneName(time, camera)}`;
 }
 
