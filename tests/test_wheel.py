@@ -103,7 +103,7 @@ def test_it_runs_from_another_folder(environment: Path, tmp_path: Path) -> None:
 
 def test_it_renders_a_square_and_checks_it(environment: Path, tmp_path: Path) -> None:
     command = environment / "bin" / "personsearch"
-    options = ["--seed", "3", "--persons", "4", "--minutes", "0.1", "--frame-width", "160"]
+    options = ["--seed", "3", "--persons", "4", "--minutes", "0.03", "--frame-width", "160"]
     rendered = run([command, "data", "plaza", "square", *options, "--json", "square.json"], tmp_path)
     assert rendered.returncode == 0, rendered.stderr
     assert (tmp_path / "square.json").is_file()

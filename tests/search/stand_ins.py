@@ -21,5 +21,6 @@ def write_stand_ins(detection: Path, reid: Path) -> None:
     embedding = EmbeddingConfig(dimension=16, pool_height=8, pool_width=4, channels=16)
     save_model(detection / "weights" / "people.safetensors", PersonSearchRCNN(structure, embedding))
     # Not smaller: on a map of 2 x 1 oneDNN's bfloat16 gradient of a convolution has weights that nobody wrote.
-    config = SphereReIDConfig(backbone="resnet18", dimension=8, height=64, width=64, resize_height=64, resize_width=64)
+    sizes = {"height": 64, "width": 64, "resize_height": 64, "resize_width": 64}
+    config = SphereReIDConfig(backbone="mobilenet_v2", dimension=8, **sizes)
     SphereReID(config).save(reid / "weights" / "people.safetensors")

@@ -1,6 +1,7 @@
 """A model and a gallery that tests of several commands share."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,17 @@ def gallery(square: Path, run: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the two stand-ins, for tests to copy."""
+    site = tmp_path_factory.mktemp("stand_ins")
+    write_stand_ins(site / "detection", site / "reid")
+    return site
+
+
 @pytest.fixture
-def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def packages(stand_ins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which the packages bring the two stand-ins."""
-    write_stand_ins(tmp_path / "site" / "detection", tmp_path / "site" / "reid")
+    shutil.copytree(stand_ins, tmp_path / "site")
     monkeypatch.setattr(noted_paths, "files", lambda package: tmp_path / "site" / package)
     return tmp_path / "site"

@@ -228,7 +228,8 @@ def test_sightings_are_probes_where_nobody_wrote_queries(
     from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 
     shutil.copy(model, tmp_path)
-    config = SphereReIDConfig(backbone="resnet18", dimension=8, height=32, width=16, resize_height=32, resize_width=16)
+    sizes = {"height": 32, "width": 16, "resize_height": 32, "resize_width": 16}
+    config = SphereReIDConfig(backbone="mobilenet_v2", dimension=8, **sizes)
     SphereReID(config).save(tmp_path / "crops.safetensors")
     words = ["calibrate", str(square / "test.json"), "--model", str(tmp_path / model.name), "--probes", "sightings"]
     words += ["--second-stage", str(tmp_path / "crops.safetensors"), "--second-weight", "0.3"]

@@ -36,7 +36,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_model(folder / "joint.safetensors", PersonSearchRCNN(structure, embedding))
     for name in ("crops", "others"):
         config = SphereReIDConfig(
-            backbone="resnet18", dimension=8, height=32, width=16, resize_height=32, resize_width=16
+            backbone="mobilenet_v2", dimension=8, height=32, width=16, resize_height=32, resize_width=16
         )
         SphereReID(config).save(folder / f"{name}.safetensors")
     return folder
@@ -229,12 +229,12 @@ def test_a_learned_share_counts_from_then_on(
     models: Path,
     square: Path,
     footage: Path,
-    repository: Path,
+    small_plaza: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """calibrate stores it beside the model, index notes it, find uses it and says so, and export passes it on."""
-    shutil.copy(repository / "detection" / "weights" / "plaza.safetensors", tmp_path / "joint.safetensors")
+    shutil.copy(small_plaza, tmp_path / "joint.safetensors")
     shutil.copy(models / "crops.safetensors", tmp_path)
     pair = ["--model", str(tmp_path / "joint.safetensors"), "--second-stage", str(tmp_path / "crops.safetensors")]
     assert main(["index", str(footage), "--gallery", str(tmp_path / "older"), *pair]) == 0

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from separate_processes import finish, run_program, start
-from stand_ins import write_stand_ins
 
 from detection.detections import Detections
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
@@ -93,7 +92,7 @@ def test_a_gallery_keeps_its_own_models(
 def test_a_crop_model_of_ones_own_gets_the_shipped_detector(packages: Path, footage: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.safetensors"
     torch.manual_seed(7)
-    SphereReID(SphereReIDConfig(backbone="resnet18", dimension=12, height=32, width=16)).save(own)
+    SphereReID(SphereReIDConfig(backbone="mobilenet_v2", dimension=12, height=32, width=16)).save(own)
     index = ["index", str(footage), "--gallery", str(tmp_path / "people"), "--second-stage", str(own)]
     assert main([*index, "--minimum-confidence", "0", "--json", str(tmp_path / "i.json")]) == 0
     figures = json.loads((tmp_path / "i.json").read_text())
@@ -118,13 +117,13 @@ def test_evaluation_and_calibration_take_the_shipped_models(
 
 
 def test_a_gallery_of_shipped_models_outlives_a_move_of_the_packages(
-    repository: Path, footage: Path, tmp_path: Path
+    repository: Path, stand_ins: Path, footage: Path, tmp_path: Path
 ) -> None:
     """In processes of their own, from a copy of the packages that stands somewhere else the second time."""
     here, there, people = tmp_path / "here", tmp_path / "there", str(tmp_path / "people")
     for name in PACKAGES:
         shutil.copytree(repository / name, here / name, ignore=shutil.ignore_patterns("*.safetensors"))
-    write_stand_ins(here / "detection", here / "reid")
+    shutil.copytree(stand_ins, here, dirs_exist_ok=True)
 
     def command(place: Path, *words: str) -> str:
         said = tmp_path / f"said_{place.name}"
@@ -146,7 +145,7 @@ def test_what_is_shipped_answers_as_it_is(footage: Path, tmp_path: Path) -> None
 
 def test_a_crop_model_is_exported_in_half_the_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(3)
-    model = SphereReID(SphereReIDConfig(backbone="resnet18", dimension=8, height=32, width=16)).eval()
+    model = SphereReID(SphereReIDConfig(backbone="mobilenet_v2", dimension=8, height=32, width=16)).eval()
     model.save(tmp_path / "run" / "model.safetensors", notes={"data": "market1501 m", "seed": 0})
     whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
     assert main(["export", str(tmp_path / "run"), str(whole), "--json", str(tmp_path / "e.json")]) == 0
