@@ -1,17 +1,30 @@
 """The demo on a square small enough for a test, trained from nothing, and what it refuses before it starts."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+from tools import recipe_files
 from tools.main import main
 
 SMALL = ["--persons", "8", "--minutes", "0.03", "--frame-width", "240", "--workers", "1"]
 
 
-def test_the_demo_ends_in_a_report_with_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def for_small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's recipe with a network that does not enlarge the frames of a small square: a quarter of the pixels."""
+    recipe = recipe_files.joint_preset("plaza")
+    detector = dataclasses.replace(recipe.detector, min_size=180, max_size=360)
+    small = dataclasses.replace(recipe, detector=detector)
+    monkeypatch.setattr(recipe_files, "joint_preset", {"plaza": small}.__getitem__)
+
+
+def test_the_demo_ends_in_a_report_with_pictures(
+    for_small_frames: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "report"
     words = [
         "demo",
