@@ -6,6 +6,7 @@ it.
 """
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,12 +20,18 @@ def sources(repository: Path = REPOSITORY) -> list[Path]:
     return sorted(file.relative_to(repository) for floor in FLOORS for file in (repository / floor).rglob("*.py"))
 
 
+@functools.cache
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """The module of a source file's text, first, and everything in it; many tests look at the same files."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imported(source: str) -> Iterator[tuple[int, str]]:
     """Every import of a source file, those in functions and those for types alone too: the line and what is imported.
 
     `from a.b import c` gives "a.b.c", whether c is a module or a name in one.
     """
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rooms import circles, imports_between_rooms, room_sizes
+from rooms import circles, imports_between_rooms, nodes, room_sizes
 
 from tools.errors import PACKAGES
 from tools.main import COMMANDS
@@ -39,12 +39,18 @@ def names(files: list[Path]) -> list[str]:
 
 
 @functools.cache
+def nodes_of(file: Path) -> tuple[ast.AST, ...]:
+    return nodes(file.read_text(encoding="utf-8"))
+
+
 def tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
+    module = nodes_of(file)[0]
+    assert isinstance(module, ast.Module)
+    return module
 
 
 def imported_modules(file: Path) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree(file)):
+    for node in nodes_of(file):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -103,7 +109,7 @@ def test_only_tools_print() -> None:
         f"{file.relative_to(REPOSITORY)}:{node.lineno}"
         for file in SOURCES
         if file.relative_to(REPOSITORY).parts[0] != "tools"
-        for node in ast.walk(tree(file))
+        for node in nodes_of(file)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not wrong, f"libraries log, only tools print: {wrong}"
@@ -148,7 +154,7 @@ def test_no_room_is_full_and_none_stands_in_a_circle() -> None:
 
 def test_nothing_subclasses_the_training_loop() -> None:
     loop = REPOSITORY / "reid" / "runs" / "run.py"
-    classes = {file: [one for one in ast.walk(tree(file)) if isinstance(one, ast.ClassDef)] for file in SOURCES}
+    classes = {file: [one for one in nodes_of(file) if isinstance(one, ast.ClassDef)] for file in SOURCES}
     own = {one.name for one in classes[loop]}
     assert own
     wrong = [
@@ -185,7 +191,7 @@ def test_every_command_gives_its_figures_for_programs_too() -> None:
     calls = [
         (file.name, node)
         for file in files
-        for node in ast.walk(tree(file))
+        for node in nodes_of(file)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Outcome"
     ]
     assert len(calls) >= len(COMMANDS) - 1
@@ -193,7 +199,7 @@ def test_every_command_gives_its_figures_for_programs_too() -> None:
 
 
 def functions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree(file)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in nodes_of(file) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
@@ -228,7 +234,7 @@ def test_files_are_written_whole_in_one_place() -> None:
     for file in SOURCES:
         if str(file.relative_to(REPOSITORY)) in MAY_MOVE_FILES:
             continue
-        for node in ast.walk(tree(file)):
+        for node in nodes_of(file):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.keywords:
                 # str.replace takes two words, Path.replace one.
                 moves = node.func.attr == "rename" or (node.func.attr == "replace" and len(node.args) == 1)

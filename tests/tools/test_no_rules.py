@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from rooms import nodes
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 COMMANDS_OF_SEARCH = sorted(file for file in (TOOLS / "commands").glob("[a-z]*.py") if file.stem != "demo")
@@ -48,6 +49,6 @@ def test_a_search_command_offers_nothing_but_the_command_and_its_options(command
 def test_the_packages_name_no_command(repository: Path) -> None:
     for package in ("datasets", "reid", "detection", "search"):
         for file in (repository / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            for node in nodes(file.read_text(encoding="utf-8")):
                 module = node.module if isinstance(node, ast.ImportFrom) else None
                 assert (module or "").split(".")[0] != "tools", file

@@ -21,7 +21,9 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def test_models_runs_and_figures_have_the_modes_of_the_umask(umask: int, tmp_path: Path) -> None:
-    config = SphereReIDConfig(network="A", backbone="resnet18", height=32, width=16, resize_height=32, resize_width=16)
+    config = SphereReIDConfig(
+        network="A", backbone="mobilenet_v2", height=32, width=16, resize_height=32, resize_width=16
+    )
     write_config(tmp_path, {"seed": 1})
     SphereReID(config).save(tmp_path / "model.safetensors")
     write_resume_point(tmp_path, {"recipe": {}, "weight": torch.zeros(2)})

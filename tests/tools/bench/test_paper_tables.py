@@ -92,11 +92,12 @@ def test_rows_share_trainings_and_seeds_do_not() -> None:
 
 
 def test_trainings_run_once_and_go_on(tmp_path: Path, crops: list[CropSample]) -> None:
-    softmax = toim_recipe(TINY).start
+    small = dataclasses.replace(TINY, backbone="mobilenet_v2")
+    softmax = toim_recipe(small).start
     assert softmax is not None
-    short = dataclasses.replace(toim_recipe(TINY).training, epochs=2, persons=2, images=2)
+    short = dataclasses.replace(toim_recipe(small).training, epochs=2, persons=2, images=2)
     start = dataclasses.replace(softmax, training=dataclasses.replace(short, initialize_tables=False))
-    toim = dataclasses.replace(toim_recipe(TINY), training=short, start=start)
+    toim = dataclasses.replace(toim_recipe(small), training=short, start=start)
     table = (CropRow("softmax", start), CropRow("TOIM", toim), CropRow("RK", toim, rerank=True))
     run = TableRun(CropTables(crops, [TestSet("mine", crops, crops)]), tmp_path, seeds=[0, 1])
     calls: list[tuple[int, int]] = []

@@ -18,11 +18,11 @@ from tools.bench.runs import RowResult, SeedResult
 from tools.bench.starts import beside_each_other, start_names
 from tools.main import main
 
-STRUCTURE = {"backbone": "resnet18", "height": 32, "width": 16, "resize_height": 36, "resize_width": 18}
-SCALE = "scale: {backbone: resnet18, height: 32, width: 16, epochs: 1, toim_epochs: 1, weights: none}"
+STRUCTURE = {"backbone": "mobilenet_v2", "height": 32, "width": 16, "resize_height": 36, "resize_width": 18}
+SCALE = "scale: {backbone: mobilenet_v2, height: 32, width: 16, epochs: 1, toim_epochs: 1, weights: none}"
 JOINT = """
 detector:
-  backbone: resnet18
+  backbone: mobilenet_v2
   pyramid_levels: [1, 2]
   pyramid_channels: 16
   anchor_sizes: [[24], [48], [96]]

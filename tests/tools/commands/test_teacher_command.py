@@ -16,7 +16,7 @@ from tools.main import main
 def words(square: Path, tiny_recipe: Path, tmp_path: Path) -> list[str]:
     """The words of a short training beside a crop model, teacher.safetensors, whose embeddings have 16 numbers."""
     torch.manual_seed(0)
-    structure = {"backbone": "resnet18", "height": 32, "width": 16, "resize_height": 32, "resize_width": 16}
+    structure = {"backbone": "mobilenet_v2", "height": 32, "width": 16, "resize_height": 32, "resize_width": 16}
     for name, dimension in (("teacher", 16), ("wider", 24)):
         SphereReID(SphereReIDConfig(network="B", dimension=dimension, **structure)).save(  # type: ignore[arg-type]
             tmp_path / f"{name}.safetensors"
@@ -69,5 +69,5 @@ def test_what_does_not_go_together_is_refused_before_anything_is_written(
 
 def test_a_crop_model_has_no_teacher(square: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", "crop", str(square), "--format", "custom", "--output", str(tmp_path / "run")]
-    assert main([*words, "--losses.teacher", "1", "--network.backbone", "resnet18"]) == 2
+    assert main([*words, "--losses.teacher", "1", "--network.backbone", "mobilenet_v2"]) == 2
     assert "a crop model learns from no teacher" in capsys.readouterr().err

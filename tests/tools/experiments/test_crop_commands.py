@@ -10,11 +10,11 @@ import pytest
 from tools.main import main
 
 SMALL = """
-network: {backbone: resnet18, dimension: 16, height: 64, width: 32, resize_height: 72, resize_width: 36}
+network: {backbone: mobilenet_v2, dimension: 16, height: 64, width: 32, resize_height: 72, resize_width: 36}
 training: {epochs: 2, persons: 2, images: 2, warmup_epochs: 1, workers: 0, evaluate_epochs: 1}
 """
 SCALE = """
-scale: {backbone: resnet18, height: 32, width: 16, epochs: 1, toim_epochs: 1, weights: none}
+scale: {backbone: mobilenet_v2, height: 32, width: 16, epochs: 1, toim_epochs: 1, weights: none}
 """
 
 

@@ -148,7 +148,7 @@ def test_a_root_that_is_no_data_set_is_one_line_with_a_remedy(
 
 def test_plaza_writes_a_world_that_check_finds_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world, file = tmp_path / "world", tmp_path / "figures.json"
-    options = ["--seed", "5", "--persons", "8", "--minutes", "0.2", "--frame-width", "160"]
+    options = ["--seed", "5", "--persons", "8", "--minutes", "0.05", "--frame-width", "160"]
     assert main(["data", "plaza", str(world), *options, "--json", str(file)]) == 0
     assert "train.json" in capsys.readouterr().out
     figures = json.loads(file.read_text())

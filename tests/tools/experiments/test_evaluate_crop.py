@@ -22,7 +22,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 
     torch.manual_seed(0)
-    config = SphereReIDConfig(network="A", backbone="resnet18", height=32, width=16, resize_height=32, resize_width=16)
+    config = SphereReIDConfig(
+        network="A", backbone="mobilenet_v2", height=32, width=16, resize_height=32, resize_width=16
+    )
     path = tmp_path_factory.mktemp("run") / "model.safetensors"
     SphereReID(config).save(path)
     return path
