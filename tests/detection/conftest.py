@@ -1,15 +1,26 @@
 """A joint model small enough for tests, and frames with people of flat colors."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from built_before import remembering
 
 from datasets.samples import FrameSample
+from detection import faster_rcnn
 from detection.faster_rcnn import DetectorConfig
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trunks_that_were_built_before() -> Iterator[None]:
+    """A trunk is drawn once, as most of its time is spent on levels that are dropped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faster_rcnn, "build_pyramid", remembering(faster_rcnn.build_pyramid))
+        yield
 
 
 @pytest.fixture

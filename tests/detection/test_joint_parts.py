@@ -234,7 +234,7 @@ def test_identity_losses_add_up_and_go_on_after_a_resume_point(
     )
 
     def trainer(run: str) -> TrainingRun:
-        model = model_of(tiny_detector, tiny_embedding)
+        model = model_of(dataclasses.replace(tiny_detector, min_size=64, max_size=96), tiny_embedding)
         return TrainingRun(JointTrainingTask(model, frames, config=config, losses=losses), tmp_path / run)
 
     whole = trainer("whole")

@@ -51,7 +51,7 @@ def run_of(
 
 @pytest.fixture
 def structure(tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig) -> tuple[DetectorConfig, EmbeddingConfig]:
-    return tiny_detector, tiny_embedding
+    return dataclasses.replace(tiny_detector, min_size=64, max_size=96), tiny_embedding
 
 
 def test_each_box_that_augmentation_keeps_keeps_its_own_row(frames: list[FrameSample]) -> None:

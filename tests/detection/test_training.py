@@ -47,6 +47,12 @@ def rows(directory: Path) -> list[dict[str, str]]:
 COLUMNS = ("step", "epoch", "loss", "images_per_second")
 
 
+@pytest.fixture
+def tiny_detector(tiny_detector: DetectorConfig) -> DetectorConfig:
+    """Frames of half the pixels."""
+    return dataclasses.replace(tiny_detector, min_size=72, max_size=96)
+
+
 class Interrupted(Exception):
     """Stands for a power cut in the middle of a step."""
 

@@ -108,7 +108,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 
 def test_it_learns_to_tell_people_apart(tmp_path: Path, samples: list[CropSample]) -> None:
-    config = dataclasses.replace(CONFIG, epochs=12, persons=4, warmup_epochs=2, milestones=(10,))
+    config = dataclasses.replace(CONFIG, epochs=12, persons=4, warmup_epochs=2, milestones=(10,), checkpoint_steps=12)
     run = trainer(tmp_path / "run", samples, config, network=RESNET)
     evaluation = PeriodicEvaluation(run.task.model, tmp_path / "run", samples[::3], samples, every=6)
     summary = run.run(on_epoch=evaluation)
