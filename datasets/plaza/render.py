@@ -71,6 +71,12 @@ def figure_in_world(look: Look, placement: Placement) -> tuple[Mesh, Array]:
     return mesh, world + np.array([placement.x, placement.y, 0.0])
 
 
+def _corners(places: Array) -> tuple[Array, Array]:
+    """The least and the largest coordinates (2,) of places (N, 2)."""
+    coordinates = np.ascontiguousarray(places.T)  # numpy looks through the last axis ten times as fast as the first
+    return coordinates.min(axis=1), coordinates.max(axis=1)
+
+
 class FrameRenderer:
     """Renders the frames of one camera in one period.
 
@@ -107,8 +113,8 @@ class FrameRenderer:
         pixels, depth = self.camera.project(vertices)
         if depth.min() < 0.8:
             return False
-        size = np.array([self.camera.width, self.camera.height])
-        return bool(np.all(pixels.max(axis=0) > 0) and np.all(pixels.min(axis=0) < size))
+        low, high = _corners(pixels)
+        return bool(np.all(high > 0) and np.all(low < (self.camera.width, self.camera.height)))
 
     def _sunlit(self, x: float, y: float) -> float:
         rows, columns = self.background.sunlit.shape
@@ -131,8 +137,9 @@ class FrameRenderer:
         )
         colors = np.round(self.camera.sensor.develop(lit) * 255)
         labels = np.where(mesh.gear[order], _GEAR, _PERSON)[:, None]
-        left, top = np.floor(pixels.min(axis=0)).astype(int) - 1
-        right, bottom = np.ceil(pixels.max(axis=0)).astype(int) + 1
+        low, high = _corners(pixels)
+        left, top = np.floor(low).astype(int) - 1
+        right, bottom = np.ceil(high).astype(int) + 1
         patch = np.zeros(((bottom - top) * k, (right - left) * k, 4), dtype=np.uint8)
         polygons = np.round(((pixels[mesh.faces[order]] - (left, top)) * k - 0.5) * 16).astype(np.int32)
         for polygon, color in zip(polygons, np.hstack([colors, labels]).tolist(), strict=True):
@@ -142,7 +149,7 @@ class FrameRenderer:
         body = shrink(patch[..., 3] == _PERSON, size)
         color_sum = cv2.resize(patch[..., :3], size, interpolation=cv2.INTER_AREA).astype(np.float32)
         own = pixels[mesh.faces[seen[~mesh.gear[seen]]]].reshape(-1, 2)
-        box = np.concatenate([own.min(axis=0), own.max(axis=0)])
+        box = np.concatenate(_corners(own))
         # A camera that looks down sees the feet further away than the head: one depth would be wrong at a bench.
         spine = np.array([(placement.x, placement.y, z) for z in (2.2, 0.9, 0.0)])
         place, distance = self.camera.project(spine)
@@ -211,8 +218,9 @@ class FrameRenderer:
             # Every face covers what the one on the other side of the body covers too: half of them are enough.
             for polygon in np.round((pixels[mesh.faces[::2]] - 0.5) * 16).astype(np.int32):
                 cv2.fillConvexPoly(mask, polygon, 255, cv2.LINE_8, 4)
-            low = np.minimum(low, np.floor(pixels.min(axis=0)) - 4)
-            high = np.maximum(high, np.ceil(pixels.max(axis=0)) + 4)
+            least, largest = _corners(pixels)
+            low = np.minimum(low, np.floor(least) - 4)
+            high = np.maximum(high, np.ceil(largest) + 4)
         image = self.background.image.copy()
         left, top = np.maximum(low, 0).astype(int)
         right, bottom = np.minimum(high, (self.camera.width, self.camera.height)).astype(int)
