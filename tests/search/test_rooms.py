@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from separate_processes import finish, start
 
 ROOMS = (
     "models", "gallery", "care", "nearest", "query", "tracks", "evaluation", "pages", "cases", "desk", "server",
@@ -58,13 +59,22 @@ def test_every_front_door_gives_what_it_lists(room: str) -> None:
         door.nobody  # noqa: B018 - asking is the test
 
 
-def test_the_front_door_exports_its_names_and_loads_nothing_before_they_are_used(repository: Path) -> None:
-    code = """
+def test_the_front_door_exports_its_names_and_loads_nothing_before_they_are_used(
+    repository: Path, tmp_path: Path
+) -> None:
+    first = """
 import sys
 import search
 assert "torch" not in sys.modules and "search.pipeline" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", first], cwd=repository, check=True)
+    then = """
+import sys
+assert not [name for name in sys.modules if name.split(".")[0] == "search"]
+import search
+assert "search.pipeline" not in sys.modules
 from search import Filters, Gallery, PersonSearch, Ranking, evaluate_search
 assert all(getattr(search, name) for name in search.__all__)
 assert PersonSearch.__module__ == "search.pipeline"
 """
-    subprocess.run([sys.executable, "-c", code], cwd=repository, check=True)
+    finish(start(exec, then, {}, said=tmp_path / "said"), tmp_path / "said")

@@ -2,14 +2,14 @@
 
 import dataclasses
 import io
-import subprocess
-import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
 from jsonargparse import ArgumentParser
-from torch import Tensor
+from separate_processes import finish, start
+from torch import Tensor, distributed
 from torch.nn import functional
 
 from datasets.samples import UNLABELLED
@@ -234,42 +234,28 @@ def test_a_criterion_without_losses_moves_nothing() -> None:
     assert not embedding.grad.any()
 
 
-PROCESS = """
-import sys
-from datetime import timedelta
-import torch
-import torch.distributed as distributed
-from reid.features import PersonFeatures
-from reid.losses.criterion import IdentityCriterion
-from reid.losses.settings import LossConfig
-rank = int(sys.argv[1])
-distributed.init_process_group("gloo", f"file://{sys.argv[2]}/meet", timedelta(seconds=300), 2, rank)
-torch.manual_seed(0)
-config = LossConfig(sphere=1, softmax=0.5, oim=2, triplet=1, toim=3, center=0.0005)
-criterion = IdentityCriterion(config, embedding_dim=8, feature_dim=12, identities=4, cameras=3)
-batches = torch.load(f"{sys.argv[2]}/batches.pt", weights_only=True)
-for step, (before, embedding, people, cameras) in enumerate(batches):
-    # Shares of unequal length, and in the last step none at all for the first process.
-    mine = [slice(0, 4), slice(4, 9)][rank] if step < 2 else [slice(0, 0), slice(0, 9)][rank]
-    criterion.update(PersonFeatures(before[mine], embedding[mine]), people[mine], cameras[mine])
-torch.save(criterion.state_dict(), f"{sys.argv[2]}/{rank}.pt")
-distributed.destroy_process_group()
-"""
+def remember(rank: int, folder: Path) -> None:
+    """What each of two processes does."""
+    distributed.init_process_group("gloo", f"file://{folder}/meet", timedelta(seconds=300), 2, rank)
+    torch.manual_seed(0)
+    criterion = build(EVERYTHING)
+    batches = torch.load(folder / "batches.pt", weights_only=True)
+    for step, (before, embedding, people, cameras) in enumerate(batches):
+        # Shares of unequal length, and in the last step none at all for the first process.
+        mine = [slice(0, 4), slice(4, 9)][rank] if step < 2 else [slice(0, 0), slice(0, 9)][rank]
+        criterion.update(PersonFeatures(before[mine], embedding[mine]), people[mine], cameras[mine])
+    torch.save(criterion.state_dict(), folder / f"{rank}.pt")
+    distributed.destroy_process_group()
 
 
-def test_processes_of_one_run_remember_the_same(tmp_path: Path, repository: Path) -> None:
+def test_processes_of_one_run_remember_the_same(tmp_path: Path) -> None:
     batches: list[tuple[Tensor, ...]] = [
         (*(tensor.detach() for tensor in features(step)), PEOPLE, CAMERAS) for step in range(3)
     ]
     torch.save(batches, tmp_path / "batches.pt")
-    ranks = [
-        subprocess.Popen([sys.executable, "-c", PROCESS, str(rank), str(tmp_path)], cwd=repository) for rank in range(2)
-    ]
-    try:
-        assert [process.wait(timeout=280) for process in ranks] == [0, 0]
-    finally:
-        for process in ranks:
-            process.kill()
+    both = [start(remember, rank, tmp_path, said=tmp_path / f"said{rank}") for rank in range(2)]
+    for rank, process in enumerate(both):
+        finish(process, tmp_path / f"said{rank}")
     torch.manual_seed(0)
     alone = build(EVERYTHING)
     for before, embedding, people, cameras in batches:

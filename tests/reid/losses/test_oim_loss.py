@@ -2,14 +2,14 @@
 
 import io
 import math
-import subprocess
-import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from separate_processes import finish, start
+from torch import Tensor, distributed
 
 from datasets.samples import BACKGROUND, UNLABELLED
 from reid.losses import OIMLoss
@@ -291,36 +291,24 @@ def test_wrong_width_and_wrong_scale_are_named() -> None:
         OIMLoss(8, 6, 5, scale=0)
 
 
-PROCESS = """
-import sys
-from datetime import timedelta
-import torch
-import torch.distributed as distributed
-from reid.losses import OIMLoss
-rank = int(sys.argv[1])
-distributed.init_process_group("gloo", f"file://{sys.argv[2]}/meet", timedelta(seconds=300), 2, rank)
-criterion = OIMLoss(4, 3, 5)
-for step in range(3):
-    generator = torch.Generator().manual_seed(step)
-    rows = torch.nn.functional.normalize(torch.randn(7, 4, generator=generator))
-    people = torch.tensor([0, -1, 1, 0, -2, -1, 2])
-    # Shares of unequal length, and in the last step none at all for the first process.
-    mine = [slice(0, 4), slice(4, 7)][rank] if step < 2 else [slice(0, 0), slice(0, 7)][rank]
-    criterion.update(rows[mine], people[mine])
-torch.save(criterion.state_dict(), f"{sys.argv[2]}/{rank}.pt")
-distributed.destroy_process_group()
-"""
+def remember(rank: int, folder: Path) -> None:
+    """What each of two processes does."""
+    distributed.init_process_group("gloo", f"file://{folder}/meet", timedelta(seconds=300), 2, rank)
+    criterion = OIMLoss(4, 3, 5)
+    for step in range(3):
+        rows = unit_rows(7, 4, seed=step)
+        people = torch.tensor([0, -1, 1, 0, -2, -1, 2])
+        # Shares of unequal length, and in the last step none at all for the first process.
+        mine = [slice(0, 4), slice(4, 7)][rank] if step < 2 else [slice(0, 0), slice(0, 7)][rank]
+        criterion.update(rows[mine], people[mine])
+    torch.save(criterion.state_dict(), folder / f"{rank}.pt")
+    distributed.destroy_process_group()
 
 
-def test_processes_of_one_run_remember_the_same_people(tmp_path: Path, repository: Path) -> None:
-    ranks = [
-        subprocess.Popen([sys.executable, "-c", PROCESS, str(rank), str(tmp_path)], cwd=repository) for rank in range(2)
-    ]
-    try:
-        assert [process.wait(timeout=280) for process in ranks] == [0, 0]
-    finally:
-        for process in ranks:
-            process.kill()
+def test_processes_of_one_run_remember_the_same_people(tmp_path: Path) -> None:
+    both = [start(remember, rank, tmp_path, said=tmp_path / f"said{rank}") for rank in range(2)]
+    for rank, process in enumerate(both):
+        finish(process, tmp_path / f"said{rank}")
     alone = OIMLoss(4, 3, 5)
     for step in range(3):
         rows = unit_rows(7, 4, seed=step)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 import torch
 from asking import ask
+from separate_processes import finish, start
 
 from datasets.samples import Frame
 from detection.detections import Detections
@@ -32,11 +33,11 @@ OLD = Path(__file__).resolve().parents[1] / "old"
 WRITTEN = json.loads((OLD / "answers.json").read_text(encoding="utf-8"))
 
 
-def index_all(path: Path, start: Any, rounds: int) -> None:
+def index_all(path: Path, together: Any, rounds: int) -> None:
     """What each of two indexers does: the same frames of one source, two people in each."""
     for attempt in range(rounds):
         gallery = Gallery.open_or_create(path / str(attempt), MODEL)
-        start.wait()
+        together.wait()
         random = np.random.default_rng(0)
         for number in range(FRAMES):
             embeddings = random.standard_normal((2, DIM)).astype(np.float32)
@@ -52,16 +53,12 @@ def keys(gallery: Gallery) -> Counter[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_two_indexers_of_one_source_never_double_rows(tmp_path: Path, rounds: int) -> None:
-    processes = multiprocessing.get_context("spawn")
-    start = processes.Barrier(2)
+    together = multiprocessing.get_context("forkserver").Barrier(2)
     for attempt in range(rounds):
         Gallery.create(tmp_path / str(attempt), MODEL)
-    both = [processes.Process(target=index_all, args=(tmp_path, start, rounds)) for _ in range(2)]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join()
-    assert [one.exitcode for one in both] == [0, 0]
+    both = [start(index_all, tmp_path, together, rounds, said=tmp_path / f"said{number}") for number in range(2)]
+    for number, one in enumerate(both):
+        finish(one, tmp_path / f"said{number}")
     expected = Counter({("street", f"{number}.jpg", index): 1 for number in range(FRAMES) for index in range(2)})
     for attempt in range(rounds):
         gallery = Gallery.open(tmp_path / str(attempt))
