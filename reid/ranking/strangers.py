@@ -318,7 +318,8 @@ def _levels(
     """(S, 2) the similarities of a match and of a possible one for each size."""
     levels = np.zeros((len(sizes), 2))
     for row, size in enumerate(sizes):
-        tail = strangers.tail(size, times, shape)
+        if row == 0 or sizes[row - 1] < strangers.size:  # larger galleries have the tail of this one, with all drawn
+            tail = strangers.tail(size, times, shape)
         # 1 - (1 - chance) ** size is the chance that at least one of them exceeds it.
         levels[row] = [tail.similarity_at(-float(np.expm1(np.log1p(-rate) / size))) for rate in rates]
     return levels
