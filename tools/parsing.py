@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import inspect
 import itertools
 import json
@@ -101,7 +102,7 @@ def parse(
     if "--config=list" in words or ("--config", "list") in itertools.pairwise(words):
         print(list_presets(command, hints))
         raise SystemExit(0)
-    parser = build_parser(command, function, flat)
+    parser = build_parser(command, function, tuple(flat))
     read, typed = _as_jsonargparse_reads(words, hints)
     read = _words_together(read, [option for option in options if option.positional])
     try:
@@ -132,8 +133,9 @@ def _placed(value: Any) -> Any:
     return [_placed(one) for one in value] if isinstance(value, list) else value
 
 
-def build_parser(command: str, function: Callable[..., object], flat: Sequence[str] = ()) -> Parser:
-    """The parser of a command: the function's parameters and the options that every command has."""
+@functools.cache
+def build_parser(command: str, function: Callable[..., object], flat: tuple[str, ...] = ()) -> Parser:
+    """The parser of a command: the function's parameters and the options that every command has. It is made once."""
     parser = Parser(
         prog=f"personsearch {command}",
         exit_on_error=False,
