@@ -39,9 +39,20 @@ def load_person_model(path: Path | str, *, device: torch.device | str | None = N
         FileNotFoundError: There is no such file.
         ValueError: The file holds something else, or is damaged.
     """
-    header = read_any_header(path, tuple(_PERSON_MODELS), made_by=_MADE_BY)
-    model: PersonModel = _PERSON_MODELS[header["format"]](path, device=device)
-    return model
+    return loader_of(path)(path, device=device)
+
+
+def loader_of(path: Path | str) -> Callable[..., PersonModel]:
+    """What `load_person_model` calls for a file, with the same arguments.
+
+    Args:
+        path: The file, or the folder of a run.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file holds something else, or is damaged.
+    """
+    return _PERSON_MODELS[read_any_header(path, tuple(_PERSON_MODELS), made_by=_MADE_BY)["format"]]
 
 
 def load_any_detector(path: Path | str, *, device: torch.device | str | None = None) -> PersonModel | CocoDetector:

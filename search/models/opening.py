@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from detection.model import PeopleFinder, PersonModel
-from detection.published.loading import load_person_model
+from detection.published.loading import loader_of
 from reid.crops.sphere_reid import SphereReID
 from search.models.detector_and_crops import CropPersonSearch, load_detector
 from search.models.learned_share import LearnedShare, share_of
@@ -56,7 +56,8 @@ def open_models(
     where = None if device == "auto" else device
     crops = None if files.second_stage is None else SphereReID.from_checkpoint(files.second_stage, device=where)
     if files.model is not None:
-        joint = load_person_model(files.model, device=where)
+        load = loader_of(files.model)
+        joint = load(files.model, device=where)
         require_threshold(score_threshold, joint)
         share = None if crops is None else share_of(files, joint.fingerprint(), crops.fingerprint())
         return SearchModels(joint, crops, share)
