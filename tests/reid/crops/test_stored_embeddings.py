@@ -15,7 +15,9 @@ from reid.crops.stored_embeddings import embed_stored_crops
 
 def network(seed: int) -> SphereReID:
     torch.manual_seed(seed)
-    config = SphereReIDConfig(network="A", backbone="resnet18", height=32, width=16, resize_height=32, resize_width=16)
+    config = SphereReIDConfig(
+        network="A", backbone="mobilenet_v2", height=32, width=16, resize_height=32, resize_width=16
+    )
     return SphereReID(config).eval()
 
 

@@ -33,7 +33,7 @@ def crop_model(seed: int, dimension: int = 12) -> SphereReID:
     """Small and untrained; no test asks whom it takes for whom, only for the same picture twice."""
     torch.manual_seed(seed)
     config = SphereReIDConfig(
-        backbone="resnet18", dimension=dimension, height=32, width=16, resize_height=32, resize_width=16
+        backbone="mobilenet_v2", dimension=dimension, height=32, width=16, resize_height=32, resize_width=16
     )
     return SphereReID(config, precision="float32").eval()
 

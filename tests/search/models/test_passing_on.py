@@ -13,7 +13,7 @@ from reid.crops.sphere_reid import SphereReID
 from search.models.passing_on import AveragedWith, pass_on
 from tools.main import main
 
-CROPS = SphereReIDConfig(backbone="resnet18", dimension=8, height=64, width=32, resize_height=64, resize_width=32)
+CROPS = SphereReIDConfig(backbone="mobilenet_v2", dimension=8, height=64, width=32, resize_height=64, resize_width=32)
 DETECTOR = DetectorConfig(
     backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=8, anchor_sizes=((16,), (32,), (64,)), box_features=8
 )  # fmt: skip
@@ -77,7 +77,7 @@ def test_what_cannot_be_averaged_is_refused_and_nothing_is_written(
     other: str, share: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     crop_model(tmp_path / "crops.safetensors", 0)
-    crop_model(tmp_path / "wide.safetensors", 0, SphereReIDConfig(backbone="resnet18", dimension=16))
+    crop_model(tmp_path / "wide.safetensors", 0, SphereReIDConfig(backbone="mobilenet_v2", dimension=16))
     joint_model(tmp_path / "joint.safetensors", 0)
     words = [
         "export",

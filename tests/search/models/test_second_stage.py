@@ -37,7 +37,7 @@ def unit(count: int, width: int, seed: int) -> NDArray[np.float32]:
 def crops() -> SphereReID:
     torch.manual_seed(0)
     config = SphereReIDConfig(
-        backbone="resnet18", dimension=SECOND_DIM, height=32, width=16, resize_height=32, resize_width=16
+        backbone="mobilenet_v2", dimension=SECOND_DIM, height=32, width=16, resize_height=32, resize_width=16
     )
     return SphereReID(config, precision="float32").eval()
 

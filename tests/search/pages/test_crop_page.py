@@ -21,7 +21,9 @@ NASTY = "<script>alert('x')</script>"
 @pytest.fixture(scope="module")
 def model() -> SphereReID:
     torch.manual_seed(0)
-    config = SphereReIDConfig(network="A", backbone="resnet18", height=32, width=16, resize_height=32, resize_width=16)
+    config = SphereReIDConfig(
+        network="A", backbone="mobilenet_v2", height=32, width=16, resize_height=32, resize_width=16
+    )
     return SphereReID(config).eval()
 
 
