@@ -24,6 +24,7 @@ from detection.published.reading import PublishedFile, read_published
 from detection.published.settings import Unsaid
 from reid.crops.settings import SphereReIDConfig
 from reid.crops.sphere_reid import SphereReID
+from reid.runs.weight_files import NoChance
 
 _STEMS = {
     "torchvision": "torchvision's stem",
@@ -50,12 +51,14 @@ def import_published(file: Path, output: Path, unsaid: Unsaid) -> Imported:
     published = read_published(file)
     state = current_names(published.state)
     try:
-        imported = import_joint(published, state, output, unsaid)
-        if imported is None:
-            detects = any(name.startswith(("backbone.body.", "backbone.fpn.", "rpn.", "roi_heads.")) for name in state)
-            imported = (
-                _detector(published, state, output, unsaid) if detects else _crop_model(published, output, unsaid)
-            )
+        with NoChance():  # every weight of the model comes from the checkpoint
+            imported = import_joint(published, state, output, unsaid)
+            if imported is None:
+                parts = ("backbone.body.", "backbone.fpn.", "rpn.", "roi_heads.")
+                detects = any(name.startswith(parts) for name in state)
+                imported = (
+                    _detector(published, state, output, unsaid) if detects else _crop_model(published, output, unsaid)
+                )
     except ValueError as error:
         raise ValueError(f"{file} cannot be imported: {error}") from None
     write_whole(output.with_suffix(".md"), card_text(output, imported))
