@@ -320,7 +320,8 @@ def _unknown(words: Sequence[str], group: Sequence[str]) -> str:
 
 
 def _overview(prefix: str) -> str:
-    rows = [f"  {name:<20}{command.summary}" for name, command in COMMANDS.items() if name.startswith(prefix)]
+    width = max(map(len, COMMANDS)) + 2
+    rows = [f"  {name:<{width}}{command.summary}" for name, command in COMMANDS.items() if name.startswith(prefix)]
     return "\n".join(
         [
             "usage: personsearch COMMAND ...",

@@ -75,7 +75,7 @@ def run_python(code: str, *, path: Path | None = None) -> subprocess.CompletedPr
 def test_the_overview_lists_every_command_and_loads_nothing_heavy(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in COMMANDS)
+    assert all(f"  {name}  " in printed for name in COMMANDS), "two blanks before what a command does"
     code = "import sys; from tools.main import main; main(['--help']); print(sorted(sys.modules))"
     loaded = run_python(code)
     assert loaded.returncode == 0
