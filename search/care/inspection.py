@@ -11,7 +11,15 @@ import pyarrow.compute as pc
 
 from search.gallery.description import GalleryDescription, read_description
 from search.gallery.store import doubled_keys, has_key, open_tables, version_files
-from search.gallery.tables import EMBEDDING, FRAME_KEY, SECOND_EMBEDDING, SIGHTING_KEY, sightings_schema
+from search.gallery.tables import (
+    EMBEDDING,
+    FRAME_KEY,
+    SECOND_EMBEDDING,
+    SIGHTING_KEY,
+    repair_hint,
+    sightings_schema,
+    unreadable_reason,
+)
 
 TABLES = ("sightings", "frames")
 READ_ROWS = 8192
@@ -70,7 +78,8 @@ def inspect(gallery: Path) -> Inspection:
                 )
         done = _inspect_frames(sightings, frames, problems, notes)
     except (OSError, RuntimeError, ValueError) as error:
-        problems.append(f"the tables cannot be read to their end: {str(error).strip().splitlines()[0][:200]}")
+        reason = unreadable_reason(error)
+        problems.append(f"the tables cannot be read to their end: {reason}; {repair_hint(gallery)}")
     else:
         notes += _left_over(gallery, sightings)
     for name in TABLES:

@@ -18,7 +18,7 @@ from search.gallery.description import read_description, write_description
 from search.gallery.filters import frames_sql
 from search.gallery.lance import connect
 from search.gallery.store import doubled_keys, is_cut_short, rewrite, single_rows, version_files
-from search.gallery.tables import FRAME_KEY, FRAMES_SCHEMA, SIGHTING_KEY, sightings_schema
+from search.gallery.tables import FRAME_KEY, FRAMES_SCHEMA, SIGHTING_KEY, sightings_schema, unreadable_reason
 from search.gallery.upkeep import TABLES_FOLDER, TableFiles, writing
 
 FRAMES_AT_ONCE = 500
@@ -133,5 +133,5 @@ def _unreadable(gallery: Path, name: str) -> str | None:
             raise OSError(
                 refusal(f"gallery {gallery}", "read to its end, and nothing was dropped", str(error))
             ) from None
-        return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        return unreadable_reason(error)
     return None

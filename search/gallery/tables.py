@@ -33,6 +33,10 @@ FRAME_KEY = ("source", "frame")
 SIGHTING_KEY = ("source", "frame", "index")
 """The columns that make a row of the table of frames, or of sightings, one row."""
 
+# The engine leaves the first slash of a path out, and ends its messages with places in its own code.
+_MISSING = re.compile(r"Not found: .*?/?([^\s,:/][^\s,:]*\.lance/[^\s,:]+)", flags=re.DOTALL)
+_ENGINE_CODE = re.compile(r",? ?\S+\.rs:\d+(:\d+)?")
+
 KEY_MARK = b"lance-schema:unenforced-primary-key"
 """The note on a column that it belongs to the table's key. With it the store sees that another process inserts the same
 row at the same moment, and so no row is there twice."""
@@ -99,6 +103,19 @@ def sightings_schema(embedding_dim: int, second_dim: int | None = None) -> pa.Sc
     return with_key(columns, SIGHTING_KEY)
 
 
+def unreadable_reason(error: BaseException) -> str:
+    """In one line why the engine could not read, without the places in the engine's own code."""
+    text = str(error).strip()
+    if missing := _MISSING.search(text):
+        return f"the file /{missing[1]} is missing"
+    return _ENGINE_CODE.sub("", text or type(error).__name__).splitlines()[0][:200]
+
+
+def repair_hint(gallery: Path) -> str:
+    """What to do about a gallery that lost a file."""
+    return f"`personsearch gallery repair {gallery}` goes back to the last state that is whole, and says what is lost"
+
+
 @contextmanager
 def readable(gallery: Path) -> Iterator[None]:
     """Say in one line that a gallery lost a file, where the engine would show its own errors.
@@ -116,17 +133,11 @@ def readable(gallery: Path) -> Iterator[None]:
         damage = f"gallery {gallery} is damaged: "
         if text.startswith(damage):  # said already, further in
             raise
-        # The engine leaves the first slash of a path out.
-        missing = re.search(r"Not found: .*?/?([^\s,:/][^\s,:]*\.lance/[^\s,:]+)", text, flags=re.DOTALL)
-        if missing is None and "lance" not in text.lower() and "was not found" not in text:
+        if _MISSING.search(text) is None and "lance" not in text.lower() and "was not found" not in text:
             raise
         if isinstance(gallery, ObjectPath) and is_refused(text):  # a server that does not answer has lost nothing
             raise OSError(refusal(f"gallery {gallery}", "read", text)) from error
-        reason = f"the file /{missing[1]} is missing" if missing else text.strip().splitlines()[0][:200]
-        raise OSError(
-            f"{damage}{reason}; `personsearch gallery repair {gallery}` goes back to the last "
-            "state that is whole, and says what is lost"
-        ) from error
+        raise OSError(f"{damage}{unreadable_reason(error)}; {repair_hint(gallery)}") from error
 
 
 @dataclass(frozen=True)

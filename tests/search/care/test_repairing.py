@@ -72,6 +72,27 @@ def test_rows_of_the_newest_version_that_never_reached_the_disk(tmp_path: Path) 
     assert inspect(tmp_path / "people").problems == ()
 
 
+@pytest.mark.parametrize("left", [None, 0, 0.5])
+def test_a_file_that_is_lost_or_cut_short_is_named_without_the_code_of_the_store(
+    tmp_path: Path, left: float | None
+) -> None:
+    gallery = make(tmp_path / "people", "street", frames=4)
+    data = tmp_path / "people" / "tables" / "sightings.lance" / "data"
+    before = set(data.iterdir())
+    add_frames(gallery, "street", range(4, 6))
+    (new,) = set(data.iterdir()) - before
+    if left is None:
+        new.unlink()
+    else:
+        new.write_bytes(new.read_bytes()[: int(new.stat().st_size * left)])
+    (problem,) = inspect(tmp_path / "people").problems
+    assert problem.endswith("goes back to the last state that is whole, and says what is lost")
+    (dropped,) = repair(tmp_path / "people").dropped
+    for line in (problem, dropped):
+        assert ".rs:" not in line
+        assert (f"the file {new} is missing" in line) == (left is None)
+
+
 def test_a_repair_that_cannot_help_changes_nothing(tmp_path: Path) -> None:
     make(tmp_path / "people", "street")
     versions = version_files(tmp_path / "people", "frames")
