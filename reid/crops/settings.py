@@ -53,7 +53,8 @@ class SphereReIDConfig:
     bias: bool = True
     last_stride: int = 2
     stride: int = 2
-    frozen_early: bool = False
+    # What is trained is no part of a model, and fingerprints of models that were made before stay as they are.
+    frozen_early: bool = field(default=False, repr=False)
     height: int = 256
     width: int = 128
     resize_height: int = 288

@@ -156,6 +156,14 @@ def test_uint8_and_float_crops_are_the_same() -> None:
     torch.testing.assert_close(model(whole).embedding, model(whole.float() / 255).embedding)
 
 
+def test_fingerprints_of_earlier_versions_hold() -> None:
+    """Galleries name their models by them, so a new choice that is not made must leave them as they were."""
+    model = SphereReID(SphereReIDConfig(backbone="resnet18", dimension=12, height=32, width=16))
+    for value in model.state_dict().values():
+        value.zero_()
+    assert model.fingerprint() == "9d6e6b2accbb26e3"
+
+
 def test_a_file_alone_rebuilds_the_model(tmp_path: Path) -> None:
     model = small(network="C", dropout=0.1)
     model.save(tmp_path / "run" / "model.safetensors", notes={"seed": 0})
