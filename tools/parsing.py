@@ -286,6 +286,8 @@ def _readable(message: str, hints: Mapping[str, Any], positional: Sequence[str],
     if unknown is None:
         return text
     word = unknown[1].replace("-", "_")
+    if word in positional:
+        return f"--{unknown[1]} is no option of this command: its value stands without a name, as the usage line shows"
     last_words = {name.rpartition(".")[2]: name for name in hints}
     close = difflib.get_close_matches(word, hints, n=1)
     close = close or [last_words[name] for name in difflib.get_close_matches(word, last_words, n=1)]

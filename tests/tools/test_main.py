@@ -100,6 +100,7 @@ def test_help_explains_a_command(capsys: pytest.CaptureFixture[str]) -> None:
         (["try", "it"], "ROOT is missing"),
         (["try", "it", ".", "more"], "more is one word too many"),
         (["try", "it", ".", "--cout", "3"], "--cout is no option of this command, did you mean --count?"),
+        (["try", "it", ".", "--root", "."], "--root is no option of this command: its value stands without a name"),
         (
             ["train", "joint", ".", "--epoch", "3"],
             "--epoch is no option of this command, did you mean --training.epochs?",
