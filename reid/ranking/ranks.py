@@ -19,8 +19,8 @@ from reid.ranking.distances import row_spans, worker_threads
 
 Rows = NDArray[Any]
 
-SHARES = (128, 32, 16, 8, 4)
-"""Rankings that need at most 1/128, 1/32, ... or 1/4 of the gallery are compressed to as much; others stay whole."""
+SHARES = (64, 8)
+"""Rankings that need at most 1/64 and at most 1/8 of the gallery are compressed to as much; others stay whole."""
 
 
 @dataclass(frozen=True, eq=False)
