@@ -35,7 +35,7 @@ from search.gallery.done import DoneFrames
 from search.gallery.filters import Filters, contents_line, filter_sql, quoted, without_file
 from search.gallery.footage import Footage
 from search.gallery.nearest_rows import NearestRows
-from search.gallery.sightings import Cutout
+from search.gallery.sightings import EPOCH_BEGINS, Cutout
 from search.gallery.store import bring_up_to_date, open_tables, replace_frames, retried, upsert
 from search.gallery.tables import (
     FRAME_KEY,
@@ -379,6 +379,10 @@ class Gallery:
     def time_span(self) -> tuple[float, float] | None:
         """First and last timestamp of the flushed frames, None where no frame has one."""
         return self._contents.time_span()
+
+    def frames_without_date(self) -> int:
+        """How many flushed frames have no date: their time is unknown, or counts from the start of their video."""
+        return int(self._frames.count_rows(f"timestamp IS NULL OR timestamp < {EPOCH_BEGINS!r}"))
 
     def summary(self) -> GallerySummary:
         """Counts, cameras and times of what is on disk."""

@@ -204,7 +204,7 @@ def find(
     search = PersonSearch.from_gallery(gallery, named, finds_people=looks, calibration=models.calibration)
     with search.open_gallery(gallery) as store, where.searching(store, say):
         found = _answer(search, store, probe, filters, ranking)
-        notes = _hints(found.shows, search.detect if looks else None)
+        notes = [*_hints(found.shows, search.detect if looks else None), *_left_out(store, filters)]
         answer, pictures = replace(found.ranked, zones=zones), found.pictures
         used_second = search.second_stage is not None
         used = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
@@ -286,6 +286,19 @@ def _hints(shows: "list[Any]", detect: Any) -> list[str]:
     from search.desk.hints import hints_of_probe
 
     return [f"{path}: {hint.text}" for path, image, box in shows for hint in hints_of_probe(image, box, detect)]
+
+
+def _left_out(store: "Gallery", filters: "Filters") -> list[str]:
+    """How many frames a date leaves out because they have none, where there are any."""
+    from search.gallery.sightings import is_clock_time
+
+    if not filters.times or not is_clock_time(max(filters.times)):
+        return []
+    count = store.frames_without_date()
+    if not count:
+        return []
+    frames = "1 frame of the gallery has" if count == 1 else f"{count} frames of the gallery have"
+    return [f"{frames} no date, and --after and --before leave out what has none; --start-time of index gives it one"]
 
 
 def _share(noted: float | None, beside: float | None) -> list[str]:

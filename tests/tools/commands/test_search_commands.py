@@ -206,6 +206,24 @@ def test_broken_footage_is_named_once_on_the_terminal(
     assert line.startswith("personsearch: empty.jpg")
 
 
+def test_frames_without_a_date_are_left_out_by_one_and_counted(
+    run: Path, gallery: Path, tmp_path: Path, square: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed, picture = tmp_path / "mixed", next((square / "frames").iterdir())
+    shutil.copytree(gallery, mixed)
+    (tmp_path / "pictures").mkdir()
+    shutil.copy(picture, tmp_path / "pictures" / "undated.jpg")
+    find = ["find", str(mixed), "--model", str(run), "--frame", str(picture), "--box", "10,10,60,120"]
+    assert main([*find, "--after", "2000-01-01"]) == 0
+    assert "no date" not in capsys.readouterr().out
+    assert main(["index", str(tmp_path / "pictures"), "--gallery", str(mixed), "--model", str(run)]) == 0
+    capsys.readouterr()
+    assert main([*find, "--after", "2000-01-01"]) == 0
+    assert "1 frame of the gallery has no date, and --after and --before leave out" in capsys.readouterr().out
+    assert main(find) == 0
+    assert "no date" not in capsys.readouterr().out
+
+
 def test_filters_by_time_keep_what_lies_between(run: Path, gallery: Path, tmp_path: Path, square: Path) -> None:
     picture = next((square / "frames").iterdir())
     words = ["find", str(gallery), "--model", str(run), "--frame", str(picture), "--box", "10,10,60,120"]
