@@ -123,5 +123,5 @@ class SquaredDistances:
 
 
 def worker_threads() -> int:
-    """Says how many threads sort: as many as torch computes with, so that OMP_NUM_THREADS bounds both."""
+    """Says how many threads rank: as many as torch computes with, so that OMP_NUM_THREADS bounds both."""
     return torch.get_num_threads()

@@ -1,15 +1,17 @@
 """How well crops of a person are found among crops: mAP, mINP and CMC of the published protocols."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from reid.ranking.distances import Embeddings, SquaredDistances, embedding_pair, row_spans
-from reid.ranking.ranks import ranks_in_rows, up_to_farthest_match
+from reid.ranking.distances import Embeddings, SquaredDistances, embedding_pair, row_spans, worker_threads
+from reid.ranking.ranks import Stretch, ranks_in_rows, up_to_farthest_match
 from reid.ranking.sides import Cameras, Protocol, RankingSides, pairs_between
 from reid.ranking.single_shot import single_shot
 
@@ -189,49 +191,100 @@ def _blocks_of(distance: NDArray[np.floating]) -> _Blocks:
     return blocks
 
 
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """Where the matches of some queries stand.
+
+    Attributes:
+        rows: (M,) the row of each match's query.
+        ranks: (M,) the match's rank from 0.
+        curve_rows: (R,) the rows that have a single-shot curve.
+        curves: (R, K) these curves.
+    """
+
+    rows: NDArray[np.int64]
+    ranks: NDArray[np.int64]
+    curve_rows: NDArray[np.int64]
+    curves: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Queries that rank the same gallery images.
+
+    Attributes:
+        matches: (M,) the pairs of one person, as ascending numbers row * C + column.
+        skipped: (S,) the pairs that are left out, alike.
+        identities: (C,) the gallery's identities as 0 .. U - 1.
+        people: U.
+        curve_length: How many ranks the expected single-shot curve has; None where none is asked for.
+    """
+
+    matches: NDArray[np.int64]
+    skipped: NDArray[np.int64]
+    identities: NDArray[np.int64]
+    people: int
+    curve_length: int | None
+
+    def ranked(self, block: NDArray[np.floating], start: int) -> list[_Ranked]:
+        """Ranks the rows from `start` on by their (R, C) distances, which are changed."""
+        width, stop = block.shape[1], start + len(block)
+        away = pairs_between(self.skipped, start, stop, width)
+        # What is skipped goes behind everything else, where it disturbs no rank.
+        block[away] = np.inf
+        stretches = up_to_farthest_match(block, pairs_between(self.matches, start, stop, width))
+        if self.curve_length is None:
+            return [_all_shots(stretch, start) for stretch in stretches]
+        images = np.tile(np.bincount(self.identities, minlength=self.people), (len(block), 1))  # of a query's gallery
+        np.subtract.at(images, (away[0], self.identities[away[1]]), 1)
+        found = []
+        for stretch in stretches:
+            shot = single_shot(stretch, images[stretch.rows], self.identities, self.curve_length)
+            rows = start + stretch.rows
+            found.append(_Ranked(rows[shot.rows], shot.ranks, rows, shot.cmc))
+        return found
+
+
+def _all_shots(stretch: Stretch, start: int) -> _Ranked:
+    rows, places = stretch.matches.nonzero()
+    ranks = ranks_in_rows(stretch.distances, rows, places)
+    return _Ranked(start + stretch.rows[rows], ranks, stretch.rows[:0], np.zeros((0, 1)))
+
+
 def _measure(blocks: _Blocks, sides: RankingSides, rules: _Rules) -> RankMetrics:
     query_of, ranks = [], []
-    cmc = np.zeros(rules.max_rank)  # the sum over queries of single shots
     single = rules.protocol == "cuhk03"
+    curves = np.zeros((len(sides.query_ids), rules.max_rank))
     people, identity_of = np.unique(sides.gallery_ids, return_inverse=True)
-    for queries, columns in sides.groups(rules.protocol):
-        matches, skipped = sides.pairs(queries, columns)
-        if not len(matches):
-            continue
-        block_of, identities = blocks(columns), identity_of[columns]
-        width = len(columns)
-        cost = np.full(len(queries), width)
-        if single:
-            cost += np.bincount(matches // width, minlength=len(queries)) * len(people)
-        for start, stop in row_spans(cost):
-            block = block_of(queries[start:stop])  # [rows of the span, width]
-            away = pairs_between(skipped, start, stop, width)
-            # What is skipped goes behind everything else, where it disturbs no rank.
-            block[away] = np.inf
-            images = np.zeros((0, 0), dtype=np.int64)
-            if single:  # how many images of each person a query's gallery has
-                images = np.tile(np.bincount(identities, minlength=len(people)), (len(block), 1))
-                np.subtract.at(images, (away[0], identities[away[1]]), 1)
-            for stretch in up_to_farthest_match(block, pairs_between(matches, start, stop, width)):
-                if single:
-                    shot = single_shot(stretch, images[stretch.rows], identities, rules.max_rank)
-                    cmc += shot.cmc.sum(axis=0)
-                    rows = shot.rows
-                    ranks.append(shot.ranks)
-                else:
-                    rows, places = stretch.matches.nonzero()
-                    ranks.append(ranks_in_rows(stretch.distances, rows, places))
-                query_of.append(queries[start + stretch.rows[rows]])
+    threads = worker_threads()
+    with ThreadPoolExecutor(threads) as pool:
+        for queries, columns in sides.groups(rules.protocol):
+            matches, skipped = sides.pairs(queries, columns)
+            if not len(matches):
+                continue
+            block_of, length = blocks(columns), rules.max_rank if single else None
+            group = _Group(matches, skipped, identity_of[columns], len(people), length)
+            cost = np.full(len(queries), len(columns))
+            if single:
+                cost += np.bincount(matches // len(columns), minlength=len(queries)) * len(people)
+            for start, stop in row_spans(cost):
+                # NumPy lets other threads run while it computes, so each thread ranks a part of the rows.
+                parts = np.array_split(block_of(queries[start:stop]), min(threads, stop - start))
+                starts = start + np.cumsum([0, *map(len, parts[:-1])])
+                for found in chain.from_iterable(pool.map(group.ranked, parts, starts)):
+                    query_of.append(queries[found.rows])
+                    ranks.append(found.ranks)
+                    curves[queries[found.curve_rows]] = found.curves
     if not query_of:
         raise ValueError(
             f"none of {len(sides.query_ids)} queries has a match in the gallery under {rules.protocol}; compare the "
             "identities, and give None as cameras where the data has no real ones"
         )
-    found = _summary(np.concatenate(query_of), np.concatenate(ranks), len(sides.query_ids), rules)
+    summary = _summary(np.concatenate(query_of), np.concatenate(ranks), len(sides.query_ids), rules)
     if not single:
-        return found
-    valid = len(sides.query_ids) - (found.invalid_queries if rules.mean_over == "valid" else 0)
-    return replace(found, cmc=cmc / valid)
+        return summary
+    valid = len(sides.query_ids) - (summary.invalid_queries if rules.mean_over == "valid" else 0)
+    return replace(summary, cmc=curves.sum(axis=0) / valid)
 
 
 def _summary(query_of: NDArray[np.int64], ranks: NDArray[np.int64], queries: int, rules: _Rules) -> RankMetrics:

@@ -6,18 +6,13 @@ behind the farthest of these images changes no figure, and is cut off before. Wi
 everything.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reid.ranking.distances import row_spans, worker_threads
-
-Rows = NDArray[Any]
+from reid.ranking.distances import row_spans
 
 SHARES = (64, 8)
 """Rankings that need at most 1/64 and at most 1/8 of the gallery are compressed to as much; others stay whole."""
@@ -92,7 +87,7 @@ def ranks_in_rows(
         >>> ranks_in_rows(np.array([[0.3, 0.1, 0.3]]), np.array([0, 0]), np.array([0, 2]))
         array([1, 2])
     """
-    ordered = in_threads(lambda part: np.sort(part, axis=1), block)  # [Q, G]
+    ordered = np.sort(block, axis=1)  # [Q, G]
     values = block[rows, columns]
     ranks = _count(ordered, rows, values, inclusive=False)
     ties = np.flatnonzero(_count(ordered, rows, values, inclusive=True) - ranks > 1)
@@ -115,7 +110,7 @@ def stable_order(block: NDArray[np.floating]) -> NDArray[np.int64]:
     Returns:
         (Q, G) positions.
     """
-    order: NDArray[np.int64] = in_threads(lambda part: np.argsort(part, axis=1), block)
+    order = np.argsort(block, axis=1)
     ordered = np.take_along_axis(block, order, axis=1)
     equal = np.zeros(block.shape, dtype=bool)  # to the entry on the left
     np.equal(ordered[:, 1:], ordered[:, :-1], out=equal[:, 1:])
@@ -125,21 +120,6 @@ def stable_order(block: NDArray[np.floating]) -> NDArray[np.int64]:
     entries = order[in_run]
     order[in_run] = entries[np.lexsort((entries, run))]
     return order
-
-
-def in_threads(work: Callable[[NDArray[np.floating]], Rows], block: NDArray[np.floating]) -> Rows:
-    """Computes the rows of `work(block)`, one part in each thread; for NumPy functions that release the lock.
-
-    Args:
-        work: Gives one row for each row of its block.
-        block: (Q, G) numbers.
-
-    Returns:
-        The rows, in the order of the block.
-    """
-    parts = np.array_split(block, max(1, min(worker_threads(), len(block))))
-    with ThreadPoolExecutor(len(parts)) as pool:
-        return np.concatenate(list(pool.map(work, parts)))
 
 
 def _compressed(
@@ -160,7 +140,7 @@ def _compressed(
 
 
 def _count(
-    ordered: Rows, rows: NDArray[np.int64], values: NDArray[np.floating], *, inclusive: bool
+    ordered: NDArray[np.floating], rows: NDArray[np.int64], values: NDArray[np.floating], *, inclusive: bool
 ) -> NDArray[np.int64]:
     """For each value, how many entries of its sorted row are below it (or equal): all binary searches in step."""
     width = ordered.shape[1]
