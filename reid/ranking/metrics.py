@@ -246,7 +246,7 @@ class _Group:
 
 
 def _all_shots(stretch: Stretch, start: int) -> _Ranked:
-    rows, places = stretch.matches.nonzero()
+    rows, places = np.divmod(np.flatnonzero(stretch.matches), stretch.matches.shape[1])
     ranks = ranks_in_rows(stretch.distances, rows, places)
     return _Ranked(start + stretch.rows[rows], ranks, stretch.rows[:0], np.zeros((0, 1)))
 

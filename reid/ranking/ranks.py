@@ -53,7 +53,7 @@ def up_to_farthest_match(
     farthest = np.full(len(block), -np.inf, dtype=block.dtype)
     np.maximum.at(farthest, matches[0], block[matches])
     near = block <= farthest[:, None]
-    count = near.sum(axis=1)
+    count = near.sum(axis=1, dtype=np.int32)  # three times as fast as in 64 bits
     bounds = [0, *(width // share for share in SHARES), width]
     found = []
     for low, high in pairwise(bounds):
@@ -126,16 +126,19 @@ def _compressed(
     block: NDArray[np.floating], is_match: NDArray[np.bool_], near: NDArray[np.bool_], rows: NDArray[np.int64]
 ) -> Stretch:
     """The near entries of the given rows, moved to the left."""
-    row, column = np.divmod(np.flatnonzero(near[rows]), block.shape[1])
+    width = block.shape[1]
+    row, column = np.divmod(np.flatnonzero(near[rows]), width)
     count = np.bincount(row, minlength=len(rows))
-    cells = row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    shape = len(rows), int(count.max())
-    distances = np.full(shape, np.inf, dtype=block.dtype)
-    columns = np.zeros(shape, dtype=np.int64)
-    matches = np.zeros(shape, dtype=bool)
-    distances[cells] = block[rows[row], column]
-    columns[cells] = column
-    matches[cells] = is_match[rows[row], column]
+    longest = int(count.max())
+    # Flat numbers of entries: NumPy takes and puts by them faster than by rows and columns.
+    origin = rows[row] * width + column
+    target = np.arange(len(row)) + np.repeat(longest * np.arange(len(rows)) - (np.cumsum(count) - count), count)
+    distances = np.full((len(rows), longest), np.inf, dtype=block.dtype)
+    columns = np.zeros(distances.shape, dtype=np.int64)
+    matches = np.zeros(distances.shape, dtype=bool)
+    np.put(distances, target, np.take(block, origin))
+    np.put(columns, target, column)
+    np.put(matches, target, np.take(is_match, origin))
     return Stretch(rows, distances, columns, matches)
 
 
