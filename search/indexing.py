@@ -4,31 +4,23 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
-
 from datasets.footage.planning import PlannedSource
 from datasets.footage.reading import Reading
 from datasets.footage.sources import Source, label_of
 from datasets.footage.streams import is_stream
 from datasets.layouts.custom_records import is_rendered
 from datasets.turns import Turns
-from detection.detections import Detections
 from search.gallery.description import note_cameras
 from search.gallery.gallery import Gallery
 from search.same_files import SameFiles, recognize
 from search.source_runs import IndexSummary, SourceRun, Store, place_of
+from search.still_scenes import Look
 from search.tracks.settings import TrackletAveraging
 
 __all__ = ["IndexSummary", "Look", "SourceRun", "begin_runs", "end_runs", "index_source", "index_sources"]
 
 FEW_SOURCES = 4
 """So many sources have frames of two batches waiting; of more, one batch each waits, for the sake of memory."""
-
-Look = Callable[[Sequence[NDArray[np.uint8]]], Sequence[tuple[Detections, Tensor | None]]]
-"""A function that finds the people of each image (H, W, 3) with embeddings, and gives (N, E) of the second stage, None
-without one."""
 
 
 def index_source(
@@ -120,7 +112,7 @@ def index_sources(
             run = runs[turn.number]
             run.missed = turns.missed(turn.number)
             if turn.items:
-                found = look([frame.image for frame in turn.items])
+                found = run.look_at(turn.items, look)
                 for frame, (people, second) in zip(turn.items, found, strict=True):
                     run.take(frame, people, second)
             if turn.ended:

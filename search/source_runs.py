@@ -31,6 +31,7 @@ from search.gallery.description import GalleryDescription
 from search.gallery.done import DoneFrames
 from search.gallery.originals import SourcePlace, file_state, source_place, split_location
 from search.gallery.tables import FILE_STATE, FrameRows, frame_rows
+from search.still_scenes import Answer, Look, StillScenes
 from search.tracks.averaging import TrackletAverager
 from search.tracks.settings import TrackletAveraging
 
@@ -47,6 +48,7 @@ class IndexSummary:
         tracklets: How many ways of one person through one camera there are, where embeddings are averaged over them; 0
             where they are not.
         notes: Lines about what was passed over, assumed or replaced.
+        still: How many of `frames` the models were spared, because they look like one in which nobody was seen.
     """
 
     frames: int = 0
@@ -55,6 +57,7 @@ class IndexSummary:
     failures: tuple[tuple[str, str], ...] = ()
     tracklets: int = 0
     notes: tuple[str, ...] = ()
+    still: int = 0
 
 
 class Store(Protocol):
@@ -101,6 +104,7 @@ class SourceRun:
         total: About how many frames there are; None where nobody knows.
         looked: How many frames were looked at in this run.
         missed: How many frames of a live stream came while the models were busy, and were dropped.
+        still: How many of the frames that were looked at the models were spared, see `Reading.skip_still`.
         lag: How many seconds ago the newest frame that was looked at was taken; None where the source is not live.
         cameras: The names of the cameras whose frames were looked at.
         ended: Whether the source is done, by itself or because it broke.
@@ -117,7 +121,7 @@ class SourceRun:
         self.planned = planned
         self.state = StreamState()
         self.total: int | None = None
-        self.looked = self.missed = 0
+        self.looked = self.missed = self.still = 0
         self.lag: float | None = None
         self.cameras: set[str] = set()
         self.ended = False
@@ -126,6 +130,7 @@ class SourceRun:
         self._place = place_of(planned.source)
         self._known = _KnownFrames(gallery, self._place, copies or {})
         self._averager = None if averaging is None else TrackletAverager(averaging, gallery.description.second_weight)
+        self._scenes = StillScenes() if planned.reading.skip_still else None
         self._failures: list[tuple[str, str]] = []
         self._notes: list[str] = []
         self._sightings = 0
@@ -158,6 +163,19 @@ class SourceRun:
     def place(self) -> str:
         """How the gallery names the source."""
         return self._place.name
+
+    def look_at(self, frames: Sequence[Frame], look: Look) -> Sequence[Answer]:
+        """Find the people of some frames, but in those that the models are spared.
+
+        Args:
+            frames: The next frames of the source.
+            look: Finds the people of some images.
+        """
+        if self._scenes is None:
+            return look([frame.image for frame in frames])
+        found = self._scenes.look(frames, look)
+        self.still = self._scenes.passed_over
+        return found
 
     def take(self, frame: Frame, found: Detections, second: Tensor | None) -> None:
         """Store the people of a frame, but those in regions that are left out.
@@ -220,7 +238,13 @@ class SourceRun:
         """The figures so far."""
         tracklets = 0 if self._averager is None else self._averager.tracklets
         return IndexSummary(
-            self.looked, self._sightings, self._known.skipped, tuple(self._failures), tracklets, tuple(self._notes)
+            self.looked,
+            self._sightings,
+            self._known.skipped,
+            tuple(self._failures),
+            tracklets,
+            tuple(self._notes),
+            self.still,
         )
 
     def _reading(self) -> Reading:

@@ -28,6 +28,7 @@ _KEYS = {
     "time_zone": "the zone of the camera's clock, such as Europe/Berlin",
     "frames_per_second": "how many frames of each second are looked at",
     "recorded_rate": "how many frames a second were recorded, for videos that hold no times",
+    "skip_still": "true or false: whether frames are passed over that look like one in which nobody was seen",
     "rotation": "0, 90, 180 or 270 degrees clockwise",
     "leave_out": "a list of regions, each [left, top, right, bottom] or a list of corners [x, y], in pixels",
 }
@@ -83,6 +84,8 @@ class CameraEntry:
             file does not say.
         rotation: By how many degrees the picture is turned clockwise, one of `TURNS`.
         leave_out: Regions of the turned picture whose people are left out.
+        skip_still: Whether frames that look like an earlier one in which nobody was seen are passed over; None where
+            the file does not say.
     """
 
     camera: CameraDescription
@@ -92,6 +95,7 @@ class CameraEntry:
     rotation: int = 0
     leave_out: tuple[Region, ...] = ()
     recorded_rate: float | None = None
+    skip_still: bool | None = None
 
 
 def read_cameras(path: Path) -> tuple[CameraEntry, ...]:
@@ -176,6 +180,7 @@ class _Reader:
             self._read("rotation", _turn) or 0,
             self._read("leave_out", _regions) or (),
             self._read("recorded_rate", _rate),
+            self._read("skip_still", _yes_or_no),
         )
 
     def _read(self, key: str, function: Callable[[object], Value]) -> Value | None:
@@ -185,7 +190,7 @@ class _Reader:
             return None
         try:
             return function(value)
-        except (ValueError, TypeError, OverflowError) as error:
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
             told = str(error)  # a whole sentence, where it comes from this project
             why = f": {told}" if ", expected " in told else f" is {value!r}, expected {_KEYS[key]}"
             raise self._error(line, f"{key}{why}{'' if ';' in why else '; correct it'}") from None
@@ -248,6 +253,10 @@ def _rate(value: object) -> float:
     if not LEAST_RATE <= rate <= MOST_RATE:
         raise ValueError(f"{rate:g}, expected {_KEYS['recorded_rate']}, from {LEAST_RATE:g} to {MOST_RATE:g}")
     return rate
+
+
+def _yes_or_no(value: object) -> bool:
+    return {"true": True, "false": False}[_text(value).lower()]
 
 
 def _turn(value: object) -> int:

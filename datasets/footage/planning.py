@@ -122,7 +122,7 @@ def _of_camera(entry: CameraEntry, reading: Reading) -> PlannedSource:
     """The source of one camera of a cameras file, which says more than the settings for all."""
     changes: dict[str, object] = {
         "start_time": entry.start_time, "every_seconds": entry.every_seconds, "time_zone": entry.camera.time_zone,
-        "recorded_rate": entry.recorded_rate,
+        "recorded_rate": entry.recorded_rate, "skip_still": entry.skip_still,
     }  # fmt: skip
     own = dataclasses.replace(
         reading,

@@ -41,6 +41,8 @@ class Reading:
         leave_out: Regions of the turned picture; people whose box has its middle in one of them are left out.
         recorded_rate: How many frames a second were recorded, for videos that hold no times themselves (H.264, HEVC or
             JPEG frames one after the other, without a container). None takes what the frames tell, or 25.
+        skip_still: Whether the models are spared a frame that looks like an earlier one of its camera in which they saw
+            nobody.
 
     Raises:
         ValueError: A value is out of its range.
@@ -56,6 +58,7 @@ class Reading:
     time_zone: str | None = None
     creation_times: bool = False
     recorded_rate: float | None = None
+    skip_still: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.every_seconds < float("inf"):

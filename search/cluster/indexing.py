@@ -221,6 +221,7 @@ class _Slices:
     def _keep(run: SourceRun, found: Found) -> None:
         for rows in found.rows:
             run.keep(rows)
+        run.still += found.still
         run.fail(found.failures)
 
     def _end_if_done(self, one: _Progress) -> None:

@@ -43,8 +43,10 @@ class Found:
         rows: What is stored of each frame that could be read, in order, without where it can be read again.
         failures: (name, reason) of what could not be read.
         broken: What broke the reading of the source, in one line; empty where nothing did.
+        still: How many of the frames the models were spared, see `Reading.skip_still`.
     """
 
     rows: tuple[FrameRows, ...]
     failures: tuple[tuple[str, str], ...] = ()
     broken: str = ""
+    still: int = 0

@@ -17,6 +17,7 @@ from search.indexing import Look
 from search.models.model_files import ModelFiles
 from search.pipeline import PersonSearch
 from search.source_runs import rows_of
+from search.still_scenes import StillScenes
 from search.tracks.settings import TrackletAveraging
 
 _log = logging.getLogger(__name__)
@@ -117,11 +118,12 @@ class Worker:
         broken: list[str] = []
         rows: list[FrameRows] = []
         frames = prefetched(frames_of_listed(piece.items, piece.reading, failures), 2 * self._looking.batch_size)
+        scenes = StillScenes() if piece.reading.skip_still else None
         for some in batches(_until_broken(frames, broken), self._looking.batch_size):
-            found = self._look([frame.image for frame in some])
+            found = scenes.look(some, self._look) if scenes else self._look([frame.image for frame in some])
             for frame, (people, second) in zip(some, found, strict=True):
                 rows.append(rows_of(frame, people, second, self._looking.holds.widths, piece.reading, piece.place))
-        return Found(tuple(rows), tuple(failures), *broken)
+        return Found(tuple(rows), tuple(failures), "".join(broken), scenes.passed_over if scenes else 0)
 
 
 def _until_broken(frames: Iterator[Frame], broken: list[str]) -> Iterator[Frame]:

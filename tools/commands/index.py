@@ -46,6 +46,9 @@ class Footage:
         creation_times: Take the creation time that a video file states for its start where its name tells none.
         recorded_rate: How many frames a second were recorded, for videos that hold no times themselves (.h264, .hevc,
             .mjpeg and the like), in place of what their frames tell. Where these tell nothing it is taken to be 25.
+        skip_still: Do not look for people in a frame that looks like an earlier one of its camera in which nobody was
+            seen. That saves time where a camera often shows nobody. Who is overlooked once and stands still may stay
+            overlooked for up to 30 frames.
         max_pixels: A picture, or a video whose frames have more pixels than this, is not read but reported, so that a
             small file cannot fill the memory.
         reconnect_minutes: For how many minutes to try to reach a live stream again that is off or broke off, 0 or more.
@@ -60,6 +63,7 @@ class Footage:
     time_zone: str | None = None
     creation_times: bool = True
     recorded_rate: float | None = None
+    skip_still: bool = False
     max_pixels: int = MOST_PIXELS
     reconnect_minutes: float = RECONNECT_MINUTES
     minimum_confidence: float = LEAST_CONFIDENCE
@@ -83,6 +87,7 @@ class Footage:
             time_zone=self.time_zone,
             creation_times=self.creation_times,
             recorded_rate=self.recorded_rate,
+            skip_still=self.skip_still,
         )
 
 
@@ -279,6 +284,7 @@ def _outcome(
         tuple(failure for one in each for failure in one.failures),
         sum(one.tracklets for one in each),
         tuple(lines),
+        sum(one.still for one in each),
     )
     broken = [run for run in runs if run.error is not None]
     rows: list[list[object]] = [
@@ -289,8 +295,10 @@ def _outcome(
         ["sightings in the gallery", whole.sightings],
         ["cameras in the gallery", ", ".join(whole.cameras) or "unknown"],
     ]
+    if total.still:
+        rows.insert(1, ["of these still since nobody was seen, and passed over", total.still])
     if steady is not None:
-        rows.insert(2, ["tracklets they make", total.tracklets])
+        rows.insert(-4, ["tracklets they make", total.tracklets])
     if len(runs) > 1:
         rows.insert(0, ["sources read", f"{len(runs) - len(broken)} of {len(runs)}"])
     read = [one for run, one in zip(runs, each, strict=True) if run.error is None]
@@ -329,6 +337,7 @@ def _figures(run: "SourceRun") -> dict[str, object]:
         "frames": summary.frames,
         "sightings": summary.sightings,
         "skipped": summary.skipped,
+        "still": summary.still,
         "missed": run.missed,
         "failures": [list(one) for one in summary.failures],
     }

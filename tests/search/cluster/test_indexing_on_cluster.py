@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from asking import ask
+from blob_scenes import scene, write
 from footage_world import (
     by_one_process,
     looking,
@@ -57,6 +58,17 @@ def figures(runs: Sequence[SourceRun]) -> list[tuple[object, ...]]:
 
 def nth(role: str, method: str, calls: dict[int, str]) -> Fate:
     return lambda asked, called, count: calls.get(count) if (asked, called) == (role, method) else None
+
+
+def test_workers_pass_over_still_frames_too_and_say_how_many(tmp_path: Path) -> None:
+    for number in range(12):
+        write(tmp_path / "hall" / f"{number:02}.png", scene([1] if number in (5, 10) else [], number))
+    search, asked = searching(), sources(tmp_path / "hall", skip_still=True)
+    (one,) = by_one_process(search, tmp_path / "one", asked)
+    (run,), _ = by_cluster(search, tmp_path / "many", asked, Inline())
+    assert require_same(tmp_path / "one", tmp_path / "many") == 2
+    # A batch has two frames. A slice of two batches knows no empty view when it begins; 5 is in such a first batch.
+    assert (one.still, run.still) == (12 - 2 - 2, 12 - 3 * 2 - 1)
 
 
 @pytest.mark.parametrize("averaged", [False, True])

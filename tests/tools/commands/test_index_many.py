@@ -40,6 +40,19 @@ def test_many_sources_with_a_broken_one(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(figures["failures"]) == 2
 
 
+def test_frames_that_the_models_are_spared_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(12):
+        (tmp_path / "hall").mkdir(exist_ok=True)
+        assert cv2.imwrite(str(tmp_path / "hall" / f"{number:02}.png"), np.full((96, 128, 3), 60, np.uint8))
+    words = ["index", str(tmp_path / "hall"), "--gallery", str(tmp_path / "people"), "--minimum-confidence", "1"]
+    assert main([*words, "--skip-still", "true", "--json", str(tmp_path / "a.json")]) == 0
+    shown = capsys.readouterr().out
+    assert "frames searched                                        12" in shown
+    assert "of these still since nobody was seen, and passed over  8" in shown
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert (figures["run"]["still"], figures["sources"][0]["still"]) == (8, 8)
+
+
 def test_one_broken_source_alone_is_one_line_and_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, said in (
         (["0"], "the webcam does not open"),
