@@ -15,7 +15,11 @@ ROOMS = (
 )  # fmt: skip
 """In the order of the imports; `pipeline` and `indexing` stand on top of the first five."""
 
-ON_TOP = {"desk": {"pipeline"}, "server": {"pipeline"}, "cluster": {"pipeline", "indexing", "source_runs", "still_scenes"}}
+ON_TOP = {
+    "desk": {"pipeline"},
+    "server": {"pipeline"},
+    "cluster": {"pipeline", "indexing", "source_runs", "still_scenes"},
+}
 """The rooms that ask the predictor or index, and so stand above it, with what they ask."""
 
 
