@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
 from torch import Tensor
 
 from reid.ranking.distances import Embeddings, row_spans
@@ -313,6 +312,8 @@ def _none_drawn(
     sizes: NDArray[np.int64], special: NDArray[np.int64], population: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """(S, P) the chance that n drawn out of a population hold none of its special members."""
+    from scipy.special import gammaln  # 0.05 s that who reads thresholds should not pay
+
     size, rest = sizes[:, None].astype(np.float64), (population - special).astype(np.float64)
     possible = rest >= size
     ways = gammaln(rest + 1) - gammaln(np.where(possible, rest - size, 0) + 1)

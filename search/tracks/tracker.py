@@ -8,7 +8,6 @@ and likeness instead of a cascade.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from datasets.boxes import box_overlap
 from detection.detections import Detections
@@ -102,6 +101,8 @@ class Tracker:
         self, timestamp: float, boxes: NDArray[np.float64], embeddings: NDArray[np.float64] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows of tracks and of detections that belong together."""
+        from scipy.optimize import linear_sum_assignment  # 0.2 s that only who tracks should pay
+
         settings = self.settings
         elapsed = timestamp - self._seen
         moved = self._boxes + np.tile(self._velocity * elapsed[:, None], 2)

@@ -13,6 +13,7 @@ from search.query.ranking import USUAL_SECOND_WEIGHT
 from search.query.rates import VerdictRates
 from search.tracks.settings import TrackerSettings
 from tools.commands.calibrate_gallery import calibrate_from_gallery
+from tools.installation import loading
 from tools.outcome import Outcome, table
 from tools.progress import Progress, say
 from tools.search_options import Similarity, Tracklets
@@ -111,11 +112,12 @@ def calibrate(
         tracker: How sightings are linked into tracklets.
         work: How the work is done, and what is written.
     """
-    from datasets import read_frames
-    from search.evaluation.calibration import fit_calibration
-    from search.evaluation.query_sets import calibration_queries, footage_of
-    from search.models.shipped import said_of, with_shipped
-    from search.pipeline import PersonSearch
+    with loading():
+        from datasets import read_frames
+        from search.evaluation.calibration import fit_calibration
+        from search.evaluation.query_sets import calibration_queries, footage_of
+        from search.models.shipped import said_of, with_shipped
+        from search.pipeline import PersonSearch
     from search.query.calibration_files import calibration_file, read_calibrations, store_calibrations
     from search.query.verdict import LabelledData
 

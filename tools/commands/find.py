@@ -9,6 +9,7 @@ from datasets.images import MOST_PIXELS
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from tools.commands.find_files import AnswerFiles
+from tools.installation import loading
 from tools.outcome import Outcome
 from tools.progress import say
 from tools.search_options import OnCluster
@@ -186,8 +187,9 @@ def find(
         files: What else the answer is written to.
         where: Where the work is done.
     """
-    from search.gallery.noted_models import finds_people
-    from search.pipeline import PersonSearch
+    with loading():
+        from search.gallery.noted_models import finds_people
+        from search.pipeline import PersonSearch
 
     probe.require_one()
     if ranking.context and (ranking.rerank or probe.crop is not None or probe.like is not None):

@@ -12,6 +12,7 @@ from datasets.moments import zone_named
 from detection.settings import LEAST_CONFIDENCE
 from search.models.model_files import ModelFiles
 from search.tracks.settings import TrackerSettings, TrackletAveraging
+from tools.installation import loading
 from tools.outcome import Outcome, table
 from tools.progress import SourceLine, SourceProgress, say
 from tools.search_options import OnCluster, Tracklets
@@ -169,14 +170,15 @@ def index(
         tracker: How sightings are linked into tracklets.
         work: How the work is done, and where.
     """
-    from datasets.footage.planning import planned, refuse_unreadable
-    from datasets.footage.sources import frames_line
-    from search.care.corrections import correcting_lines
-    from search.evaluation.gallery_calibration import learn_after_indexing
-    from search.gallery.description import note_cameras
-    from search.gallery.noted_models import files_to_index
-    from search.models.shipped import said_of
-    from search.pipeline import PersonSearch
+    with loading():
+        from datasets.footage.planning import planned, refuse_unreadable
+        from datasets.footage.sources import frames_line
+        from search.care.corrections import correcting_lines
+        from search.evaluation.gallery_calibration import learn_after_indexing
+        from search.gallery.description import note_cameras
+        from search.gallery.noted_models import files_to_index
+        from search.models.shipped import said_of
+        from search.pipeline import PersonSearch
 
     cameras = footage.described()
     sources, notes = planned(source or [], footage.reading(), cameras)

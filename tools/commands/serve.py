@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from search.models.model_files import ModelFiles
 from tools.commands.find import JOINT_ALONE
+from tools.installation import loading
 from tools.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -86,9 +87,10 @@ def serve(
     """
     _require_extra()
     settings = listening.settings()
-    from search.desk.desk import Desk, DeskSettings
-    from search.server.app import make_app
-    from search.server.running import run
+    with loading():
+        from search.desk.desk import Desk, DeskSettings
+        from search.server.app import make_app
+        from search.server.running import run
 
     desk = Desk(DeskSettings(gallery, ModelFiles(model, second_stage), calibration, cases=cases))
 

@@ -74,13 +74,17 @@ class Crowd:
             yield frame, self.embeddings(first, min(CHUNK_FRAMES * PEOPLE_IN_A_FRAME, self.rows - first))
 
 
-def fill(path: Path, crowd: Crowd, progress: Callable[[int, int], None]) -> float:
+def fill(
+    path: Path, crowd: Crowd, progress: Callable[[int, int], None], description: GalleryDescription | None = None
+) -> float:
     """Write the sightings into a new gallery.
 
     Args:
         path: The gallery's folder.
         crowd: The sightings.
         progress: Called with how many are written, of how many.
+        description: What the gallery says of its models, of the crowd's width; None says that nothing can search it by
+            pictures.
 
     Returns:
         The seconds that the gallery took, without the making of the random numbers.
@@ -88,8 +92,9 @@ def fill(path: Path, crowd: Crowd, progress: Callable[[int, int], None]) -> floa
     picture = np.random.default_rng(0).integers(0, 255, (64, 32, 3), dtype=np.uint8)
     jpeg = encode_jpeg(picture, longest_side=64)
     boxes = np.array([[20 * place, 5, 20 * place + 18, 60] for place in range(PEOPLE_IN_A_FRAME)], np.float32)
+    described = description or GalleryDescription(crowd.dim, EmbeddedBy("random numbers"))
     seconds = 0.0
-    with Gallery.create(path, GalleryDescription(crowd.dim, EmbeddedBy("random numbers"))) as gallery:
+    with Gallery.create(path, described) as gallery:
         for first, embeddings in crowd.chunks():
             began = time.perf_counter()
             for number, start in enumerate(range(0, len(embeddings), PEOPLE_IN_A_FRAME), first):
