@@ -141,6 +141,9 @@ COMMANDS = {
         "processor seconds of rendering worlds, by place and stage",
         ("crowds",),
     ),
+    "bench startup": Command(
+        "tools.bench.speed.startup", "startup", "seconds until the help, a search and a served search answer"
+    ),
     "bench training": Command(
         "tools.bench.speed.training", "training", "frames a second and memory of joint training", ("frames", "recipe")
     ),

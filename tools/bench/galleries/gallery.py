@@ -1,6 +1,5 @@
 """personsearch bench gallery: filling, disk, memory and answers of a gallery of many made-up sightings."""
 
-import os
 import shutil
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -10,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from tools.bench.speed.machine import load_average
+from tools.bench.speed.measured import Measured, Run
 from tools.outcome import Outcome, table
 from tools.progress import Progress
+
+PLAIN = "plain NumPy"
 
 
 def gallery(
@@ -22,6 +25,7 @@ def gallery(
     compared: int = 100,
     folder: Path | None = None,
     seed: int = 0,
+    compare: Path | None = None,
 ) -> Outcome:
     """Fill a gallery with made-up sightings, search it, and compare with plain NumPy over the same numbers.
 
@@ -36,6 +40,8 @@ def gallery(
         compared: For how many probes the answer is compared with the true one.
         folder: Where the gallery is made and stays; it must not exist. Without it a temporary folder is used.
         seed: The seed of the random numbers.
+        compare: A file that --json of an earlier run wrote. What takes longer than then, beyond noise, is named, and
+            the exit status is 1.
     """
     from search.care.compacting import Room
     from tools.bench.galleries.filling import Crowd, fill
@@ -45,9 +51,10 @@ def gallery(
         raise ValueError(f"searches is {searches}, compared {compared}, expected at least 1 of each")
     if folder is not None and folder.exists():
         raise FileExistsError(f"{folder} exists; name a folder that does not, the gallery is made there")
+    run = Run.of("bench gallery", {"rows": rows, "dim": dim, "seed": seed}, compare)
     crowd = Crowd(rows, dim, seed=seed)
     place = folder or Path(tempfile.mkdtemp(prefix="bench_gallery_")) / "gallery"
-    load = os.getloadavg()[0]
+    load = load_average()
     try:
         with Progress("Filling", unit="sighting") as progress:
             seconds = fill(place, crowd, progress)
@@ -62,13 +69,27 @@ def gallery(
             shutil.rmtree(place.parent, ignore_errors=True)
     wrong = sum(own != expected for own, expected in zip(measured.answers, true, strict=True))
     figures: dict[str, Any] = {
-        "rows": rows, "dim": dim, "load_average": [load, os.getloadavg()[0]], "ingest_seconds": seconds,
+        "rows": rows, "dim": dim, "ingest_seconds": seconds,
         "disk": room, "open_seconds": measured.open_seconds, "load_seconds": measured.load_seconds,
         "base_mb": measured.base_mb, "resident_mb": measured.resident_mb, "peak_mb": measured.peak_mb,
         "times": {**measured.times, **times}, "compared": compared, "wrong": wrong,
     }  # fmt: skip
     failures = [f"{wrong} of {compared} answers are not those of the full comparison"] if wrong else []
-    return Outcome(_text(figures), figures, failures)
+    libraries = ("lancedb", "numpy", "simsimd", "torch")
+    return run.outcome(_text(figures), figures, _measured(figures), libraries, failures, load=load)
+
+
+def _measured(figures: dict[str, Any]) -> list[Measured]:
+    """The median of each kind of search beside plain NumPy's, and filling."""
+    filling = figures["rows"] / figures["ingest_seconds"]
+    measured = [Measured("filling", filling, "sightings/s", more_is_better=True)]
+    for name, times in figures["times"].items():
+        where, _, part = name.partition(", ")
+        plain = None if where == PLAIN else figures["times"][f"{PLAIN}, {part}"].p50
+        measured.append(
+            Measured(f"{part}, from {where}", times.p50, "ms", baseline=(plain and PLAIN) or "", baseline_value=plain)
+        )
+    return measured
 
 
 def _text(figures: dict[str, Any]) -> str:
@@ -84,7 +105,6 @@ def _text(figures: dict[str, Any]) -> str:
         ["the most it had, MB", round(figures["peak_mb"])],
     ]
     times = [[name, one.p50, one.p95, one.searches] for name, one in figures["times"].items()]
-    before, after = figures["load_average"]
     same = figures["compared"] - figures["wrong"]
     return "\n".join(
         [
@@ -92,7 +112,6 @@ def _text(figures: dict[str, Any]) -> str:
             "",
             table(["search from", "p50 ms", "p95 ms", "searches"], times),
             "",
-            f"{same} of {figures['compared']} answers are those of the full comparison; "
-            f"load of the machine {before:.1f} before, {after:.1f} after",
+            f"{same} of {figures['compared']} answers are those of the full comparison",
         ]
     )

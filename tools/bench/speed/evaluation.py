@@ -4,14 +4,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.bench.speed.machine import described, load_average, peak_megabytes, told
+from tools.bench.speed.machine import load_average, peak_megabytes
+from tools.bench.speed.measured import Measured, Run
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
@@ -87,6 +89,7 @@ def evaluation(
     repeats: int = 3,
     compared_queries: int = 200,
     only: list[str] | None = None,
+    compare: Path | None = None,
 ) -> Outcome:
     """Seconds and peak memory of evaluating and re-ranking a crop search, by default of Market-1501's size.
 
@@ -101,6 +104,8 @@ def evaluation(
         repeats: How often each line is timed, 1 or more; the shortest time counts. Re-ranking is timed once.
         compared_queries: The number of queries that the plain evaluator is timed on.
         only: Some of market1501, allshots, cuhk03, expansion, rerank and plain; all by default.
+        compare: A file that --json of an earlier run wrote. What takes longer than then, beyond noise, is named, and
+            the exit status is 1.
     """
     chosen = list(WORK) if only is None else only
     if not chosen or not set(chosen) <= set(WORK):
@@ -108,6 +113,7 @@ def evaluation(
     if repeats < 1 or compared_queries < 1:
         raise ValueError(f"repeats is {repeats}, compared_queries {compared_queries}, expected at least 1 of each")
     compared = min(compared_queries, problem.queries)
+    run = Run.of("bench evaluation", {**asdict(problem), "compared_queries": compared}, compare)
     load = load_average()
     records, failures = [], []
     with Progress("Measuring", unit="line") as progress:
@@ -117,12 +123,22 @@ def evaluation(
             except BrokenProcessPool:
                 failures.append(f"{name}: its process died, most likely for want of memory; try a smaller --gallery")
             progress(done + 1, len(chosen))
-    machine = described("numpy", "scipy", "torch")
     figures = {
-        "problem": problem, "machine": machine, "load_average": load, "rows": records, "repeats": repeats,
-        "compared_queries": compared, "plain_over_ours": _ratio(records),
+        "problem": problem, "rows": records, "repeats": repeats, "compared_queries": compared,
+        "plain_over_ours": _ratio(records),
     }  # fmt: skip
-    return Outcome(_text(figures), figures, failures)
+    measured = [_measured(record, records) for record in records]
+    return run.outcome(_text(figures), figures, measured, ("numpy", "scipy", "torch"), failures, load=load)
+
+
+def _measured(record: dict[str, Any], records: list[dict[str, Any]]) -> Measured:
+    plain = next((one["seconds"] for one in records if one["name"] == "plain"), None)
+    beside = plain if record["name"] == "market1501" else None
+    times = tuple(record["multiplied_by"] * one for one in record["times"])
+    return Measured(
+        WORK[record["name"]].label, record["seconds"], repeats=times, asked=WORK[record["name"]].asked,
+        baseline=WORK["plain"].label if beside else "", baseline_value=beside,
+    )  # fmt: skip
 
 
 def _text(figures: dict[str, Any]) -> str:
@@ -133,7 +149,6 @@ def _text(figures: dict[str, Any]) -> str:
         table(["work", "seconds", "of processors", "peak MB", "of it before", "mAP"], rows),
         "",
         f"{problem.queries} queries, {problem.gallery} gallery images, {problem.dimension} dimensions",
-        told(figures["machine"], figures["load_average"]),
     ]
     if figures["plain_over_ours"] is not None:
         compared = figures["compared_queries"]
@@ -202,10 +217,11 @@ def _plain(sides: Sides, compared: int) -> float:
 
 
 class Work(NamedTuple):
-    """A line of the table and what it does, which is called with the sides and the plain evaluator's queries."""
+    """A line of the table and what it does, called with the sides and the plain evaluator's queries; seconds asked."""
 
     label: str
     run: Callable[[Sides, int], float]
+    asked: float | None = None
 
 
 WORK = {
@@ -213,7 +229,7 @@ WORK = {
     "allshots": Work("evaluate, allshots", _protocol("allshots")),
     "cuhk03": Work("evaluate, cuhk03 exact", _protocol("cuhk03")),
     "expansion": Work("expand queries, evaluate", _expand),
-    "rerank": Work("re-rank, evaluate", _rerank),
+    "rerank": Work("re-rank, evaluate", _rerank, asked=6.0),
     "plain": Work("plain evaluator, extrapolated", _plain),
 }
 

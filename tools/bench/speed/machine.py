@@ -3,9 +3,13 @@
 import os
 import platform
 import resource
+import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
+
+from tools.errors import ROOT
 
 
 def described(*libraries: str) -> dict[str, Any]:
@@ -15,14 +19,34 @@ def described(*libraries: str) -> dict[str, Any]:
         libraries: The distributions whose versions matter.
 
     Returns:
-        processor, system, cores, threads, and versions by name.
+        processor, system, cores, threads, versions by name, and the commit of this project, None outside a checkout.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": _processor(), "system": platform.platform(), "cores": cores,
         "threads": int(os.environ.get("OMP_NUM_THREADS") or cores or 1),
         "versions": {"Python": platform.python_version()} | {name: version(name) for name in libraries},
+        "commit": commit(),
     }  # fmt: skip
+
+
+def commit() -> str | None:
+    """The commit of the code that runs, with "+" behind it where files differ from it; None outside a checkout."""
+    answers = []
+    for words in (
+        ["rev-parse", "--show-toplevel"],
+        ["rev-parse", "--short=10", "HEAD"],
+        ["status", "--porcelain", "--untracked-files=no"],
+    ):
+        try:
+            ended = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        answers.append(ended.stdout.strip())
+    top, head, changed = answers
+    if Path(top).resolve() != ROOT:
+        return None  # installed inside of somebody else's checkout
+    return head + ("+" if changed else "")
 
 
 def told(machine: dict[str, Any], load: float | None) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tools.bench.speed.machine import described, load_average, peak_megabytes, told
+from tools.bench.speed.machine import load_average, peak_megabytes
+from tools.bench.speed.measured import Measured, Run
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
@@ -66,6 +67,7 @@ def rendering(
     crowds: Crowds = Crowds(),
     seed: int = 1,
     most_seconds: float | None = None,
+    compare: Path | None = None,
 ) -> Outcome:
     """Seconds of processor that a frame of `data plaza --worlds` takes, by kind of place, and what takes them.
 
@@ -80,6 +82,8 @@ def rendering(
         crowds: What is rendered in each of them.
         seed: The number that decides which worlds they are, 0 or more.
         most_seconds: The exit status is 1 where the mean of a frame of 960 x 540 pixels takes longer than this.
+        compare: A file that --json of an earlier run wrote. What takes longer than then, beyond noise, is named, and
+            the exit status is 1.
     """
     from datasets.worlds.places import SHARES
 
@@ -89,6 +93,8 @@ def rendering(
     for name, value, least in (("each", each, 1), ("seed", seed, 0)):
         if value < least:
             raise ValueError(f"{name} is {value}, expected {least} or more")
+    settings = {"places": chosen, "each": each, "seed": seed, **asdict(crowds)}
+    run = Run.of("bench rendering", settings, compare)
     load = load_average()
     with TemporaryDirectory() as folder, Progress("Rendering", unit="place") as progress:
         tasks = _tasks(chosen, each + 1, Path(folder), seed, crowds)
@@ -104,11 +110,13 @@ def rendering(
         "rows": [row._asdict() | {"seconds_a_frame": row.a_frame, "seconds_a_usual_frame": row.a_usual_frame}
                  for row in rows],
         "seconds_a_usual_frame": mean, "usual_pixels": USUAL, "stages": stages, "crowds": asdict(crowds), "each": each,
-        "seed": seed, "most_seconds": most_seconds, "peak_mb": peak_megabytes(), "load_average": load,
-        "machine": described("numba", "numpy", "opencv-python-headless", "scipy", "av"),
+        "seed": seed, "most_seconds": most_seconds, "peak_mb": peak_megabytes(),
     }  # fmt: skip
     slow = most_seconds is not None and mean > most_seconds
-    return Outcome(_text(rows, figures), figures, failed=slow)
+    measured = [Measured(f"a frame of a {row.place}, of processor", row.a_usual_frame) for row in rows]
+    measured.append(Measured("a frame of all places, of processor", mean, asked=most_seconds))
+    libraries = ("numba", "numpy", "opencv-python-headless", "scipy", "av")
+    return run.outcome(_text(rows, figures), figures, measured, libraries, load=load, failed=slow)
 
 
 def _text(rows: list[Row], figures: dict[str, Any]) -> str:
@@ -121,7 +129,6 @@ def _text(rows: list[Row], figures: dict[str, Any]) -> str:
         table(["stage", "share"], list(figures["stages"].items())),
         "",
         f"seconds of processor; the process had at most {figures['peak_mb']:.0f} MB",
-        told(figures["machine"], figures["load_average"]),
     ]
     most, mean = figures["most_seconds"], figures["seconds_a_usual_frame"]
     if most is not None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detection.settings import JointTrainingConfig
-from tools.bench.speed.machine import peak_megabytes
+from tools.bench.speed.machine import load_average, peak_megabytes
+from tools.bench.speed.measured import Measured, Run
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 from tools.recipe_files import JointModelOptions
@@ -60,6 +61,7 @@ def training(
     frames: NoiseFrames = NoiseFrames(),
     recipe: JointModelOptions = JointModelOptions(training=JointTrainingConfig(batch_size=5)),  # noqa: B008
     seed: int = 0,
+    compare: Path | None = None,
 ) -> Outcome:
     """Frames a second and peak memory of training the joint model, by default ResNet-50 at 900 x 1500, five frames.
 
@@ -72,6 +74,8 @@ def training(
         frames: The frames.
         recipe: The model and its training; epochs and checkpoints are set by this command.
         seed: The seed of frames and weights, 0 or more.
+        compare: A file that --json of an earlier run wrote. What is slower than then, beyond noise, is named, and
+            the exit status is 1.
     """
     from detection.start import start_model
     from detection.training import JointTrainingTask
@@ -82,6 +86,8 @@ def training(
     _require_at_least(1, steps=steps, warmup_steps=warmup_steps)
     _require_at_least(0, seed=seed)
     require_one_process("bench training")
+    settings = {"frames": dataclasses.asdict(frames), "recipe": dataclasses.asdict(recipe)}
+    run, load = Run.of("bench training", settings, compare), load_average()
     model = start_model("none", recipe.detector, recipe.embedding, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         # One step more: after the last one the model is written.
@@ -94,7 +100,12 @@ def training(
         except TrainingInterrupted:
             raise KeyboardInterrupt("interrupted; nothing was measured") from None
     figures = _figures(recipe, steps, (whole, network), on_gpu=model.device.type == "cuda")
-    return Outcome(f"{table(['training', 'joint model'], _rows(figures))}\n{PUBLISHED}", figures)
+    measured = [
+        Measured("training with the loader", figures["frames_per_second"], "frames/s", more_is_better=True),
+        Measured("network alone", figures["frames_per_second_network"], "frames/s", more_is_better=True),
+    ]
+    text = f"{table(['training', 'joint model'], _rows(figures))}\n{PUBLISHED}"
+    return run.outcome(text, figures, measured, ("torch", "torchvision"), load=load)
 
 
 def _figures(recipe: JointModelOptions, steps: int, speeds: tuple[float, float], *, on_gpu: bool) -> dict[str, Any]:
