@@ -16,7 +16,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_storage check_image check_walk check_cluster lint types tests mutants rooms weights plaza_weights labelled_frames format clean
+.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_storage check_image check_walk check_cluster lint types tests mutants rooms benchmarks weights plaza_weights labelled_frames format clean
 
 help:
 	@echo "make install  put the program into $(VENV)"
@@ -28,6 +28,7 @@ help:
 	@echo "make check_page   the page in a real browser, which make test looks at too"
 	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
+	@echo "make benchmarks   measure every figure of BENCHMARKS.md anew, on a machine that does nothing else, half an hour"
 	@echo "make weights  render worlds and train the models that come with personsearch, hours;"
 	@echo "              make plaza_weights trains the checkpoint that the demo starts from, an hour"
 	@echo "make labelled_frames DATA=my_data   what 50, 100, 200, 500 labeled frames are worth, from three starts, hours"
@@ -124,6 +125,11 @@ check_cluster: $(DEVELOPING)
 # docs/rooms.svg, from the imports; exit status 1 where rooms import each other.
 rooms: $(DEVELOPING)
 	$(BIN)/python tests/draw_rooms.py
+
+# Every figure of BENCHMARKS.md: measured into runs/benchmarks, then its tables written. Nothing else should run meanwhile.
+benchmarks: $(INSTALLED)
+	$(BIN)/personsearch bench all runs/benchmarks
+	$(BIN)/personsearch bench page runs/benchmarks
 
 # Makes models like the shipped ones, detection/weights/people.safetensors and reid/weights/people.safetensors, from worlds
 # rendered anew; their cards tell how those very files were made. WORLDS=20 is enough to try it. At the end the share of the

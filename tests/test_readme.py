@@ -22,7 +22,7 @@ from tools.main import COMMANDS, main
 from tools.parsing import Call, build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "BENCHMARKS.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES += [ROOT / "detection" / "weights" / "plaza.md", ROOT / "deploy" / "README.md"]
 LINKING = [*PAGES, ROOT / "CHANGELOG.md"]
 TOPS = ("datasets", "reid", "detection", "search", "tools")

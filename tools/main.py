@@ -126,6 +126,10 @@ COMMANDS = {
         flat=("models", "instead", "truth", "linking"),
         shown=("model", "second_stage", "public", "tracks", "format", "across_cameras", "output"),
     ),
+    "bench all": Command(
+        "tools.bench.speed.benchmarks", "measure_all", "every figure of BENCHMARKS.md measured anew, half an hour"
+    ),
+    "bench page": Command("tools.bench.speed.benchmarks", "page", "the tables of BENCHMARKS.md from those figures"),
     "bench evaluation": Command(
         "tools.bench.speed.evaluation",
         "evaluation",
@@ -142,7 +146,7 @@ COMMANDS = {
         ("crowds",),
     ),
     "bench startup": Command(
-        "tools.bench.speed.startup", "startup", "seconds until the help, a search and a served search answer"
+        "tools.bench.galleries.startup", "startup", "seconds until the help, a search and a served search answer"
     ),
     "bench training": Command(
         "tools.bench.speed.training", "training", "frames a second and memory of joint training", ("frames", "recipe")

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,8 +21,8 @@ LEAST_CHANGE = 0.1
 class Measured:
     """One figure of a bench, and what it is compared with.
 
-    >>> Measured("start", 0.2, repeats=(0.2, 0.25), baseline="bare Python", baseline_value=0.02).ratio
-    0.1
+    >>> Measured("start", 0.5, repeats=(0.5, 0.6), baseline="the old way", baseline_value=2.0).ratio
+    4.0
 
     Args:
         name: What was done, in the same words in every run.
@@ -155,7 +156,7 @@ class Run:
         lines, slower = self._compared(measured, machine)
         whole: dict[str, Any] = {
             **figures, "measured": measured, "settings": self.settings, "machine": machine, "load_average": load,
-            "made_by": shlex.join(["personsearch", *sys.argv[1:]]), "slower": slower,
+            "made_by": _typed(), "date": datetime.now(UTC).date().isoformat(), "slower": slower,
         }  # fmt: skip
         said = [text, told(machine, load), *lines]
         return Outcome("\n".join(said), whole, failures, failed=failed or bool(slower))
@@ -177,6 +178,19 @@ class Run:
             was, threads = self.earlier_machine.get("processor"), self.earlier_machine.get("threads")
             lines.append(f"the earlier figures are of another machine: {was}, {threads} threads")
         return lines, slower
+
+
+def _typed() -> str:
+    """The command as it was typed, without the files that belong to the one run."""
+    words = iter(sys.argv[1:])
+    kept = []
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if name not in ("--json", "--compare", "--progress"):
+            kept.append(word)
+        elif not equals:
+            next(words, None)
+    return shlex.join(["personsearch", *kept])
 
 
 def _verdict(now: Measured, before: Measured) -> str:

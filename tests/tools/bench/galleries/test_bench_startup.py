@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from search import Gallery, PersonSearch
-from tools.bench.speed import startup as bench
+from tools.bench.galleries import startup as bench
 from tools.main import main
 
 
