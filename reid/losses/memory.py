@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reid.losses.rows import check_camera_index, check_person_index, split_by_occurrence
+from reid.losses.rows import check_camera_index, check_person_index, finite_rows, in_rounds
 
 
 class FloatMemory(nn.Module):
@@ -86,16 +86,18 @@ class IdentityTable(FloatMemory):
         """
         embeddings = embeddings.detach().to(self.table)
         person_index = check_person_index(embeddings, person_index, len(self.table)).to(self.table.device)
-        usable = (person_index >= 0) & torch.isfinite(embeddings).all(dim=1)
-        rows = usable.nonzero().squeeze(1)
-        for round_of_rows in split_by_occurrence(person_index[rows]):
-            chosen = rows[round_of_rows]
-            identities = person_index[chosen]
-            old = self.table[identities]  # [L, D]
-            share = new_share(self.momentum, confidence, chosen, old)  # [L, 1]
-            blend = (1 - share) * old + share * embeddings[chosen]  # [L, D]
+        rows, embeddings = _usable(embeddings, person_index)
+        order, lengths = in_rounds(person_index[rows])
+        rows = rows[order]
+        share = new_share(self.momentum, confidence, rows, embeddings)  # [L, 1]
+        parts = (person_index[rows], 1 - share, share * embeddings.index_select(0, order))  # [L], [L, 1], [L, D]
+        for identities, kept, new in zip(*(part.split(lengths) for part in parts)):
+            old = self.table.index_select(0, identities)
+            blend = (kept * old).add_(new)
             length = torch.linalg.vector_norm(blend, dim=1, keepdim=True)
-            self.table[identities] = torch.where(length > 1e-12, blend / length.clamp(min=1e-12), old)
+            stays = ~(length > 1e-12)
+            blend /= length.clamp(min=1e-12)
+            self.table.index_copy_(0, identities, torch.where(stays, old, blend) if stays.any() else blend)
 
 
 class UnlabelledQueue(FloatMemory):
@@ -139,7 +141,9 @@ class UnlabelledQueue(FloatMemory):
         if len(self.queue) == 0:
             return
         embeddings = embeddings.detach().to(self.queue)
-        embeddings = embeddings[torch.isfinite(embeddings).all(dim=1)]
+        finite = finite_rows(embeddings)
+        if not finite.all():
+            embeddings = embeddings[finite]
         _write_in_circle(self.queue, self.pointer, functional.normalize(embeddings) if self.unit_length else embeddings)
 
     def clear(self) -> None:
@@ -213,12 +217,15 @@ class PooledTable(FloatMemory):
         """
         rows, embeddings, slots = self._usable(embeddings, person_index, camera_index)
         pooled, filled = self.pooled.view(-1, embeddings.shape[1]), self.filled.view(-1)  # [M * C, D], [M * C]
-        for chosen in split_by_occurrence(slots):
-            slot, new = slots[chosen], embeddings[chosen]
-            share = new_share(self.gamma, confidence, rows[chosen], new)
-            blend = (1 - share) * pooled[slot] + share * new
-            pooled[slot] = torch.where(filled[slot].unsqueeze(1), blend, new)
-            filled[slot] = True
+        order, lengths = in_rounds(slots)
+        written = slots[order]
+        share = new_share(self.gamma, confidence, rows[order], embeddings)  # [L, 1]
+        # Only the first round meets empty slots: its rows count whole there.
+        share[: sum(lengths[:1])].masked_fill_(~filled[written[: sum(lengths[:1])]].unsqueeze(1), 1)
+        parts = (written, 1 - share, share * embeddings.index_select(0, order))  # [L], [L, 1], [L, D]
+        for slot, kept, new in zip(*(part.split(lengths) for part in parts)):
+            pooled.index_copy_(0, slot, (kept * pooled.index_select(0, slot)).add_(new))
+        filled.index_fill_(0, slots, True)
         return slots
 
     @torch.no_grad()
@@ -248,8 +255,8 @@ class PooledTable(FloatMemory):
         embeddings = embeddings.detach().to(self.pooled)
         person_index = check_person_index(embeddings, person_index, identities).to(self.pooled.device)
         camera_index = check_camera_index(person_index, camera_index.to(person_index.device), cameras)
-        rows = ((person_index >= 0) & torch.isfinite(embeddings).all(dim=1)).nonzero().squeeze(1)
-        return rows, embeddings[rows], person_index[rows] * cameras + camera_index[rows]
+        rows, embeddings = _usable(embeddings, person_index)
+        return rows, embeddings, person_index[rows] * cameras + camera_index[rows]
 
 
 class UpdateTable(nn.Module):
@@ -317,10 +324,18 @@ def new_share(momentum: float, confidence: Tensor | None, rows: Tensor, like: Te
     return share if confidence is None else share * confidence.to(like)[rows].clamp(0, 1).unsqueeze(1)
 
 
+def _usable(embeddings: Tensor, person_index: Tensor) -> tuple[Tensor, Tensor]:
+    """The numbers of the rows that are finite and of an identity, (L,) int64, and those rows (L, D)."""
+    rows = (person_index >= 0).nonzero().squeeze(1)
+    chosen = embeddings.index_select(0, rows)
+    finite = finite_rows(chosen)
+    return (rows, chosen) if finite.all() else (rows[finite], chosen[finite])
+
+
 def _write_in_circle(circle: Tensor, pointer: Tensor, rows: Tensor) -> None:
     """Write rows one after another from `pointer` on, over the oldest; both arguments change in place."""
     size = len(circle)
     newest = rows[-size:]
     first = pointer + (len(rows) - len(newest))
-    circle[(first + torch.arange(len(newest), device=circle.device)) % size] = newest
+    circle.index_copy_(0, (first + torch.arange(len(newest), device=circle.device)) % size, newest)
     pointer.copy_((pointer + len(rows)) % size)

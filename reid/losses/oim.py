@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from datasets.samples import UNLABELLED
 from reid.losses.memory import IdentityTable, UnlabelledQueue
-from reid.losses.rows import gather_rows, labelled_rows
+from reid.losses.rows import gather_rows, labelled_rows, unlabelled_rows
 
 
 class OIMLoss(nn.Module):
@@ -130,4 +129,4 @@ class OIMLoss(nn.Module):
             confidence = embeddings.new_ones(len(embeddings))
         embeddings, person_index, confidence = gather_rows(embeddings, person_index, confidence)
         self.known.update(embeddings, person_index, confidence)
-        self.unlabelled.update(embeddings[person_index == UNLABELLED])
+        self.unlabelled.update(unlabelled_rows(embeddings, person_index))

@@ -147,8 +147,8 @@ def occurrence_rank(values: Tensor) -> Tensor:
     return rank
 
 
-def split_by_occurrence(values: Tensor) -> tuple[Tensor, ...]:
-    """Splits positions into rounds: all first occurrences of a value, all second ones, and so on.
+def in_rounds(values: Tensor) -> tuple[Tensor, list[int]]:
+    """Orders positions by rounds: all first occurrences of a value, all second ones, and so on.
 
     The values of one round are distinct, so that one scatter can write each round without collisions. Rounds one after
     another do what a loop over positions would.
@@ -157,10 +157,47 @@ def split_by_occurrence(values: Tensor) -> tuple[Tensor, ...]:
         values: (R,) integers.
 
     Returns:
-        int64 positions, one tensor for each round, as many as the most frequent value has occurrences.
+        (R,) int64 positions, and how many of them each round has; there are as many rounds as the most frequent value
+        has occurrences.
+
+    Example:
+        >>> in_rounds(torch.tensor([7, 3, 7, 7]))
+        (tensor([0, 1, 2, 3]), [2, 1, 1])
     """
     rank = occurrence_rank(values)
-    return torch.argsort(rank, stable=True).split(torch.bincount(rank).tolist())
+    return torch.argsort(rank, stable=True), torch.bincount(rank).tolist()
+
+
+def finite_rows(rows: Tensor) -> Tensor:
+    """Tells which rows hold no NaN and no infinity.
+
+    `torch.isfinite` takes ten times as long.
+
+    Args:
+        rows: (R, D) floating point.
+
+    Returns:
+        (R,) bool.
+
+    Example:
+        >>> finite_rows(torch.tensor([[1e38, 1e38], [torch.inf, 0.0], [-torch.inf, torch.inf], [torch.nan, 1.0]]))
+        tensor([ True, False, False, False])
+    """
+    return (rows * 0).sum(dim=1) == 0  # zero times an infinity is NaN
+
+
+def unlabelled_rows(embeddings: Tensor, person_index: Tensor) -> Tensor:
+    """Chooses the rows of people of unknown identity.
+
+    Args:
+        embeddings: (R, D).
+        person_index: (R,) integers.
+
+    Returns:
+        (L, D), in their order.
+    """
+    rows = (person_index == UNLABELLED).nonzero().squeeze(1)
+    return embeddings.index_select(0, rows.to(embeddings.device))
 
 
 @torch.no_grad()

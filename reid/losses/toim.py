@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from datasets.samples import BACKGROUND, UNLABELLED
 from reid.losses.memory import PooledTable, UnlabelledQueue, UpdateTable
-from reid.losses.rows import gather_rows, labelled_rows
+from reid.losses.rows import gather_rows, labelled_rows, unlabelled_rows
 from reid.losses.settings import Denominator, Negatives
 
 
@@ -184,7 +184,7 @@ class TOIMLoss(nn.Module):
             embeddings, person_index, camera_index, confidence
         )
         self.recent.update(self.pool.update(embeddings, person_index, camera_index, confidence))
-        self.unlabelled.update(embeddings[person_index == UNLABELLED])
+        self.unlabelled.update(unlabelled_rows(embeddings, person_index))
 
     @torch.no_grad()
     def initialize(self, embeddings: Tensor, person_index: Tensor, camera_index: Tensor | None = None) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from datasets.samples import BACKGROUND, UNLABELLED
-from reid.losses.rows import labelled_rows, occurrence_rank, split_by_occurrence, to_unit_length
+from reid.losses.rows import finite_rows, in_rounds, labelled_rows, occurrence_rank, to_unit_length, unlabelled_rows
 
 
 def test_occurrence_rank_counts_earlier_equals() -> None:
@@ -15,14 +15,31 @@ def test_occurrence_rank_counts_earlier_equals() -> None:
 
 def test_rounds_hold_each_value_once_and_keep_its_order() -> None:
     values = torch.randint(0, 5, (40,))
-    rounds = split_by_occurrence(values)
+    positions, lengths = in_rounds(values)
+    rounds = positions.split(lengths)
     assert sorted(torch.cat(rounds).tolist()) == list(range(40))
     assert len(rounds) == int(torch.bincount(values).max())
     assert all(len(values[positions].unique()) == len(positions) for positions in rounds)
     for value in range(5):
         order = [int(p) for positions in rounds for p in positions if values[p] == value]
         assert order == sorted(order)
-    assert not any(len(positions) for positions in split_by_occurrence(values[:0]))
+    positions, lengths = in_rounds(values[:0])
+    assert len(positions) == sum(lengths) == 0
+
+
+def test_rows_are_finite_as_torch_says() -> None:
+    rows = torch.randn(7, 5) * torch.tensor([1e-38, 1.0, 1e37, 1.0, 1.0, 1.0, 0.0])[:, None]
+    rows[2] = torch.finfo(torch.float32).max  # its sum is infinite, it is not
+    rows[3, 1], rows[4, 0], rows[5, 2] = torch.nan, torch.inf, -torch.inf
+    for kind in (torch.float32, torch.float64, torch.bfloat16):
+        assert finite_rows(rows.to(kind)).tolist() == torch.isfinite(rows.to(kind)).all(dim=1).tolist()
+    assert finite_rows(rows[:0]).tolist() == []
+
+
+def test_unlabelled_rows_come_in_their_order() -> None:
+    rows, people = torch.arange(8.0).reshape(4, 2), torch.tensor([UNLABELLED, BACKGROUND, 3, UNLABELLED])
+    assert unlabelled_rows(rows, people).tolist() == [[0, 1], [6, 7]]
+    assert unlabelled_rows(rows[1:3], people[1:3]).shape == (0, 2)
 
 
 def test_labelled_rows_keep_their_graph_and_their_precision() -> None:
