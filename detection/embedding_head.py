@@ -65,7 +65,10 @@ class EmbeddingHead(nn.Module):
         Returns:
             (R, D) of at least float32, R boxes in the order of the images.
         """
-        samples = self.pool(maps.pyramid, boxes, image_sizes)  # (R, C, 16, 8)
+        return self.of_samples(self.pool(maps.pyramid, boxes, image_sizes))  # (R, C, 16, 8)
+
+    def of_samples(self, samples: Tensor) -> Tensor:
+        """Computes raw embeddings (R, D) of people sampled from the pyramid, (R, C, 16, 8)."""
         stripes = self.convolutions(samples).mean(dim=3)  # (R, channels, 8)
         return at_least_float32(self.project(stripes.flatten(1)))  # (R, D)
 
@@ -115,7 +118,10 @@ class EmbeddingBranch(nn.Module):
         Returns:
             (R, D) of at least float32, R boxes in the order of the images.
         """
-        samples = self.pool(maps.trunk, boxes, image_sizes)  # (R, C, 16, 8)
+        return self.of_samples(self.pool(maps.trunk, boxes, image_sizes))  # (R, C, 16, 8)
+
+    def of_samples(self, samples: Tensor) -> Tensor:
+        """Computes raw embeddings (R, D) of people sampled from the trunk's map, (R, C, 16, 8)."""
         if not len(samples):
             return self.project(samples.new_zeros(0, self.project.in_features))
         exact = self.training and self._trains_in_float32 and samples.device.type == "cpu"

@@ -6,7 +6,7 @@ embed(images, boxes)    -> [Tensor]        unit embeddings of given boxes, a pro
 """
 
 import json
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,28 @@ class JointLosses(NamedTuple):
     image_index: Tensor
     truth_index: Tensor
     overlap: Tensor
+
+
+Maps = TypeVar("Maps")
+
+
+class JointParts(Protocol[Maps]):
+    """What computes the networks of a joint model: torch, or a runtime in its place.
+
+    The order of the steps, and which boxes are kept, is the joint model's own affair (`PersonSearchRCNN.detect`).
+    """
+
+    def maps(self, images: ImageList) -> Maps:
+        """Computes what the network sees in a batch of resized frames, in whatever form the other methods take it."""
+
+    def proposals(self, images: ImageList, maps: Maps) -> list[Tensor]:
+        """Proposes boxes (N_i, 4) of each image, xyxy in the network's input."""
+
+    def look(self, number: int, maps: Maps, boxes: list[Tensor], sizes: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+        """Looks at boxes with a box head, 0 the first: logits (R, 2) and box regression (R, 8), float32."""
+
+    def raw_embeddings(self, maps: Maps, boxes: list[Tensor], sizes: list[tuple[int, int]]) -> Tensor:
+        """Embeds boxes, (R, D) float32 of any length."""
 
 
 class PersonSearchRCNN(SeesFrames, nn.Module):
@@ -150,7 +172,7 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
         with autocast(self.device, self.precision):
             image_list, scaled = self.detector.transform(images, targets)
             sizes = image_list.image_sizes
-            maps = self._maps(image_list)
+            maps = self.maps(image_list)
             boxes, losses = self.detector.rpn(image_list, maps.pyramid, scaled)
             for name, heads in self._box_heads():
                 boxes, matched, labels, regression_targets = heads.select_training_samples(boxes, scaled)
@@ -189,11 +211,12 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
         )
 
     @torch.no_grad()
-    def detect(self, images: list[Tensor]) -> list[Detections]:
+    def detect(self, images: list[Tensor], parts: JointParts[Any] | None = None) -> list[Detections]:
         """Finds everybody in each image; embeddings are taken from the final boxes, not from proposals.
 
         Args:
             images: Each has shape [3, H, W], RGB in [0, 1]; sizes may differ.
+            parts: What computes the networks (`detection.runtime`); None is the model itself.
 
         Returns:
             One Detections for each image, the most confident person first, boxes in the pixels of the image given, on
@@ -205,23 +228,24 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
         self._require_evaluation("detect")
         if not images:
             return []
+        by: JointParts[Any] = parts or self
         with autocast(self.device, self.precision):
             image_list, _ = self.detector.transform([image.to(self.device) for image in images])
-            maps = self._maps(image_list)
+            maps = by.maps(image_list)
             sizes = image_list.image_sizes
-            boxes, _ = self.detector.rpn(image_list, maps.pyramid)
+            boxes = by.proposals(image_list, maps)
             all_heads = self._box_heads()
-            for _, heads in all_heads[:-1]:
-                _, regression = self._look(heads, maps.pyramid, boxes, sizes)
+            last = len(all_heads) - 1
+            for number, (_, heads) in enumerate(all_heads[:-1]):
+                _, regression = by.look(number, maps, boxes, sizes)
                 boxes = _moved(heads, boxes, regression, sizes)
-            heads = all_heads[-1][1]
-            logits, regression = self._look(heads, maps.pyramid, boxes, sizes)
+            logits, regression = by.look(last, maps, boxes, sizes)
             if self.norm_score is not None and self.embedding_config.score_by == "norm":
-                person = self.norm_score(self.embedding_head(maps, boxes, sizes))
+                person = self.norm_score(by.raw_embeddings(maps, boxes, sizes))
                 logits = torch.stack([torch.zeros_like(person), person], dim=1)
-            boxes, scores, _ = heads.postprocess_detections(logits, regression, boxes, sizes)
+            boxes, scores, _ = all_heads[last][1].postprocess_detections(logits, regression, boxes, sizes)
             boxes, scores = self._whole_people(boxes, scores, sizes)
-            embeddings = functional.normalize(self.embedding_head(maps, boxes, sizes), dim=1)
+            embeddings = functional.normalize(by.raw_embeddings(maps, boxes, sizes), dim=1)
         counts = [len(rows) for rows in boxes]
         return [
             Detections(_resize(box, size, image), score, embedding)
@@ -245,12 +269,13 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
         ]
 
     @torch.no_grad()
-    def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
+    def embed(self, images: list[Tensor], boxes: list[Tensor], parts: JointParts[Any] | None = None) -> list[Tensor]:
         """Embeds the people in given boxes, seen in their full image as detections are.
 
         Args:
             images: Each has shape [3, H, W], RGB in [0, 1]; sizes may differ.
             boxes: One tensor of shape (N_i, 4) for each image, xyxy in its pixels.
+            parts: What computes the networks; None is the model itself.
 
         Returns:
             One float32 tensor of shape (N_i, D) for each image, its rows of unit length.
@@ -270,10 +295,31 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
         with autocast(self.device, self.precision):
             targets = [{"boxes": box} for box in boxes]
             image_list, scaled = self.detector.transform([image.to(self.device) for image in images], targets)
-            maps = self._maps(image_list)
-            found = self.embedding_head(maps, [one["boxes"] for one in scaled], image_list.image_sizes)
+            by: JointParts[Any] = parts or self
+            found = by.raw_embeddings(by.maps(image_list), [one["boxes"] for one in scaled], image_list.image_sizes)
             embeddings = functional.normalize(found, dim=1)
         return list(embeddings.split([len(box) for box in boxes]))
+
+    def maps(self, images: ImageList) -> FrameMaps:
+        """Maps in float32: anchors take their precision, and RoIAlign computes in float32 anyway."""
+        backbone = cast(TrunkAndPyramid, self.detector.backbone)
+        trunk, pyramid = backbone.both(images.tensors.contiguous(memory_format=torch.channels_last))
+        return FrameMaps(*({name: at_least_float32(one) for name, one in maps.items()} for maps in (trunk, pyramid)))
+
+    def proposals(self, images: ImageList, maps: FrameMaps) -> list[Tensor]:
+        """Proposes boxes (N_i, 4) of each image, xyxy in the network's input."""
+        boxes: list[Tensor] = self.detector.rpn(images, maps.pyramid)[0]
+        return boxes
+
+    def look(
+        self, number: int, maps: FrameMaps, boxes: list[Tensor], sizes: list[tuple[int, int]]
+    ) -> tuple[Tensor, Tensor]:
+        """Looks at boxes with a box head, 0 the first: logits (R, 2) and box regression (R, 8), float32."""
+        return self._look(self._box_heads()[number][1], maps.pyramid, boxes, sizes)
+
+    def raw_embeddings(self, maps: FrameMaps, boxes: list[Tensor], sizes: list[tuple[int, int]]) -> Tensor:
+        """Embeds boxes, (R, D) float32 of any length."""
+        return cast(Tensor, self.embedding_head(maps, boxes, sizes))
 
     def _box_heads(self) -> list[tuple[str, RoIHeads]]:
         """The box heads, one after another, and what their losses are called."""
@@ -286,12 +332,6 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
         """Logits (R, 2) and box regression (R, 8) of boxes, float32."""
         logits, regression = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, boxes, sizes)))
         return at_least_float32(logits), at_least_float32(regression)
-
-    def _maps(self, image_list: ImageList) -> FrameMaps:
-        """Maps in float32: anchors take their precision, and RoIAlign computes in float32 anyway."""
-        backbone = cast(TrunkAndPyramid, self.detector.backbone)
-        trunk, pyramid = backbone.both(image_list.tensors.contiguous(memory_format=torch.channels_last))
-        return FrameMaps(*({name: at_least_float32(one) for name, one in maps.items()} for maps in (trunk, pyramid)))
 
     def _require_evaluation(self, method: str) -> None:
         if self.training:

@@ -24,8 +24,9 @@ from datasets.storage.places import place
 from detection.detections import Detections
 from detection.model import PersonModel
 from detection.settings import LEAST_CONFIDENCE
-from reid.crops.sphere_reid import SphereReID
+from reid.crops.model import CropModel
 from reid.devices import default_device
+from reid.runtime.settings import BY_TORCH, Inference
 from search.gallery.description import GalleryDescription, read_description, require_same_models
 from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
@@ -78,7 +79,7 @@ class PersonSearch:
         self,
         model: PersonModel,
         *,
-        second_stage: SphereReID | None = None,
+        second_stage: CropModel | None = None,
         batch_size: int = 4,
         device: str | torch.device = "auto",
         mirrored: bool = False,
@@ -130,6 +131,7 @@ class PersonSearch:
         score_threshold: float = 0.0,
         finds_people: bool = True,
         calibration: Path | None = None,
+        inference: Inference = BY_TORCH,
         **options: Any,
     ) -> Self:
         """The predictor of some model files, and of the calibrations beside them.
@@ -140,6 +142,7 @@ class PersonSearch:
             finds_people: Whether people must be found in frames; without, a crop model needs no detector.
             calibration: The file of the calibrations, for footage of other cameras too; None takes the file beside the
                 models.
+            inference: Which library computes the networks, and how precisely; without it torch does as it is used to.
             **options: batch_size, device, mirrored and tracklets as for `PersonSearch`.
 
         Raises:
@@ -147,7 +150,8 @@ class PersonSearch:
             ConnectionError, FileNotFoundError: A file is missing or cannot be downloaded.
         """
         device = options.get("device", "auto")
-        models = open_models(files, score_threshold=score_threshold, finds_people=finds_people, device=device)
+        opening: dict[str, Any] = {"finds_people": finds_people, "device": device, "inference": inference}
+        models = open_models(files, score_threshold=score_threshold, **opening)
         assert files.owner is not None  # else nothing could be loaded
         near = stored_calibrations(files.owner) if calibration is None else named_calibrations(calibration)
         known: dict[str, Any] = {"calibrations": near, "files": files.absolute(), "share": models.share}
@@ -165,7 +169,7 @@ class PersonSearch:
                 alone searches by the first stage alone.
             finds_people: Whether people shall be found in pictures too. A gallery of a crop model alone then needs the
                 detector that `files` names or the gallery notes; where there is none, `detect` refuses.
-            **options: batch_size and device as for `PersonSearch`, and calibration as for `from_files`.
+            **options: batch_size and device as for `PersonSearch`, calibration and inference as for `from_files`.
 
         Raises:
             FileNotFoundError: There is no gallery, or a model is not where it was.

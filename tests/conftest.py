@@ -16,6 +16,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("PERSONSEARCH_RUNTIME", "torch")  # what is faster is measured for seconds, where tests ask for it
 os.environ["TZ"] = "UTC"  # the zone of this machine, in which times without a zone are read and shown
 time.tzset()
 

@@ -93,7 +93,7 @@ COMMANDS = {
         ("output", "format", "weights", "resume", "training.epochs", "training.workers"),
     ),
     "evaluate detection": Command(
-        "tools.experiments.evaluate", "detection", "recall and average precision of the boxes"
+        "tools.experiments.evaluate", "detection", "recall and average precision of the boxes", flat=("inference",)
     ),
     "evaluate search": Command(
         "tools.experiments.evaluate",

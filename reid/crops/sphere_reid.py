@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -114,7 +114,14 @@ class SphereReID(nn.Module):
             return PersonFeatures(features, self.head(features))
 
     @torch.inference_mode()
-    def embed(self, crops: Sequence[NDArray[np.uint8]], *, batch_size: int = 64, mirrored: bool = True) -> Tensor:
+    def embed(
+        self,
+        crops: Sequence[NDArray[np.uint8]],
+        *,
+        batch_size: int = 64,
+        mirrored: bool = True,
+        network: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """Computes unit embeddings of crops, in evaluation mode.
 
         Args:
@@ -122,6 +129,8 @@ class SphereReID(nn.Module):
             batch_size: How many crops go through the network together. More is faster up to a point and takes more
                 memory.
             mirrored: Whether to average with the embedding of the mirrored crop: more accurate, twice the work.
+            network: What turns crops (N, 3, H, W) uint8 into raw embeddings (N, D) (`reid.runtime`); None is the model
+                itself.
 
         Returns:
             (N, D) float32 on the processor, rows of unit length.
@@ -133,13 +142,14 @@ class SphereReID(nn.Module):
             raise ValueError(f"batch size {batch_size}, expected at least 1")
         was_training = self.training
         self.eval()
+        raw = network or (lambda images: self(images).embedding)
         result = torch.empty(len(crops), self.embedding_dim)
         for start in range(0, len(crops), batch_size):
             batch = np.stack([self.view(crop) for crop in crops[start : start + batch_size]])
             images = torch.from_numpy(batch).permute(0, 3, 1, 2).to(self.device)
-            embedding = functional.normalize(self(images).embedding, dim=1)
+            embedding = functional.normalize(raw(images), dim=1)
             if mirrored:
-                embedding = embedding + functional.normalize(self(images.flip(-1)).embedding, dim=1)
+                embedding = embedding + functional.normalize(raw(images.flip(-1)), dim=1)
             result[start : start + batch_size] = functional.normalize(embedding, dim=1).cpu()
         self.train(was_training)
         return result

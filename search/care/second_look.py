@@ -11,7 +11,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from reid.crops.sphere_reid import SphereReID
+from reid.crops.model import CropModel
 from search.gallery.cutouts import CutoutStore
 from search.gallery.description import GalleryDescription, require_same_models, write_description
 from search.gallery.gallery import Gallery
@@ -42,7 +42,7 @@ class SecondLook:
 
 def add_second_stage(
     gallery: Gallery,
-    crops: SphereReID,
+    crops: CropModel,
     description: GalleryDescription,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SecondLook:
@@ -85,7 +85,7 @@ def add_second_stage(
 class _Look:
     """The sightings of a gallery with their second embeddings, batch by batch."""
 
-    def __init__(self, gallery: Gallery, crops: SphereReID, on_progress: Callable[[int, int], None] | None) -> None:
+    def __init__(self, gallery: Gallery, crops: CropModel, on_progress: Callable[[int, int], None] | None) -> None:
         self.done = 0
         self.from_pictures = 0
         self._gallery = gallery

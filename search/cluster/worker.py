@@ -10,6 +10,7 @@ from typing import Self
 from datasets.ahead import batches, prefetched
 from datasets.footage.sources import frames_of_listed
 from datasets.samples import Frame
+from reid.runtime.settings import BY_TORCH, Inference
 from search.cluster.slices import Found, Slice
 from search.gallery.description import GalleryDescription
 from search.gallery.tables import FrameRows
@@ -34,6 +35,7 @@ class Looking:
         mirrored: Whether each embedding is averaged with that of the mirrored frame.
         averaging: How embeddings are averaged over tracklets later on; a worker does not average.
         holds: What the gallery holds.
+        inference: Which library computes the networks in each worker, and how precisely.
     """
 
     files: ModelFiles
@@ -42,18 +44,26 @@ class Looking:
     mirrored: bool
     averaging: TrackletAveraging | None
     holds: GalleryDescription
+    inference: Inference = BY_TORCH
 
     @classmethod
-    def like(cls, search: PersonSearch, minimum_confidence: float, holds: GalleryDescription) -> Self:
+    def like(
+        cls,
+        search: PersonSearch,
+        minimum_confidence: float,
+        holds: GalleryDescription,
+        inference: Inference = BY_TORCH,
+    ) -> Self:
         """As some models here look, which were loaded from files.
 
         Args:
             search: The models.
             minimum_confidence: People found with less confidence are not kept.
             holds: What the gallery holds.
+            inference: Which library computes the networks in each worker, and how precisely.
         """
         how = (search.batch_size, search.seen_by is not search.model, search.tracklets)
-        return cls(search.files, minimum_confidence, *how, holds)
+        return cls(search.files, minimum_confidence, *how, holds, inference)
 
     def search(self) -> PersonSearch:
         """The models.
@@ -68,6 +78,7 @@ class Looking:
             batch_size=self.batch_size,
             mirrored=self.mirrored,
             tracklets=self.averaging,
+            inference=self.inference,
         )
         if search.embedded_by != self.holds.embedded_by:
             how = ", ".join(search.embedded_by.differences(self.holds.embedded_by))

@@ -15,7 +15,7 @@ from datasets.samples import FrameSample, Query
 from detection.detections import Detections
 from detection.model import PeopleFinder, PersonModel
 from detection.settings import LEAST_CONFIDENCE
-from reid.crops.sphere_reid import SphereReID
+from reid.crops.model import CropModel
 from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
 from search.query.context import people_beside
@@ -77,7 +77,7 @@ def detect_split(
     model: PeopleFinder,
     samples: Sequence[FrameSample],
     *,
-    second_stage: SphereReID | None = None,
+    second_stage: CropModel | None = None,
     score_threshold: float = 0.0,
     batch_size: int = 4,
     on_progress: OnProgress | None = None,

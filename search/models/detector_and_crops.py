@@ -13,9 +13,11 @@ from datasets.images import as_pixels
 from detection.detections import Detections
 from detection.pretrained import COCO
 from detection.published.coco_detector import CocoDetector
-from detection.published.loading import load_any_detector
-from reid.crops.sphere_reid import SphereReID
+from detection.runtime.running import load_detector as load_running_detector
+from detection.runtime.running import require_torch
+from reid.crops.model import CropModel
 from reid.devices import default_device
+from reid.runtime.settings import BY_TORCH, Inference
 from search.models.model_files import COCO_DETECTOR
 from search.models.probes import whole_picture
 from search.models.second_look import embed_boxes
@@ -37,7 +39,7 @@ class CropPersonSearch(nn.Module):
         score_threshold: people found with less confidence are neither embedded nor returned.
     """
 
-    def __init__(self, detector: Detector | None, crops: SphereReID, *, score_threshold: float = 0.0) -> None:
+    def __init__(self, detector: Detector | None, crops: CropModel, *, score_threshold: float = 0.0) -> None:
         super().__init__()
         self.detector = detector
         self.crops = crops
@@ -88,20 +90,25 @@ class CropPersonSearch(nn.Module):
         return embed_boxes(self.crops, [as_pixels(image) for image in images], boxes)
 
 
-def load_detector(name: str | Path, *, device: torch.device | str | None = None) -> Detector:
+def load_detector(
+    name: str | Path, inference: Inference = BY_TORCH, *, device: torch.device | str | None = None
+) -> Detector:
     """What finds people, in evaluation mode; on the GPU when there is one and no device is named.
 
     Args:
         name: "coco" is torchvision's Faster R-CNN (ResNet-50-FPN, 91 classes of COCO), downloaded once into torch's
             cache; else a joint model, of which the boxes are used, or an imported detector.
+        inference: which library computes a joint model's networks; other detectors are torch's.
         device: where to.
 
     Raises:
         ConnectionError: the weights of "coco" are not in torch's cache and cannot be downloaded.
-        FileNotFoundError, ValueError: no such file, or no joint model of this project.
+        FileNotFoundError, ValueError: no such file, no joint model of this project, or a library that cannot compute
+            it.
     """
     if str(name) != COCO_DETECTOR:
-        return load_any_detector(name, device=device)
+        return load_running_detector(name, inference, device=device)
+    require_torch(name, inference)
     try:
         network = detectors.fasterrcnn_resnet50_fpn(weights=COCO["resnet50"], progress=True)
     except (OSError, RuntimeError) as error:

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from detection.model import PeopleFinder, PersonModel
-from detection.published.loading import loader_of
+from detection.runtime.running import load_person_model
+from reid.crops.model import CropModel
 from reid.crops.sphere_reid import SphereReID
+from reid.runtime.crops import running_crops
+from reid.runtime.settings import BY_TORCH, Inference
 from search.models.detector_and_crops import CropPersonSearch, load_detector
 from search.models.learned_share import LearnedShare, share_of
 from search.models.model_files import ModelFiles
@@ -21,7 +24,7 @@ class SearchModels:
     """
 
     first: PersonModel
-    second: SphereReID | None = None
+    second: CropModel | None = None
     share: LearnedShare | None = None
 
     @property
@@ -36,7 +39,12 @@ class SearchModels:
 
 
 def open_models(
-    files: ModelFiles, *, score_threshold: float = 0.0, finds_people: bool = True, device: str = "auto"
+    files: ModelFiles,
+    *,
+    score_threshold: float = 0.0,
+    finds_people: bool = True,
+    device: str = "auto",
+    inference: Inference = BY_TORCH,
 ) -> SearchModels:
     """Load the models of a search.
 
@@ -46,23 +54,25 @@ def open_models(
             everybody that the model returns.
         finds_people: Whether people must be found in frames; without, a crop model needs no detector.
         device: Where the networks run; "auto" is the GPU when there is one.
+        inference: Which library computes the networks, and how precisely.
 
     Raises:
         ValueError: The files make no search, a file holds another kind of model, the threshold is below the one at
-            which the model itself stops, or the file of the learned shares is damaged.
+            which the model itself stops, the file of the learned shares is damaged, or the library is not installed.
         ConnectionError, FileNotFoundError: A file is missing or cannot be downloaded.
     """
     files.require_usable(finds_people=finds_people)
     where = None if device == "auto" else device
-    crops = None if files.second_stage is None else SphereReID.from_checkpoint(files.second_stage, device=where)
+    crops = None
+    if files.second_stage is not None:
+        crops = running_crops(SphereReID.from_checkpoint(files.second_stage, device=where), inference)
     if files.model is not None:
-        load = loader_of(files.model)
-        joint = load(files.model, device=where)
+        joint = load_person_model(files.model, inference, device=where)
         require_threshold(score_threshold, joint)
         share = None if crops is None else share_of(files, joint.fingerprint(), crops.fingerprint())
         return SearchModels(joint, crops, share)
     assert crops is not None
-    detector = None if files.detector is None else load_detector(files.detector, device=where)
+    detector = None if files.detector is None else load_detector(files.detector, inference, device=where)
     return SearchModels(CropPersonSearch(detector, crops, score_threshold=score_threshold))
 
 

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from datasets.boxes import cut
 from detection.detections import Detections
-from reid.crops.sphere_reid import SphereReID
+from reid.crops.model import CropModel
 
 CROP_BATCH = 64
 """Crops that go through the crop model together."""
 
 
 def embed_boxes(
-    model: SphereReID,
+    model: CropModel,
     images: Sequence[NDArray[np.uint8]],
     boxes: Sequence[Tensor],
     *,
@@ -41,7 +41,7 @@ def embed_boxes(
     return list(model.embed(crops, batch_size=batch_size).split([len(rows) for rows in boxes]))
 
 
-def look_again_at(model: SphereReID, image: NDArray[np.uint8], detections: Detections) -> Detections:
+def look_again_at(model: CropModel, image: NDArray[np.uint8], detections: Detections) -> Detections:
     """The same boxes and scores with the embeddings (N, D) of the crop model, see `embed_boxes`."""
     return detections.with_embeddings(embed_boxes(model, [image], [detections.boxes])[0])
 

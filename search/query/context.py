@@ -15,7 +15,7 @@ from torch import Tensor
 
 from detection.detections import Detections
 from detection.settings import LEAST_CONFIDENCE
-from reid.crops.sphere_reid import SphereReID
+from reid.crops.model import CropModel
 from search.models.probes import box_probe
 from search.models.second_look import embed_boxes
 
@@ -65,7 +65,7 @@ def company_of(
     found: Detections,
     probe: Sequence[Tensor | None],
     size: ContextSize,
-    second_stage: SphereReID | None,
+    second_stage: CropModel | None,
 ) -> Company:
     """A probe and the surest people beside it.
 

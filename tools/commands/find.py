@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from datasets.images import MOST_PIXELS
+from reid.runtime.settings import Inference, PrecisionName, RuntimeName
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from tools.commands.find_files import AnswerFiles
@@ -147,11 +148,20 @@ class GalleryModels:
         calibration: A file that `personsearch calibrate` wrote. Verdicts are taken from it even if it was made on other
             cameras than the gallery's, and the answer then says so. A calibration on rendered footage never judges real
             footage, nor the other way round.
+        runtime: What computes the networks, torch or openvino. auto is torch here: one picture is looked at before
+            OpenVINO has begun.
+        precision: How precisely the networks compute: float32, or bf16 where the processor knows it, as auto does.
     """
 
     model: Path | None = None
     second_stage: Path | None = None
     calibration: Path | None = None
+    runtime: RuntimeName = "auto"
+    precision: PrecisionName = "auto"
+
+    def inference(self) -> Inference:
+        """What computes the networks, as the library takes it."""
+        return Inference("torch" if self.runtime == "auto" else self.runtime, self.precision)
 
 
 def find(
@@ -203,7 +213,8 @@ def find(
     filters = choice.filters(own, zones)
     named = ModelFiles(models.model, models.second_stage)
     looks = bool(probe.crop or probe.frame) and finds_people(gallery, named)
-    search = PersonSearch.from_gallery(gallery, named, finds_people=looks, calibration=models.calibration)
+    how: dict[str, Any] = {"calibration": models.calibration, "inference": models.inference()}
+    search = PersonSearch.from_gallery(gallery, named, finds_people=looks, **how)
     with search.open_gallery(gallery) as store, where.searching(store, say):
         found = _answer(search, store, probe, filters, ranking)
         notes = [*_hints(found.shows, search.detect if looks else None), *_left_out(store, filters)]

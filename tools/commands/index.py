@@ -10,6 +10,7 @@ from datasets.footage.reading import RECONNECT_MINUTES, Reading
 from datasets.images import MOST_PIXELS
 from datasets.moments import zone_named
 from detection.settings import LEAST_CONFIDENCE
+from reid.runtime.settings import Inference, PrecisionName, RuntimeName
 from search.models.model_files import ModelFiles
 from search.tracks.settings import TrackerSettings, TrackletAveraging
 from tools.installation import loading
@@ -124,9 +125,20 @@ class Work(OnCluster):
         workers: How many processes work at once with --cluster; by default one for each GPU there, or where there is
             none one for each processor but one.
         batch_size: How many frames the models look at together, 1 or more.
+        runtime: What computes the networks: torch, or OpenVINO, which does so on a processor and mostly in less time.
+            auto takes OpenVINO where it is installed (`pip install 'personsearch[fast]'`) and is measured to be faster
+            with these models on this machine; that takes some seconds in the first run.
+        precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
+            half the time. auto is bf16 where the processor knows it.
     """
 
     batch_size: int = 4
+    runtime: RuntimeName = "auto"
+    precision: PrecisionName = "auto"
+
+    def inference(self) -> Inference:
+        """What computes the networks, as the library takes it."""
+        return Inference(self.runtime, self.precision)
 
 
 def index(
@@ -196,6 +208,7 @@ def index(
         batch_size=work.batch_size,
         mirrored=mirrored,
         tracklets=steady,
+        inference=work.inference(),
     )
     if any(one.reading.every_seconds == 0 for one in sources):
         say(frames_line([one.source for one in sources if one.reading.every_seconds == 0]))
@@ -211,7 +224,7 @@ def index(
         if cameras:
             store.description = note_cameras(gallery, store.description, [one.camera for one in cameras])
         notes += [line for one in sources for line in correcting_lines(store, one)]
-        runs = _indexed(search, store, sources, footage.minimum_confidence, progress, *cluster)
+        runs = _indexed(search, store, sources, (footage.minimum_confidence, work.inference()), progress, *cluster)
         whole = store.summary()
         learned = learn_after_indexing(store) if any(run.looked for run in runs) else ""
     if (broken := runs[0].error) is not None and len(runs) == 1:
@@ -223,7 +236,7 @@ def _indexed(
     search: "PersonSearch",
     store: "Gallery",
     sources: "Sequence[PlannedSource]",
-    minimum_confidence: float,
+    how: tuple[float, Inference],
     progress: SourceProgress,
     actors: "Actors | None",
     workers: int,
@@ -233,6 +246,7 @@ def _indexed(
     def show(runs: "Sequence[SourceRun]") -> None:
         progress([_line(run) for run in runs])
 
+    minimum_confidence, inference = how
     look = search.looking(store, minimum_confidence)
     if actors is None:
         from search.indexing import index_sources
@@ -241,7 +255,7 @@ def _indexed(
         return index_sources(sources, store, look, batch_size=size, averaging=steady, on_progress=show)
     from search.cluster import Looking, index_on_cluster
 
-    looking = Looking.like(search, minimum_confidence, store.description)
+    looking = Looking.like(search, minimum_confidence, store.description, inference)
     return index_on_cluster(sources, store, actors, looking, workers=workers, say=progress.say, on_progress=show)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from datasets.catalog.table import FrameFormat, SearchFormat
 from detection.settings import LEAST_CONFIDENCE
+from reid.runtime.settings import Inference, PrecisionName, RuntimeName
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from search.tracks.settings import TrackerSettings, TrackletAveraging
@@ -27,6 +28,7 @@ def detection(
     format: FrameFormat = "custom",  # noqa: A002 - the option is called --format
     minimum_confidence: float = LEAST_CONFIDENCE,
     batch_size: int = 4,
+    inference: Inference = Inference(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Measure the boxes that a model finds: recall and average precision on the test split.
 
@@ -42,17 +44,18 @@ def detection(
         format: The layout of the data set.
         minimum_confidence: The least confidence that counts in the field's figure, from 0 to 1.
         batch_size: How many frames go through the network together, 1 or more. More takes more memory.
+        inference: What computes the networks.
     """
     from datasets import read_frames
     from datasets.catalog.table import LAYOUTS
     from detection.metrics import coco_average_precision, recall_and_ap
-    from detection.published.loading import load_any_detector
+    from detection.runtime.running import load_detector
     from search.evaluation.splits import detect_split
     from search.models.opening import require_threshold
     from search.models.shipped import said_of, shipped_start
 
     samples, left_out = read_frames(format, root, LAYOUTS[format].judged_split)
-    network = load_any_detector(model or shipped_start())
+    network = load_detector(model or shipped_start(), inference)
     require_threshold(minimum_confidence, network)
     if model is None:
         say(f"models: {said_of(ModelFiles(detector=str(shipped_start())))}")
@@ -91,10 +94,21 @@ class Detecting:
     Args:
         minimum_confidence: Detections with less confidence are dropped before the search, from 0 to 1.
         batch_size: The number of images of a forward pass, 1 or more.
+        runtime: What computes the networks: torch, or OpenVINO, which does so on a processor and mostly in less time.
+            auto takes OpenVINO where it is installed (`pip install 'personsearch[fast]'`) and is measured to be faster
+            with these models on this machine; that takes some seconds in the first run.
+        precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
+            half the time. auto is bf16 where the processor knows it.
     """
 
     minimum_confidence: float = LEAST_CONFIDENCE
     batch_size: int = 4
+    runtime: RuntimeName = "auto"
+    precision: PrecisionName = "auto"
+
+    def inference(self) -> Inference:
+        """What computes the networks, as the library takes it."""
+        return Inference(self.runtime, self.precision)
 
 
 @dataclass(frozen=True)
@@ -169,7 +183,7 @@ def search(
     )
     samples, left_out = read_frames(protocol.format, root, "gallery")
     chosen = with_shipped(models)
-    opened = open_models(chosen, score_threshold=detecting.minimum_confidence)
+    opened = open_models(chosen, score_threshold=detecting.minimum_confidence, inference=detecting.inference())
     learned = opened.share if ranking.second_weight is None else None
     ranking = ranking.with_share(opened.second_weight)
     if chosen != models:

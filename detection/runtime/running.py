@@ -1,0 +1,149 @@
+"""What finds people, by the library that was asked for or by the one that is the fastest on this machine."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from detection.checkpoints import FORMAT, load_model
+from detection.joint import PersonSearchRCNN
+from detection.model import PersonModel
+from detection.published.coco_detector import CocoDetector
+from detection.published.loading import load_any_detector
+from detection.published.loading import load_person_model as load_by_torch
+from detection.runtime.joint import compiled_joint
+from reid.runs.weight_files import is_model_file, model_file
+from reid.runtime.compiled import ComputedIn, computed_in, has_openvino, require_openvino
+from reid.runtime.measuring import Way, fastest, thread_counts
+from reid.runtime.settings import Inference
+
+MEASURED_FRAMES = 2
+"""So many frames of noise are looked at to measure; each way looks at one after another, or at both at once."""
+
+
+def load_person_model(
+    path: Path | str, inference: Inference, *, device: torch.device | str | None = None
+) -> PersonModel:
+    """A model that finds people and embeds them, by the library that was asked for.
+
+    Args:
+        path: The file, or the folder of a run.
+        inference: What was asked for. Models that others have published are computed by torch.
+        device: Where the model goes; None takes the GPU when there is one.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file holds something else, or the library cannot compute it, or is not installed.
+    """
+    if is_model_file(model_file(path), FORMAT):
+        return running_joint(load_model(path, device=device), inference)
+    model = load_by_torch(path, device=device)
+    require_torch(path, inference)
+    return model
+
+
+def load_detector(
+    path: Path | str, inference: Inference, *, device: torch.device | str | None = None
+) -> PersonModel | CocoDetector:
+    """What finds people, by the library that was asked for: a model of `load_person_model`, or an imported detector.
+
+    Args:
+        path: The file, or the folder of a run.
+        inference: What was asked for. Detectors of torchvision are computed by torch.
+        device: Where the model goes; None takes the GPU when there is one.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file holds something else, or the library cannot compute it, or is not installed.
+    """
+    if is_model_file(model_file(path), FORMAT):
+        return running_joint(load_model(path, device=device), inference)
+    detector = load_any_detector(path, device=device)
+    require_torch(path, inference)
+    return detector
+
+
+def require_torch(path: Path | str, inference: Inference) -> None:
+    """Refuses a library that cannot compute a model which others have published.
+
+    Args:
+        path: The model's file or name.
+        inference: What was asked for.
+
+    Raises:
+        ValueError: Something else than torch was asked for, or another precision than the model's own.
+    """
+    if inference.runtime not in ("auto", "torch"):
+        raise ValueError(
+            f"--runtime {inference.runtime} computes models of `train joint` and crop models, and {path} is a model "
+            "that others have published; leave --runtime out"
+        )
+    if inference.precision != "auto":
+        raise ValueError(
+            f"--precision {inference.precision} is for models of `train joint` and crop models, and {path} is a model "
+            "that others have published; leave --precision out"
+        )
+
+
+def running_joint(model: PersonSearchRCNN, inference: Inference) -> PersonModel:
+    """The joint model, computed by the library that was asked for, or by the one that is the fastest here.
+
+    Args:
+        model: The joint model. Its precision is set.
+        inference: What was asked for.
+
+    Raises:
+        ValueError: The library is not installed, or the processor does not know the precision.
+    """
+    runtime = inference.named_runtime()
+    if runtime == "openvino":
+        require_openvino()
+        model = model.to("cpu")
+    if model.device.type != "cpu":
+        model.precision = "float32" if inference.precision == "float32" else "auto"
+        return model
+    precision = computed_in(inference.precision)
+    model.precision = "auto" if precision == "bf16" else "float32"
+    if runtime == "torch" or not has_openvino():
+        return model
+    ways = {
+        f"openvino {threads} {batch}": _by_openvino(model, precision, threads, batch)
+        for threads in thread_counts()
+        for batch in (1, MEASURED_FRAMES)
+    }
+    if runtime == "auto":
+        ways |= {f"torch {one}": _by_torch(model, one) for one in {"float32", precision}}
+    chosen = fastest(f"joint-{model.fingerprint()}-{precision}-{runtime}", ways).split()
+    if chosen[0] == "torch":
+        model.precision = "auto" if chosen[1] == "bf16" else "float32"
+        return model
+    return compiled_joint(model, precision, int(chosen[1]), int(chosen[2]))
+
+
+def _noise(model: PersonSearchRCNN) -> list[torch.Tensor]:
+    """Frames [3, H, W] of noise, in the size in which the network takes wide frames."""
+    config = model.detector_config
+    height = config.min_size
+    width = min(config.max_size, round(height * 16 / 9))
+    return list(torch.rand(MEASURED_FRAMES, 3, height, width, generator=torch.Generator().manual_seed(0)))
+
+
+def _by_openvino(model: PersonSearchRCNN, precision: ComputedIn, threads: int, batch: int) -> Callable[[], Way]:
+    def prepare() -> Way:
+        by, frames = compiled_joint(model, precision, threads, batch), _noise(model)
+        return lambda: by.detect(frames)
+
+    return prepare
+
+
+def _by_torch(model: PersonSearchRCNN, precision: str) -> Callable[[], Way]:
+    def prepare() -> Way:
+        frames = _noise(model)
+
+        def look() -> object:
+            model.precision = "auto" if precision == "bf16" else "float32"
+            return model.detect(frames)
+
+        return look
+
+    return prepare

@@ -1,0 +1,89 @@
+"""Which library computes a joint model."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from detection.checkpoints import save_model
+from detection.joint import PersonSearchRCNN
+from detection.published.coco_detector import CocoConfig, build_coco_detector, save_coco_detector
+from detection.runtime import running
+from detection.runtime.joint import CompiledJoint
+from detection.runtime.running import load_detector, load_person_model, require_torch, running_joint
+from reid.runtime.settings import Inference
+
+pytest.importorskip("openvino")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "personsearch" / "runtime"
+
+
+@pytest.fixture
+def file(tiny_model: PersonSearchRCNN, tmp_path: Path) -> Path:
+    save_model(tmp_path / "model.safetensors", tiny_model)
+    return tmp_path / "model.safetensors"
+
+
+def test_the_library_that_is_asked_for_computes(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+
+    def first(name: str, ways: dict[str, object]) -> str:
+        asked.append(ways)
+        return list(ways)[-1]
+
+    monkeypatch.setattr(running, "fastest", first)
+    for load in (load_person_model, load_detector):
+        by = load(file, Inference("openvino", "float32"), device="cpu")
+        assert isinstance(by, CompiledJoint)
+        assert by.batch == 2
+        plain = load(file, Inference("torch", "float32"), device="cpu")
+        assert isinstance(plain, PersonSearchRCNN)
+        assert plain.precision == "float32"
+        assert by.fingerprint() == plain.fingerprint()
+    assert all(name.startswith("openvino") for ways in asked for name in ways)
+
+
+def test_auto_takes_what_is_faster(tiny_model: PersonSearchRCNN, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERSONSEARCH_RUNTIME", "auto")
+    tiny_model.eval()
+    for wanted, kind in (("torch", PersonSearchRCNN), ("openvino", CompiledJoint)):
+        monkeypatch.setattr(
+            running, "fastest", lambda name, ways, wanted=wanted: next(way for way in ways if way.startswith(wanted))
+        )
+        assert isinstance(running_joint(tiny_model, Inference()), kind)
+    monkeypatch.setattr(running, "has_openvino", lambda: False)
+    assert running_joint(tiny_model, Inference()) is tiny_model
+
+
+def test_it_is_measured_on_frames_of_the_networks_size(
+    tiny_model: PersonSearchRCNN, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    monkeypatch.setenv("PERSONSEARCH_RUNTIME", "auto")
+    seen: list[tuple[int, ...]] = []
+    detect = PersonSearchRCNN.detect
+
+    def noted(self: PersonSearchRCNN, images: list[torch.Tensor], parts: object = None) -> object:
+        seen.extend(tuple(image.shape) for image in images)
+        return detect(self, images, parts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PersonSearchRCNN, "detect", noted)
+    running_joint(tiny_model.eval(), Inference(precision="float32"))
+    assert set(seen) == {(3, 96, 160)}
+    assert len(list(own_cache.glob("joint-*.json"))) == 1
+
+
+def test_models_of_others_are_computed_by_torch(tmp_path: Path) -> None:
+    config = CocoConfig("fasterrcnn_mobilenet_v3_large_fpn", 2, person=1)
+    file = tmp_path / "detector.safetensors"
+    save_coco_detector(file, build_coco_detector(config), {})
+    assert load_detector(file, Inference(), device="cpu").least_confidence == pytest.approx(0.05)
+    with pytest.raises(ValueError, match="--runtime openvino computes models of `train joint`"):
+        load_detector(file, Inference("openvino"), device="cpu")
+    with pytest.raises(ValueError, match="leave --precision out"):
+        require_torch("coco", Inference("torch", "float32"))
+    with pytest.raises(FileNotFoundError):
+        load_person_model(tmp_path / "none.safetensors", Inference("openvino"))

@@ -1,0 +1,97 @@
+"""The crop model by a compiled network against the model itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+from reid.runtime import compiled as compiling
+from reid.runtime.compiled import computed_in, require_openvino
+from reid.runtime.crops import CompiledCrops, compiled_crops, running_crops
+from reid.runtime.settings import Inference
+
+pytest.importorskip("openvino")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "personsearch" / "runtime"
+
+
+def small(**changes: object) -> SphereReID:
+    given = {"backbone": "resnet18", "dimension": 16, "height": 32, "width": 16}
+    sizes = {"resize_height": 36, "resize_width": 18}
+    torch.manual_seed(0)
+    return SphereReID(SphereReIDConfig(**{**given, **sizes, **changes}), precision="float32").eval()  # type: ignore[arg-type]
+
+
+def crops(count: int) -> list[np.ndarray]:
+    generator = np.random.default_rng(0)
+    return [generator.integers(0, 256, (40 + 5 * row, 20 + row, 3), dtype=np.uint8) for row in range(count)]
+
+
+@pytest.mark.parametrize("changes", [{}, {"network": "bnneck", "pooling": "gem"}, {"test_view": "whole"}])
+def test_it_embeds_as_the_model_does(changes: dict[str, object]) -> None:
+    model = small(**changes)
+    by = compiled_crops(model, "float32", threads=1)
+    for mirrored in (True, False):
+        expected = model.embed(crops(5), mirrored=mirrored)
+        torch.testing.assert_close(by.embed(crops(5), batch_size=2, mirrored=mirrored), expected, rtol=0, atol=1e-4)
+    assert by.embed([]).shape == (0, model.embedding_dim)
+    assert by.fingerprint() == model.fingerprint()
+    assert by.embedding_dim == model.embedding_dim
+    assert model.precision == "float32"
+
+
+def test_bf16_stays_near() -> None:
+    model = small()
+    by = compiled_crops(model, "bf16", threads=1)
+    same = (by.embed(crops(6)) * model.embed(crops(6))).sum(1)
+    assert same.min() > 0.99
+    assert not torch.equal(by.embed(crops(6)), compiled_crops(model, "float32", threads=1).embed(crops(6)))
+
+
+def test_torch_computes_where_it_is_asked_for_or_nothing_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small()
+    assert running_crops(model, Inference("torch", "float32")) is model
+    assert model.precision == "float32"
+    monkeypatch.setenv("PERSONSEARCH_RUNTIME", "auto")
+    monkeypatch.setattr("reid.runtime.crops.has_openvino", lambda: False)
+    assert running_crops(model, Inference()) is model
+    assert model.precision == "auto" or computed_in("auto") == "float32"
+
+
+def test_what_is_faster_is_measured_once(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
+    monkeypatch.setenv("PERSONSEARCH_RUNTIME", "auto")
+    chosen = running_crops(small(), Inference())
+    kept = [file.name for file in own_cache.glob("*.json")]
+    assert len(kept) == 1
+
+    def never(*_: object) -> None:
+        raise AssertionError("it was measured before")
+
+    monkeypatch.setattr("reid.runtime.measuring.time.perf_counter", never)
+    assert type(running_crops(small(), Inference())) is type(chosen)
+
+
+def test_openvino_computes_where_it_is_asked_for() -> None:
+    by = running_crops(small(), Inference("openvino", "float32"))
+    assert isinstance(by, CompiledCrops)
+    torch.testing.assert_close(by.embed(crops(3)), small().embed(crops(3)), rtol=0, atol=1e-4)
+
+
+def test_what_is_missing_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "has_openvino", lambda: False)
+    with pytest.raises(
+        ValueError, match=r"needs OpenVINO, which is not installed; `pip install 'personsearch\[fast\]'"
+    ):
+        running_crops(small(), Inference("openvino"))
+    with pytest.raises(ValueError, match="not installed"):
+        require_openvino()
+    monkeypatch.setattr(compiling, "has_bfloat16", lambda device: False)
+    with pytest.raises(ValueError, match="this processor computes no bf16"):
+        computed_in("bf16")
+    assert computed_in("auto") == "float32"

@@ -1,0 +1,72 @@
+"""index, find and evaluate with the library that is asked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from detection.detections import Detections
+from tools.main import main
+
+pytest.importorskip("openvino")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def indexed(square: Path, model: Path, gallery: Path, runtime: str) -> dict[str, Detections]:
+    from search.gallery.gallery import Gallery
+
+    words = ["index", str(square / "test.json"), "--gallery", str(gallery), "--model", str(model)]
+    assert main([*words, "--runtime", runtime, "--precision", "float32", "--batch-size", "1"]) == 0
+    with Gallery.open(gallery) as store:
+        return store.detections()
+
+
+def test_both_libraries_fill_one_gallery_alike(square: Path, small_plaza: Path, tmp_path: Path) -> None:
+    torch, other = (indexed(square, small_plaza, tmp_path / name, name) for name in ("torch", "openvino"))
+    assert torch.keys() == other.keys()
+    alike = 0
+    for name, found in torch.items():
+        distance = (found.boxes[:, None] - other[name].boxes).abs().amax(dim=2)  # (N, M)
+        near = distance < 0.05
+        alike += int(near.sum())
+        one, two = (found.embeddings[near.any(1)], other[name].embeddings[near.any(0)])
+        assert (one @ two.T).amax(dim=1).min() > 0.9999
+    # Of two boxes of one person that are almost equally sure, rounding decides which is kept.
+    assert alike >= 0.8 * max(sum(map(len, torch.values())), sum(map(len, other.values()))) > 5
+
+    query = json.loads((square / "queries.json").read_text())[0]
+    x, y, width, height = query["bbox"]
+    words = ["find", str(tmp_path / "torch"), "--frame", str(square / query["file_name"])]
+    words += ["--box", f"{x},{y},{x + width},{y + height}", "--precision", "float32", "--include-own-frame"]
+    scores = {}
+    for runtime in ("auto", "openvino"):
+        answer = tmp_path / f"{runtime}.json"
+        assert main([*words, "--runtime", runtime, "--json", str(answer)]) == 0
+        scores[runtime] = [one["score"] for one in json.loads(answer.read_text())["sightings"]]
+    assert scores["auto"][0] == pytest.approx(1, abs=0.1)
+    assert scores["openvino"] == pytest.approx(scores["auto"], abs=1e-4)
+
+
+def test_evaluation_takes_the_same_options(square: Path, small_plaza: Path, tmp_path: Path) -> None:
+    figures = []
+    for runtime in ("torch", "openvino"):
+        file = tmp_path / f"{runtime}.json"
+        words = ["evaluate", "detection", str(square), "--model", str(small_plaza), "--json", str(file)]
+        assert main([*words, "--runtime", runtime, "--precision", "float32"]) == 0
+        figures.append(json.loads(file.read_text()))
+    assert figures[0]["ap"] > 0.1
+    assert figures[0]["ap_all_scores"] == pytest.approx(figures[1]["ap_all_scores"], abs=2e-3)
+
+
+def test_what_is_not_installed_is_named_with_the_remedy(
+    square: Path, small_plaza: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("reid.runtime.compiled.has_openvino", lambda: False)
+    words = ["index", str(square / "test.json"), "--gallery", str(tmp_path / "g"), "--model", str(small_plaza)]
+    assert main([*words, "--runtime", "openvino"]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "OpenVINO, which is not installed; `pip install 'personsearch[fast]'` installs it" in last
