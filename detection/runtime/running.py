@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
@@ -10,7 +11,7 @@ from detection.joint import PersonSearchRCNN
 from detection.model import PersonModel
 from detection.published.coco_detector import CocoDetector
 from detection.published.loading import load_any_detector
-from detection.published.loading import load_person_model as load_by_torch
+from detection.published.loading import loader_of as loader_by_torch
 from detection.runtime.joint import compiled_joint
 from reid.runs.weight_files import is_model_file, model_file
 from reid.runtime.compiled import ComputedIn, computed_in, has_openvino, require_openvino
@@ -21,31 +22,40 @@ MEASURED_FRAMES = 2
 """So many frames of noise are looked at to measure; each way looks at one after another, or at both at once."""
 
 
-def load_person_model(
-    path: Path | str, inference: Inference, *, device: torch.device | str | None = None
-) -> PersonModel:
-    """A model that finds people and embeds them, by the library that was asked for.
+def loader_of(path: Path | str) -> Callable[..., PersonModel]:
+    """What loads a model that finds people and embeds them, in evaluation mode: called with the path and a device.
 
     Args:
         path: The file, or the folder of a run.
-        inference: What was asked for. Models that others have published are computed by torch.
-        device: Where the model goes; None takes the GPU when there is one.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file holds something else, or the library cannot compute it, or is not installed.
+        ValueError: The file holds something else, or is damaged.
+    """
+    return load_model if is_model_file(model_file(path), FORMAT) else loader_by_torch(path)
+
+
+def running(path: Path | str, model: Any, inference: Inference) -> PersonModel:
+    """A model that was loaded, by the library that was asked for.
+
+    Args:
+        path: The file that it was loaded from.
+        model: What `loader_of` loaded.
+        inference: What was asked for. Models that others have published are computed by torch.
+
+    Raises:
+        ValueError: The library cannot compute it, or is not installed.
     """
     if is_model_file(model_file(path), FORMAT):
-        return running_joint(load_model(path, device=device), inference)
-    model = load_by_torch(path, device=device)
+        return running_joint(model, inference)
     require_torch(path, inference)
-    return model
+    return cast(PersonModel, model)
 
 
 def load_detector(
     path: Path | str, inference: Inference, *, device: torch.device | str | None = None
 ) -> PersonModel | CocoDetector:
-    """What finds people, by the library that was asked for: a model of `load_person_model`, or an imported detector.
+    """What finds people, by the library that was asked for: a model of `loader_of`, or an imported detector.
 
     Args:
         path: The file, or the folder of a run.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from detection.model import PeopleFinder, PersonModel
-from detection.runtime.running import load_person_model
+from detection.runtime.running import loader_of, running
 from reid.crops.model import CropModel
 from reid.crops.sphere_reid import SphereReID
 from reid.runtime.crops import running_crops
@@ -67,7 +67,8 @@ def open_models(
     if files.second_stage is not None:
         crops = running_crops(SphereReID.from_checkpoint(files.second_stage, device=where), inference)
     if files.model is not None:
-        joint = load_person_model(files.model, inference, device=where)
+        load = loader_of(files.model)
+        joint = running(files.model, load(files.model, device=where), inference)
         require_threshold(score_threshold, joint)
         share = None if crops is None else share_of(files, joint.fingerprint(), crops.fingerprint())
         return SearchModels(joint, crops, share)

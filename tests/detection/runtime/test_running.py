@@ -7,10 +7,11 @@ import torch
 
 from detection.checkpoints import save_model
 from detection.joint import PersonSearchRCNN
+from detection.model import PersonModel
 from detection.published.coco_detector import CocoConfig, build_coco_detector, save_coco_detector
-from detection.runtime import running
+from detection.runtime import running as choosing
 from detection.runtime.joint import CompiledJoint
-from detection.runtime.running import load_detector, load_person_model, require_torch, running_joint
+from detection.runtime.running import load_detector, loader_of, require_torch, running, running_joint
 from reid.runtime.settings import Inference
 
 pytest.importorskip("openvino")
@@ -28,6 +29,10 @@ def file(tiny_model: PersonSearchRCNN, tmp_path: Path) -> Path:
     return tmp_path / "model.safetensors"
 
 
+def load_person_model(file: Path, inference: Inference, *, device: str) -> PersonModel:
+    return running(file, loader_of(file)(file, device=device), inference)
+
+
 def test_the_library_that_is_asked_for_computes(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, object]] = []
 
@@ -35,7 +40,7 @@ def test_the_library_that_is_asked_for_computes(file: Path, monkeypatch: pytest.
         asked.append(ways)
         return list(ways)[-1]
 
-    monkeypatch.setattr(running, "fastest", first)
+    monkeypatch.setattr(choosing, "fastest", first)
     for load in (load_person_model, load_detector):
         by = load(file, Inference("openvino", "float32"), device="cpu")
         assert isinstance(by, CompiledJoint)
@@ -52,10 +57,10 @@ def test_auto_takes_what_is_faster(tiny_model: PersonSearchRCNN, monkeypatch: py
     tiny_model.eval()
     for wanted, kind in (("torch", PersonSearchRCNN), ("openvino", CompiledJoint)):
         monkeypatch.setattr(
-            running, "fastest", lambda name, ways, wanted=wanted: next(way for way in ways if way.startswith(wanted))
+            choosing, "fastest", lambda name, ways, wanted=wanted: next(way for way in ways if way.startswith(wanted))
         )
         assert isinstance(running_joint(tiny_model, Inference()), kind)
-    monkeypatch.setattr(running, "has_openvino", lambda: False)
+    monkeypatch.setattr(choosing, "has_openvino", lambda: False)
     assert running_joint(tiny_model, Inference()) is tiny_model
 
 
@@ -86,4 +91,4 @@ def test_models_of_others_are_computed_by_torch(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="leave --precision out"):
         require_torch("coco", Inference("torch", "float32"))
     with pytest.raises(FileNotFoundError):
-        load_person_model(tmp_path / "none.safetensors", Inference("openvino"))
+        loader_of(tmp_path / "none.safetensors")
