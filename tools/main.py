@@ -139,6 +139,12 @@ COMMANDS = {
     "bench gallery": Command(
         "tools.bench.galleries.gallery", "gallery", "filling, disk, memory and answers of a large gallery"
     ),
+    "bench index": Command(
+        "tools.bench.speed.indexing", "index", "frames a second from a video to the gallery, by each library"
+    ),
+    "bench inference": Command(
+        "tools.bench.speed.inference", "inference", "processor time of a frame and of a crop, by each library"
+    ),
     "bench rendering": Command(
         "tools.bench.speed.rendering",
         "rendering",

@@ -17,6 +17,8 @@ from tools.progress import Progress
 
 BENCHES = {
     "startup": "bench startup",
+    "inference": "bench inference",
+    "index": "bench index",
     "evaluation": "bench evaluation",
     "gallery": "bench gallery",
     "rendering": "bench rendering",

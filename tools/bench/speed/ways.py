@@ -1,0 +1,58 @@
+"""Several ways to do the same, measured in turns, and what the processor could do at most."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Way = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one way took, each repeat of it.
+
+    Args:
+        processor: Seconds of the processor, all threads of this process together.
+        wall: Seconds on the clock.
+    """
+
+    processor: tuple[float, ...]
+    wall: tuple[float, ...]
+
+
+def in_turns(ways: Mapping[str, Way], rounds: int, *, warm: bool = True) -> dict[str, Taken]:
+    """Measure ways in turns, so that other work on the machine disturbs all of them alike.
+
+    Args:
+        ways: What to call, by name.
+        rounds: How many times each is measured, 1 or more.
+        warm: Whether each is called once before, which is not measured.
+    """
+    processor: dict[str, list[float]] = {name: [] for name in ways}
+    wall: dict[str, list[float]] = {name: [] for name in ways}
+    if warm:
+        for call in ways.values():
+            call()
+    for _ in range(rounds):
+        for name, call in ways.items():
+            begun, at = time.process_time(), time.perf_counter()
+            call()
+            processor[name].append(time.process_time() - begun)
+            wall[name].append(time.perf_counter() - at)
+    return {name: Taken(tuple(processor[name]), tuple(wall[name])) for name in ways}
+
+
+def peak(precision: str, *, size: int = 1024, rounds: int = 30) -> float:
+    """How many operations a second the processor does in a product of matrices, by the threads that torch uses.
+
+    Args:
+        precision: "float32" or "bf16".
+        size: The height and width of the matrices.
+        rounds: How many products are measured; the best counts.
+    """
+    import torch
+
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    left, right = (torch.rand(size, size).to(kind) for _ in range(2))
+    taken = in_turns({"product": lambda: left @ right}, rounds)["product"]
+    return 2 * size**3 / min(taken.processor)
