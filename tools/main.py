@@ -157,6 +157,9 @@ COMMANDS = {
     "bench training": Command(
         "tools.bench.speed.training", "training", "frames a second and memory of joint training", ("frames", "recipe")
     ),
+    "bench crop-training": Command(
+        "tools.bench.speed.crop_training", "crop_training", "crops a second of training the crop model", ("recipe",)
+    ),
     "bench joint": Command(
         "tools.bench.joint",
         "joint",

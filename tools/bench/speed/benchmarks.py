@@ -22,7 +22,8 @@ BENCHES = {
     "evaluation": "bench evaluation",
     "gallery": "bench gallery",
     "rendering": "bench rendering",
-    "training": "bench training --config small --steps 10",
+    "training": "bench training --config people --steps 20",
+    "crop-training": "bench crop-training --config crop_mobile --network.frozen-early false --steps 10",
 }
 """Each table of BENCHMARKS.md, by the name that its place on the page has, and the command that measures it."""
 

@@ -1,9 +1,9 @@
-"""personsearch bench training: frames a second and peak memory of training the joint model on this machine."""
+"""personsearch bench training: frames a second and peak memory of training the joint model, beside a plain loop."""
 
 import dataclasses
 import platform
 import tempfile
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detection.settings import JointTrainingConfig
+from tools.bench.speed.loops import LEAST_RATIO, Timed, compared, our_loop, plain_loop
 from tools.bench.speed.machine import load_average, peak_megabytes
-from tools.bench.speed.measured import Measured, Run
+from tools.bench.speed.measured import Run
 from tools.outcome import Outcome, table
-from tools.progress import Progress
 from tools.recipe_files import JointModelOptions
 
 if TYPE_CHECKING:
     from datasets.samples import FrameSample
-    from reid.runs.run import TrainingRun
+    from detection.joint import PersonSearchRCNN
+    from detection.training import JointTrainingTask
 
 PUBLISHED = "published for comparison: SeqNet's reference, ResNet-50 at 900 x 1500 with five frames, 28 GB of a GPU"
 
@@ -61,12 +62,15 @@ def training(
     frames: NoiseFrames = NoiseFrames(),
     recipe: JointModelOptions = JointModelOptions(training=JointTrainingConfig(batch_size=5)),  # noqa: B008
     seed: int = 0,
+    against_plain: bool = True,
     compare: Path | None = None,
 ) -> Outcome:
     """Frames a second and peak memory of training the joint model, by default ResNet-50 at 900 x 1500, five frames.
 
     The frames are noise with boxes, written as JPEG files and read, decoded and augmented as those of a data set are,
-    so the loader is measured too: it keeps up where both speeds are the same.
+    so the loader is measured too: it keeps up where both speeds are the same. Beside it a plain loop trains the same
+    network on the same frames: of torchvision's parts, in float32, with frames that are read when they are needed. The
+    mean losses of both say whether they learn alike.
 
     Args:
         steps: The steps that are measured, 1 or more.
@@ -74,11 +78,10 @@ def training(
         frames: The frames.
         recipe: The model and its training; epochs and checkpoints are set by this command.
         seed: The seed of frames and weights, 0 or more.
+        against_plain: Train the plain loop too.
         compare: A file that --json of an earlier run wrote. What is slower than then, beyond noise, is named, and
             the exit status is 1.
     """
-    from detection.start import start_model
-    from detection.training import JointTrainingTask
     from reid.runs.interruption import TrainingInterrupted
     from reid.runs.processes import require_one_process
     from reid.runs.run import TrainingRun
@@ -86,29 +89,58 @@ def training(
     _require_at_least(1, steps=steps, warmup_steps=warmup_steps)
     _require_at_least(0, seed=seed)
     require_one_process("bench training")
-    settings = {"frames": dataclasses.asdict(frames), "recipe": dataclasses.asdict(recipe)}
+    settings = {"frames": dataclasses.asdict(frames), "recipe": dataclasses.asdict(recipe), "plain": against_plain}
     run, load = Run.of("bench training", settings, compare), load_average()
-    model = start_model("none", recipe.detector, recipe.embedding, seed=seed)
+    pictures = recipe.training.batch_size
     with tempfile.TemporaryDirectory() as folder:
         # One step more: after the last one the model is written.
-        count = recipe.training.batch_size * (steps + warmup_steps + 1)
-        samples = _written(Path(folder), count, frames, seed)
-        config = dataclasses.replace(recipe.training, epochs=1, seed=seed, checkpoint_steps=count + 1)
-        task = JointTrainingTask(model, samples, config=config, losses=recipe.losses, augmentation=recipe.augmentation)
+        samples = _written(Path(folder), pictures * (steps + warmup_steps + 1), frames, seed)
+        task = _task(recipe, samples, seed)
         try:
-            whole, network = _speeds(TrainingRun(task, Path(folder) / "run"), config.batch_size, warmup_steps)
+            ours = our_loop(TrainingRun(task, Path(folder) / "run"), pictures, warmup_steps)
         except TrainingInterrupted:
             raise KeyboardInterrupt("interrupted; nothing was measured") from None
-    figures = _figures(recipe, steps, (whole, network), on_gpu=model.device.type == "cuda")
+        figures = _figures(recipe, steps, ours, on_gpu=task.model.device.type == "cuda")
+        plain = plain_loop(_task(recipe, samples, seed, plain=True), pictures, warmup_steps) if against_plain else None
+    figures["plain"] = None if plain is None else plain._asdict()
     measured = [
-        Measured("training with the loader", figures["frames_per_second"], "frames/s", more_is_better=True),
-        Measured("network alone", figures["frames_per_second_network"], "frames/s", more_is_better=True),
+        compared("training with the loader", ours.whole, plain and plain.whole, "frames/s", asked_ratio=LEAST_RATIO),
+        compared("network alone", ours.network, plain and plain.network, "frames/s"),
     ]
     text = f"{table(['training', 'joint model'], _rows(figures))}\n{PUBLISHED}"
     return run.outcome(text, figures, measured, ("torch", "torchvision"), load=load)
 
 
-def _figures(recipe: JointModelOptions, steps: int, speeds: tuple[float, float], *, on_gpu: bool) -> dict[str, Any]:
+def _task(
+    recipe: JointModelOptions, samples: Sequence["FrameSample"], seed: int, *, plain: bool = False
+) -> "JointTrainingTask":
+    from detection.start import start_model
+    from detection.training import JointTrainingTask
+
+    model = start_model("none", recipe.detector, recipe.embedding, seed=seed)
+    config = dataclasses.replace(recipe.training, epochs=1, seed=seed, checkpoint_steps=len(samples) + 1)
+    if plain:
+        model = _of_torchvisions_parts(model)
+        model.precision, config = "float32", dataclasses.replace(config, workers=0)
+    return JointTrainingTask(model, samples, config=config, losses=recipe.losses, augmentation=recipe.augmentation)
+
+
+def _of_torchvisions_parts(model: "PersonSearchRCNN") -> "PersonSearchRCNN":
+    """The same network with torchvision's own norms, weights and maps in the layout that torch gives them."""
+    import torch
+    from torchvision.ops import FrozenBatchNorm2d
+
+    for module in list(model.modules()):
+        for name, part in module.named_children():
+            if isinstance(part, FrozenBatchNorm2d):
+                norm = FrozenBatchNorm2d(len(part.weight), eps=part.eps).to(part.weight.device)
+                norm.load_state_dict(part.state_dict())
+                setattr(module, name, norm)
+    model.detector.backbone.body.register_forward_pre_hook(lambda _, given: (given[0].contiguous(),))
+    return model.to(memory_format=torch.contiguous_format)
+
+
+def _figures(recipe: JointModelOptions, steps: int, ours: Timed, *, on_gpu: bool) -> dict[str, Any]:
     import torch
 
     detector = recipe.detector
@@ -118,8 +150,9 @@ def _figures(recipe: JointModelOptions, steps: int, speeds: tuple[float, float],
         "input": [detector.min_size, detector.max_size],
         "batch_size": recipe.training.batch_size,
         "steps": steps,
-        "frames_per_second": speeds[0],
-        "frames_per_second_network": speeds[1],
+        "frames_per_second": ours.whole,
+        "frames_per_second_network": ours.network,
+        "loss": ours.loss,
         "peak_memory_gigabytes": _peak_memory(on_gpu) / 1e9,
         "memory_of": "the GPU" if on_gpu else "the process",
         "torch": torch.__version__,
@@ -128,31 +161,22 @@ def _figures(recipe: JointModelOptions, steps: int, speeds: tuple[float, float],
 
 def _rows(figures: dict[str, Any]) -> list[list[object]]:
     smaller, larger = figures["input"]
-    return [
+    rows: list[list[object]] = [
         ["device", figures["device"]],
         ["backbone", figures["backbone"]],
         ["input", f"{smaller} x {larger}, {figures['batch_size']} frames a step"],
         ["frames/s, with the loader", f"{figures['frames_per_second']:.2f}"],
         ["frames/s, network alone", f"{figures['frames_per_second_network']:.2f}"],
+        ["loss, mean of the steps", f"{figures['loss']:.3f}"],
         [f"peak memory, GB (of {figures['memory_of']})", f"{figures['peak_memory_gigabytes']:.2f}"],
     ]
-
-
-def _speeds(run: "TrainingRun[Any, Any]", batch_size: int, warmup_steps: int) -> tuple[float, float]:
-    """Frames a second of all but the first steps and the last: with the loader, and of the network alone."""
-    speeds: list[float] = []
-    ends: list[float] = []
-    with Progress("Training", unit="step") as progress:
-
-        def after(step: int, total: int, figures: dict[str, float]) -> None:
-            speeds.append(figures["images_per_second"])
-            ends.append(time.perf_counter())
-            progress(step, total, loss=figures["loss"])
-
-        run.run(after)
-    steps = len(ends) - 1 - warmup_steps
-    whole = batch_size * steps / (ends[-2] - ends[warmup_steps - 1])
-    return whole, float(np.median(speeds[warmup_steps:-1]))
+    if (plain := figures["plain"]) is not None:
+        rows += [
+            ["frames/s of a plain loop", f"{plain['whole']:.2f}"],
+            ["times as fast as that", f"{figures['frames_per_second'] / plain['whole']:.2f}"],
+            ["loss of a plain loop", f"{plain['loss']:.3f}"],
+        ]
+    return rows
 
 
 def _peak_memory(on_gpu: bool) -> float:

@@ -53,8 +53,9 @@ def test_waiting_for_frames_slows_the_whole_and_not_the_network(
 
     monkeypatch.setattr("detection.training.load_batches", slowly)
     before = peak_gigabytes()
-    assert main(words) == 0
+    assert main([*words, "--against-plain", "false"]) == 0
     figures = json.loads((tmp_path / "bench.json").read_text())
+    assert figures["plain"] is None
     assert loaded == [[(3, 64, 96)] * 2] * 5, "three steps, one before them, and the last, which saves the model"
     assert figures["steps"] == 3
     assert figures["batch_size"] == 2
@@ -91,6 +92,17 @@ def test_what_cannot_be_measured_is_one_line(
     assert capsys.readouterr().err == f"personsearch: {expected}\n"
 
 
-def test_the_smallest_frames_and_tables_are_measured(words: list[str]) -> None:
+def test_the_smallest_frames_and_tables_are_measured_beside_a_plain_loop(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     smallest = "--frame-width 32 --frame-height 32 --identities 1 --people 1 --steps 1 --seed 0"
     assert main([*words, *smallest.split()]) == 0
+    figures = json.loads((tmp_path / "bench.json").read_text())
+    assert figures["plain"]["loss"] == pytest.approx(figures["loss"], rel=0.02)
+    whole, network = figures["measured"]
+    assert whole["baseline_value"] == figures["plain"]["whole"] > 0
+    assert whole["asked_ratio"] == 1.3
+    assert network["value"] == figures["frames_per_second_network"]
+    times = figures["frames_per_second"] / figures["plain"]["whole"]
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("times as fast as that"))
+    assert line.split()[-1] == f"{times:.2f}"

@@ -1,0 +1,96 @@
+"""The plain loop trains what this project's loop trains: the losses are the same, step by step."""
+
+import copy
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torchvision.ops import FrozenBatchNorm2d
+
+from detection.backbones import FrozenNorm
+from detection.joint import PersonSearchRCNN
+from detection.settings import DetectorConfig, EmbeddingConfig, JointTrainingConfig
+from reid.crops.settings import CropTrainingConfig, SphereReIDConfig
+from reid.runs.run import TrainingRun
+from tools.bench.speed import crop_training, training
+from tools.bench.speed.loops import PLAIN, compared, our_loop, plain_loop
+from tools.main import main
+from tools.recipe_files import CropModelOptions, JointModelOptions
+
+JOINT = JointModelOptions(
+    DetectorConfig(
+        backbone="resnet18", pyramid_levels=(1, 2), pyramid_channels=16, anchor_sizes=((24,), (48,), (96,)),
+        anchor_ratios=(2.5,), box_features=16, min_size=64, max_size=96, rpn_post_nms=10, box_batch=16,
+    ),
+    EmbeddingConfig(dimension=16, pool_height=8, pool_width=4, channels=16),
+    training=JointTrainingConfig(batch_size=2, workers=0, warmup_steps=2, learning_rate=0.001),
+)  # fmt: skip
+CROPS = CropModelOptions(
+    SphereReIDConfig(backbone="resnet18", height=32, width=16, resize_height=34, resize_width=18),
+    training=CropTrainingConfig(persons=3, images=2, workers=0, optimizer="adam"),
+)
+
+
+def joint_task(folder: Path, *, plain: bool) -> Any:
+    frames = training.NoiseFrames(people=2, frame_width=96, frame_height=64, identities=5)
+    folder.mkdir(exist_ok=True)
+    task = training._task(JOINT, training._written(folder, 12, frames, 3), 3, plain=plain)
+    task.model.precision = "float32"
+    return task
+
+
+def crop_task(folder: Path, *, plain: bool) -> Any:
+    folder.mkdir(exist_ok=True)
+    task = crop_training._task(CROPS, crop_training._written(folder, 30, CROPS, 3), 3, plain=plain)
+    task.model.precision = "float32"
+    return task
+
+
+@pytest.mark.parametrize(("made", "pictures"), [(joint_task, 2), (crop_task, 6)])
+def test_both_loops_have_the_same_losses(tmp_path: Path, made: Any, pictures: int) -> None:
+    ours = our_loop(TrainingRun(made(tmp_path / "own", plain=False), tmp_path / "run"), pictures, 1)
+    task = made(tmp_path / "plain", plain=True)
+    plain = plain_loop(task, pictures, 1)
+    # Where the layout of maps differs, the last digits do, and now and then another box is drawn.
+    assert plain.loss == pytest.approx(ours.loss, rel=0.01)
+    assert min(*ours[:2], *plain[:2]) > 0
+
+
+def test_the_plain_network_is_built_of_torchvisions_norms_and_says_the_same() -> None:
+    torch.manual_seed(0)
+    own = PersonSearchRCNN(dataclasses.replace(JOINT.detector, frozen_norm=True), JOINT.embedding, precision="float32")
+    plain = training._of_torchvisions_parts(copy.deepcopy(own))
+    kinds = [
+        {type(module) for module in one.modules() if isinstance(module, FrozenBatchNorm2d)} for one in (own, plain)
+    ]
+    assert kinds == [{FrozenNorm}, {FrozenBatchNorm2d}]
+    frame = torch.from_numpy(np.random.default_rng(0).random((3, 64, 96), dtype=np.float32))
+    box = [torch.tensor([[10.0, 5, 40, 60]])]
+    with torch.no_grad():
+        found = [one.eval().embed([frame], box)[0] for one in (own, plain)]
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-3)
+
+
+def test_without_a_plain_loop_nothing_is_compared() -> None:
+    assert compared("a", 2.0, None, "frames/s", asked_ratio=1.3).asked_ratio is None
+    one = compared("a", 3.0, 2.0, "frames/s", asked_ratio=1.3)
+    assert (one.baseline, one.ratio, one.asked_ratio) == (PLAIN, 1.5, 1.3)
+
+
+def test_crop_training_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tiny.yaml").write_text(
+        "network: {backbone: resnet18, height: 32, width: 16, resize_height: 34, resize_width: 18}\n"
+        "training: {persons: 3, images: 2, workers: 0}\nsteps: 2\nwarmup_steps: 1\n"
+    )
+    words = ["bench", "crop-training", "--config", str(tmp_path / "tiny.yaml")]
+    assert main([*words, "--json", str(tmp_path / "bench.json")]) == 0
+    figures = json.loads((tmp_path / "bench.json").read_text())
+    assert figures["plain"]["loss"] == pytest.approx(figures["ours"]["loss"], rel=0.02)
+    assert figures["measured"][0]["baseline_value"] == figures["plain"]["whole"]
+    assert "crops of 32 x 16" in capsys.readouterr().out
+    assert main([*words, "--steps", "0"]) == 2
+    assert capsys.readouterr().err == "personsearch: steps is 0, expected 1 or more\n"
