@@ -157,7 +157,8 @@ def test_the_list_of_presets_is_the_commands_own(capsys: pytest.CaptureFixture[s
     [
         (
             ["train", "joint", "data", "--output", "run", "--config", "sphere_reid"],
-            "--config sphere_reid is a preset of train crop, expected one of train joint: mobile, people, plaza, small",
+            "--config sphere_reid is a preset of train crop and bench crop-training, expected one of train joint: "
+            "mobile, people, plaza, small",
         ),
         (
             ["train", "joint", "data", "--output", "run", "--config", "smal"],
