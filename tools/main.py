@@ -145,11 +145,23 @@ COMMANDS = {
     "bench inference": Command(
         "tools.bench.speed.inference", "inference", "processor time of a frame and of a crop, by each library"
     ),
+    "bench memory": Command(
+        "tools.bench.public_code.memory",
+        "memory",
+        "a step of OIM and TOIM beside loops over rows",
+        ("step",),
+    ),
     "bench rendering": Command(
         "tools.bench.speed.rendering",
         "rendering",
         "processor seconds of rendering worlds, by place and stage",
         ("crowds",),
+    ),
+    "bench search-evaluation": Command(
+        "tools.bench.public_code.search_evaluation",
+        "search_evaluation",
+        "seconds and memory of evaluating full frames",
+        ("problem",),
     ),
     "bench startup": Command(
         "tools.bench.galleries.startup", "startup", "seconds until the help, a search and a served search answer"

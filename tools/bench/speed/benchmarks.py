@@ -19,6 +19,8 @@ BENCHES = {
     "startup": "bench startup",
     "inference": "bench inference",
     "index": "bench index",
+    "memory": "bench memory",
+    "search_evaluation": "bench search-evaluation",
     "evaluation": "bench evaluation",
     "gallery": "bench gallery",
     "rendering": "bench rendering",

@@ -73,7 +73,7 @@ class RandomSearch:
 
 
 class Sides(NamedTuple):
-    """Both sides of a crop search: embeddings, and who they are through which camera."""
+    """Both sides of a crop search: embeddings, and who they are through which camera; distances (Q, G) or None."""
 
     query: NDArray[np.float32]
     gallery: NDArray[np.float32]
@@ -81,6 +81,7 @@ class Sides(NamedTuple):
     gallery_ids: NDArray[np.int64]
     query_cameras: NDArray[np.int64]
     gallery_cameras: NDArray[np.int64]
+    distance: NDArray[np.float32] | None = None
 
 
 def evaluation(
@@ -94,16 +95,17 @@ def evaluation(
     """Seconds and peak memory of evaluating and re-ranking a crop search, by default of Market-1501's size.
 
     The embeddings are random clusters, so the accuracy says only that two evaluators agree. Each line is measured in a
-    process of its own; the matrix product between the embeddings is part of every time. OMP_NUM_THREADS sets how many
-    threads compute. Times depend on the machine and on its other load, so the processors' own time is given too (with
-    one thread, load hardly changes it), and the last lines compare with a plain NumPy evaluator that sorts the gallery
-    of one query after another; it is timed on a few queries and multiplied.
+    process of its own; the matrix product between the embeddings is part of the time but where distances are given.
+    OMP_NUM_THREADS sets how many threads compute. Times depend on the machine and on its other load, so the processors'
+    own time is given too (with one thread, load hardly changes it). The last lines are what others do: a compiled
+    evaluator as fast-reid and torchreid have it, and a plain NumPy evaluator that sorts the gallery of one query after
+    another; the plain one is timed on a few queries and multiplied.
 
     Args:
         problem: The crop search that is made of random numbers.
         repeats: How often each line is timed, 1 or more; the shortest time counts. Re-ranking is timed once.
         compared_queries: The number of queries that the plain evaluator is timed on.
-        only: Some of market1501, allshots, cuhk03, expansion, rerank and plain; all by default.
+        only: Some of market1501, allshots, cuhk03, expansion, rerank, ranked, compiled and plain; all by default.
         compare: A file that --json of an earlier run wrote. What takes longer than then, beyond noise, is named, and
             the exit status is 1.
     """
@@ -132,12 +134,15 @@ def evaluation(
 
 
 def _measured(record: dict[str, Any], records: list[dict[str, Any]]) -> Measured:
-    plain = next((one["seconds"] for one in records if one["name"] == "plain"), None)
-    beside = plain if record["name"] == "market1501" else None
+    name = record["name"]
+    seconds = {one["name"]: one["seconds"] for one in records}
+    beside = {"market1501": "plain", "ranked": "compiled"}.get(name, "")
+    value = seconds.get(beside)
     times = tuple(record["multiplied_by"] * one for one in record["times"])
     return Measured(
-        WORK[record["name"]].label, record["seconds"], repeats=times, asked=WORK[record["name"]].asked,
-        baseline=WORK["plain"].label if beside else "", baseline_value=beside,
+        WORK[name].label, record["seconds"], repeats=times, asked=WORK[name].asked,
+        baseline=WORK[beside].label if value else "", baseline_value=value,
+        asked_ratio=4.0 if name == "ranked" else None,
     )  # fmt: skip
 
 
@@ -191,7 +196,7 @@ def _protocol(name: str) -> Callable[[Sides, int], float]:
         from reid.ranking.metrics import rank_embeddings
         from reid.ranking.sides import RankingSides
 
-        return rank_embeddings(*sides[:2], RankingSides.of(*sides[2:]), protocol=name).mean_ap  # type: ignore[arg-type]
+        return rank_embeddings(*sides[:2], RankingSides.of(*sides[2:6]), protocol=name).mean_ap  # type: ignore[arg-type]
 
     return work
 
@@ -200,7 +205,7 @@ def _rerank(sides: Sides, compared: int) -> float:
     from reid.ranking.metrics import rank_metrics
     from reid.ranking.rerank import k_reciprocal
 
-    return rank_metrics(k_reciprocal(sides.query, sides.gallery), *sides[2:]).mean_ap
+    return rank_metrics(k_reciprocal(sides.query, sides.gallery), *sides[2:6]).mean_ap
 
 
 def _expand(sides: Sides, compared: int) -> float:
@@ -209,11 +214,25 @@ def _expand(sides: Sides, compared: int) -> float:
     from reid.ranking.sides import RankingSides
 
     expanded = expand_queries(sides.query, sides.gallery)
-    return rank_embeddings(expanded, sides.gallery, RankingSides.of(*sides[2:])).mean_ap
+    return rank_embeddings(expanded, sides.gallery, RankingSides.of(*sides[2:6])).mean_ap
 
 
 def _plain(sides: Sides, compared: int) -> float:
     return plain_mean_ap(1 - sides.query[:compared] @ sides.gallery.T, sides)
+
+
+def _ranked(sides: Sides, compared: int) -> float:
+    from reid.ranking.metrics import rank_metrics
+
+    assert sides.distance is not None
+    return rank_metrics(sides.distance, *sides[2:6]).mean_ap
+
+
+def _compiled(sides: Sides, compared: int) -> float:
+    from tools.bench.speed.crop_loops import compiled_mean_ap
+
+    assert sides.distance is not None
+    return compiled_mean_ap(sides.distance, *sides[2:6])
 
 
 class Work(NamedTuple):
@@ -230,6 +249,8 @@ WORK = {
     "cuhk03": Work("evaluate, cuhk03 exact", _protocol("cuhk03")),
     "expansion": Work("expand queries, evaluate", _expand),
     "rerank": Work("re-rank, evaluate", _rerank, asked=6.0),
+    "ranked": Work("rank, distances given", _ranked),
+    "compiled": Work("compiled evaluator, distances given", _compiled),
     "plain": Work("plain evaluator, extrapolated", _plain),
 }
 
@@ -258,6 +279,11 @@ def measure(name: str, problem: RandomSearch, repeats: int, compared: int) -> di
     import reid.ranking.rerank  # noqa: F401 - importing is no part of the time
 
     sides = problem.sides()
+    if name == "compiled":  # compiling is none either
+        one, none = np.ones(1, np.int64), np.zeros(1, np.int64)
+        WORK[name].run(Sides(sides.query, sides.query, one, one, one, none, np.zeros((1, 1), np.float32)), compared)
+    if name in ("ranked", "compiled"):
+        sides = sides._replace(distance=1 - sides.query @ sides.gallery.T)
     before = peak_megabytes()
     times, processor_times = [], []
     for _ in range(1 if name == "rerank" else repeats):

@@ -39,6 +39,7 @@ def test_the_command_measures_in_processes_of_their_own(tmp_path: Path, capsys: 
 def test_every_line_of_the_table_runs_and_both_evaluators_agree() -> None:
     found = {name: measure(name, SMALL, 1, SMALL.queries)["mean_ap"] for name in WORK}
     assert found["plain"] == pytest.approx(found["market1501"], abs=1e-9)
+    assert found["compiled"] == pytest.approx(found["market1501"], abs=1e-6)
     assert found["market1501"] == found["allshots"]
     assert 0.3 < found["market1501"] < 0.95
     assert found["rerank"] > found["market1501"]
