@@ -146,7 +146,7 @@ COMMANDS = {
         "tools.bench.speed.inference", "inference", "processor time of a frame and of a crop, by each library"
     ),
     "bench memory": Command(
-        "tools.bench.public_code.memory",
+        "tools.bench.peers.memory",
         "memory",
         "a step of OIM and TOIM beside loops over rows",
         ("step",),
@@ -158,7 +158,7 @@ COMMANDS = {
         ("crowds",),
     ),
     "bench search-evaluation": Command(
-        "tools.bench.public_code.search_evaluation",
+        "tools.bench.peers.search_evaluation",
         "search_evaluation",
         "seconds and memory of evaluating full frames",
         ("problem",),

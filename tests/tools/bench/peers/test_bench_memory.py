@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from reid.losses.memory import IdentityTable, PooledTable
-from tools.bench.public_code.memory import Boxes
-from tools.bench.public_code.memory_loops import Step, errors, operations
+from tools.bench.peers.memory import Boxes
+from tools.bench.peers.memory_loops import Step, errors, operations
 from tools.main import main
 
 SMALL = "--boxes 30 --dimension 16 --identities 40 --queue 12 --cameras 2 --people 6 --unlabelled 0.4"

@@ -187,7 +187,7 @@ def measure(problem: FrameSearch, gallery_size: int, repeats: int, compared: int
         the compared queries; peak_mb of the process, and data_mb of it before the work.
     """
     from search.evaluation.protocols import evaluate_search
-    from tools.bench.public_code.search_loops import loop_average_precisions, protocol_records
+    from tools.bench.peers.search_loops import loop_average_precisions, protocol_records
 
     given = made(problem, gallery_size)
     if which == "loop":

@@ -15,7 +15,7 @@ from torch.nn import functional
 from datasets.samples import UNLABELLED
 from reid.losses.oim import OIMLoss
 from reid.losses.toim import TOIMLoss
-from tools.bench.public_code.memory import Boxes
+from tools.bench.peers.memory import Boxes
 
 PEAK_SIDE = 1536
 """Rows and columns of the matrices whose product shows what the processor can do at most."""

@@ -12,7 +12,7 @@ from tools.outcome import Outcome, table
 from tools.progress import Progress
 
 if TYPE_CHECKING:
-    from tools.bench.public_code.memory_loops import Step
+    from tools.bench.peers.memory_loops import Step
 
 ENOUGH = 1e-5
 """How far a loss, a gradient or a row of a table may lie from the loop's, in the length of an embedding."""
@@ -83,7 +83,7 @@ def memory(*, step: Boxes = Boxes(), repeats: int = 20, compare: Path | None = N
     """
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}, expected at least 1")
-    from tools.bench.public_code import memory_loops as loops
+    from tools.bench.peers import memory_loops as loops
 
     run = Run.of("bench memory", asdict(step), compare)
     load = load_average()

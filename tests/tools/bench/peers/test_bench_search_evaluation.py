@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from search.evaluation.protocols import evaluate_search
-from tools.bench.public_code import search_evaluation as bench
-from tools.bench.public_code.search_loops import loop_average_precisions, protocol_records
+from tools.bench.peers import search_evaluation as bench
+from tools.bench.peers.search_loops import loop_average_precisions, protocol_records
 from tools.main import main
 
 SMALL = bench.FrameSearch(queries=12, frames=40, people=150, dimension=8, seen=4, seed=2)
