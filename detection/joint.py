@@ -285,11 +285,8 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
             ValueError: A box has no area or lies outside its image.
         """
         self._require_evaluation("embed")
-        if len(images) != len(boxes):
-            raise ValueError(f"{len(images)} images but {len(boxes)} sets of boxes, expected one for each image")
+        self.require_boxes(images, boxes)
         boxes = [torch.as_tensor(box, dtype=torch.float32, device=self.device).reshape(-1, 4) for box in boxes]
-        for image, rows in zip(images, boxes, strict=True):
-            _require_inside(rows, image)
         if not images:
             return []
         with autocast(self.device, self.precision):
@@ -320,6 +317,21 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
     def raw_embeddings(self, maps: FrameMaps, boxes: list[Tensor], sizes: list[tuple[int, int]]) -> Tensor:
         """Embeds boxes, (R, D) float32 of any length."""
         return cast(Tensor, self.embedding_head(maps, boxes, sizes))
+
+    def require_boxes(self, images: list[Tensor], boxes: list[Tensor]) -> None:
+        """Refuses boxes that show nothing.
+
+        Args:
+            images: Each has shape [3, H, W].
+            boxes: One tensor of shape (N_i, 4) for each image, xyxy in its pixels.
+
+        Raises:
+            ValueError: There is not one tensor for each image, or a box has no area or lies outside its image.
+        """
+        if len(images) != len(boxes):
+            raise ValueError(f"{len(images)} images but {len(boxes)} sets of boxes, expected one for each image")
+        for image, rows in zip(images, boxes, strict=True):
+            _require_inside(torch.as_tensor(rows, dtype=torch.float32).reshape(-1, 4), image)
 
     def _box_heads(self) -> list[tuple[str, RoIHeads]]:
         """The box heads, one after another, and what their losses are called."""

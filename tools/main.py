@@ -220,6 +220,9 @@ COMMANDS = {
         "tools.commands.models", "list_models", "the models that there are, and what they have seen"
     ),
     "models card": Command("tools.commands.models", "card", "what a model is, and how good"),
+    "models export-onnx": Command(
+        "tools.commands.models", "export_onnx", "a model as an ONNX file, which other programs compute"
+    ),
     "models import": Command(
         "tools.commands.models", "import_model", "a published checkpoint as a model of this project", ("unsaid",)
     ),

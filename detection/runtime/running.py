@@ -13,8 +13,9 @@ from detection.published.coco_detector import CocoDetector
 from detection.published.loading import load_any_detector
 from detection.published.loading import loader_of as loader_by_torch
 from detection.runtime.joint import compiled_joint
+from detection.runtime.onnx_joint import OnnxJoint
 from reid.runs.weight_files import is_model_file, model_file
-from reid.runtime.compiled import ComputedIn, computed_in, has_openvino, require_openvino
+from reid.runtime.compiled import ComputedIn, computed_in, has_openvino, require_float32, require_openvino
 from reid.runtime.measuring import Way, fastest, thread_counts
 from reid.runtime.settings import Inference
 
@@ -106,6 +107,9 @@ def running_joint(model: PersonSearchRCNN, inference: Inference) -> PersonModel:
         ValueError: The library is not installed, or the processor does not know the precision.
     """
     runtime = inference.named_runtime()
+    if runtime == "onnx":
+        require_float32(inference)
+        return OnnxJoint(model.to("cpu"))
     if runtime == "openvino":
         require_openvino()
         model = model.to("cpu")

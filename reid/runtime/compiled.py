@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from datasets.files import whole_file
 from reid.devices import has_bfloat16
 from reid.runtime.kept import VERSION, kept_folder
-from reid.runtime.settings import PrecisionName
+from reid.runtime.settings import Inference, PrecisionName
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +42,22 @@ def require_openvino() -> None:
     if not has_openvino():
         raise ValueError(
             "--runtime openvino needs OpenVINO, which is not installed; `pip install 'personsearch[fast]'` installs it"
+        )
+
+
+def require_float32(inference: Inference) -> None:
+    """Refuses another precision than the one in which ONNX Runtime computes.
+
+    Args:
+        inference: What was asked for.
+
+    Raises:
+        ValueError: It is another one.
+    """
+    if inference.precision not in ("auto", "float32"):
+        raise ValueError(
+            f"--precision {inference.precision} is asked for with --runtime onnx, which computes in float32; leave "
+            "--precision out"
         )
 
 

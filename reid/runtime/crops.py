@@ -10,8 +10,18 @@ from torch import Tensor, nn
 
 from reid.crops.model import CropModel
 from reid.crops.sphere_reid import SphereReID
-from reid.runtime.compiled import ComputedIn, Network, Source, compiled, computed_in, has_openvino, require_openvino
+from reid.runtime.compiled import (
+    ComputedIn,
+    Network,
+    Source,
+    compiled,
+    computed_in,
+    has_openvino,
+    require_float32,
+    require_openvino,
+)
 from reid.runtime.measuring import Way, fastest, thread_counts
+from reid.runtime.onnx_crops import OnnxCrops
 from reid.runtime.settings import Inference
 
 MEASURED_CROPS = 16
@@ -94,6 +104,9 @@ def running_crops(model: SphereReID, inference: Inference) -> CropModel:
         ValueError: The library is not installed, or the processor does not know the precision.
     """
     runtime = inference.named_runtime()
+    if runtime == "onnx":
+        require_float32(inference)
+        return OnnxCrops(model.to("cpu"))
     if runtime == "openvino":
         require_openvino()
         model = model.to("cpu")

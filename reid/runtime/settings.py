@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-RuntimeName = Literal["auto", "torch", "openvino"]
+RuntimeName = Literal["auto", "torch", "openvino", "onnx"]
 
 PrecisionName = Literal["auto", "float32", "bf16"]
 
@@ -19,7 +19,8 @@ class Inference:
     Args:
         runtime: What computes the networks. OpenVINO does so on a processor, mostly in less time than torch does. auto
             takes OpenVINO where it is installed and was measured to be faster with these models on this machine; the
-            first run measures for some seconds.
+            first run measures for some seconds. onnx is ONNX Runtime, which computes in float32, as the files do that
+            `models export-onnx` writes.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
             half the time. auto is bf16 where the processor knows it.
 

@@ -104,6 +104,33 @@ def import_model(file: Path, output: Path, *, unsaid: Unsaid = Unsaid()) -> Outc
     return Outcome("\n".join(lines), {"output": output, "imported": made})
 
 
+def export_onnx(model: str, *, output: Path) -> Outcome:
+    """Write a joint model or a crop model as one ONNX file, which other programs compute without personsearch.
+
+    Its sizes and the number of pictures in a batch are free. docs/onnx.md tells what goes in and what comes out, and
+    shows a short program that finds and compares people with it.
+
+    Example:
+        personsearch models export-onnx detection/people --output people.onnx
+
+    Args:
+        model: A name that `models list` shows, a model file, or the folder of a run.
+        output: The file to write, which must not exist.
+    """
+    from detection.runtime.onnx_joint import exported
+    from search.models.known_models import named_model
+
+    if output.suffix != ".onnx":
+        raise ValueError(f"{output} has the suffix {output.suffix!r}, expected .onnx, by which others recognize it")
+    if output.exists():
+        raise FileExistsError(f"{output} exists; remove it, or name another file")
+    source = exported(named_model(model), output)
+    notes = dict(source.notes)
+    text = f"{output}: a {notes['kind']}, {output.stat().st_size / 1e6:.1f} MB, fingerprint {notes['fingerprint']}"
+    text += f"\ntakes {', '.join(source.examples)}; gives {', '.join(source.results)}"
+    return Outcome(text, {"output": output, **notes, "takes": list(source.examples), "gives": list(source.results)})
+
+
 _SEARCH = {
     "crop model": "`personsearch index FOOTAGE --gallery people --second-stage {}`",
     "joint model": "`personsearch index FOOTAGE --gallery people --model {}`",

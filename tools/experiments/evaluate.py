@@ -96,7 +96,7 @@ class Detecting:
         batch_size: The number of images of a forward pass, 1 or more.
         runtime: What computes the networks: torch, or OpenVINO, which does so on a processor and mostly in less time.
             auto takes OpenVINO where it is installed (`pip install 'personsearch[fast]'`) and is measured to be faster
-            with these models on this machine; that takes some seconds in the first run.
+            with these models on this machine; that takes some seconds in the first run. onnx is ONNX Runtime.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
             half the time. auto is bf16 where the processor knows it.
     """

@@ -33,7 +33,7 @@ def crops(count: int) -> list[np.ndarray]:
     return [generator.integers(0, 256, (40 + 5 * row, 20 + row, 3), dtype=np.uint8) for row in range(count)]
 
 
-@pytest.mark.parametrize("changes", [{}, {"network": "bnneck", "pooling": "gem"}, {"test_view": "whole"}])
+@pytest.mark.parametrize("changes", [{}, {"network": "bnneck", "pooling": "gem"}, {"test_view": "center"}])
 def test_it_embeds_as_the_model_does(changes: dict[str, object]) -> None:
     model = small(**changes)
     by = compiled_crops(model, "float32", threads=1)
