@@ -107,7 +107,7 @@ def import_model(file: Path, output: Path, *, unsaid: Unsaid = Unsaid()) -> Outc
 def export_onnx(model: str, *, output: Path) -> Outcome:
     """Write a joint model or a crop model as one ONNX file, which other programs compute without personsearch.
 
-    Its sizes and the number of pictures in a batch are free. docs/onnx.md tells what goes in and what comes out, and
+    Its sizes and the number of pictures in a batch are free. docs/api.md tells what goes in and what comes out, and
     shows a short program that finds and compares people with it.
 
     Example:
