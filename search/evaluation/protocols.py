@@ -13,6 +13,7 @@ from datasets.boxes import box_overlap
 from datasets.samples import Query
 from detection.detections import Detections
 from detection.settings import LEAST_CONFIDENCE
+from reid.ranking.chosen_products import chosen_products
 from search.evaluation.stacking import (
     AnyBoxes,
     FrameLookup,
@@ -28,6 +29,12 @@ from search.query.ranking import Ranking
 
 CHUNK_ELEMENTS = 2**22
 """Similarities held at once; bounds the memory of an evaluation to some hundred megabytes."""
+
+SMALL_PART = 0.1
+"""Galleries of less than this share of all frames are compared detection by detection, not in a product of matrices."""
+
+MANY_PAIRS = 2**24
+"""Pairs of queries and detections that make up for compiling the loop over chosen detections."""
 
 Similarities = Callable[[slice], NDArray[np.float32]]
 
@@ -110,7 +117,13 @@ def evaluate_search(
                     similarities[row], companions, embeddings, stack.offsets, stack.frame_of, context_gallery
                 )
 
-    return _evaluate(stack, queries, lambda chunk: products(features[chunk], embeddings), in_context)
+    if context is not None:
+        return _evaluate(stack, queries, lambda chunk: products(features[chunk], embeddings), in_context)
+
+    def of_chosen(chunk: slice, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return chosen_products(features[chunk], embeddings, rows)
+
+    return _evaluate(stack, queries, lambda chunk: products(features[chunk], embeddings), None, of_chosen)
 
 
 def evaluate_reranked(
@@ -220,8 +233,12 @@ def _evaluate(
     queries: Sequence[Query],
     similarities: Similarities,
     in_context: Callable[[NDArray[np.float32], int], None] | None,
+    of_chosen: Callable[[slice, NDArray[np.int64]], NDArray[np.float32]] | None = None,
 ) -> SearchMetrics:
-    """The protocol over any source of similarities, some queries at a time."""
+    """The protocol over any source of similarities, some queries at a time.
+
+    Where galleries are a small part of all frames, `of_chosen` computes the similarities of their detections alone.
+    """
     frames = FrameLookup(stack)
     entries = max(len(query.gallery) for query in queries)
     step = max(1, CHUNK_ELEMENTS // max(len(stack), len(stack.rows), entries, 1))
@@ -229,8 +246,13 @@ def _evaluate(
     for start in range(0, len(queries), step):
         chunk = slice(start, min(start + step, len(queries)))
         stacked = stack_queries(queries[chunk], stack, frames)
-        values = similarities(chunk)
-        values[~stacked.allowed] = -np.inf
+        many = len(queries) * len(stack) > MANY_PAIRS
+        if of_chosen is not None and many and stacked.members.mean() < SMALL_PART:
+            rows, stacked = stacked.narrowed()
+            values = of_chosen(chunk, rows)
+        else:
+            values = similarities(chunk)
+            values[~stacked.allowed] = -np.inf
         if in_context is not None:
             in_context(values, start)
         precision, rank = scored(values, stacked)

@@ -1,9 +1,11 @@
 """Detections and query galleries as flat arrays, so that a protocol over a whole data set needs no loop over rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -45,17 +47,48 @@ class StackedQueries:
     """The galleries of some queries.
 
     Attributes:
-        allowed: (Q, N) whether a detection takes part in a query's ranking.
+        stack: The detections.
+        members: (Q, F) whether a frame is in a query's gallery.
         truth_count: (Q,) true boxes in each gallery, found or not.
         pair_query, pair_truth, pair_row: (M,) each detection that may be the person: its query, its true box
             (numbered over all queries, ascending) and its row.
     """
 
-    allowed: NDArray[np.bool_]
+    stack: StackedDetections
+    members: NDArray[np.bool_]
     truth_count: NDArray[np.int64]
     pair_query: NDArray[np.int64]
     pair_truth: NDArray[np.int64]
     pair_row: NDArray[np.int64]
+
+    @cached_property
+    def allowed(self) -> NDArray[np.bool_]:
+        """(Q, N) whether a detection takes part in a query's ranking."""
+        allowed = self.members[:, self.stack.frame_of]
+        allowed &= self.stack.ignored == 0
+        allowed[self.pair_query, self.pair_row] = True
+        return allowed
+
+    def narrowed(self) -> tuple[NDArray[np.int64], "StackedQueries"]:
+        """The detections that take part, side by side, for galleries that are a small part of all frames.
+
+        Returns:
+            (Q, W) rows, ascending, -1 behind them where a query has fewer; and the same queries whose `pair_row` is a
+            column of these.
+        """
+        query, frame = np.nonzero(self.members)
+        item, row = pairs_of_frames(frame, self.stack.offsets)
+        place = query[item] * len(self.stack) + row  # ascending, as queries, frames and their rows are
+        pairs = self.pair_query * len(self.stack) + self.pair_row
+        kept = self.stack.ignored[row] == 0
+        if not kept.all():
+            kept |= np.isin(place, pairs)
+            place, row = place[kept], row[kept]
+        starts = np.searchsorted(place, np.arange(len(self.members) + 1) * len(self.stack))
+        counts = np.diff(starts)
+        rows = np.full((len(counts), max(1, int(counts.max(initial=0)))), -1, dtype=np.int64)
+        rows[np.arange(rows.shape[1]) < counts[:, None]] = row
+        return rows, replace(self, pair_row=np.searchsorted(place, pairs) - starts[self.pair_query])
 
 
 def overlap_threshold(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -91,24 +124,47 @@ def stack_detections(
     Raises:
         ValueError: embeddings are missing, not of D dimensions or not finite.
     """
-    boxes, scores = [np.zeros((0, 4), dtype=np.float32)], [np.zeros(0, dtype=np.float32)]
-    embeddings, counts = [], [0]
-    for name, found in detections.items():
-        kept = (found.scores >= score_threshold).cpu().numpy()
-        boxes.append(found.boxes.detach().cpu().numpy()[kept])
-        scores.append(found.scores.detach().cpu().numpy()[kept])
-        counts.append(int(kept.sum()))
-        if embedding_dim is not None and counts[-1]:
-            embeddings.append(embeddings_of(f"frame {name}", found, embedding_dim)[kept])
-    offsets = np.cumsum(counts)
-    frame_of = np.repeat(np.arange(len(detections)), np.diff(offsets))
-    stacked = np.concatenate(boxes)
+    frames = list(detections.values())
+    scores = _joined([found.scores for found in frames], np.zeros(0, dtype=np.float32))
+    kept = scores >= score_threshold
+    counts = [found.scores.shape[0] for found in frames]
+    frame_of = np.repeat(np.arange(len(frames)), counts)[kept]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(frame_of, minlength=len(frames)))])
+    boxes = _joined([found.boxes for found in frames], np.zeros((0, 4), dtype=np.float32))[kept]
     rows = {name: row for row, name in enumerate(detections)}
-    features = None
-    if embedding_dim is not None:
-        features = np.concatenate([np.zeros((0, embedding_dim), dtype=np.float32), *embeddings])
-    ignored = _best_ignored_overlap(rows, offsets, stacked, ignore or {})
-    return StackedDetections(rows, offsets, frame_of, stacked, np.concatenate(scores), features, ignored)
+    features = None if embedding_dim is None else _features(detections, kept, counts, embedding_dim)
+    ignored = _best_ignored_overlap(rows, offsets, boxes, ignore or {})
+    return StackedDetections(rows, offsets, frame_of, boxes, scores[kept], features, ignored)
+
+
+def _joined(parts: Sequence[Tensor], nothing: NDArray[np.float32]) -> NDArray[np.float32]:
+    """All parts one below the other, on the processor; `nothing` where there is no part."""
+    joined: NDArray[np.float32] = torch.cat(list(parts)).detach().cpu().numpy() if parts else nothing
+    return joined
+
+
+def _features(
+    detections: Mapping[str, Detections], kept: NDArray[np.bool_], counts: Sequence[int], embedding_dim: int
+) -> NDArray[np.float32]:
+    """(N, D) embeddings of the kept detections; those of frames without any are not looked at.
+
+    Args:
+        detections: frame name -> Detections.
+        kept: Whether a detection is kept, of all frames one below the other.
+        counts: How many detections each frame has.
+        embedding_dim: D.
+    """
+    frame_of = np.repeat(np.arange(len(counts)), counts)
+    has_any = np.bincount(frame_of[kept], minlength=len(counts)) > 0
+    asked = [pair for pair, any_kept in zip(detections.items(), has_any, strict=True) if any_kept]
+    embeddings = [found.embeddings for _, found in asked if found.embeddings is not None]
+    nothing = np.zeros((0, embedding_dim), dtype=np.float32)
+    right = len(embeddings) == len(asked) and all(one.shape[1] == embedding_dim for one in embeddings)
+    rows = _joined(embeddings, nothing) if right else nothing
+    if not right or not np.isfinite(rows).all():
+        for name, found in asked:
+            embeddings_of(f"frame {name}", found, embedding_dim)  # says which frame it is
+    return rows[kept[has_any[frame_of]]]
 
 
 def stack_queries(queries: Sequence[Query], stack: StackedDetections, frames: "FrameLookup") -> StackedQueries:
@@ -129,8 +185,7 @@ def stack_queries(queries: Sequence[Query], stack: StackedDetections, frames: "F
     first_flat = np.full(len(galleries) * columns, never, dtype=np.int64)
     np.minimum.at(first_flat, member_query * columns + member_row, np.arange(never))
     first = first_flat.reshape(len(galleries), columns)
-    allowed = (first[:, :-1] < never)[:, stack.frame_of]
-    allowed &= stack.ignored == 0
+    members = first[:, :-1] < never
 
     truth_count = np.array([len(gallery.true_boxes) for gallery in galleries])
     position = np.concatenate(
@@ -148,8 +203,7 @@ def stack_queries(queries: Sequence[Query], stack: StackedDetections, frames: "F
     match = (overlap > 0) & (overlap >= overlap_threshold(truths)[pair_truth]) & (overlap >= stack.ignored[pair_row])
     pair_truth, pair_row = pair_truth[match], pair_row[match]
     pair_query = query[pair_truth]
-    allowed[pair_query, pair_row] = True
-    return StackedQueries(allowed, truth_count, pair_query, pair_truth, pair_row)
+    return StackedQueries(stack, members, truth_count, pair_query, pair_truth, pair_row)
 
 
 class FrameLookup:
