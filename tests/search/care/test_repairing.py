@@ -10,7 +10,7 @@ from search.care.inspection import inspect
 from search.care.repairing import repair
 from search.gallery.gallery import Gallery
 from search.gallery.lance import lancedb
-from search.gallery.store import version_files
+from search.gallery.store import is_cut_short, version_files
 from search.gallery.upkeep import writing
 
 
@@ -31,9 +31,9 @@ def test_a_whole_gallery_stays_as_it_is(tmp_path: Path) -> None:
     assert sorted(file for file in (tmp_path / "people" / "tables").rglob("*")) == before
 
 
-@pytest.mark.parametrize("parts", [12, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("parts", [12, pytest.param(240, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("table", ["sightings", "frames"])
-def test_every_truncation_of_the_newest_version_is_repaired(tmp_path: Path, table: str, parts: int) -> None:
+def test_truncations_of_the_newest_version_are_repaired(tmp_path: Path, table: str, parts: int) -> None:
     gallery = make(tmp_path / "people", "street", frames=4)
     add_frames(gallery, "street", range(4, 6))
     length = version_files(tmp_path / "people", table)[0][1].stat().st_size
@@ -57,6 +57,25 @@ def test_every_truncation_of_the_newest_version_is_repaired(tmp_path: Path, tabl
         add_frames(mended, "street", range(4, 6))  # the same footage again
         assert len(Gallery.open(path)) == 6 * PEOPLE
         assert inspect(path).problems == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["sightings", "frames"])
+def test_every_truncation_of_the_newest_version_is_noticed(tmp_path: Path, table: str) -> None:
+    """Of every length in bytes; what `repair` then does no longer depends on the file, which is dropped."""
+    gallery = make(tmp_path / "people", "street", frames=4)
+    add_frames(gallery, "street", range(4, 6))
+    newest, before = (file for _, file in version_files(tmp_path / "people", table)[:2])
+    whole = newest.read_bytes()
+    for size in range(len(whole)):
+        newest.write_bytes(whole[:size])
+        assert is_cut_short(newest), f"{size} of {len(whole)} bytes"
+        with pytest.raises(OSError, match=r"people is damaged: .*`personsearch gallery repair .*people`"):
+            Gallery.open(tmp_path / "people")
+    newest.write_bytes(whole)
+    assert not is_cut_short(newest)
+    assert not is_cut_short(before)
+    assert len(Gallery.open(tmp_path / "people")) == 6 * PEOPLE
 
 
 def test_rows_of_the_newest_version_that_never_reached_the_disk(tmp_path: Path) -> None:
