@@ -130,6 +130,9 @@ COMMANDS = {
         "tools.bench.speed.benchmarks", "measure_all", "every figure of BENCHMARKS.md measured anew, half an hour"
     ),
     "bench page": Command("tools.bench.speed.benchmarks", "page", "the tables of BENCHMARKS.md from those figures"),
+    "bench annotations": Command(
+        "tools.bench.peers.annotations", "annotations", "loading CUHK-SYSU's TestG4000 beside SciPy", ("protocol",)
+    ),
     "bench evaluation": Command(
         "tools.bench.speed.evaluation",
         "evaluation",

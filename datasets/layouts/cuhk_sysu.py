@@ -6,6 +6,7 @@ no numbers: identity i is the i-th person of Train.mat in the split "train", the
 "gallery". A box gets its identity by exact equality with a box of Images.mat.
 """
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,10 +27,16 @@ from datasets.layouts.scan import (
     find_root,
     read_variable,
 )
+from datasets.matlab.located import NamesAndBoxes
+from datasets.matlab.stream import UnusualFileError, records
 from datasets.samples import UNLABELLED, FrameSample, Query, QueryGallery
 
 GALLERY_SIZES = (50, 100, 500, 1000, 2000, 4000)
 
+LARGE_FILE = 2**16
+"""Bytes from which a protocol file is read a record at a time, which pays there."""
+
+_FIELDS = ("Query", "Gallery")
 _BoxXywh = tuple[int, int, int, int]
 _IMAGES = "Image/SSM"
 _IMAGE_RECORDS = "annotation/Images.mat"
@@ -96,8 +103,8 @@ def scan_queries(root: Path, gallery_size: int = 100) -> tuple[list[Query], list
 
     Args:
         root: The data set's folder or its parent.
-        gallery_size: The size of each query's gallery: 50, 100, 500, 1000, 2000 or 4000 frames. 4000 reads 12 million
-            records: minutes and about 7 GB of memory.
+        gallery_size: The size of each query's gallery: 50, 100, 500, 1000, 2000 or 4000 frames. 4000 are 12 million
+            records.
 
     Raises:
         DatasetNotFoundError: There is no such folder, or no protocol file of that size.
@@ -115,6 +122,8 @@ def scan_queries(root: Path, gallery_size: int = 100) -> tuple[list[Query], list
             "(--gallery-size), or unpack the missing file from the archive"
         )
     frames = tuple(_pool(root))
+    if path.stat().st_size > LARGE_FILE and (streamed := streamed_queries(path, f"TestG{gallery_size}", frames)):
+        return streamed, []
     rows = {name: row for row, name in enumerate(frames)}
     queries: list[Query] = []
     problems: list[Problem] = []
@@ -124,6 +133,37 @@ def scan_queries(root: Path, gallery_size: int = 100) -> tuple[list[Query], list
         except (ValueError, IndexError, KeyError, OverflowError) as error:
             problems.append(Problem(f"{path.name} query {index + 1}", f"cannot be read ({error})", _AGAIN))
     return queries, problems
+
+
+def streamed_queries(path: Path, variable: str, frames: tuple[str, ...]) -> list[Query] | None:
+    """The queries of a large protocol file, a record at a time: seconds and little memory, where SciPy takes minutes.
+
+    Args:
+        path: The file.
+        variable: The name of its variable.
+        frames: The frames of the split "gallery", in file order.
+
+    Returns:
+        The queries; None where a record is broken or the file is written in another way, which SciPy may read.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    queries: list[Query] = []
+    try:
+        read = NamesAndBoxes(frames)
+        for asked, found in ((read(query), read(gallery)) for query, gallery in records(path, variable, _FIELDS)):
+            if len(asked.rows) != 1 or not asked.has_box[0]:
+                return None
+            boxes = found.boxes_xywh[found.has_box]
+            boxes[:, 2:] += boxes[:, :2]
+            gallery = QueryGallery(frames, found.rows, dict(zip(np.flatnonzero(found.has_box).tolist(), boxes)))
+            box = asked.boxes_xywh[0]
+            box[2:] += box[:2]
+            queries.append(Query(len(queries), gallery, frame=frames[int(asked.rows[0])], box=box))
+    except (UnusualFileError, IndexError, ValueError, struct.error):
+        return None  # SciPy names what is broken
+    return queries
 
 
 def scan_crops(root: Path, split: str, *, unlabelled: bool = False, same_camera: bool = False) -> CropScan:

@@ -20,6 +20,7 @@ BENCHES = {
     "inference": "bench inference",
     "index": "bench index",
     "memory": "bench memory",
+    "annotations": "bench annotations",
     "search_evaluation": "bench search-evaluation",
     "evaluation": "bench evaluation",
     "gallery": "bench gallery",
