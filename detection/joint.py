@@ -211,12 +211,15 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
         )
 
     @torch.no_grad()
-    def detect(self, images: list[Tensor], parts: JointParts[Any] | None = None) -> list[Detections]:
+    def detect(
+        self, images: list[Tensor], parts: JointParts[Any] | None = None, *, embeds: bool = True
+    ) -> list[Detections]:
         """Finds everybody in each image; embeddings are taken from the final boxes, not from proposals.
 
         Args:
             images: Each has shape [3, H, W], RGB in [0, 1]; sizes may differ.
             parts: What computes the networks (`detection.runtime`); None is the model itself.
+            embeds: Whether people are embedded; without, the detections have no embeddings.
 
         Returns:
             One Detections for each image, the most confident person first, boxes in the pixels of the image given, on
@@ -245,13 +248,13 @@ class PersonSearchRCNN(SeesFrames, nn.Module):
                 logits = torch.stack([torch.zeros_like(person), person], dim=1)
             boxes, scores, _ = all_heads[last][1].postprocess_detections(logits, regression, boxes, sizes)
             boxes, scores = self._whole_people(boxes, scores, sizes)
-            embeddings = functional.normalize(by.raw_embeddings(maps, boxes, sizes), dim=1)
-        counts = [len(rows) for rows in boxes]
+            rows: list[Any] = [None] * len(images)
+            if embeds:
+                embeddings = functional.normalize(by.raw_embeddings(maps, boxes, sizes), dim=1)
+                rows = list(embeddings.split([len(one) for one in boxes]))
         return [
             Detections(_resize(box, size, image), score, embedding)
-            for box, size, image, score, embedding in zip(
-                boxes, image_list.image_sizes, images, scores, embeddings.split(counts), strict=True
-            )
+            for box, size, image, score, embedding in zip(boxes, sizes, images, scores, rows, strict=True)
         ]
 
     def _whole_people(

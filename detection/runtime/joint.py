@@ -127,10 +127,10 @@ class CompiledJoint(SeesFrames):
         """The fingerprint of the model."""
         return self.model.fingerprint()
 
-    def detect(self, images: list[Tensor]) -> list[Detections]:
+    def detect(self, images: list[Tensor], *, embeds: bool = True) -> list[Detections]:
         """Finds everybody in each image, see `PersonSearchRCNN.detect`."""
         parts = [images[start : start + self.batch] for start in range(0, len(images), self.batch)]
-        return [found for some in parts for found in self.model.detect(some, self.parts)]
+        return [found for some in parts for found in self.model.detect(some, self.parts, embeds=embeds)]
 
     def embed(self, images: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
         """Embeds the people in given boxes, see `PersonSearchRCNN.embed`."""

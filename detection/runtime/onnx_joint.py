@@ -100,8 +100,8 @@ class OnnxJoint(SeesFrames):
         """The fingerprint of the model."""
         return self.model.fingerprint()
 
-    def detect(self, images: list[Tensor]) -> list[Detections]:
-        """Finds everybody in each image, see `PersonSearchRCNN.detect`; the images are taken as pictures of 8 bits."""
+    def detect(self, images: list[Tensor], *, embeds: bool = True) -> list[Detections]:
+        """Finds everybody in each image, see `PersonSearchRCNN.detect`; images are taken as pictures of 8 bits."""
         found = []
         for frames in _of_one_size(images):
             boxes, scores, embeddings, of, _ = self.network(frames=frames, given=NOBODY)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import Tensor, nn
 
 from detection.checkpoints import FORMAT, load_model
+from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
-from detection.model import PersonModel
-from detection.published.coco_detector import CocoDetector
+from detection.model import PeopleFinder, PersonModel
 from detection.published.loading import load_any_detector
 from detection.published.loading import loader_of as loader_by_torch
 from detection.runtime.joint import compiled_joint
@@ -53,9 +54,7 @@ def running(path: Path | str, model: Any, inference: Inference) -> PersonModel:
     return cast(PersonModel, model)
 
 
-def load_detector(
-    path: Path | str, inference: Inference, *, device: torch.device | str | None = None
-) -> PersonModel | CocoDetector:
+def load_detector(path: Path | str, inference: Inference, *, device: torch.device | str | None = None) -> PeopleFinder:
     """What finds people, by the library that was asked for: a model of `loader_of`, or an imported detector.
 
     Args:
@@ -68,10 +67,32 @@ def load_detector(
         ValueError: The file holds something else, or the library cannot compute it, or is not installed.
     """
     if is_model_file(model_file(path), FORMAT):
-        return running_joint(load_model(path, device=device), inference)
+        return BoxesAlone(running_joint(load_model(path, device=device), inference))
     detector = load_any_detector(path, device=device)
     require_torch(path, inference)
     return detector
+
+
+class BoxesAlone(nn.Module):
+    """A joint model that finds people and embeds nobody.
+
+    Args:
+        model: The joint model, whatever computes it.
+    """
+
+    def __init__(self, model: PersonModel) -> None:
+        super().__init__()
+        self.model: Any = model
+
+    @property
+    def least_confidence(self) -> float:
+        """The confidence below which `detect` returns nobody."""
+        return float(self.model.least_confidence)
+
+    def detect(self, images: list[Tensor]) -> list[Detections]:
+        """Finds everybody in each image [3, H, W] in [0, 1], the most confident first, without embeddings."""
+        found: list[Detections] = self.model.detect(images, embeds=False)
+        return found
 
 
 def require_torch(path: Path | str, inference: Inference) -> None:

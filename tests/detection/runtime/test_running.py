@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from detection.checkpoints import save_model
+from detection.checkpoints import load_model, save_model
 from detection.joint import PersonSearchRCNN
 from detection.model import PersonModel
 from detection.published.coco_detector import CocoConfig, build_coco_detector, save_coco_detector
 from detection.runtime import running as choosing
 from detection.runtime.joint import CompiledJoint
 from detection.runtime.running import load_detector, loader_of, require_torch, running, running_joint
-from reid.runtime.settings import Inference
+from reid.runtime.settings import Inference, RuntimeName
 
 pytest.importorskip("openvino")
 
@@ -41,15 +41,30 @@ def test_the_library_that_is_asked_for_computes(file: Path, monkeypatch: pytest.
         return list(ways)[-1]
 
     monkeypatch.setattr(choosing, "fastest", first)
-    for load in (load_person_model, load_detector):
-        by = load(file, Inference("openvino", "float32"), device="cpu")
-        assert isinstance(by, CompiledJoint)
-        assert by.batch == 2
-        plain = load(file, Inference("torch", "float32"), device="cpu")
-        assert isinstance(plain, PersonSearchRCNN)
-        assert plain.precision == "float32"
-        assert by.fingerprint() == plain.fingerprint()
+    by = load_person_model(file, Inference("openvino", "float32"), device="cpu")
+    assert isinstance(by, CompiledJoint)
+    assert by.batch == 2
+    plain = load_person_model(file, Inference("torch", "float32"), device="cpu")
+    assert isinstance(plain, PersonSearchRCNN)
+    assert plain.precision == "float32"
+    assert by.fingerprint() == plain.fingerprint()
     assert all(name.startswith("openvino") for ways in asked for name in ways)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino", "onnx"])
+def test_a_joint_model_that_only_finds_people_embeds_nobody(
+    runtime: RuntimeName, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "fastest", lambda name, ways: next(iter(ways)))
+    finder = load_detector(file, Inference(runtime, "float32"), device="cpu")
+    images = [torch.randint(0, 256, (3, 96, 128)).float() / 255]
+    model = load_model(file, device="cpu")
+    model.precision = "float32"
+    (found,), (expected,) = finder.detect(images), model.detect(images)
+    assert len(found) == len(expected) > 0
+    torch.testing.assert_close(found.boxes, expected.boxes, rtol=0, atol=0.05)
+    assert runtime == "onnx" or found.embeddings is None
+    assert finder.least_confidence == model.least_confidence
 
 
 def test_auto_takes_what_is_faster(tiny_model: PersonSearchRCNN, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,9 +86,9 @@ def test_it_is_measured_on_frames_of_the_networks_size(
     seen: list[tuple[int, ...]] = []
     detect = PersonSearchRCNN.detect
 
-    def noted(self: PersonSearchRCNN, images: list[torch.Tensor], parts: object = None) -> object:
+    def noted(self: PersonSearchRCNN, images: list[torch.Tensor], *options: object, **named: object) -> object:
         seen.extend(tuple(image.shape) for image in images)
-        return detect(self, images, parts)  # type: ignore[arg-type]
+        return detect(self, images, *options, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(PersonSearchRCNN, "detect", noted)
     running_joint(tiny_model.eval(), Inference(precision="float32"))

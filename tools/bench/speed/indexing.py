@@ -23,7 +23,7 @@ def index(
     second_stage: Path | None = None,
     minutes: float = 0.1,
     persons: int = 30,
-    frame_width: int = 720,
+    frame_width: int = 960,
     rounds: int = 2,
     compare: Path | None = None,
 ) -> Outcome:
@@ -38,13 +38,15 @@ def index(
         second_stage: A crop model.
         minutes: The length of each of the fifteen rendered recordings, one frame a second.
         persons: How many people walk in them, 2 or more.
-        frame_width: The width of the rendered frames in pixels, at least 160.
+        frame_width: The width of the rendered frames in pixels, a multiple of 64 from 192 on.
         rounds: How many times each way is measured, 1 or more; the best counts.
         compare: A file that --json of an earlier run wrote. What is slower than then, beyond noise, is named, and
             the exit status is 1.
     """
     if rounds < 1:
         raise ValueError(f"rounds {rounds}, expected 1 or more")
+    if frame_width < 192 or frame_width % 64:
+        raise ValueError(f"frame_width {frame_width}, expected a multiple of 64 from 192 on, which H.264 can hold")
     from datasets.plaza import write_recordings
     from search.models.model_files import ModelFiles
     from search.models.shipped import with_shipped
