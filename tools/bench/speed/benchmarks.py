@@ -63,7 +63,7 @@ def measure_all(output: Path, *, only: list[str] | None = None) -> Outcome:
         raise ValueError(f"only is {','.join(chosen)}, expected some of {', '.join(BENCHES)}")
     output.mkdir(parents=True, exist_ok=True)
     failures = []
-    with Progress("Measuring", unit="bench") as progress:
+    with Progress("Measuring", unit="command") as progress:
         for done, name in enumerate(chosen):
             status = _run(BENCHES[name].split(), output / f"{name}.json")
             if status:
