@@ -133,6 +133,9 @@ COMMANDS = {
     "bench annotations": Command(
         "tools.bench.peers.annotations", "annotations", "loading CUHK-SYSU's TestG4000 beside SciPy", ("protocol",)
     ),
+    "bench coco": Command(
+        "tools.bench.peers.coco", "coco", "COCO's detection figures by pycocotools and by faster-coco-eval", ("frames",)
+    ),
     "bench evaluation": Command(
         "tools.bench.speed.evaluation",
         "evaluation",

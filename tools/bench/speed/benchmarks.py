@@ -23,6 +23,7 @@ BENCHES = {
     "annotations": "bench annotations",
     "search_evaluation": "bench search-evaluation",
     "evaluation": "bench evaluation",
+    "coco": "bench coco",
     "gallery": "bench gallery",
     "rendering": "bench rendering",
     "training": "bench training --config people --steps 20",
