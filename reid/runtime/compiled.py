@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import importlib
 import importlib.util
 import logging
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,6 +26,9 @@ from reid.runtime.settings import Inference, PrecisionName
 _log = logging.getLogger(__name__)
 
 ComputedIn = Literal["float32", "bf16"]
+
+_REPORTER = "openvino_telemetry"
+"""The library by which OpenVINO reports to its makers."""
 
 _HINTS = {"float32": "f32", "bf16": "bf16"}
 
@@ -134,10 +139,27 @@ def compiled(source: Source, precision: ComputedIn, threads: int) -> Network:
 
 
 @functools.cache
-def _core() -> Any:
-    import openvino
+def silent_openvino() -> Any:
+    """OpenVINO, imported so that it reports nothing.
 
-    return openvino.Core()
+    As it is, its import alone forks this process and tells its makers over the network that it was used. What does
+    that is a library of its own; where it cannot be imported, OpenVINO puts a stand-in in its place.
+    """
+    known = sys.modules.get(_REPORTER)
+    sys.modules[_REPORTER] = None  # type: ignore[assignment]
+    try:
+        openvino = importlib.import_module("openvino")
+        importlib.import_module("openvino.frontend.pytorch.ts_decoder")
+    finally:
+        del sys.modules[_REPORTER]
+        if known is not None:
+            sys.modules[_REPORTER] = known
+    return openvino
+
+
+@functools.cache
+def _core() -> Any:
+    return silent_openvino().Core()
 
 
 def _kept(source: Source) -> Any:
@@ -161,28 +183,22 @@ def _kept(source: Source) -> Any:
 
 def _keep(network: Any, path: Path) -> None:
     """Write the network's two files; the one that names the other is there last."""
-    import openvino
-
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as description, whole_file(path.with_suffix(".bin")):
-        openvino.save_model(network, description, compress_to_fp16=False)
+        silent_openvino().save_model(network, description, compress_to_fp16=False)
 
 
 def _converted(source: Source) -> Any:
-    """OpenVINO's network; its own front end is asked, as its converting tools would report to their makers."""
-    from openvino import PartialShape
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
-
+    """OpenVINO's network, by the front end alone: the tools around it would report what they convert."""
+    openvino = silent_openvino()
+    decoder = openvino.frontend.pytorch.ts_decoder.TorchScriptPythonDecoder
     with torch.no_grad(), _quietly():
-        traced = TorchScriptPythonDecoder(
-            source.module, example_input=source.examples, trace_kwargs={"check_trace": False}
-        )
-    reader = FrontEndManager().load_by_framework("pytorch")
+        traced = decoder(source.module, example_input=source.examples, trace_kwargs={"check_trace": False})
+    reader = openvino.frontend.FrontEndManager().load_by_framework("pytorch")
     network = reader.convert(reader.load(traced))
     for given, example, free in zip(network.inputs, source.examples, source.free, strict=True):
         shape = [-1 if axis in free else length for axis, length in enumerate(example.shape)]
-        given.get_node().set_partial_shape(PartialShape(shape))
+        given.get_node().set_partial_shape(openvino.PartialShape(shape))
     network.validate_nodes_and_infer_types()
     return network
 

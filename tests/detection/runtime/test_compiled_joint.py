@@ -13,8 +13,6 @@ from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.runtime.joint import compiled_joint
 from detection.settings import DetectorConfig
 
-pytest.importorskip("openvino")
-
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -126,15 +124,3 @@ def test_without_a_place_to_keep_it_the_network_is_made_each_time(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
     by = compiled_joint(seeing(tiny_model), "float32", threads=1, batch=1)
     assert len(by.detect(pictures((96, 128)))) == 1
-
-
-def test_nobody_is_told_that_a_network_was_converted(
-    tiny_model: PersonSearchRCNN, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*_: object, **__: object) -> None:
-        raise AssertionError("something was to be sent")
-
-    monkeypatch.setattr("openvino_telemetry.main.Telemetry.init", never)
-    monkeypatch.setattr("openvino_telemetry.main.Telemetry.send_event", never)
-    monkeypatch.setattr("socket.socket.connect", never)
-    compiled_joint(seeing(tiny_model), "float32", threads=1, batch=1)

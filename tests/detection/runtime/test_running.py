@@ -14,8 +14,6 @@ from detection.runtime.joint import CompiledJoint
 from detection.runtime.running import load_detector, loader_of, require_torch, running, running_joint
 from reid.runtime.settings import Inference, RuntimeName
 
-pytest.importorskip("openvino")
-
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -1,5 +1,7 @@
 """The crop model by a compiled network against the model itself."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from reid.runtime.compiled import computed_in, require_openvino
 from reid.runtime.crops import CompiledCrops, compiled_crops, running_crops
 from reid.runtime.settings import Inference
 
-pytest.importorskip("openvino")
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +97,18 @@ def test_what_is_missing_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ValueError, match="this processor computes no bf16"):
         computed_in("bf16")
     assert computed_in("auto") == "float32"
+
+
+def test_nobody_is_told_that_openvino_was_used() -> None:
+    """What reports to OpenVINO's makers is not even imported, and no process is begun for it."""
+    program = """
+import multiprocessing, os, sys
+multiprocessing.Process.start = lambda self: os._exit(3)
+import torch
+from reid.runtime.compiled import Source, _converted, silent_openvino
+assert _converted(Source(torch.nn.ReLU(), (torch.zeros(1, 2),), [(0,)], "")).outputs
+assert silent_openvino().tools.ovc.telemetry.__class__.__module__.endswith("telemetry_stub")
+assert not [name for name in sys.modules if name.startswith("openvino_telemetry")]
+"""
+    ended = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr

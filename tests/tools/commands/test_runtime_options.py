@@ -8,8 +8,6 @@ import pytest
 from detection.detections import Detections
 from tools.main import main
 
-pytest.importorskip("openvino")
-
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,6 @@ from tools.bench.speed import ways
 from tools.bench.speed.ways import in_turns, peak
 from tools.main import main
 
-pytest.importorskip("openvino")
-
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
