@@ -110,9 +110,12 @@ def running_crops(model: SphereReID, inference: Inference) -> CropModel:
     if runtime == "openvino":
         require_openvino()
         model = model.to("cpu")
+    if model.device.type != "cpu":
+        model.precision = "float32" if inference.precision == "float32" else "auto"
+        return model
     precision = computed_in(inference.precision)
     model.precision = "auto" if precision == "bf16" else "float32"
-    if runtime == "torch" or model.device.type != "cpu" or not has_openvino():
+    if runtime == "torch" or not has_openvino():
         return model
     generator = np.random.default_rng(0)
     size = (model.config.height, model.config.width, 3)

@@ -66,6 +66,16 @@ def test_torch_computes_where_it_is_asked_for_or_nothing_else_is_there(monkeypat
     assert model.precision == "auto" or computed_in("auto") == "float32"
 
 
+def test_a_gpu_computes_in_its_own_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the processor beside it knows does not matter."""
+    monkeypatch.setattr(compiling, "has_bfloat16", lambda device: False)
+    monkeypatch.setattr(SphereReID, "device", torch.device("cuda"))
+    for precision, expected in (("auto", "auto"), ("bf16", "auto"), ("float32", "float32")):
+        model = small()
+        assert running_crops(model, Inference("torch", precision)) is model  # type: ignore[arg-type]
+        assert model.precision == expected
+
+
 def test_what_is_faster_is_measured_once(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
     monkeypatch.setenv("PERSONSEARCH_RUNTIME", "auto")
     chosen = running_crops(small(), Inference())
