@@ -77,7 +77,7 @@ def inference(
             taken = in_turns(_crop_ways(crops, people), rounds)
             rows += _rows(CROPS, taken, len(people), _crop_operations(crops, people))
             progress(3, 4)
-            peaks = {precision: peak(precision) for precision in ("float32", "bf16")}
+            peaks = {precision: peak(precision) for precision in _precisions()}
             progress(4, 4)
     finally:
         torch.set_num_threads(threads)

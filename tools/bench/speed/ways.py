@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 Way = Callable[[], object]
 
@@ -42,17 +43,23 @@ def in_turns(ways: Mapping[str, Way], rounds: int, *, warm: bool = True) -> dict
     return {name: Taken(tuple(processor[name]), tuple(wall[name])) for name in ways}
 
 
-def peak(precision: str, *, size: int = 1024, rounds: int = 30) -> float:
-    """How many operations a second the processor does in a product of matrices, by the threads that torch uses.
+def peak(precision: Literal["float32", "bf16"], *, size: int = 1024, rounds: int = 30) -> float:
+    """How many operations a second one thread does in a product of matrices, by whichever library is faster at it.
 
     Args:
-        precision: "float32" or "bf16".
+        precision: What the products are computed in.
         size: The height and width of the matrices.
         rounds: How many products are measured; the best counts.
     """
     import torch
 
+    from reid.runtime.compiled import Source, compiled, has_openvino
+
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     left, right = (torch.rand(size, size).to(kind) for _ in range(2))
-    taken = in_turns({"product": lambda: left @ right}, rounds)["product"]
-    return 2 * size**3 / min(taken.processor)
+    ways: dict[str, Way] = {"torch": lambda: left @ right}
+    if has_openvino():
+        source = Source(torch.nn.Linear(size, size, bias=False).eval(), (left.float(),), [(0,)], f"product{size}")
+        by, given = compiled(source, precision, threads=1), left.float()
+        ways["OpenVINO"] = lambda: by(given)
+    return 2 * size**3 / min(min(one.processor) for one in in_turns(ways, rounds).values())
