@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from datasets.catalog.table import FrameFormat, SearchFormat
 from detection.settings import LEAST_CONFIDENCE
-from reid.runtime.settings import Inference, PrecisionName, RuntimeName
+from reid.runtime.settings import BY_TORCH, Inference, PrecisionName, RuntimeName
 from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from search.tracks.settings import TrackerSettings, TrackletAveraging
@@ -28,7 +28,7 @@ def detection(
     format: FrameFormat = "custom",  # noqa: A002 - the option is called --format
     minimum_confidence: float = LEAST_CONFIDENCE,
     batch_size: int = 4,
-    inference: Inference = Inference(),  # noqa: B008 - frozen
+    inference: Inference = BY_TORCH,
 ) -> Outcome:
     """Measure the boxes that a model finds: recall and average precision on the test split.
 
@@ -94,16 +94,16 @@ class Detecting:
     Args:
         minimum_confidence: Detections with less confidence are dropped before the search, from 0 to 1.
         batch_size: The number of images of a forward pass, 1 or more.
-        runtime: What computes the networks: torch, or OpenVINO, which does so on a processor and mostly in less time.
-            auto takes OpenVINO where it is installed (`pip install 'personsearch[fast]'`) and is measured to be faster
-            with these models on this machine; that takes some seconds in the first run. onnx is ONNX Runtime.
+        runtime: What computes the networks. torch, as in training, gives the same figures whatever else is installed.
+            OpenVINO (`pip install 'personsearch[fast]'`) does so on a processor and mostly in less time. auto takes it
+            where it is installed and is measured to be faster with these models on this machine. onnx is ONNX Runtime.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
             half the time. auto is bf16 where the processor knows it.
     """
 
     minimum_confidence: float = LEAST_CONFIDENCE
     batch_size: int = 4
-    runtime: RuntimeName = "auto"
+    runtime: RuntimeName = "torch"
     precision: PrecisionName = "auto"
 
     def inference(self) -> Inference:
