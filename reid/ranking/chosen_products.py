@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from reid.ranking.distances import worker_threads
 
+ROWS_AT_ONCE = 512
+"""Rows that all queries are compared with before the next ones are read: the processor's cache still holds them."""
+
 
 def chosen_products(
     features: NDArray[np.float64], rows: NDArray[np.float32], chosen: NDArray[np.int64]
@@ -23,7 +26,7 @@ def chosen_products(
     Args:
         features: (Q, D).
         rows: (N, D).
-        chosen: (Q, W) the numbers of rows; -1 behind them where a query has fewer.
+        chosen: (Q, W) the numbers of rows; -1 behind them where a query has fewer. It is fastest where they ascend.
 
     Returns:
         (Q, W), minus infinity where no row was chosen.
@@ -50,15 +53,18 @@ def _compiled() -> Callable[..., None]:
     import numba  # 0.3 s that only this should pay
 
     def fill(features: Any, rows: Any, chosen: Any, products: Any) -> None:
-        for query in range(len(chosen)):
-            for place in range(chosen.shape[1]):
-                row = chosen[query, place]
-                if row < 0:
-                    break
-                total = 0.0
-                for dimension in range(rows.shape[1]):
-                    total += features[query, dimension] * rows[row, dimension]
-                products[query, place] = total
+        done = np.zeros(len(chosen), np.int64)
+        for end in range(ROWS_AT_ONCE, len(rows) + ROWS_AT_ONCE, ROWS_AT_ONCE):
+            for query in range(len(chosen)):
+                place = done[query]
+                while place < chosen.shape[1] and 0 <= chosen[query, place] < end:
+                    row = chosen[query, place]
+                    total = 0.0
+                    for dimension in range(rows.shape[1]):
+                        total += features[query, dimension] * rows[row, dimension]
+                    products[query, place] = total
+                    place += 1
+                done[query] = place
 
     compiled: Callable[..., None] = numba.njit(nogil=True, fastmath={"reassoc", "contract"})(fill)
     return compiled

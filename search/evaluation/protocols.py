@@ -241,13 +241,15 @@ def _evaluate(
     """
     frames = FrameLookup(stack)
     entries = max(len(query.gallery) for query in queries)
-    step = max(1, CHUNK_ELEMENTS // max(len(stack), len(stack.rows), entries, 1))
+    usual = sum(len(query.gallery) for query in queries) / len(queries)
+    narrow = len(queries) * len(stack) > MANY_PAIRS and usual < SMALL_PART * len(stack.rows)
+    at_once = len(stack.rows) if of_chosen is not None and narrow else max(len(stack), len(stack.rows))
+    step = max(1, CHUNK_ELEMENTS // max(at_once, entries, 1))
     precisions, ranks = [], []
     for start in range(0, len(queries), step):
         chunk = slice(start, min(start + step, len(queries)))
         stacked = stack_queries(queries[chunk], stack, frames)
-        many = len(queries) * len(stack) > MANY_PAIRS
-        if of_chosen is not None and many and stacked.members.mean() < SMALL_PART:
+        if of_chosen is not None and narrow:
             rows, stacked = stacked.narrowed()
             values = of_chosen(chunk, rows)
         else:

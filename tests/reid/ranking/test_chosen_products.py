@@ -7,12 +7,13 @@ from reid.ranking import chosen_products as module
 from reid.ranking.chosen_products import chosen_products
 
 
-@pytest.mark.parametrize("threads", [1, 2, 7])
-@pytest.mark.parametrize("queries", [0, 1, 5])
+@pytest.mark.parametrize(("threads", "queries", "rows_at_once"), [(1, 5, 512), (2, 0, 512), (2, 1, 3), (7, 5, 4)])
 def test_equals_the_whole_product_at_the_chosen_places(
-    threads: int, queries: int, monkeypatch: pytest.MonkeyPatch
+    threads: int, queries: int, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "worker_threads", lambda: threads)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", rows_at_once)
+    module._compiled.cache_clear()  # the number is a part of the machine code
     random = np.random.default_rng(queries)
     features, rows = random.standard_normal((queries, 19)), random.standard_normal((23, 19)).astype(np.float32)
     chosen = random.integers(0, 23, (queries, 9))
@@ -23,6 +24,7 @@ def test_equals_the_whole_product_at_the_chosen_places(
     expected = np.where(chosen < 0, -np.inf, np.take_along_axis(whole, np.maximum(chosen, 0), axis=1))
     assert products.dtype == np.float32
     np.testing.assert_allclose(products, expected, rtol=1e-6, atol=1e-6)
+    module._compiled.cache_clear()
 
 
 def test_equal_rows_have_equal_products_wherever_they_stand() -> None:
