@@ -44,6 +44,7 @@ def test_the_problem_is_the_same_for_the_same_seed_and_of_the_size_asked_for() -
 
 def test_the_command_measures_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(bench, "peak_megabytes", lambda: 300.4)  # this process has done other tests before
     file = tmp_path / "search.json"
     assert main([*WORDS.split(), "--repeats", "2", "--compared-queries", "6", "--json", str(file)]) == 0
     figures = json.loads(file.read_text())
@@ -52,7 +53,7 @@ def test_the_command_measures_both(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert small["value"] == min(small["repeats"]) == figures["rows"][0]["ours"]["seconds"]
     assert small["baseline_value"] == pytest.approx(2 * figures["rows"][0]["loop"]["seconds"])
     assert small_memory["asked"] == 2048
-    assert 50 < small_memory["value"] < 8000
+    assert small_memory["value"] == 300
     assert whole["name"] == "galleries of 40 frames"
     assert len(figures["rows"][1]["ours"]["average_precisions"]) == 6
 
