@@ -23,7 +23,7 @@ CELLS = 48
 
 CHANGE = 8.0
 """A cell has changed where a color's mean differs by more than this, of 255. Noise and compression change less, people
-more. Both values were chosen on the square and on one real recording (docs/searching.md)."""
+more. Both values were chosen on recordings of the synthetic square and on one real recording."""
 
 LOOK_AGAIN = 30
 """After so many frames in a row the models look all the same: they may have overlooked somebody who stands still."""
