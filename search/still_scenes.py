@@ -38,6 +38,7 @@ class _Empty:
     passed_over: int = 0
 
     def differs(self, view: NDArray[np.float32]) -> bool:
+        """Whether a cell of another view (h, w, 3) of the same size has changed."""
         return bool(np.abs(view - self.view).max() > CHANGE)
 
 

@@ -72,6 +72,7 @@ class _Embeddings(nn.Module):
         self.model = model
 
     def forward(self, crops: Tensor) -> tuple[Tensor]:
+        """Embeds crops (N, 3, H, W) uint8 RGB: (N, D) float32."""
         return (self.model(crops).embedding,)
 
 

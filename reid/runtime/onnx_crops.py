@@ -20,6 +20,7 @@ class _Pictures(nn.Module):
         self.model = model
 
     def forward(self, crops: Tensor) -> Tensor:
+        """Embeds pictures (N, H, W, 3) uint8 RGB: (N, D) float32."""
         embeddings: Tensor = self.model(crops.permute(0, 3, 1, 2)).embedding
         return embeddings
 
