@@ -7,7 +7,7 @@ for sighting in search.find(gallery, crop=picture):
     ...
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +26,7 @@ from detection.model import PersonModel
 from detection.settings import LEAST_CONFIDENCE
 from reid.crops.model import CropModel
 from reid.devices import default_device
+from reid.runtime.computing import Computing
 from reid.runtime.settings import BY_TORCH, Inference
 from search.gallery.description import GalleryDescription, read_description, require_same_models
 from search.gallery.filters import Filters
@@ -104,6 +105,7 @@ class PersonSearch:
         self.calibrations = calibrations
         self.files = files or ModelFiles()
         self.share = share
+        self.computing: Mapping[str, Computing] = {}  # model in words -> what computes it, where `from_files` knows it
         second = None if second_stage is None else second_stage.fingerprint()
         blend = None if tracklets is None else tracklets.blend
         self.embedded_by = EmbeddedBy(model.fingerprint(), second, mirrored, blend)
@@ -155,7 +157,9 @@ class PersonSearch:
         assert files.owner is not None  # else nothing could be loaded
         near = stored_calibrations(files.owner) if calibration is None else named_calibrations(calibration)
         known: dict[str, Any] = {"calibrations": near, "files": files.absolute(), "share": models.share}
-        return cls(models.first, second_stage=models.second, **known, **options)
+        search = cls(models.first, second_stage=models.second, **known, **options)
+        search.computing = models.computing
+        return search
 
     @classmethod
     def from_gallery(

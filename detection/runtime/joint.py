@@ -15,7 +15,8 @@ from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
 from detection.runtime.networks import box_heads, compiled_networks, trunk_level
 from detection.runtime.pooling import MapTable, pooled
-from reid.runtime.compiled import ComputedIn, Network
+from reid.runtime.compiled import Network
+from reid.runtime.settings import ComputedIn
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from torchvision.models.detection.roi_heads import RoIHeads
 
 from detection.backbones import TrunkAndPyramid
 from detection.joint import PersonSearchRCNN
-from reid.runtime.compiled import ComputedIn, Network, Source, compiled
+from reid.runtime.compiled import Network, Source, compiled
+from reid.runtime.settings import ComputedIn
 
 SIDE = 128
 """Pixels of the frames that networks are traced with; any multiple of 32 goes through them."""

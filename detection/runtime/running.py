@@ -16,8 +16,8 @@ from detection.published.loading import loader_of as loader_by_torch
 from detection.runtime.joint import compiled_joint
 from detection.runtime.onnx_joint import OnnxJoint
 from reid.runs.weight_files import is_model_file, model_file
-from reid.runtime.compiled import ComputedIn, computed_in, has_openvino, require_float32, require_openvino
-from reid.runtime.measuring import Way, fastest, thread_counts
+from reid.runtime.choosing import Choices, chosen
+from reid.runtime.computing import Running, by_torch
 from reid.runtime.settings import Inference
 
 MEASURED_FRAMES = 2
@@ -37,7 +37,7 @@ def loader_of(path: Path | str) -> Callable[..., PersonModel]:
     return load_model if is_model_file(model_file(path), FORMAT) else loader_by_torch(path)
 
 
-def running(path: Path | str, model: Any, inference: Inference) -> PersonModel:
+def running(path: Path | str, model: Any, inference: Inference) -> Running[PersonModel]:
     """A model that was loaded, by the library that was asked for.
 
     Args:
@@ -51,10 +51,12 @@ def running(path: Path | str, model: Any, inference: Inference) -> PersonModel:
     if is_model_file(model_file(path), FORMAT):
         return running_joint(model, inference)
     require_torch(path, inference)
-    return cast(PersonModel, model)
+    return Running(cast(PersonModel, model), by_torch(model))
 
 
-def load_detector(path: Path | str, inference: Inference, *, device: torch.device | str | None = None) -> PeopleFinder:
+def load_detector(
+    path: Path | str, inference: Inference, *, device: torch.device | str | None = None
+) -> Running[PeopleFinder]:
     """What finds people, by the library that was asked for: a model of `loader_of`, or an imported detector.
 
     Args:
@@ -67,10 +69,11 @@ def load_detector(path: Path | str, inference: Inference, *, device: torch.devic
         ValueError: The file holds something else, or the library cannot compute it, or is not installed.
     """
     if is_model_file(model_file(path), FORMAT):
-        return BoxesAlone(running_joint(load_model(path, device=device), inference))
-    detector = load_any_detector(path, device=device)
+        joint, computing = running_joint(load_model(path, device=device), inference)
+        return Running(BoxesAlone(joint), computing)
+    detector: Any = load_any_detector(path, device=device)
     require_torch(path, inference)
-    return detector
+    return Running(detector, by_torch(detector))
 
 
 class BoxesAlone(nn.Module):
@@ -117,7 +120,7 @@ def require_torch(path: Path | str, inference: Inference) -> None:
         )
 
 
-def running_joint(model: PersonSearchRCNN, inference: Inference) -> PersonModel:
+def running_joint(model: PersonSearchRCNN, inference: Inference) -> Running[PersonModel]:
     """The joint model, computed by the library that was asked for, or by the one that is the fastest here.
 
     Args:
@@ -127,32 +130,22 @@ def running_joint(model: PersonSearchRCNN, inference: Inference) -> PersonModel:
     Raises:
         ValueError: The library is not installed, or the processor does not know the precision.
     """
-    runtime = inference.named_runtime()
-    if runtime == "onnx":
-        require_float32(inference)
-        return OnnxJoint(model.to("cpu"))
-    if runtime == "openvino":
-        require_openvino()
-        model = model.to("cpu")
-    if model.device.type != "cpu":
-        model.precision = "float32" if inference.precision == "float32" else "auto"
-        return model
-    precision = computed_in(inference.precision)
-    model.precision = "auto" if precision == "bf16" else "float32"
-    if runtime == "torch" or not has_openvino():
-        return model
-    ways = {
-        f"openvino {threads} {batch}": _by_openvino(model, precision, threads, batch)
-        for threads in thread_counts()
-        for batch in (1, MEASURED_FRAMES)
-    }
-    if runtime == "auto":
-        ways |= {f"torch {one}": _by_torch(model, one) for one in {"float32", precision}}
-    chosen = fastest(f"joint-{model.fingerprint()}-{precision}-{runtime}", ways).split()
-    if chosen[0] == "torch":
-        model.precision = "auto" if chosen[1] == "bf16" else "float32"
-        return model
-    return compiled_joint(model, precision, int(chosen[1]), int(chosen[2]))
+
+    def work() -> Callable[[PersonModel], object]:
+        frames = _noise(model)
+        return lambda by: by.detect(frames)
+
+    return chosen(
+        model,
+        inference,
+        Choices[PersonModel](
+            f"joint-{model.fingerprint()}",
+            lambda: OnnxJoint(model),
+            lambda precision, threads, batch: compiled_joint(model, precision, threads, batch),
+            work,
+            batches=(1, MEASURED_FRAMES),
+        ),
+    )
 
 
 def _noise(model: PersonSearchRCNN) -> list[torch.Tensor]:
@@ -161,24 +154,3 @@ def _noise(model: PersonSearchRCNN) -> list[torch.Tensor]:
     height = config.min_size
     width = min(config.max_size, round(height * 16 / 9))
     return list(torch.rand(MEASURED_FRAMES, 3, height, width, generator=torch.Generator().manual_seed(0)))
-
-
-def _by_openvino(model: PersonSearchRCNN, precision: ComputedIn, threads: int, batch: int) -> Callable[[], Way]:
-    def prepare() -> Way:
-        by, frames = compiled_joint(model, precision, threads, batch), _noise(model)
-        return lambda: by.detect(frames)
-
-    return prepare
-
-
-def _by_torch(model: PersonSearchRCNN, precision: str) -> Callable[[], Way]:
-    def prepare() -> Way:
-        frames = _noise(model)
-
-        def look() -> object:
-            model.precision = "auto" if precision == "bf16" else "float32"
-            return model.detect(frames)
-
-        return look
-
-    return prepare

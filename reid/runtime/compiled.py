@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +21,9 @@ from torch import Tensor, nn
 from datasets.files import whole_file
 from reid.devices import has_bfloat16
 from reid.runtime.kept import VERSION, kept_folder
-from reid.runtime.settings import Inference, PrecisionName
+from reid.runtime.settings import ComputedIn, Inference, PrecisionName
 
 _log = logging.getLogger(__name__)
-
-ComputedIn = Literal["float32", "bf16"]
 
 _REPORTER = "openvino_telemetry"
 """The library by which OpenVINO reports to its makers."""

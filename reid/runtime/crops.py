@@ -10,19 +10,11 @@ from torch import Tensor, nn
 
 from reid.crops.model import CropModel
 from reid.crops.sphere_reid import SphereReID
-from reid.runtime.compiled import (
-    ComputedIn,
-    Network,
-    Source,
-    compiled,
-    computed_in,
-    has_openvino,
-    require_float32,
-    require_openvino,
-)
-from reid.runtime.measuring import Way, fastest, thread_counts
+from reid.runtime.choosing import Choices, chosen
+from reid.runtime.compiled import Network, Source, compiled
+from reid.runtime.computing import Running
 from reid.runtime.onnx_crops import OnnxCrops
-from reid.runtime.settings import Inference
+from reid.runtime.settings import ComputedIn, Inference
 
 MEASURED_CROPS = 16
 """So many crops are embedded to measure: about the people of two frames."""
@@ -94,43 +86,35 @@ def compiled_crops(model: SphereReID, precision: ComputedIn, threads: int) -> Co
         model.precision = given
 
 
-def running_crops(model: SphereReID, inference: Inference) -> CropModel:
-    """The crop model, computed by the library that was asked for, or by the one that is faster here.
+def running_crops(model: SphereReID, inference: Inference) -> Running[CropModel]:
+    """The crop model, computed by the library that was asked for, or by the one that is the fastest here.
 
     Args:
-        model: The crop model.
+        model: The crop model. Its precision is set.
         inference: What was asked for.
 
     Raises:
         ValueError: The library is not installed, or the processor does not know the precision.
     """
-    runtime = inference.named_runtime()
-    if runtime == "onnx":
-        require_float32(inference)
-        return OnnxCrops(model.to("cpu"))
-    if runtime == "openvino":
-        require_openvino()
-        model = model.to("cpu")
-    if model.device.type != "cpu":
-        model.precision = "float32" if inference.precision == "float32" else "auto"
-        return model
-    precision = computed_in(inference.precision)
-    model.precision = "auto" if precision == "bf16" else "float32"
-    if runtime == "torch" or not has_openvino():
-        return model
+
+    def work() -> Callable[[CropModel], object]:
+        crops = _noise(model)
+        return lambda by: by.embed(crops)
+
+    return chosen(
+        model,
+        inference,
+        Choices[CropModel](
+            f"crops-{model.fingerprint()}",
+            lambda: OnnxCrops(model),
+            lambda precision, threads, _: compiled_crops(model, precision, threads),
+            work,
+        ),
+    )
+
+
+def _noise(model: SphereReID) -> list[NDArray[np.uint8]]:
+    """Crops (H, W, 3) of noise, in the size that the network was trained for."""
     generator = np.random.default_rng(0)
     size = (model.config.height, model.config.width, 3)
-    crops = [generator.integers(0, 256, size, dtype=np.uint8) for _ in range(MEASURED_CROPS)]
-
-    def way(threads: int) -> Callable[[], Way]:
-        def prepare() -> Way:
-            by = compiled_crops(model, precision, threads)
-            return lambda: by.embed(crops)
-
-        return prepare
-
-    ways = {f"openvino {threads}": way(threads) for threads in thread_counts()}
-    if runtime == "auto":
-        ways["torch"] = lambda: lambda: model.embed(crops)
-    chosen = fastest(f"crops-{model.fingerprint()}-{precision}-{runtime}", ways)
-    return model if chosen == "torch" else compiled_crops(model, precision, int(chosen.split()[1]))
+    return [generator.integers(0, 256, size, dtype=np.uint8) for _ in range(MEASURED_CROPS)]

@@ -8,6 +8,10 @@ RuntimeName = Literal["auto", "torch", "openvino", "onnx"]
 
 PrecisionName = Literal["auto", "float32", "bf16"]
 
+LibraryName = Literal["torch", "openvino", "onnx"]
+
+ComputedIn = Literal["float32", "bf16"]
+
 VARIABLE = "PERSONSEARCH_RUNTIME"
 """The variable of the environment that says which library computes where a command is not told."""
 

@@ -11,12 +11,14 @@ from torchvision.models import detection as detectors
 
 from datasets.images import as_pixels
 from detection.detections import Detections
+from detection.model import PeopleFinder
 from detection.pretrained import COCO
 from detection.published.coco_detector import CocoDetector
 from detection.runtime.running import load_detector as load_running_detector
 from detection.runtime.running import require_torch
 from reid.crops.model import CropModel
 from reid.devices import default_device
+from reid.runtime.computing import Running, by_torch
 from reid.runtime.settings import BY_TORCH, Inference
 from search.models.model_files import COCO_DETECTOR
 from search.models.probes import whole_picture
@@ -92,7 +94,7 @@ class CropPersonSearch(nn.Module):
 
 def load_detector(
     name: str | Path, inference: Inference = BY_TORCH, *, device: torch.device | str | None = None
-) -> Detector:
+) -> Running[PeopleFinder]:
     """What finds people, in evaluation mode; on the GPU when there is one and no device is named.
 
     Args:
@@ -117,4 +119,5 @@ def load_detector(
             f"the detector 'coco' could not be downloaded ({reason}); connect to the network once, or give a detector "
             "of your own: --detector model.safetensors"
         ) from None
-    return CocoDetector(network).to(default_device() if device is None else torch.device(device)).eval()
+    detector = CocoDetector(network).to(default_device() if device is None else torch.device(device)).eval()
+    return Running(detector, by_torch(detector))

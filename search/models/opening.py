@@ -1,11 +1,13 @@
 """The models of a search, loaded and checked."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from detection.model import PeopleFinder, PersonModel
 from detection.runtime.running import loader_of, running
 from reid.crops.model import CropModel
 from reid.crops.sphere_reid import SphereReID
+from reid.runtime.computing import Computing
 from reid.runtime.crops import running_crops
 from reid.runtime.settings import BY_TORCH, Inference
 from search.models.detector_and_crops import CropPersonSearch, load_detector
@@ -21,11 +23,13 @@ class SearchModels:
         first: Finds people and embeds them.
         second: Embeds the same people again, None without a second stage.
         share: How much the second stage should count, where that was learned for these two models.
+        computing: For each loaded model, by its name in words, what computes it.
     """
 
     first: PersonModel
     second: CropModel | None = None
     share: LearnedShare | None = None
+    computing: Mapping[str, Computing] = field(default_factory=dict)
 
     @property
     def second_weight(self) -> float | None:
@@ -64,17 +68,22 @@ def open_models(
     files.require_usable(finds_people=finds_people)
     where = None if device == "auto" else device
     crops = None
+    computing: dict[str, Computing] = {}
     if files.second_stage is not None:
-        crops = running_crops(SphereReID.from_checkpoint(files.second_stage, device=where), inference)
+        loaded = SphereReID.from_checkpoint(files.second_stage, device=where)
+        crops, computing["crop model"] = running_crops(loaded, inference)
     if files.model is not None:
         load = loader_of(files.model)
-        joint = running(files.model, load(files.model, device=where), inference)
+        joint, by = running(files.model, load(files.model, device=where), inference)
         require_threshold(score_threshold, joint)
         share = None if crops is None else share_of(files, joint.fingerprint(), crops.fingerprint())
-        return SearchModels(joint, crops, share)
+        return SearchModels(joint, crops, share, {"joint model": by, **computing})
     assert crops is not None
-    detector = None if files.detector is None else load_detector(files.detector, inference, device=where)
-    return SearchModels(CropPersonSearch(detector, crops, score_threshold=score_threshold))
+    detector = None
+    if files.detector is not None:
+        detector, by = load_detector(files.detector, inference, device=where)
+        computing = {"detector": by, **computing}
+    return SearchModels(CropPersonSearch(detector, crops, score_threshold=score_threshold), computing=computing)
 
 
 def require_threshold(threshold: float, model: PeopleFinder) -> None:

@@ -198,6 +198,7 @@ def find(
         where: Where the work is done.
     """
     with loading():
+        from reid.runtime.computing import computing_line, computing_to_dict
         from search.gallery.noted_models import finds_people
         from search.pipeline import PersonSearch
 
@@ -215,6 +216,8 @@ def find(
     looks = bool(probe.crop or probe.frame) and finds_people(gallery, named)
     how: dict[str, Any] = {"calibration": models.calibration, "inference": models.inference()}
     search = PersonSearch.from_gallery(gallery, named, finds_people=looks, **how)
+    if (models.runtime, models.precision) != ("auto", "auto"):
+        say(computing_line(search.computing))
     with search.open_gallery(gallery) as store, where.searching(store, say):
         found = _answer(search, store, probe, filters, ranking)
         notes = [*_hints(found.shows, search.detect if looks else None), *_left_out(store, filters)]
@@ -239,6 +242,7 @@ def find(
         "embedded_by": embedded_by.to_dict(),
         "filters": filters.to_dict(),
         "ranking": ranking.with_share(weight).to_dict(),
+        "computing": computing_to_dict(search.computing),
         **answer.to_dict(),
     }
     return Outcome("\n".join(lines), figures, failures)

@@ -200,14 +200,13 @@ def index(
         )
     work.require_usable(sources)
     refuse_unreadable(sources)
-    steady = averaging.averaging(tracker)
     chosen = files_to_index(gallery, models)
     search = PersonSearch.from_files(
         chosen,
         score_threshold=footage.minimum_confidence,
         batch_size=work.batch_size,
         mirrored=mirrored,
-        tracklets=steady,
+        tracklets=averaging.averaging(tracker),
         inference=work.inference(),
     )
     if any(one.reading.every_seconds == 0 for one in sources):
@@ -229,7 +228,7 @@ def index(
         learned = learn_after_indexing(store) if any(run.looked for run in runs) else ""
     if (broken := runs[0].error) is not None and len(runs) == 1:
         raise broken
-    return _outcome(gallery, runs, whole, search.files, steady, [*notes, *([learned] if learned else [])])
+    return _outcome(gallery, runs, whole, search, [*notes, *([learned] if learned else [])])
 
 
 def _indexed(
@@ -242,9 +241,15 @@ def _indexed(
     workers: int,
 ) -> "list[SourceRun]":
     """Add everybody in the sources to the gallery, here or on a cluster."""
+    from reid.runtime.computing import computing_line
+
+    # On a cluster each process chooses for itself.
+    unsaid = [] if actors is not None else [computing_line(search.computing)]
 
     def show(runs: "Sequence[SourceRun]") -> None:
         progress([_line(run) for run in runs])
+        if unsaid and any(run.looked for run in runs):
+            progress.say(unsaid.pop())
 
     minimum_confidence, inference = how
     look = search.looking(store, minimum_confidence)
@@ -275,8 +280,7 @@ def _outcome(
     gallery: Path,
     runs: "Sequence[SourceRun]",
     whole: "GallerySummary",
-    models: "ModelFiles",
-    steady: "TrackletAveraging | None",
+    search: "PersonSearch",
     notes: Sequence[str],
 ) -> Outcome:
     """What was done, for people and for programs.
@@ -285,10 +289,10 @@ def _outcome(
         gallery: The gallery's folder.
         runs: How far each source came.
         whole: What the gallery holds now.
-        models: Where the models are.
-        steady: How embeddings were averaged over tracklets, None where they were not.
+        search: The models.
         notes: Lines about all sources together.
     """
+    from reid.runtime.computing import computing_to_dict
     from search.source_runs import IndexSummary
 
     each = [run.summary() for run in runs]
@@ -313,7 +317,7 @@ def _outcome(
     ]
     if total.still:
         rows.insert(1, ["of these still since nobody was seen, and passed over", total.still])
-    if steady is not None:
+    if search.tracklets is not None:
         rows.insert(-4, ["tracklets they make", total.tracklets])
     if len(runs) > 1:
         rows.insert(0, ["sources read", f"{len(runs) - len(broken)} of {len(runs)}"])
@@ -327,8 +331,9 @@ def _outcome(
         "run": total,
         "sources": [_figures(run) for run in runs],
         "summary": dataclasses.asdict(whole),
-        "models": models.to_dict(),
-        "tracklets": steady,
+        "models": search.files.to_dict(),
+        "computing": computing_to_dict(search.computing),
+        "tracklets": search.tracklets,
     }
     text = [table(["index", str(gallery)], rows), *lines, *notes]
     if whole.sightings and not total.skipped:

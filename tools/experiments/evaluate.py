@@ -50,15 +50,17 @@ def detection(
     from datasets.catalog.table import LAYOUTS
     from detection.metrics import coco_average_precision, recall_and_ap
     from detection.runtime.running import load_detector
+    from reid.runtime.computing import computing_line
     from search.evaluation.splits import detect_split
     from search.models.opening import require_threshold
     from search.models.shipped import said_of, shipped_start
 
     samples, left_out = read_frames(format, root, LAYOUTS[format].judged_split)
-    network = load_detector(model or shipped_start(), inference)
+    network, by = load_detector(model or shipped_start(), inference)
     require_threshold(minimum_confidence, network)
     if model is None:
         say(f"models: {said_of(ModelFiles(detector=str(shipped_start())))}")
+    say(computing_line({"detector": by}))
     with Progress("Detecting") as progress:
         found = detect_split(network, samples, batch_size=batch_size, on_progress=progress)
     readable = [sample for sample in samples if sample.name in found.by_frame]
@@ -82,7 +84,7 @@ def detection(
     ]
     figures: dict[str, Any] = {
         "frames": len(readable), "boxes": boxes, "score_threshold": minimum_confidence, "ap": ap, "recall": recall,
-        "ap_all_scores": ap_all, "recall_all_scores": recall_all, "coco": coco,
+        "ap_all_scores": ap_all, "recall_all_scores": recall_all, "coco": coco, "computing": {"detector": by.to_dict()},
     }  # fmt: skip
     return Outcome(table(["detection", root.name], rows), figures, [*left_out, *_lines(found.failures)])
 
@@ -170,6 +172,7 @@ def search(
             of the first protocol. Its pictures are links to whole frames with the boxes, which lie beside it.
     """
     from datasets import read_frames
+    from reid.runtime.computing import computing_line, computing_to_dict
     from search.evaluation.labelled_people import unlabelled_boxes
     from search.evaluation.query_sets import KnownProbes, context_size, search_protocols
     from search.models.opening import open_models
@@ -188,6 +191,7 @@ def search(
     ranking = ranking.with_share(opened.second_weight)
     if chosen != models:
         say(f"models: {said_of(chosen)}")
+    say(computing_line(opened.computing))
     found = _detected(opened, samples, detecting.minimum_confidence, detecting.batch_size)
     ignore = unlabelled_boxes(samples) if protocol.unlabelled == "ignore" else None
     shared: dict[str, Any] = {"score_threshold": detecting.minimum_confidence, "ignore": ignore}
@@ -214,7 +218,7 @@ def search(
     text += "" if opened.second is None else _cascade_line(ranking.share, learned)
     text += "".join(f"\n{_marks_line(**one)}" for one in marked)
     figures: dict[str, Any] = {"rows": records, "marks": marked, "unlabelled": protocol.unlabelled}
-    figures["ranking"] = ranking.to_dict()
+    figures["ranking"], figures["computing"] = ranking.to_dict(), computing_to_dict(opened.computing)
     figures["tracklets"], said = (None, "") if steady is None else _tracklet_figures(shared["tracklets"], tracker)
     text += said
     if report is not None and shown is not None:

@@ -73,7 +73,7 @@ def test_the_people_of_91_classes_with_their_scores(renamed: bool, first_version
         torch.testing.assert_close(answer.boxes, one["boxes"][people])
         torch.testing.assert_close(answer.scores, one["scores"][people])
     assert detector.detect([]) == []
-    again = load_detector(str(tmp_path / "own.safetensors"), device="cpu")
+    again = load_detector(str(tmp_path / "own.safetensors"), device="cpu").model
     assert isinstance(again, CocoDetector)
     assert len(detector.fingerprint()) == 16
 

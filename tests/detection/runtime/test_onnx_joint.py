@@ -108,10 +108,10 @@ def test_the_file_is_kept_and_its_notes_say_what_it_is(
 
     model = seeing(tiny_model)
     images = pictures((96, 128))
-    first = running_joint(model, Inference("onnx")).detect(images)
+    first = running_joint(model, Inference("onnx")).model.detect(images)
     (kept,) = own_cache.iterdir()
     before = kept.stat().st_mtime_ns
-    same(running_joint(model, Inference("onnx", "float32")).detect(images), first)
+    same(running_joint(model, Inference("onnx", "float32")).model.detect(images), first)
     assert kept.stat().st_mtime_ns == before
     with pytest.raises(ValueError, match="--runtime onnx, which computes in float32"):
         running_joint(model, Inference("onnx", "bf16"))

@@ -9,9 +9,10 @@ from detection.checkpoints import load_model, save_model
 from detection.joint import PersonSearchRCNN
 from detection.model import PersonModel
 from detection.published.coco_detector import CocoConfig, build_coco_detector, save_coco_detector
-from detection.runtime import running as choosing
 from detection.runtime.joint import CompiledJoint
 from detection.runtime.running import load_detector, loader_of, require_torch, running, running_joint
+from reid.runtime import choosing
+from reid.runtime.computing import Computing
 from reid.runtime.settings import Inference, RuntimeName
 
 
@@ -28,7 +29,7 @@ def file(tiny_model: PersonSearchRCNN, tmp_path: Path) -> Path:
 
 
 def load_person_model(file: Path, inference: Inference, *, device: str) -> PersonModel:
-    return running(file, loader_of(file)(file, device=device), inference)
+    return running(file, loader_of(file)(file, device=device), inference).model
 
 
 def test_the_library_that_is_asked_for_computes(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +55,7 @@ def test_a_joint_model_that_only_finds_people_embeds_nobody(
     runtime: RuntimeName, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "fastest", lambda name, ways: next(iter(ways)))
-    finder = load_detector(file, Inference(runtime, "float32"), device="cpu")
+    finder = load_detector(file, Inference(runtime, "float32"), device="cpu").model
     images = [torch.randint(0, 256, (3, 96, 128)).float() / 255]
     model = load_model(file, device="cpu")
     model.precision = "float32"
@@ -72,9 +73,14 @@ def test_auto_takes_what_is_faster(tiny_model: PersonSearchRCNN, monkeypatch: py
         monkeypatch.setattr(
             choosing, "fastest", lambda name, ways, wanted=wanted: next(way for way in ways if way.startswith(wanted))
         )
-        assert isinstance(running_joint(tiny_model, Inference()), kind)
+        model, computing = running_joint(tiny_model, Inference())
+        assert isinstance(model, kind)
+        assert computing.library == wanted
+        assert computing.measured
     monkeypatch.setattr(choosing, "has_openvino", lambda: False)
-    assert running_joint(tiny_model, Inference()) is tiny_model
+    model, computing = running_joint(tiny_model, Inference(precision="float32"))
+    assert model is tiny_model
+    assert computing == Computing("torch", "float32", measured=False)
 
 
 def test_it_is_measured_on_frames_of_the_networks_size(
@@ -98,7 +104,7 @@ def test_models_of_others_are_computed_by_torch(tmp_path: Path) -> None:
     config = CocoConfig("fasterrcnn_mobilenet_v3_large_fpn", 2, person=1)
     file = tmp_path / "detector.safetensors"
     save_coco_detector(file, build_coco_detector(config), {})
-    assert load_detector(file, Inference(), device="cpu").least_confidence == pytest.approx(0.05)
+    assert load_detector(file, Inference(), device="cpu").model.least_confidence == pytest.approx(0.05)
     with pytest.raises(ValueError, match="--runtime openvino computes models of `train joint`"):
         load_detector(file, Inference("openvino"), device="cpu")
     with pytest.raises(ValueError, match="leave --precision out"):

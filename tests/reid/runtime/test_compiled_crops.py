@@ -11,6 +11,7 @@ import torch
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
 from reid.runtime import compiled as compiling
 from reid.runtime.compiled import computed_in, require_openvino
+from reid.runtime.computing import Computing
 from reid.runtime.crops import CompiledCrops, compiled_crops, running_crops
 from reid.runtime.settings import Inference
 
@@ -58,11 +59,11 @@ def test_bf16_stays_near() -> None:
 
 def test_torch_computes_where_it_is_asked_for_or_nothing_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     model = small()
-    assert running_crops(model, Inference("torch", "float32")) is model
+    assert running_crops(model, Inference("torch", "float32")).model is model
     assert model.precision == "float32"
     monkeypatch.setenv("PERSONSEARCH_RUNTIME", "auto")
-    monkeypatch.setattr("reid.runtime.crops.has_openvino", lambda: False)
-    assert running_crops(model, Inference()) is model
+    monkeypatch.setattr("reid.runtime.choosing.has_openvino", lambda: False)
+    assert running_crops(model, Inference()).model is model
     assert model.precision == "auto" or computed_in("auto") == "float32"
 
 
@@ -72,13 +73,13 @@ def test_a_gpu_computes_in_its_own_precision(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(SphereReID, "device", torch.device("cuda"))
     for precision, expected in (("auto", "auto"), ("bf16", "auto"), ("float32", "float32")):
         model = small()
-        assert running_crops(model, Inference("torch", precision)) is model  # type: ignore[arg-type]
+        assert running_crops(model, Inference("torch", precision)).model is model  # type: ignore[arg-type]
         assert model.precision == expected
 
 
 def test_what_is_faster_is_measured_once(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
     monkeypatch.setenv("PERSONSEARCH_RUNTIME", "auto")
-    chosen = running_crops(small(), Inference())
+    chosen = running_crops(small(), Inference()).model
     kept = [file.name for file in own_cache.glob("*.json")]
     assert len(kept) == 1
 
@@ -86,11 +87,12 @@ def test_what_is_faster_is_measured_once(monkeypatch: pytest.MonkeyPatch, own_ca
         raise AssertionError("it was measured before")
 
     monkeypatch.setattr("reid.runtime.measuring.time.perf_counter", never)
-    assert type(running_crops(small(), Inference())) is type(chosen)
+    assert type(running_crops(small(), Inference()).model) is type(chosen)
 
 
 def test_openvino_computes_where_it_is_asked_for() -> None:
-    by = running_crops(small(), Inference("openvino", "float32"))
+    by, computing = running_crops(small(), Inference("openvino", "float32"))
+    assert computing == Computing("openvino", "float32")
     assert isinstance(by, CompiledCrops)
     torch.testing.assert_close(by.embed(crops(3)), small().embed(crops(3)), rtol=0, atol=1e-4)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+from reid.runtime.computing import Computing
 from reid.runtime.crops import running_crops
 from reid.runtime.onnx_crops import OnnxCrops, crops_for_onnx
 from reid.runtime.onnx_files import OnnxNetwork, require_onnx, write_onnx
@@ -38,7 +39,8 @@ def crops(count: int) -> list[np.ndarray]:
 @pytest.mark.parametrize("changes", [{}, {"network": "bnneck", "pooling": "gem"}, {"test_view": "center"}])
 def test_it_embeds_as_the_model_does(changes: dict[str, object], own_cache: Path) -> None:
     model = small(**changes)
-    by = running_crops(model, Inference("onnx"))
+    by, computing = running_crops(model, Inference("onnx"))
+    assert computing == Computing("onnx", "float32")
     assert isinstance(by, OnnxCrops)
     for mirrored in (True, False):
         same = (by.embed(crops(5), batch_size=2, mirrored=mirrored) * model.embed(crops(5), mirrored=mirrored)).sum(1)

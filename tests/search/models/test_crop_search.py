@@ -243,7 +243,7 @@ def test_the_coco_detector_without_a_network_and_with_a_cache(tmp_path: Path, mo
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True, exist_ok=True)
     torch.save(published.state_dict(), cache / "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth")
-    detector = load_detector("coco", device="cpu")
+    detector = load_detector("coco", device="cpu").model
     assert isinstance(detector, CocoDetector)
     assert not detector.training
     own = detector.network.state_dict()
@@ -259,7 +259,7 @@ def test_a_model_file_is_a_detector(tmp_path: Path) -> None:
     )  # fmt: skip
     joint = PersonSearchRCNN(structure, EmbeddingConfig(dimension=8, channels=16)).eval()
     save_model(tmp_path / "model.safetensors", joint)
-    detector = load_detector(tmp_path, device="cpu")
+    detector = load_detector(tmp_path, device="cpu").model
     image = torch.rand(3, 96, 128)
     (expected,), (found,) = joint.detect([image]), detector.detect([image])
     assert isinstance(found, Detections)

@@ -49,6 +49,34 @@ def test_both_libraries_fill_one_gallery_alike(square: Path, small_plaza: Path, 
     assert scores["openvino"] == pytest.approx(scores["auto"], abs=1e-4)
 
 
+def test_it_is_said_what_computes(
+    square: Path, small_plaza: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a line that needs no knowledge of networks, and in the figures."""
+    line = "the joint model is computed by {} on the processor in 32-bit numbers (float32)"
+    files = {name: tmp_path / f"{name}.json" for name in ("index", "find", "quiet", "detection", "search")}
+    gallery, asked = str(tmp_path / "gallery"), ["--precision", "float32"]
+    words = ["index", str(square / "test.json"), "--gallery", gallery, "--model", str(small_plaza)]
+    assert main([*words, *asked, "--runtime", "openvino", "--json", str(files["index"])]) == 0
+    assert line.format("OpenVINO") in capsys.readouterr().err.splitlines()
+    words = ["find", gallery, "--crop", str(square / json.loads((square / "queries.json").read_text())[0]["file_name"])]
+    assert main([*words, *asked, "--runtime", "onnx", "--json", str(files["find"])]) == 0
+    assert line.format("ONNX Runtime") in capsys.readouterr().err.splitlines()
+    assert main([*words, "--json", str(files["quiet"])]) == 0
+    assert "computed by" not in capsys.readouterr().err
+    for what in ("detection", "search"):
+        words = ["evaluate", what, str(square), "--model", str(small_plaza), *asked]
+        assert main([*words, "--json", str(files[what])]) == 0
+        said = line if what == "search" else line.replace("joint model", "detector")
+        assert said.format("PyTorch") in capsys.readouterr().err.splitlines()
+    figures = {name: json.loads(file.read_text())["computing"] for name, file in files.items()}
+    by = {name: next(iter(one.values()))["library"] for name, one in figures.items()}
+    assert by == {"index": "openvino", "find": "onnx", "quiet": "torch", "detection": "torch", "search": "torch"}
+    assert figures["index"]["joint model"] == {
+        "library": "openvino", "precision": "float32", "device": "cpu", "measured": False,
+    }  # fmt: skip
+
+
 def test_evaluation_takes_the_same_options(square: Path, small_plaza: Path, tmp_path: Path) -> None:
     figures = []
     for runtime in ("torch", "openvino"):

@@ -291,7 +291,7 @@ def test_broken_footage_is_named_and_the_rest_is_indexed(
     (footage / "clip.mp4").write_bytes(b"not a video")
     words = ["index", str(footage), "--gallery", str(tmp_path / "people"), "--model", str(run)]
     assert main([*words, "--json", str(tmp_path / "index.json")]) == 1
-    lines = capsys.readouterr().err.strip().splitlines()
+    _computed_by, *lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 4
     for name in ("cut.jpg", "empty.jpg", "text.jpg", "clip.mp4"):
         assert sum(name in line for line in lines) == 1
