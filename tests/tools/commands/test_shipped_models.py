@@ -35,7 +35,7 @@ def test_a_newcomer_types_two_commands(
     index = ["index", str(footage), "--gallery", "people", "--minimum-confidence", "0"]
     assert main([*index, "--json", "index.json"]) == 0
     printed = capsys.readouterr()
-    lines = [line for line in printed.err.splitlines() if "models" in line]
+    lines = [line for line in printed.err.splitlines() if line.startswith("models:")]
     assert lines == ["models: detector people (comes with personsearch), crop model people (comes with personsearch)"]
     figures = json.loads(Path("index.json").read_text())
     assert figures["run"]["sightings"] > 0
