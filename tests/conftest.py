@@ -47,6 +47,13 @@ def fixed_seeds() -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where this test alone keeps converted networks and measurements, which is not there yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "personsearch" / "runtime"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_line_every_half_minute() -> None:
     """A command that takes long on a busy machine says no more than on an idle one."""

@@ -1,7 +1,7 @@
 """The joint model whose networks OpenVINO computes; proposals and sampling stay torch's."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,11 +10,11 @@ from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.poolers import _setup_scales
 
-from detection.canvas import SeesFrames
 from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
 from detection.runtime.networks import box_heads, compiled_networks, trunk_level
 from detection.runtime.pooling import MapTable, pooled
+from detection.runtime.stand_in import PersonStandIn
 from reid.runtime.compiled import Network
 from reid.runtime.settings import ComputedIn
 
@@ -100,7 +100,7 @@ class CompiledParts:
         return pooled(table, torch.cat(boxes), level_of(boxes), images, (int(down), int(across)))
 
 
-class CompiledJoint(SeesFrames):
+class CompiledJoint(PersonStandIn):
     """A joint model whose networks are compiled; its embeddings can be compared with those of the model itself.
 
     Args:
@@ -109,24 +109,12 @@ class CompiledJoint(SeesFrames):
         batch: How many frames go through the networks together, 1 or more; whoever gives more waits for several calls.
     """
 
+    model: PersonSearchRCNN
+
     def __init__(self, model: PersonSearchRCNN, parts: CompiledParts, batch: int) -> None:
-        self.model = model.eval()
+        super().__init__(model)
         self.parts = parts
         self.batch = batch
-
-    @property
-    def embedding_dim(self) -> int:
-        """The length D of an embedding."""
-        return self.model.embedding_dim
-
-    @property
-    def least_confidence(self) -> float:
-        """The confidence below which `detect` returns nobody."""
-        return self.model.least_confidence
-
-    def fingerprint(self) -> str:
-        """The fingerprint of the model."""
-        return self.model.fingerprint()
 
     def detect(self, images: list[Tensor], *, embeds: bool = True) -> list[Detections]:
         """Finds everybody in each image, see `PersonSearchRCNN.detect`."""
@@ -139,14 +127,6 @@ class CompiledJoint(SeesFrames):
             return self.model.embed(images, boxes)  # which refuses them
         parts = [slice(start, start + self.batch) for start in range(0, len(images), self.batch)]
         return [rows for part in parts for rows in self.model.embed(images[part], boxes[part], self.parts)]
-
-    def to(self, device: torch.device) -> Self:
-        """Returns the model; it computes on the processor wherever others do."""
-        return self
-
-    def eval(self) -> Self:
-        """Returns the model, which knows no other mode."""
-        return self
 
 
 def compiled_joint(model: PersonSearchRCNN, precision: ComputedIn, threads: int, batch: int) -> CompiledJoint:

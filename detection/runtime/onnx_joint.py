@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
@@ -10,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets.images import as_pixels
-from detection.canvas import SeesFrames
 from detection.checkpoints import FORMAT, load_model
 from detection.detections import Detections
 from detection.joint import PersonSearchRCNN
+from detection.runtime.stand_in import PersonStandIn
 from detection.runtime.whole import WholeJoint
 from reid.crops.sphere_reid import FORMAT as CROPS
 from reid.crops.sphere_reid import SphereReID
@@ -71,7 +70,7 @@ def exported(model: Path, file: Path) -> OnnxSource:
     return source
 
 
-class OnnxJoint(SeesFrames):
+class OnnxJoint(PersonStandIn):
     """A joint model that ONNX Runtime computes; its embeddings can be compared with those of the model itself.
 
     Args:
@@ -82,23 +81,11 @@ class OnnxJoint(SeesFrames):
         ValueError: onnx or onnxruntime is not installed.
     """
 
+    model: PersonSearchRCNN
+
     def __init__(self, model: PersonSearchRCNN, network: OnnxNetwork | None = None) -> None:
-        self.model = model.eval()
+        super().__init__(model)
         self.network = network or kept_onnx(joint_for_onnx(model), f"whole-{model.fingerprint()}")
-
-    @property
-    def embedding_dim(self) -> int:
-        """The length D of an embedding."""
-        return self.model.embedding_dim
-
-    @property
-    def least_confidence(self) -> float:
-        """The confidence below which `detect` returns nobody."""
-        return self.model.least_confidence
-
-    def fingerprint(self) -> str:
-        """The fingerprint of the model."""
-        return self.model.fingerprint()
 
     def detect(self, images: list[Tensor], *, embeds: bool = True) -> list[Detections]:
         """Finds everybody in each image, see `PersonSearchRCNN.detect`; images are taken as pictures of 8 bits."""
@@ -121,14 +108,6 @@ class OnnxJoint(SeesFrames):
             asked[:, 1:] = some.cpu().numpy()
             rows.append(torch.from_numpy(self.network(frames=as_pixels(image)[None], given=asked)[4]))
         return rows
-
-    def to(self, device: torch.device) -> Self:
-        """Returns the model; it computes on the processor wherever others do."""
-        return self
-
-    def eval(self) -> Self:
-        """Returns the model, which knows no other mode."""
-        return self
 
 
 def _of_one_size(images: Sequence[Tensor]) -> list[NDArray[np.uint8]]:

@@ -1,7 +1,6 @@
 """The crop model by a compiled network."""
 
-from collections.abc import Callable, Sequence
-from typing import Self
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,49 +10,14 @@ from torch import Tensor, nn
 from reid.crops.model import CropModel
 from reid.crops.sphere_reid import SphereReID
 from reid.runtime.choosing import Choices, chosen
-from reid.runtime.compiled import Network, Source, compiled
+from reid.runtime.compiled import Source, compiled
 from reid.runtime.computing import Running
-from reid.runtime.onnx_crops import OnnxCrops
+from reid.runtime.onnx_crops import onnx_crops
 from reid.runtime.settings import ComputedIn, Inference
+from reid.runtime.stand_in import CropStandIn
 
 MEASURED_CROPS = 16
 """So many crops are embedded to measure: about the people of two frames."""
-
-
-class CompiledCrops:
-    """A crop model whose network is compiled; its embeddings can be compared with those of the model itself.
-
-    Args:
-        model: The crop model, on the processor. What crops look like to the network stays its affair.
-        network: Its network: crops (N, 3, H, W) uint8 to raw embeddings (N, D).
-    """
-
-    def __init__(self, model: SphereReID, network: Network) -> None:
-        self.model = model.eval()
-        self.network = network
-
-    @property
-    def embedding_dim(self) -> int:
-        """The length D of an embedding."""
-        return self.model.embedding_dim
-
-    def embed(self, crops: Sequence[NDArray[np.uint8]], *, batch_size: int = 64, mirrored: bool = True) -> Tensor:
-        """Computes unit embeddings of crops, see `SphereReID.embed`."""
-        return self.model.embed(
-            crops, batch_size=batch_size, mirrored=mirrored, network=lambda images: self.network(images)[0]
-        )
-
-    def fingerprint(self) -> str:
-        """The fingerprint of the model."""
-        return self.model.fingerprint()
-
-    def to(self, device: torch.device) -> Self:
-        """Returns the model; it computes on the processor wherever others do."""
-        return self
-
-    def eval(self) -> Self:
-        """Returns the model, which knows no other mode."""
-        return self
 
 
 class _Embeddings(nn.Module):
@@ -68,7 +32,7 @@ class _Embeddings(nn.Module):
         return (self.model(crops).embedding,)
 
 
-def compiled_crops(model: SphereReID, precision: ComputedIn, threads: int) -> CompiledCrops:
+def compiled_crops(model: SphereReID, precision: ComputedIn, threads: int) -> CropStandIn:
     """Compiles the network of a crop model.
 
     Args:
@@ -81,7 +45,8 @@ def compiled_crops(model: SphereReID, precision: ComputedIn, threads: int) -> Co
     given, model.precision = model.precision, "float32"  # what is traced must not choose for itself
     try:
         source = Source(_Embeddings(model.eval()).eval(), (example,), [(0, 2, 3)], f"crops-{model.fingerprint()}")
-        return CompiledCrops(model, compiled(source, precision, threads))
+        network = compiled(source, precision, threads)
+        return CropStandIn(model, lambda images: network(images)[0])
     finally:
         model.precision = given
 
@@ -106,7 +71,7 @@ def running_crops(model: SphereReID, inference: Inference) -> Running[CropModel]
         inference,
         Choices[CropModel](
             f"crops-{model.fingerprint()}",
-            lambda: OnnxCrops(model),
+            lambda: onnx_crops(model),
             lambda precision, threads, _: compiled_crops(model, precision, threads),
             work,
         ),

@@ -1,15 +1,12 @@
 """The crop model as an ONNX file, and by ONNX Runtime."""
 
-from collections.abc import Sequence
-from typing import Self
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reid.crops.sphere_reid import SphereReID
-from reid.runtime.onnx_files import OnnxNetwork, OnnxSource, kept_onnx
+from reid.runtime.onnx_files import OnnxSource, kept_onnx
+from reid.runtime.stand_in import CropStandIn
 
 
 class _Pictures(nn.Module):
@@ -48,42 +45,18 @@ def crops_for_onnx(model: SphereReID) -> OnnxSource:
     return OnnxSource(_Pictures(model).eval(), {"crops": example}, ["embeddings"], free, notes)
 
 
-class OnnxCrops:
-    """A crop model whose network ONNX Runtime computes; its embeddings can be compared with those of the model itself.
+def onnx_crops(model: SphereReID) -> CropStandIn:
+    """The crop model whose network ONNX Runtime computes.
 
     Args:
-        model: The crop model, on the processor. What crops look like to the network stays its affair.
-        network: Its network; None writes and keeps it.
+        model: The crop model, on the processor.
 
     Raises:
         ValueError: onnx or onnxruntime is not installed.
     """
+    network = kept_onnx(crops_for_onnx(model), f"crops-{model.fingerprint()}")
 
-    def __init__(self, model: SphereReID, network: OnnxNetwork | None = None) -> None:
-        self.model = model.eval()
-        self.network = network or kept_onnx(crops_for_onnx(model), f"crops-{model.fingerprint()}")
+    def raw(images: Tensor) -> Tensor:
+        return torch.from_numpy(network(crops=images.permute(0, 2, 3, 1).contiguous().numpy())[0])
 
-    @property
-    def embedding_dim(self) -> int:
-        """The length D of an embedding."""
-        return self.model.embedding_dim
-
-    def embed(self, crops: Sequence[NDArray[np.uint8]], *, batch_size: int = 64, mirrored: bool = True) -> Tensor:
-        """Computes unit embeddings of crops, see `SphereReID.embed`."""
-
-        def raw(images: Tensor) -> Tensor:
-            return torch.from_numpy(self.network(crops=images.permute(0, 2, 3, 1).contiguous().numpy())[0])
-
-        return self.model.embed(crops, batch_size=batch_size, mirrored=mirrored, network=raw)
-
-    def fingerprint(self) -> str:
-        """The fingerprint of the model."""
-        return self.model.fingerprint()
-
-    def to(self, device: torch.device) -> Self:
-        """Returns the model; it computes on the processor wherever others do."""
-        return self
-
-    def eval(self) -> Self:
-        """Returns the model, which knows no other mode."""
-        return self
+    return CropStandIn(model, raw)

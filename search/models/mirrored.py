@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from datasets.images import as_tensor
 from detection.detections import Detections
-from detection.model import PersonModel
+from detection.runtime.stand_in import PersonStandIn
 
 
 class EmbeddingModel(Protocol):
@@ -20,34 +20,14 @@ class EmbeddingModel(Protocol):
         """(N_i, D) unit embeddings of boxes (N_i, 4)."""
 
 
-class MirroredModel:
+class MirroredModel(PersonStandIn):
     """A joint model whose every embedding is averaged with that of the mirrored frame.
+
+    Its fingerprint is the model's; that embeddings are mirrored, `EmbeddedBy` says.
 
     Args:
         model: in evaluation mode.
     """
-
-    def __init__(self, model: PersonModel) -> None:
-        self.model = model
-
-    @property
-    def embedding_dim(self) -> int:
-        """Length D of an embedding."""
-        return self.model.embedding_dim
-
-    @property
-    def least_confidence(self) -> float:
-        """The confidence below which `detect` returns nobody."""
-        return self.model.least_confidence
-
-    @property
-    def sees_surroundings(self) -> bool:
-        """Whether an embedding also depends on what surrounds the box."""
-        return self.model.sees_surroundings
-
-    def view(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """How a picture of one person is shown to the model."""
-        return self.model.view(picture)
 
     def to(self, device: torch.device) -> Self:
         """Move the model to a device, and return the mirrored one."""
@@ -58,10 +38,6 @@ class MirroredModel:
         """Put the model into evaluation mode, and return the mirrored one."""
         self.model = self.model.eval()
         return self
-
-    def fingerprint(self) -> str:
-        """The fingerprint of the model's weights; that embeddings are mirrored, `EmbeddedBy` says."""
-        return self.model.fingerprint()
 
     def detect(self, images: list[Tensor]) -> list[Detections]:
         """Everybody in each image [3, H, W] in [0, 1], on the processor."""

@@ -15,11 +15,7 @@ from reid.runtime import choosing
 from reid.runtime.computing import Computing
 from reid.runtime.settings import Inference, RuntimeName
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "personsearch" / "runtime"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

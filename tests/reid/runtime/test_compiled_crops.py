@@ -4,49 +4,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from small_crop_model import VARIANTS, crops, require_alike, small
 
-from reid.crops.sphere_reid import SphereReID, SphereReIDConfig
+from reid.crops.sphere_reid import SphereReID
 from reid.runtime import compiled as compiling
 from reid.runtime.compiled import computed_in, require_openvino
 from reid.runtime.computing import Computing
-from reid.runtime.crops import CompiledCrops, compiled_crops, running_crops
+from reid.runtime.crops import compiled_crops, running_crops
 from reid.runtime.settings import Inference
+from reid.runtime.stand_in import CropStandIn
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "personsearch" / "runtime"
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-def small(**changes: object) -> SphereReID:
-    given = {"backbone": "resnet18", "dimension": 16, "height": 32, "width": 16}
-    sizes = {"resize_height": 36, "resize_width": 18}
-    torch.manual_seed(0)
-    return SphereReID(SphereReIDConfig(**{**given, **sizes, **changes}), precision="float32").eval()  # type: ignore[arg-type]
-
-
-def crops(count: int) -> list[np.ndarray]:
-    generator = np.random.default_rng(0)
-    return [generator.integers(0, 256, (40 + 5 * row, 20 + row, 3), dtype=np.uint8) for row in range(count)]
-
-
-@pytest.mark.parametrize("changes", [{}, {"network": "bnneck", "pooling": "gem"}, {"test_view": "center"}])
+@pytest.mark.parametrize("changes", VARIANTS)
 def test_it_embeds_as_the_model_does(changes: dict[str, object]) -> None:
     model = small(**changes)
-    by = compiled_crops(model, "float32", threads=1)
-    for mirrored in (True, False):
-        expected = model.embed(crops(5), mirrored=mirrored)
-        torch.testing.assert_close(by.embed(crops(5), batch_size=2, mirrored=mirrored), expected, rtol=0, atol=1e-4)
-    assert by.embed([]).shape == (0, model.embedding_dim)
-    assert by.fingerprint() == model.fingerprint()
-    assert by.embedding_dim == model.embedding_dim
-    assert model.precision == "float32"
+    require_alike(compiled_crops(model, "float32", threads=1), model)
 
 
 def test_bf16_stays_near() -> None:
@@ -93,7 +72,7 @@ def test_what_is_faster_is_measured_once(monkeypatch: pytest.MonkeyPatch, own_ca
 def test_openvino_computes_where_it_is_asked_for() -> None:
     by, computing = running_crops(small(), Inference("openvino", "float32"))
     assert computing == Computing("openvino", "float32")
-    assert isinstance(by, CompiledCrops)
+    assert isinstance(by, CropStandIn)
     torch.testing.assert_close(by.embed(crops(3)), small().embed(crops(3)), rtol=0, atol=1e-4)
 
 

@@ -11,11 +11,7 @@ from reid.runtime.kept import keep_measurement, kept_folder, machine, read_measu
 from reid.runtime.measuring import Way, fastest, thread_counts
 from reid.runtime.settings import Inference
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 class Clock:
@@ -73,9 +69,9 @@ def test_a_damaged_measurement_is_made_again(clock: Clock) -> None:
     assert read_measurement("never") is None
 
 
-def test_nothing_breaks_where_nothing_can_be_kept(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (own_cache / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(own_cache / "file"))
+def test_nothing_breaks_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     keep_measurement("walk", {"fastest": "a"})
     assert read_measurement("walk") is None
 

@@ -8,10 +8,7 @@ import pytest
 from detection.detections import Detections
 from tools.main import main
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def indexed(square: Path, model: Path, gallery: Path, runtime: str) -> dict[str, Detections]:
