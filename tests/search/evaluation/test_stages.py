@@ -1,6 +1,7 @@
 """What each stage of a search gains: every row of the table against evaluate_search on plain inputs."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -236,3 +237,11 @@ def test_looks_at_different_detections_are_refused(world: tuple) -> None:
     bare = {**second, "3.jpg": replace(second["3.jpg"], embeddings=None)}
     with pytest.raises(ValueError, match=r"frame 3\.jpg: detections have no embeddings"):
         fused_detections(first, bare, 0.5)
+
+
+def test_one_frame_and_one_person_are_context_enough() -> None:
+    box, embedding = np.array([[10.0, 10, 30, 60]]), np.array([[1.0, 0.0]])
+    person = Detections(box, np.array([0.9]), embedding)
+    query = Query(0, [("a", box[0])], crop=Path("crop.jpg"))
+    found = evaluate_search({"a": person}, [query], embedding, context=[person], context_gallery=1, context_people=1)
+    assert found.top1 == 1
