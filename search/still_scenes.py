@@ -77,7 +77,23 @@ class StillScenes:
         views = [_view(frame.image) for frame in frames]
         answers = [self._known(frame, view) for frame, view in zip(frames, views, strict=True)]
         asked = [number for number, answer in enumerate(answers) if answer is None]
+        again = self._looked(frames, views, asked, answers, look)
+        # Somebody stands still who was overlooked: the frames after the one that showed it are looked at too.
+        self._looked(frames, views, again, answers, look)
+        self.passed_over += len(frames) - len(asked) - len(again)
+        return [answer for answer in answers if answer is not None]
+
+    def _looked(
+        self,
+        frames: Sequence[Frame],
+        views: Sequence[NDArray[np.float32]],
+        asked: Sequence[int],
+        answers: list[Answer | None],
+        look: Look,
+    ) -> list[int]:
+        """Have the models look at some of the frames; which of the passed-over ones show somebody who was overlooked."""
         found = look([frames[number].image for number in asked]) if asked else []
+        again: set[int] = set()
         for number, answer in zip(asked, found, strict=True):
             answers[number] = answer
             key = _key(frames[number])
@@ -85,13 +101,17 @@ class StillScenes:
                 self._empty[key] = _Empty(views[number], answer)
             elif key in self._empty and not self._empty[key].differs(views[number]):
                 del self._empty[key]  # somebody is there, who was overlooked
-        self.passed_over += len(frames) - len(asked)
-        return [answer for answer in answers if answer is not None]
+                later = range(number + 1, len(frames))
+                again.update(other for other in later if other not in asked and _key(frames[other]) == key)
+        return sorted(again)
 
     def _known(self, frame: Frame, view: NDArray[np.float32]) -> Answer | None:
         """What was said of the camera's empty view, where the frame looks like it."""
         empty = self._empty.get(_key(frame))
-        if empty is None or empty.passed_over >= LOOK_AGAIN or empty.differs(view):
+        if empty is None or empty.differs(view):
+            return None
+        if empty.passed_over >= LOOK_AGAIN:
+            empty.passed_over = 0  # one frame is looked at again, not all that come together with it
             return None
         empty.passed_over += 1
         return empty.answer

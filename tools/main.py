@@ -169,6 +169,7 @@ COMMANDS = {
         "seconds and memory of evaluating full frames",
         ("problem",),
     ),
+    "bench still": Command("tools.bench.speed.still", "still", "what index --skip-still saves, and whom it overlooks"),
     "bench startup": Command(
         "tools.bench.galleries.startup", "startup", "seconds until the help, a search and a served search answer"
     ),

@@ -110,6 +110,16 @@ def test_after_a_while_the_models_look_all_the_same_and_who_was_overlooked_is_wa
     assert found == [0, *[0] * LOOK_AGAIN, 1, 1]
 
 
+def test_of_a_batch_one_frame_is_looked_at_again_and_those_after_it_where_it_shows_somebody() -> None:
+    scenes, model = StillScenes(), Asked(0, 0, 1, 1, 1, 1, 0)
+    still = [ground(0)]
+    scenes.look(frames(still), model)
+    for people in ([0] * 6, [0, 0, 1, 1, 1, 1]):
+        scenes.look(frames(still * (LOOK_AGAIN - 2)), model)
+        assert counts(scenes.look(frames(still * 6), model)) == people
+    assert len(model.images) == 1 + 1 + 4
+
+
 def test_cameras_and_sizes_have_views_of_their_own() -> None:
     scenes, model = StillScenes(), Asked()
     scenes.look(frames([ground(0)], "gate"), model)
