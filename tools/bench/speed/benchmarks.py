@@ -19,6 +19,7 @@ BENCHES = {
     "startup": "bench startup",
     "inference": "bench inference",
     "index": "bench index",
+    "still": "bench still",
     "memory": "bench memory",
     "annotations": "bench annotations",
     "search_evaluation": "bench search-evaluation",

@@ -21,7 +21,13 @@ def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number in range(24):
         shown = [1, 2] if number in WITH_PEOPLE else []
         write(tmp_path / "data" / "frames" / f"{number:06d}.png", scene(shown))
-        image = {"id": number, "file_name": f"frames/{number:06d}.png", "width": WIDTH, "height": HEIGHT, "camera_id": 1}
+        image = {
+            "id": number,
+            "file_name": f"frames/{number:06d}.png",
+            "width": WIDTH,
+            "height": HEIGHT,
+            "camera_id": 1,
+        }
         images.append({**image, "timestamp": number})
         for place, person in enumerate(shown):
             box = [8 + 40 * place, 30, 18, 40]
