@@ -91,7 +91,7 @@ class StillScenes:
         answers: list[Answer | None],
         look: Look,
     ) -> list[int]:
-        """Have the models look at some frames; which of those passed over follow one that shows an overlooked person."""
+        """Have the models look at some frames; which of those passed over follow one that shows somebody overlooked."""
         found = look([frames[number].image for number in asked]) if asked else []
         again: set[int] = set()
         for number, answer in zip(asked, found, strict=True):
