@@ -3,7 +3,7 @@
 from importlib import import_module
 
 _HOMES = {
-    "CameraDescription": "datasets.footage.cameras_file",
+    "CameraDescription": "datasets.footage.cameras",
     "CameraEntry": "datasets.footage.cameras_file",
     "FrameError": "datasets.footage.videos",
     "Item": "datasets.footage.videos",

@@ -1,6 +1,7 @@
 """The names that `__init__.py` imports when they are first used, for type checkers."""
 
-from datasets.footage.cameras_file import CameraDescription, CameraEntry, read_cameras
+from datasets.footage.cameras import CameraDescription
+from datasets.footage.cameras_file import CameraEntry, read_cameras
 from datasets.footage.folders import SourceError
 from datasets.footage.reading import Reading
 from datasets.footage.sources import count_frames, frames_from_source

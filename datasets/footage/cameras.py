@@ -1,10 +1,49 @@
-"""Which camera took a file, as its path tells: names of cameras told apart from dates, hours and mere containers."""
+"""Cameras: what is known of one, and which of them took a file, its path told apart from dates and mere containers."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 from datasets.samples import Camera, canonical_camera
+
+
+@dataclass(frozen=True)
+class CameraDescription:
+    """What is known of a camera beside its pictures; galleries store it, and pages show it.
+
+    >>> CameraDescription("gate", "North gate", (120.0, 80.0), "Europe/Berlin").name
+    'North gate'
+
+    Args:
+        id: The text by which cameras are compared and chosen, as `datasets.samples.camera_name` writes it.
+        name: How people call the camera.
+        place: Where it is: right and down on a plan, or latitude and longitude; None where nobody said.
+        time_zone: The IANA name of the zone of its clock; None where nobody said.
+    """
+
+    id: str
+    name: str
+    place: tuple[float, float] | None = None
+    time_zone: str | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything but the id, for JSON."""
+        return {"name": self.name, "place": None if self.place is None else [*self.place], "time_zone": self.time_zone}
+
+    @classmethod
+    def from_dict(cls, camera: str, content: Any) -> "CameraDescription":
+        """What `to_dict` gave, of the camera with this id.
+
+        Raises:
+            KeyError, TypeError, ValueError: A value is missing or of another kind.
+        """
+        place = content["place"]
+        x, y = (0.0, 0.0) if place is None else map(float, place)
+        zone = content["time_zone"]
+        return cls(camera, str(content["name"]), None if place is None else (x, y), None if zone is None else str(zone))
+
 
 _FILE_CAMERA = re.compile(r"c(\d+)(s\d+|p\d+)?_", re.ASCII)
 """The names of PRW and Plaza: c3s1_000123, c3p1_000123, c3_000123."""

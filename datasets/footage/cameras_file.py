@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from datasets.footage.cameras import CameraDescription
 from datasets.footage.reading import LEAST_RATE, MOST_RATE, Region
 from datasets.footage.streams import is_stream
 from datasets.moments import seconds_of, zone_named
@@ -32,42 +33,6 @@ _KEYS = {
     "rotation": "0, 90, 180 or 270 degrees clockwise",
     "leave_out": "a list of regions, each [left, top, right, bottom] or a list of corners [x, y], in pixels",
 }
-
-
-@dataclass(frozen=True)
-class CameraDescription:
-    """What is known of a camera beside its pictures; galleries store it, and pages show it.
-
-    >>> CameraDescription("gate", "North gate", (120.0, 80.0), "Europe/Berlin").name
-    'North gate'
-
-    Args:
-        id: The text by which cameras are compared and chosen, as `datasets.samples.camera_name` writes it.
-        name: How people call the camera.
-        place: Where it is: right and down on a plan, or latitude and longitude; None where nobody said.
-        time_zone: The IANA name of the zone of its clock; None where nobody said.
-    """
-
-    id: str
-    name: str
-    place: tuple[float, float] | None = None
-    time_zone: str | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        """Everything but the id, for JSON."""
-        return {"name": self.name, "place": None if self.place is None else [*self.place], "time_zone": self.time_zone}
-
-    @classmethod
-    def from_dict(cls, camera: str, content: Any) -> "CameraDescription":
-        """What `to_dict` gave, of the camera with this id.
-
-        Raises:
-            KeyError, TypeError, ValueError: A value is missing or of another kind.
-        """
-        place = content["place"]
-        x, y = (0.0, 0.0) if place is None else map(float, place)
-        zone = content["time_zone"]
-        return cls(camera, str(content["name"]), None if place is None else (x, y), None if zone is None else str(zone))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from datasets.footage.cameras_file import CameraDescription
+from datasets.footage.cameras import CameraDescription
 from datasets.footage.names import VIDEO_MARK, moment_named, written
 from datasets.footage.planning import PlannedSource
 from datasets.footage.streams import is_stream, public_name

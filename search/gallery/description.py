@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.files import write_whole
-from datasets.footage.cameras_file import CameraDescription
+from datasets.footage.cameras import CameraDescription
 from search.models.embedded_by import EmbeddedBy
 from search.models.model_files import ModelFiles
 from search.models.noted_paths import is_shipped

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from datasets.images import header_size
 from datasets.samples import FrameSample, camera_name
 
 UNKNOWN_CAMERA = ""
@@ -50,6 +49,8 @@ class Footage:
         Raises:
             OSError: A picture cannot be read.
         """
+        from datasets.images import header_size  # what reads pictures, which a search has no need of
+
         sizes: dict[str | None, set[tuple[int, int] | None]] = {}
         for sample in samples:
             name = camera_name(sample.camera)

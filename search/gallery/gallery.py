@@ -12,14 +12,12 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import ArrayLike
-from torch import Tensor
 
 from datasets.samples import Frame
 from datasets.storage.places import place
-from detection.detections import Detections
 from search.gallery import upkeep
 from search.gallery.contents import FrameContents
 from search.gallery.cutouts import CutoutStore
@@ -48,6 +46,11 @@ from search.gallery.tables import (
     sightings_table,
 )
 from search.models.embedded_by import EmbeddedBy
+
+if TYPE_CHECKING:  # who only searches needs no torch
+    from torch import Tensor
+
+    from detection.detections import Detections
 
 FLUSH_ROWS = 1000
 FLUSH_SECONDS = 60.0
@@ -141,16 +144,16 @@ class Gallery:
         gallery.prepare_writing()
         return gallery
 
-    def add(self, frame: Frame, detections: Detections, **options: Any) -> None:
+    def add(self, frame: Frame, detections: "Detections", **options: Any) -> None:
         """Take the sightings of one frame now: `prepare`, with its keyword arguments, and `put`."""
         self.put(self.prepare(frame, detections, **options))
 
     def prepare(
         self,
         frame: Frame,
-        detections: Detections,
+        detections: "Detections",
         *,
-        second_embeddings: ArrayLike | Tensor | None = None,
+        second_embeddings: "ArrayLike | Tensor | None" = None,
         source: str = "",
         location: str | None = None,
         file_state: str | None = None,
@@ -326,7 +329,7 @@ class Gallery:
         """What the gallery holds, in one line."""
         return contents_line(int(self._frames.count_rows()), len(self), self.cameras(), self.time_span())
 
-    def detections(self, *, source: str | None = None) -> dict[str, Detections]:
+    def detections(self, *, source: str | None = None) -> "dict[str, Detections]":
         """Everything in the gallery in the form that evaluation takes; it is read into memory.
 
         Args:

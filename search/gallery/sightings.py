@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Self
 
-from datasets.footage.cameras_file import CameraDescription
+from datasets.footage.cameras import CameraDescription
 from datasets.moments import clock_of, machine_zone, zone_named
 
 EPOCH_BEGINS = 1.0e8

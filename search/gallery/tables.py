@@ -5,23 +5,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from datasets.boxes import cut
-from datasets.images import encode_jpeg
 from datasets.samples import Frame
 from datasets.storage.connection import is_refused, refusal
 from datasets.storage.places import ObjectPath
-from detection.detections import Detections
 from search.gallery.cutouts import CUTOUT_SIDE
 from search.gallery.sightings import Cutout, Sighting
+
+if TYPE_CHECKING:  # who only searches needs no torch
+    from torch import Tensor
+
+    from detection.detections import Detections
 
 FrameKey = tuple[str, str]
 
@@ -179,8 +180,8 @@ def frames_table(waiting: Sequence[FrameRows]) -> pa.Table:
 
 def frame_rows(
     frame: Frame,
-    detections: Detections,
-    second_embeddings: ArrayLike | Tensor | None,
+    detections: "Detections",
+    second_embeddings: "ArrayLike | Tensor | None",
     widths: tuple[int, int | None],
     *,
     source: str,
@@ -201,6 +202,8 @@ def frame_rows(
     Raises:
         ValueError: Embeddings are missing, of another width or number, not finite, or of length zero.
     """
+    from datasets.images import encode_jpeg  # what writes pictures, which a search has no need of
+
     embeddings = box_embeddings(f"frame {frame.name}", len(detections), detections.embeddings, widths[0])
     second = None
     if widths[1] is not None:
@@ -276,7 +279,7 @@ def sighting_of(row: Mapping[str, Any], score: float) -> Sighting:
     )
 
 
-def read_detections(gallery: Path, sightings: Any, frames: Any, where: str | None) -> dict[str, Detections]:
+def read_detections(gallery: Path, sightings: Any, frames: Any, where: str | None) -> "dict[str, Detections]":
     """What was found in each frame of a gallery, by the frame's name.
 
     Args:
@@ -295,7 +298,7 @@ def read_detections(gallery: Path, sightings: Any, frames: Any, where: str | Non
     return detections_by_frame(names, sightings.search().where(where).select(columns).to_arrow())
 
 
-def detections_by_frame(frames: pa.Table, sightings: pa.Table) -> dict[str, Detections]:
+def detections_by_frame(frames: pa.Table, sightings: pa.Table) -> "dict[str, Detections]":
     """What was found in each frame, as the detector gave it.
 
     Args:
@@ -305,6 +308,10 @@ def detections_by_frame(frames: pa.Table, sightings: pa.Table) -> dict[str, Dete
     Returns:
         frame name -> Detections, also for frames without people; by name.
     """
+    import torch  # a second that only those who evaluate should pay
+
+    from detection.detections import Detections
+
     names = sorted(frames["frame"].to_pylist())
     sightings = sightings.sort_by([("frame", "ascending"), ("index", "ascending")])
     owners, starts = np.unique(np.asarray(sightings["frame"].to_pylist(), dtype=object), return_index=True)
@@ -327,7 +334,7 @@ def as_matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
     return np.array(values, dtype=np.float32).reshape(len(column), column.type.list_size)
 
 
-def unit_rows(values: ArrayLike | Tensor, width: int, owner: str) -> NDArray[np.float32]:
+def unit_rows(values: "ArrayLike | Tensor", width: int, owner: str) -> NDArray[np.float32]:
     """Embeddings (N, width) float32 of unit length; a single one (width,) becomes one row.
 
     Args:
@@ -338,7 +345,8 @@ def unit_rows(values: ArrayLike | Tensor, width: int, owner: str) -> NDArray[np.
     Raises:
         ValueError: another shape, no row, not finite, or a row of length zero.
     """
-    array = values.detach().float().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    detach = getattr(values, "detach", None)  # a tensor, told without loading torch
+    array = np.asarray(values) if detach is None else detach().float().cpu().numpy()
     if not np.issubdtype(array.dtype, np.number) or array.ndim not in (1, 2) or array.shape[-1] != width:
         raise ValueError(f"{owner}: embeddings {array.shape}, the gallery holds width {width}; use the same model")
     array = np.atleast_2d(array).astype(np.float64)
@@ -348,7 +356,7 @@ def unit_rows(values: ArrayLike | Tensor, width: int, owner: str) -> NDArray[np.
     return (array / lengths).astype(np.float32)
 
 
-def box_embeddings(owner: str, boxes: int, embeddings: ArrayLike | Tensor | None, width: int) -> NDArray[np.float32]:
+def box_embeddings(owner: str, boxes: int, embeddings: "ArrayLike | Tensor | None", width: int) -> NDArray[np.float32]:
     """Embeddings (boxes, width) float32 of unit length, as many as there are boxes.
 
     Raises:

@@ -6,17 +6,19 @@ away from what was rejected. Here both are directions on the unit sphere, so tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
 from search.gallery.sightings import Sighting
 from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, readable, unit_rows
 from search.query.results import RankedSightings
+
+if TYPE_CHECKING:  # who only searches needs no torch
+    from torch import Tensor
 
 OTHERS_SHARE = 1 / 3
 """How much the others count beside the person; chosen on rendered worlds, where a quarter to a half do as well."""
@@ -36,8 +38,8 @@ class Examples:
         of_others: (M, D) of pictures of other people; None where nobody is shown.
     """
 
-    of_the_person: ArrayLike | Tensor
-    of_others: ArrayLike | Tensor | None = None
+    of_the_person: "ArrayLike | Tensor"
+    of_others: "ArrayLike | Tensor | None" = None
 
     def directions(self, width: int, combine: str = "mean") -> NDArray[np.float32]:
         """What sightings are compared with: (1, width) for "mean", (P, width) for "max", of unit length.
@@ -69,7 +71,7 @@ def without_verdict(answer: RankedSightings) -> RankedSightings:
     return answer if answer.best_similarity is None else replace(answer, verdict=None, no_verdict=WITH_OTHERS)
 
 
-def stored_embeddings(gallery: Gallery, sightings: Sequence[Sighting]) -> tuple[Tensor, Tensor | None]:
+def stored_embeddings(gallery: Gallery, sightings: Sequence[Sighting]) -> "tuple[Tensor, Tensor | None]":
     """What a gallery stores of some sightings, so that each of them can be an example.
 
     Args:
@@ -82,6 +84,8 @@ def stored_embeddings(gallery: Gallery, sightings: Sequence[Sighting]) -> tuple[
     Raises:
         ValueError: A sighting is not in the gallery.
     """
+    import torch  # only who goes on from sightings has tensors
+
     described = gallery.description
     columns = [EMBEDDING] if described.second_dim is None else [EMBEDDING, SECOND_EMBEDDING]
     found = [np.zeros((0, width), np.float32) for width in (described.embedding_dim, described.second_dim) if width]

@@ -9,23 +9,24 @@ before re-ranking and context is kept beside it: that is what verdicts are calib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from search.gallery.filters import Filters, frames_sql
 from search.gallery.gallery import Gallery
 from search.gallery.sightings import ClockZones
 from search.gallery.tables import EMBEDDING, SECOND_EMBEDDING, as_matrix, readable, sighting_of
-from search.query.context import Company, match_context
 from search.query.feedback import Examples
-from search.query.fusion import fused, reranked
 from search.query.ranking import Ranking
 from search.query.results import RankedSightings
+
+if TYPE_CHECKING:  # who searches by one embedding needs neither torch nor models
+    from torch import Tensor
+
+    from search.query.context import Company
 
 SPARE_CANDIDATES = 32
 """Rows fetched beyond the limit, so that most ties at the limit are seen whole."""
@@ -56,12 +57,12 @@ class EmbeddedProbe:
         second_others: (M, E) of the same pictures by the second stage.
     """
 
-    embeddings: ArrayLike | Tensor
-    second_embeddings: ArrayLike | Tensor | None = None
+    embeddings: "ArrayLike | Tensor"
+    second_embeddings: "ArrayLike | Tensor | None" = None
     combine: str = "mean"
-    company: Company | None = None
-    others: ArrayLike | Tensor | None = None
-    second_others: ArrayLike | Tensor | None = None
+    company: "Company | None" = None
+    others: "ArrayLike | Tensor | None" = None
+    second_others: "ArrayLike | Tensor | None" = None
 
 
 def rank_sightings(
@@ -121,7 +122,7 @@ def ranked(
     limit: int,
     where: str | None,
     minimum_similarity: float | None,
-    company: Company | None = None,
+    company: "Company | None" = None,
     nearest: Nearest | None = None,
 ) -> RankedSightings:
     """The rows most similar to any of the probes; the best of them ranked anew where a second look is asked for.
@@ -154,14 +155,7 @@ def ranked(
         rows, similarities, searched = find(table, probes, most, where, vectors)
     scores = similarities
     if twice and len(rows):
-        query, gallery = torch.from_numpy(probes), torch.from_numpy(as_matrix(rows[EMBEDDING]))
-        if second_probes is not None:
-            second = torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING]))
-            query = fused(query, torch.from_numpy(second_probes), ranking.share)
-            gallery = fused(gallery, second, ranking.share)
-        confidence = _confidence(rows) if ranking.class_weighted else None
-        similarities = _scores(gallery.numpy(), query.numpy()) * (1.0 if confidence is None else confidence)
-        scores = reranked(query, gallery, confidence) if ranking.rerank else similarities
+        similarities, scores = _anew(rows, probes, second_probes, ranking)
     if company is not None and len(rows):
         rows, scores, similarities = _in_context(
             table, rows, similarities, company, ranking, where=where, vectors=vectors
@@ -176,17 +170,40 @@ def ranked(
     return RankedSightings(sightings, searched, float(similarities.max()) if len(similarities) else None)
 
 
+def _anew(
+    rows: pa.Table, probes: NDArray[np.float32], second_probes: NDArray[np.float32] | None, ranking: Ranking
+) -> tuple[Scores, Scores]:
+    """The similarities of the best rows by both stages, and their scores, re-ranked where that is asked for."""
+    import torch
+
+    from search.query.fusion import fused, reranked
+
+    query, gallery = torch.from_numpy(probes), torch.from_numpy(as_matrix(rows[EMBEDDING]))
+    if second_probes is not None:
+        second = torch.from_numpy(as_matrix(rows[SECOND_EMBEDDING]))
+        query = fused(query, torch.from_numpy(second_probes), ranking.share)
+        gallery = fused(gallery, second, ranking.share)
+    confidence = _confidence(rows) if ranking.class_weighted else None
+    similarities = _scores(gallery.numpy(), query.numpy()) * (1.0 if confidence is None else confidence)
+    return similarities, reranked(query, gallery, confidence) if ranking.rerank else similarities
+
+
 def _in_context(
     table: Any,
     rows: pa.Table,
     similarities: Scores,
-    company: Company,
+    company: "Company",
     ranking: Ranking,
     *,
     where: str | None,
     vectors: list[str],
 ) -> tuple[pa.Table, Scores, Scores]:
     """The rows and everybody in the frames of the best of them; their scores in context, and their similarities."""
+    import torch
+
+    from search.query.context import match_context
+    from search.query.fusion import fused
+
     best = np.sort(similarities)[::-1][: company.gallery]
     frames: dict[str, dict[str, None]] = {}
     for row in rows.filter(pa.array(similarities >= best[-1])).select(["source", "frame"]).to_pylist():

@@ -3,13 +3,15 @@
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from reid.ranking.open_set import LevelThresholds, VerdictThresholds
 from search.gallery.footage import Footage
 from search.models.embedded_by import EmbeddedBy
 from search.query.ranking import Ranking
 from search.query.rates import RATES_OF, RateOf
+
+if TYPE_CHECKING:  # who only searches needs no torch
+    from reid.ranking.open_set import LevelThresholds, VerdictThresholds
 
 
 class Coded(str):
@@ -128,14 +130,14 @@ class Calibration:
 
     embedded_by: EmbeddedBy
     ranking: Ranking
-    thresholds: VerdictThresholds
+    thresholds: "VerdictThresholds"
     match_rate: float
     possible_rate: float
     data: LabelledData
     rates: tuple[MeasuredSize, ...] = ()
     held_out: tuple[MeasuredSize, ...] = ()
     rate_of: RateOf = "probes"
-    interval: tuple[VerdictThresholds, VerdictThresholds] | None = None
+    interval: "tuple[VerdictThresholds, VerdictThresholds] | None" = None
 
     def __post_init__(self) -> None:
         if self.rate_of not in RATES_OF:
@@ -193,7 +195,7 @@ class Verdict:
 
     similarity: float
     size: int
-    thresholds: LevelThresholds
+    thresholds: "LevelThresholds"
     calibration: Calibration
     probe_kind: str | None = None
     pictures: int = 1

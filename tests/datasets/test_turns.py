@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from datasets import turns as module
-from datasets.footage.cameras_file import CameraDescription, CameraEntry
+from datasets.footage.cameras import CameraDescription
+from datasets.footage.cameras_file import CameraEntry
 from datasets.footage.planning import planned
 from datasets.footage.reading import Reading
 from datasets.turns import Turns

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from datasets.footage.cameras_file import CameraDescription, CameraEntry, read_cameras
+from datasets.footage.cameras import CameraDescription
+from datasets.footage.cameras_file import CameraEntry, read_cameras
 
 WHOLE = """
 cameras:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cases_world import seen
 
-from datasets.footage.cameras_file import CameraDescription
+from datasets.footage.cameras import CameraDescription
 from datasets.images import encode_jpeg, read_image
 from search.cases.archive import MANIFEST, archive, bad_name, read_through
 from search.cases.audit import AuditLog

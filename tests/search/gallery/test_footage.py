@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from blob_scenes import BlobModel, scene, write
 
-from datasets.footage.cameras_file import CameraDescription
+from datasets.footage.cameras import CameraDescription
 from datasets.layouts.custom_records import is_rendered
 from datasets.samples import FrameSample
 from search.gallery.description import GalleryDescription, note_cameras, read_description

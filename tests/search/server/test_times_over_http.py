@@ -8,7 +8,7 @@ import httpx
 import pytest
 from served import BEGAN, fill, serving
 
-from datasets.footage.cameras_file import CameraDescription
+from datasets.footage.cameras import CameraDescription
 from datasets.moments import machine_zone
 from search.gallery.description import note_cameras, read_description
 from tools.commands.find import Choice

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.images import encode_jpeg
 from search.care.compacting import compact
 from search.gallery.description import GalleryDescription
 from search.gallery.gallery import Gallery
@@ -89,6 +88,8 @@ def fill(
     Returns:
         The seconds that the gallery took, without the making of the random numbers.
     """
+    from datasets.images import encode_jpeg  # a process that searches the crowd has no need of it
+
     picture = np.random.default_rng(0).integers(0, 255, (64, 32, 3), dtype=np.uint8)
     jpeg = encode_jpeg(picture, longest_side=64)
     boxes = np.array([[20 * place, 5, 20 * place + 18, 60] for place in range(PEOPLE_IN_A_FRAME)], np.float32)
