@@ -107,9 +107,9 @@ def _estimates(
     middle = upper = np.zeros(0, np.float32)
     for number, probe in enumerate(probes):
         found = codes.estimates(probe, chosen)
-        highest = found.middle + found.error
-        middle = found.middle if not number else np.maximum(middle, found.middle)
-        upper = highest if not number else np.maximum(upper, highest)
+        highest = np.add(found.middle, found.error, out=found.error)
+        middle = found.middle if not number else np.maximum(middle, found.middle, out=middle)
+        upper = highest if not number else np.maximum(upper, highest, out=upper)
     if weights is None:
         return middle, upper
     own = weights if chosen is None else weights[chosen]

@@ -11,7 +11,9 @@ bound that is known for each row. What is farther below the best than this bound
 """
 
 import functools
+import itertools
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -29,6 +31,9 @@ FEW_ROWS = 2 * BLOCK_ROWS
 
 THREADS = 2
 """Two are enough to read memory as fast as most machines give it, and leave the others to whoever else searches."""
+
+CLOSER_ROWS = 4096
+"""So many rows at once are compared with a probe that is not rounded: their numbers take four times as much then."""
 
 MANY = 4
 """Where more than one row in so many is chosen, all are compared: that is faster than copying the chosen ones."""
@@ -69,7 +74,7 @@ class CodedRows:
         self._center = center.astype(np.float32)
         self._blocks: list[NDArray[np.int8]] = []
         self._rows = 0
-        self._scales, self._sizes, self._errors = (np.zeros(0, np.float32) for _ in range(3))
+        self._measures = np.empty((3, 0), np.float32)  # scale, size and error of each row, with room for more
 
     def __len__(self) -> int:
         return self._rows
@@ -77,7 +82,26 @@ class CodedRows:
     @property
     def bytes(self) -> int:
         """How much memory the rows take."""
-        return sum(block.nbytes for block in self._blocks) + 3 * self._scales.nbytes
+        return sum(block.nbytes for block in self._blocks) + self._measures.nbytes
+
+    @property
+    def _scales(self) -> Floats:
+        return self._measures[0, : self._rows]
+
+    @property
+    def _sizes(self) -> Floats:
+        return self._measures[1, : self._rows]
+
+    @property
+    def _errors(self) -> Floats:
+        return self._measures[2, : self._rows]
+
+    def reserve(self, rows: int) -> None:
+        """Make room for so many rows in all, at once, so that appending them copies little."""
+        if rows > self._measures.shape[1]:
+            measures = np.empty((3, rows), np.float32)
+            measures[:, : self._rows] = self._measures[:, : self._rows]
+            self._measures = measures
 
     def append(self, embeddings: Floats) -> None:
         """Add rows at the end.
@@ -96,20 +120,20 @@ class CodedRows:
         rest -= codes * scales[:, None]
         sizes = np.linalg.norm(codes, axis=1).astype(np.float32) * scales
         errors = np.linalg.norm(rest, axis=1).astype(np.float32)
-        self._scales, self._sizes, self._errors = (
-            np.concatenate(both) for both in ((self._scales, scales), (self._sizes, sizes), (self._errors, errors))
-        )
-        whole = codes.astype(np.int8)
-        while len(whole):
-            free = len(self._blocks) * BLOCK_ROWS - self._rows
-            if not free:
-                self._blocks.append(np.zeros((BLOCK_ROWS, whole.shape[1]), np.int8))
-                free = BLOCK_ROWS
-            first = BLOCK_ROWS - free
-            taken = whole[:free]
-            self._blocks[-1][first : first + len(taken)] = taken
+        self.reserve(self._rows + len(rest))
+        self._measures[:, self._rows : self._rows + len(rest)] = scales, sizes, errors
+        self._write(codes.astype(np.int8))
+
+    def _write(self, codes: NDArray[np.int8]) -> None:
+        """Put codes behind the last row."""
+        while len(codes):
+            number, first = divmod(self._rows, BLOCK_ROWS)
+            if number == len(self._blocks):
+                self._blocks.append(np.empty((BLOCK_ROWS, codes.shape[1]), np.int8))
+            taken = codes[: BLOCK_ROWS - first]
+            self._blocks[number][first : first + len(taken)] = taken
             self._rows += len(taken)
-            whole = whole[free:]
+            codes = codes[len(taken) :]
 
     def estimates(self, probe: Floats, chosen: NDArray[np.int64] | None = None) -> Estimates:
         """Compare with a probe.
@@ -131,8 +155,9 @@ class CodedRows:
         whole, count = code.astype(np.int8)[None], self._rows if chosen is None else len(chosen)
         middle, error = np.empty(count, np.float32), np.empty(count, np.float32)
 
-        def compare(start: int, codes: NDArray[np.int8]) -> None:
+        def compare(start: int, block: NDArray[np.int8], places: NDArray[np.int64] | None) -> None:
             """One block with all that follows, while what was made of it is still in the processor's cache."""
+            codes = block if places is None else block[places]
             own = slice(start, start + len(codes))
             rows = own if chosen is None else chosen[own]
             simsimd.cdist(whole, codes, metric="dot", out=middle[None, own])
@@ -143,13 +168,12 @@ class CodedRows:
             error[own] += self._errors[rows]
             error[own] += np.float32(ROUNDING)
 
-        blocks = [one for one in (self._filled() if chosen is None else self._chosen(chosen)) if len(one)]
-        starts = np.cumsum([0, *map(len, blocks)]).tolist()
+        parts = list(self._filled() if chosen is None else self._chosen(chosen))
         if count < FEW_ROWS:
-            for start, codes in zip(starts, blocks, strict=False):
-                compare(start, codes)
+            for part in parts:
+                compare(*part)
         else:  # the products and NumPy's loops let other threads go on
-            list(_threads(os.getpid()).map(compare, starts, blocks))
+            list(_threads(os.getpid()).map(compare, *zip(*parts, strict=True)))
         return Estimates(middle, error)
 
     def closer_estimates(self, probe: Floats, chosen: NDArray[np.int64]) -> Estimates:
@@ -159,40 +183,34 @@ class CodedRows:
             probe: (D,) float32 of unit length.
             chosen: (N,) rows in rising order.
         """
-        middle = np.concatenate(
-            [np.zeros(0, np.float32), *(codes.astype(np.float32) @ probe for codes in self._chosen(chosen))]
-        )
+        middle = np.empty(len(chosen), np.float32)
+        for start in range(0, len(chosen), CLOSER_ROWS):
+            for first, block, places in self._chosen(chosen[start : start + CLOSER_ROWS]):
+                middle[start + first : start + first + len(places)] = block[places].astype(np.float32) @ probe
         middle *= self._scales[chosen]
         middle += np.float32(probe.astype(np.float64) @ self._center)
         return Estimates(middle, self._errors[chosen] + np.float32(ROUNDING))
 
-    def kept(self, chosen: NDArray[np.int64]) -> "CodedRows":
-        """A copy with some of the rows, in rising order."""
-        copy = CodedRows(self._center)
-        for codes in self._chosen(chosen):
-            while len(codes):
-                if copy._rows == len(copy._blocks) * BLOCK_ROWS:
-                    copy._blocks.append(np.zeros((BLOCK_ROWS, codes.shape[1]), np.int8))
-                first = copy._rows % BLOCK_ROWS
-                taken = codes[: BLOCK_ROWS - first]
-                copy._blocks[-1][first : first + len(taken)] = taken
-                copy._rows += len(taken)
-                codes = codes[len(taken) :]
-        copy._scales, copy._sizes, copy._errors = (one[chosen] for one in (self._scales, self._sizes, self._errors))
-        return copy
+    def keep(self, chosen: NDArray[np.int64]) -> None:
+        """Keep some of the rows, in rising order, and forget the others, block by block and without a second copy."""
+        self._measures[:, : len(chosen)] = self._measures[:, chosen]
+        parts = self._chosen(chosen)
+        self._rows = 0
+        for _, block, places in parts:  # what is written never passes what was read
+            self._write(block[places])
+        del self._blocks[-(-self._rows // BLOCK_ROWS) :]
 
-    def _filled(self) -> list[NDArray[np.int8]]:
-        """The blocks, the last one as far as it is filled."""
-        ends = [min(BLOCK_ROWS, self._rows - start) for start in range(0, self._rows, BLOCK_ROWS)]
-        return [block[:end] for block, end in zip(self._blocks, ends, strict=True)]
+    def _filled(self) -> Iterator[tuple[int, NDArray[np.int8], None]]:
+        """The first row of each block, and the block as far as it is filled."""
+        for start, block in zip(range(0, self._rows, BLOCK_ROWS), self._blocks, strict=True):
+            yield start, block[: self._rows - start], None
 
-    def _chosen(self, chosen: NDArray[np.int64]) -> list[NDArray[np.int8]]:
-        """The codes of some rows in rising order, block by block."""
-        edges = np.searchsorted(chosen, np.arange(0, self._rows + BLOCK_ROWS, BLOCK_ROWS))
-        return [
-            block[chosen[start:end] - number * BLOCK_ROWS]
-            for number, (block, start, end) in enumerate(zip(self._blocks, edges[:-1], edges[1:], strict=False))
-        ]
+    def _chosen(self, chosen: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int8], NDArray[np.int64]]]:
+        """Where the chosen rows (in rising order) of each block begin, the block, and their places in it."""
+        edges = np.searchsorted(chosen, np.arange(len(self._blocks) + 1) * BLOCK_ROWS)
+        for number, (start, end) in enumerate(itertools.pairwise(edges.tolist())):
+            if end > start:
+                yield start, self._blocks[number], chosen[start:end] - number * BLOCK_ROWS
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """What filters ask of each row, kept in memory: camera, time, confidence, and which frame it is of."""
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,45 +12,56 @@ FEW_VALUES = ("source", "frame_width", "frame_height", "detection_score")
 """Columns whose values repeat. The store reads a whole page of such a column for a single row, so they are kept."""
 
 LABEL_COLUMNS = ("camera", "timestamp", "frame", *FEW_VALUES)
-UNKNOWN_CAMERA = -1
+
+_KIND_COLUMNS = ("source", "camera", "frame_width", "frame_height")
+_TYPES = {"number": np.uint64, "time": np.float64, "confidence": np.float32, "frame": np.uint32, "kind": np.int32}
 
 
-@dataclass
+class _Kind(NamedTuple):
+    """What all frames of one camera in one source share; a gallery has few of them."""
+
+    source: str
+    camera: str | None
+    width: int
+    height: int
+
+
 class RowLabels:
-    """Camera, time, confidence and frame of each row, and the row's number in the table.
+    """Camera, time, confidence and frame of each row, and the row's number in the table, in 28 bytes for each row.
 
-    Args:
-        numbers: (N,) the store's numbers of the rows.
-        cameras: (N,) places in `names`; -1 is an unknown camera.
-        times: (N,) seconds; NaN where unknown, which no comparison passes.
-        confidence: (N,) of the detections.
-        frames: (N,) a hash of the frame's name.
-        sizes: (N, 2) width and height of the frame in pixels.
-        sources: (N,) places in `source_names`.
-        names: The cameras.
-        source_names: The sources.
+    Source, camera and size of the frame are stored once for each kind of frame, and a row has the kind's place. Of the
+    frame's name a row has 32 bits of a hash: they leave so few rows that the table can be asked for their names.
     """
 
-    numbers: NDArray[np.uint64]
-    cameras: NDArray[np.int32]
-    times: NDArray[np.float64]
-    confidence: NDArray[np.float32]
-    frames: NDArray[np.int64]
-    sizes: NDArray[np.int32]
-    sources: NDArray[np.int32]
-    names: dict[str, int]
-    source_names: dict[str, int]
-
-    @classmethod
-    def none(cls) -> "RowLabels":
-        """Labels of no row."""
-        numbers, cameras, times = np.zeros(0, np.uint64), np.zeros(0, np.int32), np.zeros(0, np.float64)
-        confidence, frames = np.zeros(0, np.float32), np.zeros(0, np.int64)
-        sizes, sources = np.zeros((0, 2), np.int32), np.zeros(0, np.int32)
-        return cls(numbers, cameras, times, confidence, frames, sizes, sources, {}, {})
+    def __init__(self) -> None:
+        self._count = 0
+        self._columns: dict[str, NDArray[Any]] = {name: np.empty(0, kind) for name, kind in _TYPES.items()}
+        self._kinds: dict[_Kind, int] = {}
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return self._count
+
+    @property
+    def bytes(self) -> int:
+        """How much memory the rows take, without the kinds of frames."""
+        return sum(column.nbytes for column in self._columns.values())
+
+    @property
+    def numbers(self) -> NDArray[np.uint64]:
+        """(N,) the store's numbers of the rows."""
+        return self._of("number")
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """(N,) of the detections."""
+        return self._of("confidence")
+
+    def reserve(self, rows: int) -> None:
+        """Make room for so many rows in all, at once, so that appending them copies nothing."""
+        for name, column in self._columns.items():
+            if len(column) < rows:
+                self._columns[name] = np.empty(rows, column.dtype)
+                self._columns[name][: self._count] = column[: self._count]
 
     def append(self, rows: pa.Table) -> None:
         """Add rows at the end.
@@ -58,40 +69,35 @@ class RowLabels:
         Args:
             rows: With `LABEL_COLUMNS` and `_rowid`.
         """
-        cameras = [self._camera(name) for name in rows["camera"].to_pylist()]
-        times = rows["timestamp"].to_numpy(zero_copy_only=False).astype(np.float64)
-        frames = np.array([hash(name) for name in rows["frame"].to_pylist()], np.int64)
-        self.numbers = np.concatenate([self.numbers, rows["_rowid"].to_numpy().astype(np.uint64)])
-        self.cameras = np.concatenate([self.cameras, np.array(cameras, np.int32)])
-        self.times = np.concatenate([self.times, times])
-        self.confidence = np.concatenate([self.confidence, rows["detection_score"].to_numpy()])
-        self.frames = np.concatenate([self.frames, frames])
-        sizes = np.stack([rows[name].to_numpy() for name in ("frame_width", "frame_height")], axis=1)  # (N, 2)
-        self.sizes = np.concatenate([self.sizes, sizes.astype(np.int32)])
-        sources = [self.source_names.setdefault(name, len(self.source_names)) for name in rows["source"].to_pylist()]
-        self.sources = np.concatenate([self.sources, np.array(sources, np.int32)])
+        kinds = zip(*(rows[name].to_pylist() for name in _KIND_COLUMNS), strict=True)
+        added = {
+            "number": rows["_rowid"].to_numpy(),
+            # NaN where it is unknown, which no comparison passes.
+            "time": rows["timestamp"].to_numpy(zero_copy_only=False),
+            "confidence": rows["detection_score"].to_numpy(),
+            "frame": [_hashed(name) for name in rows["frame"].to_pylist()],
+            "kind": [self._kinds.setdefault(_Kind(*kind), len(self._kinds)) for kind in kinds],
+        }
+        end = self._count + len(rows)
+        self.reserve(end)
+        for name, values in added.items():
+            self._columns[name][self._count : end] = values
+        self._count = end
 
-    def kept(self, chosen: NDArray[np.int64]) -> "RowLabels":
-        """A copy with some of the rows."""
-        return RowLabels(
-            self.numbers[chosen],
-            self.cameras[chosen],
-            self.times[chosen],
-            self.confidence[chosen],
-            self.frames[chosen],
-            self.sizes[chosen],
-            self.sources[chosen],
-            self.names,
-            self.source_names,
-        )
+    def keep(self, chosen: NDArray[np.int64]) -> None:
+        """Keep some of the rows, in rising order, and forget the others."""
+        for name, column in self._columns.items():
+            column[: len(chosen)] = self._of(name)[chosen]
+        self._count = len(chosen)
 
     def few_values(self, chosen: NDArray[np.int64]) -> dict[str, pa.Array]:
         """The columns `FEW_VALUES` of some rows, as the table has them."""
-        names = list(self.source_names)
+        names = list(self._kinds)
+        kinds = [names[place] for place in self._of("kind")[chosen].tolist()]
         return {
-            "source": pa.array([names[place] for place in self.sources[chosen]], pa.string()),
-            "frame_width": pa.array(self.sizes[chosen, 0]),
-            "frame_height": pa.array(self.sizes[chosen, 1]),
+            "source": pa.array([kind.source for kind in kinds], pa.string()),
+            "frame_width": pa.array([kind.width for kind in kinds], pa.int32()),
+            "frame_height": pa.array([kind.height for kind in kinds], pa.int32()),
             "detection_score": pa.array(self.confidence[chosen]),
         }
 
@@ -107,18 +113,22 @@ class RowLabels:
             return more if passes is None else passes & more
 
         if filters.camera_names is not None:
-            wanted = [self.names[name] for name in filters.camera_names if name in self.names]
-            one = self.cameras == wanted[0] if len(wanted) == 1 else np.isin(self.cameras, wanted)
-            passes = also(one)
+            wanted = np.array([kind.camera in filters.camera_names for kind in self._kinds], np.bool_)
+            passes = also(wanted.take(self._of("kind")))
         if filters.after is not None:
-            passes = also(self.times >= filters.after)
+            passes = also(self._of("time") >= filters.after)
         if filters.before is not None:
-            passes = also(self.times < filters.before)
+            passes = also(self._of("time") < filters.before)
         return passes
 
     def of_frame(self, name: str) -> NDArray[np.int64]:
         """Rows that may be of a frame of this name; those of another name whose hash is the same are among them."""
-        return np.flatnonzero(self.frames == hash(name))
+        return np.flatnonzero(self._of("frame") == _hashed(name))
 
-    def _camera(self, name: str | None) -> int:
-        return UNKNOWN_CAMERA if name is None else self.names.setdefault(name, len(self.names))
+    def _of(self, name: str) -> NDArray[Any]:
+        return self._columns[name][: self._count]
+
+
+def _hashed(name: str) -> int:
+    """32 bits of a frame's name."""
+    return hash(name) & 0xFFFFFFFF

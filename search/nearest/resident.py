@@ -27,9 +27,10 @@ from search.nearest.bounded import best_rows
 from search.nearest.coded import CodedRows
 from search.nearest.labels import FEW_VALUES, LABEL_COLUMNS, RowLabels
 
-READ_ROWS = 16_384
-CENTER_ROWS = 4096
-"""The mean of so many embeddings is taken from all; a better one would only make the bounds smaller."""
+READ_BYTES = 2 << 20
+"""So large a piece of the embeddings is read at once. The store reads far ahead of who asks for everything in one go,
+and each of its threads keeps the memory of a piece; so pieces are small. The mean of the first one is taken for that of
+all embeddings: a better one would only make the bounds smaller."""
 
 Scores = NDArray[np.float64]
 
@@ -59,8 +60,9 @@ class Part:
 class ResidentRows:
     """The embeddings of a gallery in memory, brought up to date before each search.
 
-    They take D + 50 bytes for each sighting: about 310 MB for a million of 256 numbers. They are read when the first
-    search comes, and new rows when the gallery has grown. One instance is for one thread.
+    They take D + 40 bytes for each sighting: about 300 MB for a million of 256 numbers. They are read when the first
+    search comes, and new rows when the gallery has grown, in pieces, so that reading takes little more than that. One
+    instance is for one thread.
 
     Args:
         gallery: The gallery.
@@ -78,16 +80,15 @@ class ResidentRows:
         self._table = connect(self._path / TABLES_FOLDER).open_table("sightings")
         self._known: tuple[int, Part | None] | None = None
         self._made: tuple[int, int] | None = None
-        self._labels = RowLabels.none()
-        self._codes = CodedRows(np.zeros(self._dim, np.float32))
+        self._labels, self._codes = self._nothing()
 
     def __len__(self) -> int:
         return len(self._labels)
 
     @property
     def bytes(self) -> int:
-        """How much memory the codes take; the labels take about 30 bytes for each row."""
-        return self._codes.bytes
+        """How much memory the rows take."""
+        return self._codes.bytes + self._labels.bytes
 
     def follow(self) -> None:
         """Read what the gallery has that is not in memory yet, and drop what it has no more."""
@@ -97,18 +98,19 @@ class ResidentRows:
         if ((version, self.part), made) == (self._known, self._made):
             return
         self._table.checkout(version)
-        numbers = self._scan(["index"]).to_arrow()["_rowid"].to_numpy()
-        numbers = numbers.astype(np.uint64)
-        new = np.setdiff1d(numbers, self._labels.numbers)
+        numbers = self._numbers()
         # Tables that were written anew use numbers again; the description was written anew with them.
-        if made != self._made or len(new) > len(self._labels) // 4:
-            self._read_all()
-        else:
-            stays = np.flatnonzero(np.isin(self._labels.numbers, numbers))
-            if len(stays) < len(self._labels):
-                self._labels, self._codes = self._labels.kept(stays), self._codes.kept(stays)
-            for start in range(0, len(new), READ_ROWS):
-                self._append(self._rows(new[start : start + READ_ROWS], [*LABEL_COLUMNS, EMBEDDING], numbered=True))
+        if made != self._made:
+            self._labels, self._codes = self._nothing()
+        stays = np.flatnonzero(np.isin(self._labels.numbers, numbers))
+        new = np.setdiff1d(numbers, self._labels.numbers)
+        if len(new) > len(stays) // 4:  # a new center makes the bounds smaller
+            self._labels, self._codes = self._nothing()
+            new = numbers
+        elif len(stays) < len(self._labels):
+            self._labels.keep(stays)
+            self._codes.keep(stays)
+        self._read(new)
         self._known, self._made = (version, self.part), made
 
     def nearest(
@@ -182,26 +184,34 @@ class ResidentRows:
         wanted = [*columns, "_rowid"] if numbered else columns
         return (query.with_row_id() if numbered else query).to_arrow().select(wanted)
 
-    def _scan(self, columns: list[str]) -> Any:
-        """A query of columns of all rows, or of those of the part, with their numbers."""
-        query = self._table.search().select(columns).with_row_id(True)
-        return query if self.part is None else query.where(self.part.sql)
+    def _numbers(self) -> NDArray[np.uint64]:
+        """The store's numbers of all rows, or of those of the part."""
+        query: Any = self._table.search().select(["index"]).with_row_id(True)
+        query = query if self.part is None else query.where(self.part.sql)
+        return np.array(query.to_arrow()["_rowid"].to_numpy(), np.uint64)
 
-    def _read_all(self) -> None:
-        self._labels, self._codes = RowLabels.none(), CodedRows(np.zeros(self._dim, np.float32))
-        for batch in self._scan([*LABEL_COLUMNS, EMBEDDING]).to_batches(READ_ROWS):
-            rows = pa.Table.from_batches([batch])
-            if not len(rows):
-                continue
+    def _nothing(self) -> tuple[RowLabels, CodedRows]:
+        """What is in memory before anything is read."""
+        return RowLabels(), CodedRows(np.zeros(self._dim, np.float32))
+
+    def _read(self, numbers: NDArray[np.uint64]) -> None:
+        """Read rows from the disk, and put them behind those that are in memory."""
+        count = len(self._labels) + len(numbers)
+        self._labels.reserve(count)
+        self._codes.reserve(count)
+        piece = max(1, READ_BYTES // (4 * self._dim))
+        for start in range(0, len(numbers), piece):
+            rows = self._rows(numbers[start : start + piece], [*LABEL_COLUMNS, EMBEDDING], numbered=True)
+            embeddings = as_matrix(rows[EMBEDDING])
             if not len(self._codes):
-                self._codes = CodedRows(as_matrix(rows[EMBEDDING])[:CENTER_ROWS].mean(axis=0))
-            self._append(rows)
-        _give_back()
-        logger.info("gallery %s: %d embeddings in memory", self._path, len(self._labels))
-
-    def _append(self, rows: pa.Table) -> None:
-        self._labels.append(rows)
-        self._codes.append(as_matrix(rows[EMBEDDING]))
+                self._codes = CodedRows(embeddings.mean(axis=0))
+                self._codes.reserve(count)
+            self._labels.append(rows)
+            self._codes.append(embeddings)
+            del rows, embeddings  # the next piece comes when this one is gone
+        if len(numbers):
+            _give_back()
+            logger.info("gallery %s: %d embeddings in memory", self._path, len(self._labels))
 
 
 def _give_back() -> None:
