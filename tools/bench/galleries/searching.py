@@ -1,6 +1,5 @@
 """How fast a gallery answers, and how much memory that takes: from its tables, from memory, and by plain NumPy."""
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.bench.galleries.filling import PEOPLE_IN_A_FRAME, Crowd
+from tools.bench.speed.machine import peak_megabytes
 
 LIMIT = 20
 SPARE = 64
@@ -51,7 +51,7 @@ class Measured:
     Args:
         open_seconds: To open the gallery.
         load_seconds: To read all embeddings into memory.
-        base_mb: The memory of the process before that.
+        base_mb: The memory of the process before that, in megabytes, with the pages that it uses of its libraries.
         resident_mb: The memory of the process after the searches in memory.
         peak_mb: The most memory that the process had until then.
         times: By name, of each kind of search.
@@ -102,7 +102,7 @@ def measure(path: Path, crowd: Crowd, searches: int, compared: int) -> Measured:
         [(one.frame, one.index) for one in rank_sightings(gallery, EmbeddedProbe(probe), everything)]
         for probe in probes[:compared]
     ]
-    after_all, peak = resident_mb(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    after_all, peak = resident_mb(), peak_megabytes() * 2**20 / 1e6
     gallery.in_memory = None
     few = probes[: max(2, searches // 5)]
     times["tables, everything"] = Times.of(ask(everything), few)
@@ -151,9 +151,9 @@ def chosen_part(crowd: Crowd) -> tuple[str, float, float]:
 
 
 def resident_mb() -> float:
-    """The memory of this process in megabytes, without the files of programs and libraries that are mapped into it."""
+    """The memory of this process in megabytes, with the pages that it uses of its libraries."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    (own,) = (line.split()[1] for line in lines if line.startswith("RssAnon:"))
+    (own,) = (line.split()[1] for line in lines if line.startswith("VmRSS:"))
     return int(own) * 1024 / 1e6
 
 
