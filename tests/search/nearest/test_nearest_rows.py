@@ -43,6 +43,7 @@ def test_the_true_similarity_is_within_the_bound(
 ) -> None:
     monkeypatch.setattr(coded, "BLOCK_ROWS", 500)
     monkeypatch.setattr(coded, "FEW_ROWS", few)
+    monkeypatch.setattr(coded, "CLOSER_ROWS", 70)
     rows, probes = alike(1700, width, 1, spread), alike(20, width, 2, spread)
     codes = CodedRows(rows[:100].mean(axis=0))
     for part in np.split(rows, [3, 503, 1200]):
