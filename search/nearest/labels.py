@@ -1,6 +1,6 @@
 """What filters ask of each row, kept in memory: camera, time, confidence, and which frame it is of."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,16 +14,10 @@ FEW_VALUES = ("source", "frame_width", "frame_height", "detection_score")
 LABEL_COLUMNS = ("camera", "timestamp", "frame", *FEW_VALUES)
 
 _KIND_COLUMNS = ("source", "camera", "frame_width", "frame_height")
+_Kind = tuple[str, str | None, int, int]
+"""What all frames of one camera in one source share, as in these columns; a gallery has few of them."""
+
 _TYPES = {"number": np.uint64, "time": np.float64, "confidence": np.float32, "frame": np.uint32, "kind": np.int32}
-
-
-class _Kind(NamedTuple):
-    """What all frames of one camera in one source share; a gallery has few of them."""
-
-    source: str
-    camera: str | None
-    width: int
-    height: int
 
 
 class RowLabels:
@@ -76,7 +70,7 @@ class RowLabels:
             "time": rows["timestamp"].to_numpy(zero_copy_only=False),
             "confidence": rows["detection_score"].to_numpy(),
             "frame": [_hashed(name) for name in rows["frame"].to_pylist()],
-            "kind": [self._kinds.setdefault(_Kind(*kind), len(self._kinds)) for kind in kinds],
+            "kind": [self._kinds.setdefault(kind, len(self._kinds)) for kind in kinds],
         }
         end = self._count + len(rows)
         self.reserve(end)
@@ -95,9 +89,9 @@ class RowLabels:
         names = list(self._kinds)
         kinds = [names[place] for place in self._of("kind")[chosen].tolist()]
         return {
-            "source": pa.array([kind.source for kind in kinds], pa.string()),
-            "frame_width": pa.array([kind.width for kind in kinds], pa.int32()),
-            "frame_height": pa.array([kind.height for kind in kinds], pa.int32()),
+            "source": pa.array([source for source, *_ in kinds], pa.string()),
+            "frame_width": pa.array([width for *_, width, _ in kinds], pa.int32()),
+            "frame_height": pa.array([height for *_, height in kinds], pa.int32()),
             "detection_score": pa.array(self.confidence[chosen]),
         }
 
@@ -113,7 +107,7 @@ class RowLabels:
             return more if passes is None else passes & more
 
         if filters.camera_names is not None:
-            wanted = np.array([kind.camera in filters.camera_names for kind in self._kinds], np.bool_)
+            wanted = np.array([camera in filters.camera_names for _, camera, *_ in self._kinds], np.bool_)
             passes = also(wanted.take(self._of("kind")))
         if filters.after is not None:
             passes = also(self._of("time") >= filters.after)

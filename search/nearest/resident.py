@@ -103,7 +103,7 @@ class ResidentRows:
         if made != self._made:
             self._labels, self._codes = self._nothing()
         stays = np.flatnonzero(np.isin(self._labels.numbers, numbers))
-        new = np.setdiff1d(numbers, self._labels.numbers)
+        new = np.setdiff1d(numbers, self._labels.numbers, assume_unique=True)
         if len(new) > len(stays) // 4:  # a new center makes the bounds smaller
             self._labels, self._codes = self._nothing()
             new = numbers
