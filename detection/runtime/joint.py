@@ -16,7 +16,7 @@ from detection.runtime.networks import box_heads, compiled_networks, trunk_level
 from detection.runtime.pooling import MapTable, pooled
 from detection.runtime.stand_in import PersonStandIn
 from reid.runtime.compiled import Network
-from reid.runtime.settings import ComputedIn
+from reid.runtime.settings import ComputedIn, TypicalFrames
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,9 @@ class CompiledJoint(PersonStandIn):
         return [rows for part in parts for rows in self.model.embed(images[part], boxes[part], self.parts)]
 
 
-def compiled_joint(model: PersonSearchRCNN, precision: ComputedIn, threads: int, batch: int) -> CompiledJoint:
+def compiled_joint(
+    model: PersonSearchRCNN, precision: ComputedIn, threads: int, batch: int, typical: TypicalFrames | None = None
+) -> CompiledJoint:
     """Compiles the networks of a joint model.
 
     Args:
@@ -137,5 +139,6 @@ def compiled_joint(model: PersonSearchRCNN, precision: ComputedIn, threads: int,
         precision: What the networks compute in.
         threads: How many threads compute, 1 or more.
         batch: How many frames go through the networks together, 1 or more.
+        typical: The frames that 8-bit numbers are chosen by, which int8 needs.
     """
-    return CompiledJoint(model, CompiledParts(model, *compiled_networks(model, precision, threads)), batch)
+    return CompiledJoint(model, CompiledParts(model, *compiled_networks(model, precision, threads, typical)), batch)

@@ -1,15 +1,17 @@
 """The networks of a joint model as functions of tensors alone, in the form in which they are compiled."""
 
+from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import RoIHeads
 
+from datasets.images import as_tensor
 from detection.backbones import TrunkAndPyramid
 from detection.joint import PersonSearchRCNN
-from reid.runtime.compiled import Network, Source, compiled
-from reid.runtime.settings import ComputedIn
+from reid.runtime.compiled import Network, Source, TypicalInputs, compiled, computed_in
+from reid.runtime.settings import ComputedIn, TypicalFrames
 
 SIDE = 128
 """Pixels of the frames that networks are traced with; any multiple of 32 goes through them."""
@@ -93,7 +95,7 @@ class Embeddings(nn.Module):
 
 
 def compiled_networks(
-    model: PersonSearchRCNN, precision: ComputedIn, threads: int
+    model: PersonSearchRCNN, precision: ComputedIn, threads: int, typical: TypicalFrames | None = None
 ) -> tuple[Network, list[Network], Network]:
     """Compiles the networks of a joint model.
 
@@ -103,6 +105,7 @@ def compiled_networks(
             where they put boxes in bf16, second looks see other cut-outs (top-1 on prw_c6 0.371 after 0.379; 0.383 in
             float32).
         threads: How many threads compute, 1 or more.
+        typical: The frames that 8-bit numbers are chosen by. In int8 what sees the frames alone has such numbers.
 
     Returns:
         The networks of `Frames`, of a `BoxHead` for each box head, and of `Embeddings`.
@@ -115,11 +118,13 @@ def compiled_networks(
         read = channels if frames.trunk_level is None else _trunk_width(frames, image)
         person = torch.zeros(ROWS, embedding.pool_height, embedding.pool_width, read)
         box = torch.zeros(ROWS, 7, 7, channels)
-        sources = [Source(frames, (image,), [(0, 2, 3)], f"joint-{mark}")]
+        looks = None if typical is None else TypicalInputs(typical.name, partial(_as_seen, model, typical))
+        sources = [Source(frames, (image,), [(0, 2, 3)], f"joint-{mark}", looks)]
         sources += [Source(head, (box,), [rows], f"boxes{number}-{mark}") for number, head in enumerate(heads)]
         sources += [Source(Embeddings(model).eval(), (person,), [rows], f"embeddings-{mark}")]
         exact: list[ComputedIn] = ["float32"] * len(heads)
-        kinds = [precision, *exact, precision]
+        embeds: ComputedIn = computed_in("auto") if precision == "int8" else precision
+        kinds = [precision, *exact, embeds]
         made = [compiled(source, one, threads) for source, one in zip(sources, kinds, strict=True)]
     finally:
         model.precision = given
@@ -140,6 +145,12 @@ def box_heads(model: PersonSearchRCNN) -> list[RoIHeads]:
 def _trunk_width(frames: Frames, image: Tensor) -> int:
     """The channels of the trunk's map that the embedding head reads."""
     return int(frames(image)[-1].shape[2])
+
+
+@torch.no_grad()
+def _as_seen(model: PersonSearchRCNN, typical: TypicalFrames) -> list[Tensor]:
+    """Frames as the network sees them, (1, 3, H, W) each: resized, normalized and padded."""
+    return [model.transform([as_tensor(frame)])[0].tensors for frame in typical.read()]
 
 
 def _rows(maps: Tensor) -> Tensor:

@@ -141,7 +141,7 @@ def running_joint(model: PersonSearchRCNN, inference: Inference) -> Running[Pers
         Choices[PersonModel](
             f"joint-{model.fingerprint()}",
             lambda: OnnxJoint(model),
-            lambda precision, threads, batch: compiled_joint(model, precision, threads, batch),
+            lambda precision, threads, batch: compiled_joint(model, precision, threads, batch, inference.typical),
             work,
             batches=(1, MEASURED_FRAMES),
         ),

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from reid.devices import Precision
-from reid.runtime.compiled import computed_in, has_openvino, require_float32, require_openvino
+from reid.runtime.compiled import computed_in, require_float32, require_openvino
 from reid.runtime.computing import Computing, Running, by_torch
+from reid.runtime.eight_bits import require_typical
 from reid.runtime.measuring import Way, fastest, thread_counts
 from reid.runtime.settings import ComputedIn, Inference
+from reid.runtime.silent import has_openvino
 
 Model = TypeVar("Model")
 
@@ -42,9 +44,13 @@ def chosen(model: Any, inference: Inference, choices: Choices[Model]) -> Running
         choices: How else it can be computed.
 
     Raises:
-        ValueError: The library is not installed, or the processor does not know the precision.
+        ValueError: The library is not installed, it or the processor does not know the precision, or int8 has no
+            frames to choose its numbers by.
     """
     runtime = inference.named_runtime()
+    if inference.precision == "int8":
+        require_typical(inference)
+        runtime = "openvino"
     if runtime == "onnx":
         require_float32(inference)
         model.to("cpu")
@@ -55,7 +61,7 @@ def chosen(model: Any, inference: Inference, choices: Choices[Model]) -> Running
     if model.device.type != "cpu":
         model.precision = "float32" if inference.precision == "float32" else "auto"
         return Running(model, by_torch(model))
-    precision = computed_in(inference.precision)
+    precision: ComputedIn = "int8" if inference.precision == "int8" else computed_in(inference.precision)
     model.precision = _named(precision)
     if runtime == "torch" or not has_openvino():
         return Running(model, by_torch(model))

@@ -2,17 +2,14 @@
 
 import contextlib
 import functools
-import importlib
-import importlib.util
 import logging
-import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -20,20 +17,14 @@ from torch import Tensor, nn
 
 from datasets.files import whole_file
 from reid.devices import has_bfloat16
+from reid.runtime.eight_bits import quantized
 from reid.runtime.kept import VERSION, kept_folder
 from reid.runtime.settings import ComputedIn, Inference, PrecisionName
+from reid.runtime.silent import has_openvino, silent_openvino
 
 _log = logging.getLogger(__name__)
 
-_REPORTER = "openvino_telemetry"
-"""The library by which OpenVINO reports to its makers."""
-
 _HINTS = {"float32": "f32", "bf16": "bf16"}
-
-
-def has_openvino() -> bool:
-    """Says whether OpenVINO is installed."""
-    return importlib.util.find_spec("openvino") is not None
 
 
 def require_openvino() -> None:
@@ -64,11 +55,12 @@ def require_float32(inference: Inference) -> None:
         )
 
 
-def computed_in(precision: PrecisionName) -> ComputedIn:
+def computed_in(precision: PrecisionName) -> Literal["float32", "bf16"]:
     """Gives the precision that networks compute in on this processor.
 
     Args:
-        precision: What was asked for; "auto" is bf16 where the processor computes it itself.
+        precision: What was asked for; "auto" is bf16 where the processor computes it itself. Of int8 it is what
+            computes those layers that are not in 8-bit numbers.
 
     Raises:
         ValueError: bf16 was asked for, and the processor does not know it.
@@ -77,6 +69,18 @@ def computed_in(precision: PrecisionName) -> ComputedIn:
     if precision == "bf16" and not known:
         raise ValueError("--precision bf16 is asked for, but this processor computes no bf16; leave --precision out")
     return "bf16" if known and precision != "float32" else "float32"
+
+
+class TypicalInputs(NamedTuple):
+    """Inputs of a network, by which 8-bit numbers are chosen.
+
+    Args:
+        name: What stands for them in the name of a file.
+        read: Gives them, a tensor each.
+    """
+
+    name: str
+    read: Callable[[], Sequence[Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +92,14 @@ class Source:
         examples: Tensors that it can be called with.
         free: For each of them the axes that may have any length; the others keep the example's.
         name: A name for the file that keeps the converted network: two networks of one name are the same.
+        typical: What 8-bit numbers are chosen by, None where there are none.
     """
 
     module: nn.Module
     examples: tuple[Tensor, ...]
     free: Sequence[Sequence[int]]
     name: str
+    typical: TypicalInputs | None = None
 
 
 class Network:
@@ -129,30 +135,16 @@ def compiled(source: Source, precision: ComputedIn, threads: int) -> Network:
 
     Args:
         source: The network.
-        precision: What it computes in. OpenVINO chooses for itself where it is not told.
+        precision: What it computes in. OpenVINO chooses for itself where it is not told. In int8 the layers that have
+            no 8-bit numbers compute in bf16 where the processor knows it.
         threads: How many threads compute, 1 or more.
     """
-    options = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
-    return Network(_core().compile_model(_kept(source), "CPU", options))
-
-
-@functools.cache
-def silent_openvino() -> Any:
-    """OpenVINO, imported so that it reports nothing.
-
-    As it is, its import alone forks this process and tells its makers over the network that it was used. What does
-    that is a library of its own; where it cannot be imported, OpenVINO puts a stand-in in its place.
-    """
-    known = sys.modules.get(_REPORTER)
-    sys.modules[_REPORTER] = None  # type: ignore[assignment]
-    try:
-        openvino = importlib.import_module("openvino")
-        importlib.import_module("openvino.frontend.pytorch.ts_decoder")
-    finally:
-        del sys.modules[_REPORTER]
-        if known is not None:
-            sys.modules[_REPORTER] = known
-    return openvino
+    if precision == "int8":
+        network, hint = _in_8_bits(source), _HINTS[computed_in("auto")]
+    else:
+        network, hint = _kept(source.name, lambda: _converted(source)), _HINTS[precision]
+    options = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
+    return Network(_core().compile_model(network, "CPU", options))
 
 
 @functools.cache
@@ -160,18 +152,25 @@ def _core() -> Any:
     return silent_openvino().Core()
 
 
-def _kept(source: Source) -> Any:
-    """The converted network, from the user's cache where it is there."""
+def _in_8_bits(source: Source) -> Any:
+    """The network in 8-bit numbers, from the user's cache where it is there."""
+    assert source.typical is not None
+    name, read = source.typical
+    return _kept(f"{source.name}-int8-{name}-{version('nncf')}", lambda: quantized(_converted(source), read()))
+
+
+def _kept(name: str, make: Callable[[], Any]) -> Any:
+    """A converted network, from the user's cache where it is there."""
     try:
-        path = kept_folder() / f"{source.name}-{version('openvino')}-{VERSION}.xml"
+        path = kept_folder() / f"{name}-{version('openvino')}-{VERSION}.xml"
     except RuntimeError:  # a user without a home
-        return _converted(source)
+        return make()
     if path.is_file():
         try:
             return _core().read_model(path)
         except RuntimeError as error:
             _log.debug("%s cannot be read and is made anew: %s", path, error)
-    network = _converted(source)
+    network = make()
     try:
         _keep(network, path)
     except (OSError, RuntimeError) as error:

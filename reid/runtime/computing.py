@@ -12,7 +12,7 @@ from reid.runtime.settings import ComputedIn, LibraryName
 Model = TypeVar("Model")
 
 _LIBRARIES = {"torch": "PyTorch", "openvino": "OpenVINO", "onnx": "ONNX Runtime"}
-_NUMBERS = {"float32": "32-bit numbers (float32)", "bf16": "16-bit numbers (bf16)"}
+_NUMBERS = {"float32": "32-bit numbers (float32)", "bf16": "16-bit numbers (bf16)", "int8": "8-bit numbers (int8)"}
 _DEVICES = {"cpu": "the processor", "cuda": "the GPU"}
 
 

@@ -12,6 +12,7 @@ from reid.crops.sphere_reid import SphereReID
 from reid.runtime.choosing import Choices, chosen
 from reid.runtime.compiled import Source, compiled
 from reid.runtime.computing import Running
+from reid.runtime.eight_bits import require_typical
 from reid.runtime.onnx_crops import onnx_crops
 from reid.runtime.settings import ComputedIn, Inference
 from reid.runtime.stand_in import CropStandIn
@@ -56,11 +57,15 @@ def running_crops(model: SphereReID, inference: Inference) -> Running[CropModel]
 
     Args:
         model: The crop model. Its precision is set.
-        inference: What was asked for.
+        inference: What was asked for. In int8 the crop model computes by OpenVINO as under auto: otherwise its
+            embeddings could no longer be compared with those of other galleries.
 
     Raises:
         ValueError: The library is not installed, or the processor does not know the precision.
     """
+    if inference.precision == "int8":
+        require_typical(inference)
+        inference = Inference("openvino")
 
     def work() -> Callable[[CropModel], object]:
         crops = _noise(model)

@@ -2,18 +2,37 @@
 
 import os
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 RuntimeName = Literal["auto", "torch", "openvino", "onnx"]
 
-PrecisionName = Literal["auto", "float32", "bf16"]
+PrecisionName = Literal["auto", "float32", "bf16", "int8"]
 
 LibraryName = Literal["torch", "openvino", "onnx"]
 
-ComputedIn = Literal["float32", "bf16"]
+ComputedIn = Literal["float32", "bf16", "int8"]
 
 VARIABLE = "PERSONSEARCH_RUNTIME"
 """The variable of the environment that says which library computes where a command is not told."""
+
+
+@dataclass(frozen=True)
+class TypicalFrames:
+    """Frames like those that will be looked at: by them the range of 8-bit numbers is chosen.
+
+    Args:
+        name: What stands for the footage in the name of a file: a network is made once for each name.
+        read: Reads the frames, (H, W, 3) uint8 RGB each, at most 300. It is called where no network is kept yet.
+    """
+
+    name: str
+    read: "Callable[[], Sequence[NDArray[np.uint8]]]"
 
 
 @dataclass(frozen=True)
@@ -26,7 +45,9 @@ class Inference:
             first run measures for some seconds. onnx is ONNX Runtime, which computes in float32, as the files do that
             `models export-onnx` writes.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
-            half the time. auto is bf16 where the processor knows it.
+            half the time. auto is bf16 where the processor knows it. int8 has OpenVINO compute what sees the frames in
+            8-bit numbers; what judges boxes and embeds people computes as under auto.
+        typical: The frames that the range of 8-bit numbers is chosen by, which int8 needs.
 
     Raises:
         ValueError: One of them is unknown.
@@ -34,6 +55,7 @@ class Inference:
 
     runtime: RuntimeName = "auto"
     precision: PrecisionName = "auto"
+    typical: TypicalFrames | None = None
 
     def __post_init__(self) -> None:
         if self.runtime not in get_args(RuntimeName):

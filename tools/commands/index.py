@@ -129,16 +129,21 @@ class Work(OnCluster):
             auto takes OpenVINO where it is installed (`pip install 'personsearch[fast]'`) and is measured to be faster
             with these models on this machine; that takes some seconds in the first run. onnx is ONNX Runtime.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
-            half the time. auto is bf16 where the processor knows it.
+            half the time. auto is bf16 where the processor knows it. int8 is 8-bit numbers, the fastest and least exact
+            way to find people, by OpenVINO; the numbers are chosen by some frames of the footage, once.
     """
 
     batch_size: int = 4
     runtime: RuntimeName = "auto"
     precision: PrecisionName = "auto"
 
-    def inference(self) -> Inference:
-        """What computes the networks, as the library takes it."""
-        return Inference(self.runtime, self.precision)
+    def inference(self, sources: "Sequence[PlannedSource]") -> Inference:
+        """What computes the networks of these sources, as the library takes it."""
+        if self.precision != "int8":
+            return Inference(self.runtime, self.precision)
+        from search.models.typical import typical_of_sources
+
+        return Inference(self.runtime, self.precision, typical_of_sources(sources))
 
 
 def index(
@@ -200,14 +205,16 @@ def index(
         )
     work.require_usable(sources)
     refuse_unreadable(sources)
-    chosen = files_to_index(gallery, models)
+    chosen, inference = files_to_index(gallery, models), work.inference(sources)
+    if inference.typical is not None:
+        say("8-bit numbers are chosen by frames of the footage, which takes a minute where it was not done before")
     search = PersonSearch.from_files(
         chosen,
         score_threshold=footage.minimum_confidence,
         batch_size=work.batch_size,
         mirrored=mirrored,
         tracklets=averaging.averaging(tracker),
-        inference=work.inference(),
+        inference=inference,
     )
     if any(one.reading.every_seconds == 0 for one in sources):
         say(frames_line([one.source for one in sources if one.reading.every_seconds == 0]))
@@ -223,7 +230,7 @@ def index(
         if cameras:
             store.description = note_cameras(gallery, store.description, [one.camera for one in cameras])
         notes += [line for one in sources for line in correcting_lines(store, one)]
-        runs = _indexed(search, store, sources, (footage.minimum_confidence, work.inference()), progress, *cluster)
+        runs = _indexed(search, store, sources, (footage.minimum_confidence, inference), progress, *cluster)
         whole = store.summary()
         learned = learn_after_indexing(store) if any(run.looked for run in runs) else ""
     if (broken := runs[0].error) is not None and len(runs) == 1:

@@ -54,9 +54,10 @@ def detection(
     from search.evaluation.splits import detect_split
     from search.models.opening import require_threshold
     from search.models.shipped import said_of, shipped_start
+    from search.models.typical import seeing
 
     samples, left_out = read_frames(format, root, LAYOUTS[format].judged_split)
-    network, by = load_detector(model or shipped_start(), inference)
+    network, by = load_detector(model or shipped_start(), seeing(inference, samples))
     require_threshold(minimum_confidence, network)
     if model is None:
         say(f"models: {said_of(ModelFiles(detector=str(shipped_start())))}")
@@ -100,7 +101,8 @@ class Detecting:
             OpenVINO (`pip install 'personsearch[fast]'`) does so on a processor and mostly in less time. auto takes it
             where it is installed and is measured to be faster with these models on this machine. onnx is ONNX Runtime.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
-            half the time. auto is bf16 where the processor knows it.
+            half the time. auto is bf16 where the processor knows it. int8 is 8-bit numbers by OpenVINO for what finds
+            people; the numbers are chosen by some frames of the data set, once.
     """
 
     minimum_confidence: float = LEAST_CONFIDENCE
@@ -177,6 +179,7 @@ def search(
     from search.evaluation.query_sets import KnownProbes, context_size, search_protocols
     from search.models.opening import open_models
     from search.models.shipped import said_of, with_shipped
+    from search.models.typical import seeing
 
     averaging.require_cameras(protocol.format)
     if report is not None:
@@ -186,7 +189,8 @@ def search(
     )
     samples, left_out = read_frames(protocol.format, root, "gallery")
     chosen = with_shipped(models)
-    opened = open_models(chosen, score_threshold=detecting.minimum_confidence, inference=detecting.inference())
+    inference = seeing(detecting.inference(), samples)
+    opened = open_models(chosen, score_threshold=detecting.minimum_confidence, inference=inference)
     learned = opened.share if ranking.second_weight is None else None
     ranking = ranking.with_share(opened.second_weight)
     if chosen != models:

@@ -3,14 +3,18 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from joint_variants import VARIANTS, Near, require_same_embeddings, require_same_model, seeing
+from torchvision.ops import box_iou
 
+from datasets.images import as_tensor
 from detection.detections import Detections
 from detection.joint import EmbeddingConfig, PersonSearchRCNN
 from detection.runtime.joint import compiled_joint
 from detection.settings import DetectorConfig
+from reid.runtime.settings import TypicalFrames
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -82,3 +86,19 @@ def test_without_a_place_to_keep_it_the_network_is_made_each_time(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
     by = compiled_joint(seeing(tiny_model), "float32", threads=1, batch=1)
     assert len(by.detect(pictures((96, 128)))) == 1
+
+
+def test_in_8_bits_people_are_found_about_where_they_are(tiny_model: PersonSearchRCNN, own_cache: Path) -> None:
+    pytest.importorskip("nncf", reason="the extra `fast` installs NNCF")
+    model = seeing(tiny_model)
+    generator = np.random.default_rng(0)
+    frames = [generator.integers(0, 256, (96, 128, 3), dtype=np.uint8) for _ in range(4)]
+    by = compiled_joint(model, "int8", threads=1, batch=1, typical=TypicalFrames("noise", lambda: frames))
+    images = [as_tensor(frame) for frame in frames]
+    boxes = [torch.tensor([[10.0, 10, 40, 80], [30, 20, 90, 70]])] * 4
+    alike = (torch.cat(by.embed(images, boxes)) * torch.cat(model.embed(images, boxes))).sum(1)
+    assert 0.95 < alike.min() < 0.99999
+    for one, other in zip(by.detect(images), model.detect(images), strict=True):
+        assert box_iou(one.boxes, other.boxes).amax(0).median() > 0.6
+    assert len(list(own_cache.glob("joint-*-int8-noise-*.xml"))) == 1
+    assert not list(own_cache.glob("boxes*int8*"))

@@ -96,7 +96,8 @@ def test_nobody_is_told_that_openvino_was_used() -> None:
 import multiprocessing, os, sys
 multiprocessing.Process.start = lambda self: os._exit(3)
 import torch
-from reid.runtime.compiled import Source, _converted, silent_openvino
+from reid.runtime.compiled import Source, _converted
+from reid.runtime.silent import silent_openvino
 assert _converted(Source(torch.nn.ReLU(), (torch.zeros(1, 2),), [(0,)], "")).outputs
 assert silent_openvino().tools.ovc.telemetry.__class__.__module__.endswith("telemetry_stub")
 assert not [name for name in sys.modules if name.startswith("openvino_telemetry")]

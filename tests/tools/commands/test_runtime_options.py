@@ -93,3 +93,33 @@ def test_what_is_not_installed_is_named_with_the_remedy(
     assert main([*words, "--runtime", "openvino"]) == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert "OpenVINO, which is not installed; `pip install 'personsearch[fast]'` installs it" in last
+
+
+def test_8_bit_numbers_are_chosen_by_the_footage(
+    square: Path, small_plaza: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("nncf", reason="the extra `fast` installs NNCF")
+    monkeypatch.setattr("search.models.typical.MOST_FRAMES", 3)
+    file = tmp_path / "index.json"
+    words = ["index", str(square / "test.json"), "--gallery", str(tmp_path / "g"), "--model", str(small_plaza)]
+    assert main([*words, "--precision", "int8", "--json", str(file)]) == 0
+    figures = json.loads(file.read_text())
+    assert figures["computing"]["joint model"]["precision"] == "int8"
+    assert figures["run"]["sightings"] > 5
+    assert "in 8-bit numbers (int8)" in capsys.readouterr().err
+    words = ["evaluate", "detection", str(square), "--model", str(small_plaza), "--json", str(file)]
+    assert main([*words, "--precision", "int8", "--runtime", "openvino"]) == 0
+    assert json.loads(file.read_text())["ap"] > 0.1
+
+
+def test_what_8_bit_numbers_lack_is_named_with_the_remedy(
+    square: Path, small_plaza: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("reid.runtime.eight_bits.has_nncf", lambda: False)
+    words = ["index", str(square / "test.json"), "--gallery", str(tmp_path / "g"), "--model", str(small_plaza)]
+    assert main([*words, "--precision", "int8"]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "NNCF, which is not installed; `pip install 'personsearch[fast]'` installs it" in last
+    assert main([*words, "--precision", "int8", "--runtime", "torch"]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "OpenVINO alone computes in 8-bit numbers; leave --runtime out" in last

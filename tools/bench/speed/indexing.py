@@ -97,7 +97,8 @@ def _row(way: str, taken: Taken, frames: int, eager: Taken) -> dict[str, Any]:
 
 def _ways(files: Any, source: Path, folder: Path, counts: dict[str, int]) -> dict[str, Way]:
     """A function for each way, which fills a new gallery and notes how many frames it has looked at."""
-    from reid.runtime.compiled import computed_in, has_openvino
+    from reid.runtime.compiled import computed_in
+    from reid.runtime.silent import has_openvino
     from search.pipeline import PersonSearch
 
     best = computed_in("auto")

@@ -102,7 +102,7 @@ def inference(
 
 
 def _installed() -> list[str]:
-    from reid.runtime.compiled import has_openvino
+    from reid.runtime.silent import has_openvino
 
     return ["openvino"] if has_openvino() else []
 

@@ -53,7 +53,8 @@ def peak(precision: Literal["float32", "bf16"], *, size: int = 1024, rounds: int
     """
     import torch
 
-    from reid.runtime.compiled import Source, compiled, has_openvino
+    from reid.runtime.compiled import Source, compiled
+    from reid.runtime.silent import has_openvino
 
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     left, right = (torch.rand(size, size).to(kind) for _ in range(2))
