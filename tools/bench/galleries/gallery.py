@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tools.bench.speed.limits import seconds_of_bytes
 from tools.bench.speed.machine import load_average
 from tools.bench.speed.measured import Measured, Run
 from tools.outcome import Outcome, table
@@ -87,9 +88,15 @@ def _measured(figures: dict[str, Any]) -> list[Measured]:
         where, _, part = name.partition(", ")
         plain = None if where == PLAIN else figures["times"][f"{PLAIN}, {part}"].p50
         measured.append(
-            Measured(f"{part}, from {where}", times.p50, "ms", baseline=(plain and PLAIN) or "", baseline_value=plain)
-        )
+            Measured(f"{part}, from {where}", times.p50, "ms", baseline=(plain and PLAIN) or "", baseline_value=plain,
+                     limit=_limit(figures, where) if part == "everything" else None)
+        )  # fmt: skip
     return measured
+
+
+def _limit(figures: dict[str, Any], where: str) -> float:
+    """The least milliseconds in which all embeddings are read: one byte a number from memory, else four."""
+    return 1000 * seconds_of_bytes(figures["rows"] * figures["dim"] * (1 if where == "memory" else 4))
 
 
 def _text(figures: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tools.bench.speed.limits import seconds_of_operations
 from tools.bench.speed.machine import load_average
 from tools.bench.speed.measured import Measured, Run
 from tools.outcome import Outcome, table
@@ -101,16 +102,20 @@ def memory(*, step: Boxes = Boxes(), repeats: int = 20, compare: Path | None = N
         for name, part in parts.items():
             taken[name] = _timed(made, part, repeats)
             progress(len(taken), len(parts))
-    peak, operations = loops.most_operations(), loops.operations(step)
+    operations = loops.operations(step)
+    limit = seconds_of_operations(operations)
     ours, loop = ({name: min(both[side].seconds) for name, both in taken.items()} for side in (0, 1))
-    measured = [_measured(part.label, *taken[name]) for name, part in parts.items()]
+    measured = [
+        _measured(part.label, *taken[name], 1000 * limit if name == "oim_loss" else None)
+        for name, part in parts.items()
+    ]
     without = [name for name in parts if name != "oim_loss"]
     measured.append(_sum("all of it but the products with OIM's tables", without, taken, asked_ratio=20.0))
-    measured.append(_sum("the whole step", list(parts), taken))
+    measured.append(_sum("the whole step", list(parts), taken, limit=1000 * limit))
     reached = operations / ours["oim_loss"]
     figures: dict[str, Any] = {
         "step": step, "repeats": repeats, "ours": ours, "loop": loop, "parts": taken,
-        "operations": operations, "operations_per_second": reached, "most_operations_per_second": peak,
+        "operations": operations, "operations_per_second": reached, "most_operations_per_second": operations / limit,
     }  # fmt: skip
     return run.outcome(_text(figures, measured), figures, measured, ("torch",), failures, load=load)
 
@@ -129,16 +134,28 @@ def _timed(step: "Step", part: Part, repeats: int) -> tuple[Timed, Timed]:
     return ours, loop
 
 
-def _measured(label: str, ours: Timed, loop: Timed) -> Measured:
+def _measured(label: str, ours: Timed, loop: Timed, limit: float | None) -> Measured:
     milliseconds = tuple(1000 * one for one in ours.seconds)
-    return Measured(label, min(milliseconds), "ms", milliseconds, "the loop over rows", 1000 * min(loop.seconds))
+    return Measured(
+        label, min(milliseconds), "ms", milliseconds, "the loop over rows", 1000 * min(loop.seconds),
+        processor=min(ours.processor_seconds), limit=limit,
+    )  # fmt: skip
 
 
 def _sum(
-    label: str, names: list[str], taken: dict[str, tuple[Timed, Timed]], asked_ratio: float | None = None
+    label: str,
+    names: list[str],
+    taken: dict[str, tuple[Timed, Timed]],
+    *,
+    asked_ratio: float | None = None,
+    limit: float | None = None,
 ) -> Measured:
     ours, loop = (1000 * sum(min(taken[name][side].seconds) for name in names) for side in (0, 1))
-    return Measured(label, ours, "ms", (), "the loop over rows", loop, asked_ratio=asked_ratio)
+    processor = sum(min(taken[name][0].processor_seconds) for name in names)
+    beside = "the loop over rows"
+    return Measured(
+        label, ours, "ms", (), beside, loop, asked_ratio=asked_ratio, processor=processor, limit=limit
+    )  # fmt: skip
 
 
 def _text(figures: dict[str, Any], measured: list[Measured]) -> str:

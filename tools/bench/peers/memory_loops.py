@@ -3,7 +3,6 @@
 What the measurement compares with is written as it is published, and therefore loops.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -16,9 +15,6 @@ from datasets.samples import UNLABELLED
 from reid.losses.oim import OIMLoss
 from reid.losses.toim import TOIMLoss
 from tools.bench.peers.memory import Boxes
-
-PEAK_SIDE = 1536
-"""Rows and columns of the matrices whose product shows what the processor can do at most."""
 
 
 @dataclass
@@ -180,14 +176,3 @@ def operations(boxes: Boxes) -> float:
     """Floating-point operations of the products of OIM's loss and gradient, of the boxes that count."""
     known = round(boxes.boxes * (1 - boxes.unlabelled))
     return 2.0 * 2 * known * (boxes.identities + boxes.queue) * boxes.dimension
-
-
-def most_operations() -> float:
-    """Floating-point operations a second of a large product of matrices: what the processor can do at most."""
-    left, right = torch.rand(PEAK_SIDE, PEAK_SIDE), torch.rand(PEAK_SIDE, PEAK_SIDE)
-    best = float("inf")
-    for _ in range(5):
-        began = time.perf_counter()
-        left @ right
-        best = min(best, time.perf_counter() - began)
-    return 2.0 * PEAK_SIDE**3 / best

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tools.bench.speed.limits import seconds_of_operations
 from tools.bench.speed.machine import load_average, peak_megabytes
 from tools.bench.speed.measured import Measured, Run
 from tools.outcome import Outcome, table
@@ -121,7 +122,8 @@ def search_evaluation(
             label = f"galleries of {size} frames"
             measured += [
                 Measured(label, ours["seconds"], repeats=ours["times"], baseline="the loop, extrapolated",
-                         baseline_value=seconds, asked_ratio=ASKED.get(size)),
+                         baseline_value=seconds, asked_ratio=ASKED.get(size), processor=ours["processor_seconds"],
+                         limit=_limit(problem, size)),
                 Measured(f"{label}, memory at most", ours["peak_mb"], "MB", asked=MOST_MEGABYTES),
             ]  # fmt: skip
     figures = {"problem": problem, "repeats": repeats, "compared_queries": compared, "rows": rows}
@@ -212,6 +214,12 @@ def measure(problem: FrameSearch, gallery_size: int, repeats: int, compared: int
         "mean_ap": float(np.nanmean(precisions)), "average_precisions": precisions[:compared],
         "peak_mb": round(peak_megabytes()), "data_mb": round(before),
     }  # fmt: skip
+
+
+def _limit(problem: FrameSearch, size: int) -> float:
+    """The least seconds: the products of each query with the people of its gallery."""
+    people = problem.people * size / problem.frames
+    return seconds_of_operations(2.0 * problem.queries * people * problem.dimension)
 
 
 def _wrong(size: int, ours: dict[str, Any], loop: dict[str, Any]) -> list[str]:

@@ -113,10 +113,11 @@ def told_of(figures: Mapping[str, Any]) -> str:
     measured = [Measured.from_dict(one) for one in figures["measured"]]
     rows = [
         [one.name, _number(one.value, one.unit), one.baseline, _number(one.baseline_value, one.unit),
-         _number(one.ratio), _asked(one)]
+         _number(one.ratio), _asked(one), _number(one.processor, "s"), _number(one.limit, one.unit),
+         _share(one.reached)]
         for one in measured
     ]  # fmt: skip
-    header = ["", "figure", "compared with", "its figure", "times better", "asked"]
+    header = ["", "figure", "compared with", "its figure", "times better", "asked", "processor", "limit", "reached"]
     kept = [at for at in range(len(header)) if at < 2 or any(row[at] for row in rows)]
     lines = ["| " + " | ".join(row[at] for at in kept) + " |" for row in [header, ["---"] * len(header), *rows]]
     made = told(machine, figures["load_average"]).replace("\n", "; ")
@@ -150,6 +151,10 @@ def _number(value: float | None, unit: str = "") -> str:
         return ""
     digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return f"{digits} {unit}".strip()
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
 
 
 def _asked(one: Measured) -> str:

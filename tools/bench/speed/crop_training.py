@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tools.bench.speed.loops import LEAST_RATIO, Timed, compared, our_loop, plain_loop
+from tools.bench.speed.loops import Timed, compared, our_loop, plain_loop
 from tools.bench.speed.machine import load_average
 from tools.bench.speed.measured import Run
 from tools.outcome import Outcome, table
@@ -63,10 +63,7 @@ def crop_training(
             raise KeyboardInterrupt("interrupted; nothing was measured") from None
         plain = plain_loop(_task(recipe, samples, seed, plain=True), crops, warmup_steps)
     figures = {"recipe": recipe, "steps": steps, "ours": ours._asdict(), "plain": plain._asdict()}
-    measured = [
-        compared("training with the loader", ours.whole, plain.whole, "crops/s", asked_ratio=LEAST_RATIO),
-        compared("network alone", ours.network, plain.network, "crops/s"),
-    ]
+    measured = compared(ours, plain, "crops/s")
     return run.outcome(_text(recipe, ours, plain), figures, measured, ("torch", "torchvision"), load=load)
 
 

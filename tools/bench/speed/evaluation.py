@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.bench.speed.limits import seconds_of_bytes, seconds_of_operations
 from tools.bench.speed.machine import load_average, peak_megabytes
 from tools.bench.speed.measured import Measured, Run
 from tools.outcome import Outcome, table
@@ -129,11 +130,11 @@ def evaluation(
         "problem": problem, "rows": records, "repeats": repeats, "compared_queries": compared,
         "plain_over_ours": _ratio(records),
     }  # fmt: skip
-    measured = [_measured(record, records) for record in records]
+    measured = [_measured(record, records, problem) for record in records]
     return run.outcome(_text(figures), figures, measured, ("numpy", "scipy", "torch"), failures, load=load)
 
 
-def _measured(record: dict[str, Any], records: list[dict[str, Any]]) -> Measured:
+def _measured(record: dict[str, Any], records: list[dict[str, Any]], problem: RandomSearch) -> Measured:
     name = record["name"]
     seconds = {one["name"]: one["seconds"] for one in records}
     beside = {"market1501": "plain", "ranked": "compiled"}.get(name, "")
@@ -142,8 +143,18 @@ def _measured(record: dict[str, Any], records: list[dict[str, Any]]) -> Measured
     return Measured(
         WORK[name].label, record["seconds"], repeats=times, asked=WORK[name].asked,
         baseline=WORK[beside].label if value else "", baseline_value=value,
-        asked_ratio=4.0 if name == "ranked" else None,
+        asked_ratio=4.0 if name == "ranked" else None, processor=record["processor_seconds"],
+        limit=_limit(name, problem),
     )  # fmt: skip
+
+
+def _limit(name: str, problem: RandomSearch) -> float:
+    """The least seconds: the products of embeddings, or reading the distances that are given."""
+    if name in ("ranked", "compiled"):
+        return seconds_of_bytes(4.0 * problem.queries * problem.gallery)
+    both = problem.queries + problem.gallery
+    pairs = both**2 if name == "rerank" else problem.queries * problem.gallery
+    return seconds_of_operations(2.0 * pairs * problem.dimension)
 
 
 def _text(figures: dict[str, Any]) -> str:

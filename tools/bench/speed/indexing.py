@@ -6,6 +6,7 @@ from typing import Any
 
 from reid.runtime.settings import Inference
 from tools.bench.speed.inference import EAGER
+from tools.bench.speed.limits import operations_of, seconds_of_operations
 from tools.bench.speed.machine import load_average
 from tools.bench.speed.measured import Measured, Run
 from tools.bench.speed.ways import Taken, Way, in_turns
@@ -67,6 +68,7 @@ def index(
         ways = _ways(files, source or folder / "square", folder, counts)
         progress(2, 3)
         taken = in_turns(ways, rounds, warm=False)
+        operations = operations_of(ways[EAGER]) / max(1, counts[EAGER])
         progress(3, 3)
     rows = [_row(way, one, counts[way], taken[EAGER]) for way, one in taken.items()]
     header = ["index", "frames", "frames/s", "times eager float32", "processor s", "times eager float32"]
@@ -80,6 +82,8 @@ def index(
         Measured(
             f"index by {row['way']}", row["frames_per_second"], "frames/s", tuple(row["repeats"]), EAGER, eager,
             asked_ratio=ASKED.get(row["precision"]) if row["way"].startswith("OpenVINO") else None, more_is_better=True,
+            processor=row["processor_seconds"],
+            limit=1 / seconds_of_operations(operations, bf16=row["precision"] == "bf16") if operations else None,
         )
         for row in rows[1:]
     ]  # fmt: skip

@@ -1,10 +1,11 @@
 """personsearch bench inference: what a frame and a crop cost by each library and precision, on one thread."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.bench.speed.limits import operations_of
 from tools.bench.speed.machine import load_average
 from tools.bench.speed.measured import Measured, Run
 from tools.bench.speed.ways import Taken, Way, in_turns, peak
@@ -95,6 +96,7 @@ def inference(
         Measured(
             f"{row['what']}, {row['way']}", 1e3 * row["processor_seconds"], "ms of one thread",
             tuple(1e3 * one for one in row["repeats"]), EAGER, 1e3 * row["eager_seconds"],
+            processor=row["processor_seconds"], limit=1e3 * row["operations"] / peaks[row["precision"]],
         )
         for row in rows if row["way"] != EAGER
     ]  # fmt: skip
@@ -204,18 +206,9 @@ def _operations(model: "PersonSearchRCNN", pictures: "Sequence[NDArray[np.uint8]
     from datasets.images import as_tensor
 
     model.precision = "float32"
-    return _counted(lambda: [model.detect([as_tensor(picture)]) for picture in pictures])
+    return operations_of(lambda: [model.detect([as_tensor(picture)]) for picture in pictures])
 
 
 def _crop_operations(model: "SphereReID", people: "list[NDArray[np.uint8]]") -> float:
     model.precision = "float32"
-    return _counted(lambda: model.embed(people))
-
-
-def _counted(call: Callable[[], object]) -> float:
-    """The operations of convolutions and linear maps, two for a product that is added."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        call()
-    return float(counter.get_total_flops())
+    return operations_of(lambda: model.embed(people))

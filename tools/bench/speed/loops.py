@@ -1,10 +1,12 @@
 """Two training loops that are timed alike: this project's, and one as public code writes it."""
 
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tools.bench.speed.limits import seconds_of_operations
 from tools.bench.speed.measured import Measured
 from tools.progress import Progress
 
@@ -26,18 +28,29 @@ class Timed(NamedTuple):
         whole: Pictures a second, with the waiting for them.
         network: Pictures a second while they are computed; the median of the steps.
         loss: The mean loss of the steps.
+        operations: The operations that a picture takes, forward and backward; None where nobody counted them.
     """
 
     whole: float
     network: float
     loss: float
+    operations: float | None = None
 
 
-def compared(name: str, value: float, plain: float | None, unit: str, *, asked_ratio: float | None = None) -> Measured:
-    """A figure of this project's loop beside that of the plain one, None where there was none."""
-    words = "" if plain is None else PLAIN
-    ratio = None if plain is None else asked_ratio
-    return Measured(name, value, unit, baseline=words, baseline_value=plain, asked_ratio=ratio, more_is_better=True)
+def compared(ours: Timed, plain: Timed | None, unit: str) -> list[Measured]:
+    """The figures of this project's loop beside those of the plain one, None where there was none."""
+    words, limit = ("", None) if plain is None else (PLAIN, _most_a_second(plain))
+    return [
+        Measured("training with the loader", ours.whole, unit, baseline=words, baseline_value=plain and plain.whole,
+                 asked_ratio=None if plain is None else LEAST_RATIO, more_is_better=True, limit=limit),
+        Measured("network alone", ours.network, unit, baseline=words, baseline_value=plain and plain.network,
+                 more_is_better=True, limit=limit),
+    ]  # fmt: skip
+
+
+def _most_a_second(plain: Timed) -> float | None:
+    """Pictures a second, if all threads did nothing but the operations of the network, in bf16 where there is that."""
+    return None if not plain.operations else 1 / seconds_of_operations(plain.operations, bf16=True)
 
 
 def our_loop(run: "TrainingRun[Any, Any]", pictures: int, warmup_steps: int) -> Timed:
@@ -75,6 +88,7 @@ def plain_loop(task: "Task[Any, Any]", pictures: int, warmup_steps: int) -> Time
         warmup_steps: The steps before those that are measured, 1 or more.
     """
     import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
     groups = [dict(group) for group in task.optimizer.param_groups]
     rates = [group["lr"] for group in groups]
@@ -86,6 +100,7 @@ def plain_loop(task: "Task[Any, Any]", pictures: int, warmup_steps: int) -> Time
     speeds: list[float] = []
     losses: list[float] = []
     ends: list[float] = []
+    operations = 0.0  # of the first step, which is not measured
     task.model.train()
     with Progress("A plain loop", unit="step") as progress:
         for step, batch in enumerate(task.load(0, batches)):
@@ -95,8 +110,11 @@ def plain_loop(task: "Task[Any, Any]", pictures: int, warmup_steps: int) -> Time
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * task.rate_share(step)
             optimizer.zero_grad()
-            found = task.losses(task.model, batch, step)
-            found.total.backward()
+            with FlopCounterMode(display=False) if not step else nullcontext() as counter:
+                found = task.losses(task.model, batch, step)
+                found.total.backward()
+            if counter is not None:
+                operations = counter.get_total_flops() / pictures
             if task.config.clip_norm:
                 torch.nn.utils.clip_grad_norm_(trained, task.config.clip_norm)
             optimizer.step()
@@ -105,7 +123,7 @@ def plain_loop(task: "Task[Any, Any]", pictures: int, warmup_steps: int) -> Time
             ends.append(time.perf_counter())
             speeds.append(pictures / (ends[-1] - began))
             progress(step + 1, len(batches), loss=losses[-1])
-    return _timed(ends, speeds, losses, pictures, warmup_steps)
+    return _timed(ends, speeds, losses, pictures, warmup_steps)._replace(operations=operations)
 
 
 def _timed(ends: list[float], speeds: list[float], losses: list[float], pictures: int, warmup_steps: int) -> Timed:

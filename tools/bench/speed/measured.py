@@ -34,6 +34,9 @@ class Measured:
         asked: The most that the figure may be (the least, where more is better); None where nothing was asked.
         asked_ratio: The least that the ratio may be; None where nothing was asked.
         more_is_better: Whether a larger figure is the better one.
+        processor: Seconds of processor that the work took, all threads together; None where nobody measured it.
+        limit: What the figure would be if the machine did nothing but the work's operations, or move its bytes, as
+            fast as it can (`tools.bench.speed.limits`); None where nobody knows it.
     """
 
     name: str
@@ -45,6 +48,8 @@ class Measured:
     asked: float | None = None
     asked_ratio: float | None = None
     more_is_better: bool = False
+    processor: float | None = None
+    limit: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -52,6 +57,17 @@ class Measured:
         if self.baseline_value is None or not self.value:
             return None
         return self.value / self.baseline_value if self.more_is_better else self.baseline_value / self.value
+
+    @property
+    def reached(self) -> float | None:
+        """The share of the machine's limit that is reached, in [0, 1] but for noise.
+
+        >>> Measured("product", 0.5, limit=0.2).reached
+        0.4
+        """
+        if self.limit is None or not self.value or not self.limit:
+            return None
+        return self.value / self.limit if self.more_is_better else self.limit / self.value
 
     @property
     def spread(self) -> float:
@@ -158,7 +174,7 @@ class Run:
             **figures, "measured": measured, "settings": self.settings, "machine": machine, "load_average": load,
             "made_by": _typed(), "date": datetime.now(UTC).date().isoformat(), "slower": slower,
         }  # fmt: skip
-        said = [text, told(machine, load), *lines]
+        said = [text, *_limits(measured), told(machine, load), *lines]
         return Outcome("\n".join(said), whole, failures, failed=failed or bool(slower))
 
     def _compared(self, measured: Sequence[Measured], machine: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -178,6 +194,14 @@ class Run:
             was, threads = self.earlier_machine.get("processor"), self.earlier_machine.get("threads")
             lines.append(f"the earlier figures are of another machine: {was}, {threads} threads")
         return lines, slower
+
+
+def _limits(measured: Sequence[Measured]) -> list[str]:
+    """How near the figures come to what the machine can do at most, where that is known."""
+    rows = [
+        [one.name, one.value, one.limit, one.unit, f"{one.reached:.0%}"] for one in measured if one.reached is not None
+    ]
+    return ["", table(["of what the machine can do", "figure", "limit", "unit", "reached"], rows)] if rows else []
 
 
 def _typed() -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detection.settings import JointTrainingConfig
-from tools.bench.speed.loops import LEAST_RATIO, Timed, compared, our_loop, plain_loop
+from tools.bench.speed.loops import Timed, compared, our_loop, plain_loop
 from tools.bench.speed.machine import load_average, peak_megabytes
 from tools.bench.speed.measured import Run
 from tools.outcome import Outcome, table
@@ -103,10 +103,7 @@ def training(
         figures = _figures(recipe, steps, ours, on_gpu=task.model.device.type == "cuda")
         plain = plain_loop(_task(recipe, samples, seed, plain=True), pictures, warmup_steps) if against_plain else None
     figures["plain"] = None if plain is None else plain._asdict()
-    measured = [
-        compared("training with the loader", ours.whole, plain and plain.whole, "frames/s", asked_ratio=LEAST_RATIO),
-        compared("network alone", ours.network, plain and plain.network, "frames/s"),
-    ]
+    measured = compared(ours, plain, "frames/s")
     text = f"{table(['training', 'joint model'], _rows(figures))}\n{PUBLISHED}"
     return run.outcome(text, figures, measured, ("torch", "torchvision"), load=load)
 

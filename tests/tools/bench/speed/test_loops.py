@@ -17,7 +17,8 @@ from detection.settings import DetectorConfig, EmbeddingConfig, JointTrainingCon
 from reid.crops.settings import CropTrainingConfig, SphereReIDConfig
 from reid.runs.run import TrainingRun
 from tools.bench.speed import crop_training, training
-from tools.bench.speed.loops import PLAIN, compared, our_loop, plain_loop
+from tools.bench.speed.limits import operations_of
+from tools.bench.speed.loops import PLAIN, Timed, compared, our_loop, plain_loop
 from tools.main import main
 from tools.recipe_files import CropModelOptions, JointModelOptions
 
@@ -76,9 +77,24 @@ def test_the_plain_network_is_built_of_torchvisions_norms_and_says_the_same() ->
 
 
 def test_without_a_plain_loop_nothing_is_compared() -> None:
-    assert compared("a", 2.0, None, "frames/s", asked_ratio=1.3).asked_ratio is None
-    one = compared("a", 3.0, 2.0, "frames/s", asked_ratio=1.3)
-    assert (one.baseline, one.ratio, one.asked_ratio) == (PLAIN, 1.5, 1.3)
+    ours = Timed(whole=3.0, network=4.0, loss=1.0)
+    assert [(one.asked_ratio, one.baseline, one.limit) for one in compared(ours, None, "frames/s")] == [
+        (None, "", None)
+    ] * 2
+    with_loader, network = compared(ours, Timed(2.0, 2.0, 1.0, operations=1e9), "frames/s")
+    assert (with_loader.baseline, with_loader.ratio, with_loader.asked_ratio) == (PLAIN, 1.5, 1.3)
+    assert (network.ratio, network.asked_ratio) == (2.0, None)
+    assert network.reached is not None
+    assert 0 < network.reached < 1
+
+
+def test_the_operations_of_a_picture_are_counted_forward_and_backward(tmp_path: Path) -> None:
+    task = crop_task(tmp_path / "plain", plain=True)
+    picture = torch.rand(1, 3, CROPS.network.height, CROPS.network.width)
+    forward = operations_of(lambda: task.model.eval()(picture))
+    counted = plain_loop(task, 6, 1).operations
+    assert counted is not None
+    assert 2 * forward < counted < 3.2 * forward
 
 
 def test_crop_training_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,3 +90,11 @@ def test_the_ratio_says_how_many_times_better() -> None:
     assert Measured("brew", 0.5, baseline="by hand", baseline_value=2.0).ratio == 4
     assert Measured("brew", 6.0, "cups/s", baseline="by hand", baseline_value=2.0, more_is_better=True).ratio == 3
     assert Measured("brew", 0.5).ratio is None
+
+
+def test_how_near_a_figure_comes_to_the_limit_is_told(tmp_path: Path) -> None:
+    assert "reached" not in run(tmp_path / "none.json", 2.0).text
+    assert "  50%" in run(tmp_path / "seconds.json", 2.0, limit=1.0).text
+    assert "  25%" in run(tmp_path / "frames.json", 2.0, limit=8.0, more_is_better=True).text
+    kept = json.loads((tmp_path / "frames.json").read_text())["measured"][0]
+    assert Measured.from_dict(kept).reached == 0.25
