@@ -66,7 +66,8 @@ def test_waiting_for_frames_slows_the_whole_and_not_the_network(
     assert network < 1000
     # What a step costs beyond the network is what it waits: a mean beside a median, on a machine that may be busy.
     assert 2 / whole - 2 / network > 0.1
-    assert 0.05 < before <= figures["peak_memory_gigabytes"] <= peak_gigabytes()
+    # The system counts pages of each thread apart and sums them now and then, so two readings differ a little.
+    assert 0.05 < 0.99 * before <= figures["peak_memory_gigabytes"] <= 1.01 * peak_gigabytes()
     printed = capsys.readouterr().out
     assert f"{whole:.2f}" in printed
     assert f"{network:.2f}" in printed
