@@ -16,7 +16,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_storage check_image check_walk check_cluster lint types tests mutants rooms benchmarks weights plaza_weights labelled_frames format clean
+.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_storage check_image check_walk check_cluster lint types tests mutants rooms benchmarks card weights plaza_weights labelled_frames format clean
 
 help:
 	@echo "make install  put the program into $(VENV)"
@@ -28,6 +28,7 @@ help:
 	@echo "make check_page   the page in a real browser, which make test looks at too"
 	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
+	@echo "make card         measure frames and indexing on a graphics card, ten minutes"
 	@echo "make benchmarks   measure every figure of BENCHMARKS.md anew, on a machine that does nothing else, half an hour"
 	@echo "make weights  render worlds and train the models that come with personsearch, hours;"
 	@echo "              make plaza_weights trains the checkpoint that the demo starts from, an hour"
@@ -130,6 +131,13 @@ rooms: $(DEVELOPING)
 benchmarks: $(INSTALLED)
 	$(BIN)/personsearch bench all runs/benchmarks
 	$(BIN)/personsearch bench page runs/benchmarks
+
+# What a graphics card does, in ten minutes: ResNet-50 with a pyramid at 900 x 1500, untrained, frames alone and then whole
+# indexing with decoding. `bench all` is for the processor.
+card: $(INSTALLED)
+	mkdir -p runs/card
+	$(BIN)/personsearch bench inference --device cuda --untrained true --frames 32 --frame-width 1536 --json runs/card/inference.json
+	$(BIN)/personsearch bench index --device cuda --untrained true --minutes 1 --frame-width 1536 --json runs/card/index.json
 
 # Makes models like the shipped ones, detection/weights/people.safetensors and reid/weights/people.safetensors, from worlds
 # rendered anew; their cards tell how those very files were made. WORLDS=20 is enough to try it. At the end the share of the

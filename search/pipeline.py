@@ -220,7 +220,8 @@ class PersonSearch:
         Args:
             images: (H, W, 3) uint8 RGB each.
         """
-        return [one.to("cpu") for one in self.seen_by.detect([as_tensor(image) for image in images])]
+        where = getattr(self.model, "device", None)  # a detector beside a crop model needs the pictures here as well
+        return [one.to("cpu") for one in self.seen_by.detect([as_tensor(image, where) for image in images])]
 
     def index(
         self,

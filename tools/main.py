@@ -127,9 +127,9 @@ COMMANDS = {
         shown=("model", "second_stage", "public", "tracks", "format", "across_cameras", "output"),
     ),
     "bench all": Command(
-        "tools.bench.speed.benchmarks", "measure_all", "every figure of BENCHMARKS.md measured anew, half an hour"
+        "tools.bench.benchmarks", "measure_all", "every figure of BENCHMARKS.md measured anew, half an hour"
     ),
-    "bench page": Command("tools.bench.speed.benchmarks", "page", "the tables of BENCHMARKS.md from those figures"),
+    "bench page": Command("tools.bench.benchmarks", "page", "the tables of BENCHMARKS.md from those figures"),
     "bench annotations": Command(
         "tools.bench.peers.annotations", "annotations", "loading CUHK-SYSU's TestG4000 beside SciPy", ("protocol",)
     ),
@@ -146,7 +146,10 @@ COMMANDS = {
         "tools.bench.galleries.gallery", "gallery", "filling, disk, memory and answers of a large gallery"
     ),
     "bench index": Command(
-        "tools.bench.speed.indexing", "index", "frames a second from a video to the gallery, by each library"
+        "tools.bench.speed.indexing",
+        "index",
+        "frames a second from a video to the gallery, by each library",
+        ("recordings",),
     ),
     "bench inference": Command(
         "tools.bench.speed.inference", "inference", "processor time of a frame and of a crop, by each library"

@@ -1,5 +1,6 @@
 """What finds people, by the library that was asked for or by the one that is the fastest on this machine."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,8 @@ from detection.published.loading import load_any_detector
 from detection.published.loading import loader_of as loader_by_torch
 from detection.runtime.joint import compiled_joint
 from detection.runtime.onnx_joint import OnnxJoint
+from detection.runtime.torch_joint import compiled_by_torch_joint
+from detection.runtime.whole import STRIDE
 from reid.runs.weight_files import is_model_file, model_file
 from reid.runtime.choosing import Choices, chosen
 from reid.runtime.computing import Running, by_torch
@@ -144,8 +147,19 @@ def running_joint(model: PersonSearchRCNN, inference: Inference) -> Running[Pers
             lambda precision, threads, batch: compiled_joint(model, precision, threads, batch, inference.typical),
             work,
             batches=(1, MEASURED_FRAMES),
+            by_compiling=lambda: _compiled(model),
         ),
     )
+
+
+def _compiled(model: PersonSearchRCNN) -> tuple[PersonModel, str]:
+    """The model with a trunk that torch has compiled, for frames of 16 to 9, and what came of it in words."""
+    config = model.detector_config
+    scale = min(config.min_size / 9, config.max_size / 16)
+    height, width = (STRIDE * math.ceil(round(side * scale) / STRIDE) for side in (9, 16))
+    found, by, failed = compiled_by_torch_joint(model, (height, width))
+    said = f"compiled to {by}" if by else "not compiled, as that failed"
+    return found, "; ".join([said, *failed])
 
 
 def _noise(model: PersonSearchRCNN) -> list[torch.Tensor]:

@@ -26,6 +26,8 @@ class Choices(Generic[Model]):
             through the network together.
         work: Prepares the work that is measured, which is then done with a model.
         batches: How many pictures go through the network together, each number that is worth trying.
+        by_compiling: Makes the model whose network torch has compiled; it gives the model and a note in words about it.
+            None where torch computes it as ever.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Choices(Generic[Model]):
     by_openvino: Callable[[ComputedIn, int, int], Model]
     work: Callable[[], Callable[[Model], object]]
     batches: Sequence[int] = (1,)
+    by_compiling: Callable[[], tuple[Model, str]] | None = None
 
 
 def chosen(model: Any, inference: Inference, choices: Choices[Model]) -> Running[Model]:
@@ -60,11 +63,11 @@ def chosen(model: Any, inference: Inference, choices: Choices[Model]) -> Running
         model.to("cpu")
     if model.device.type != "cpu":
         model.precision = "float32" if inference.precision == "float32" else "auto"
-        return Running(model, by_torch(model))
+        return _by_torch(model, runtime, choices)
     precision: ComputedIn = "int8" if inference.precision == "int8" else computed_in(inference.precision)
     model.precision = _named(precision)
-    if runtime == "torch" or not has_openvino():
-        return Running(model, by_torch(model))
+    if runtime in ("torch", "compiled") or not has_openvino():
+        return _by_torch(model, runtime, choices)
     ways = {
         f"openvino {threads} {batch}": _openvino_way(choices, precision, threads, batch)
         for threads in thread_counts()
@@ -78,6 +81,13 @@ def chosen(model: Any, inference: Inference, choices: Choices[Model]) -> Running
         return Running(model, by_torch(model, measured=True))
     by = choices.by_openvino(precision, int(best[1]), int(best[2]))
     return Running(by, Computing("openvino", precision, measured=runtime == "auto"))
+
+
+def _by_torch(model: Any, runtime: str, choices: Choices[Model]) -> Running[Model]:
+    if runtime != "compiled" or choices.by_compiling is None:
+        return Running(model, by_torch(model))
+    by, note = choices.by_compiling()
+    return Running(by, by_torch(model, note=note))
 
 
 def _named(precision: str) -> Precision:

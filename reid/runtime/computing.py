@@ -28,17 +28,20 @@ class Computing:
         precision: The form of the numbers that most of the network is computed in.
         device: The kind of device, as torch calls it: "cpu" or "cuda".
         measured: Whether this was measured to be the fastest of several ways on this machine.
+        note: What else is to be said of it, in words, "" where there is nothing.
     """
 
     library: LibraryName
     precision: ComputedIn
     device: str = "cpu"
     measured: bool = False
+    note: str = ""
 
     def words(self) -> str:
         """The same as the end of a sentence."""
         where = _DEVICES.get(self.device, self.device)
-        return f"by {_LIBRARIES[self.library]} on {where} in {_NUMBERS[self.precision]}"
+        note = f" ({self.note})" if self.note else ""
+        return f"by {_LIBRARIES[self.library]} on {where} in {_NUMBERS[self.precision]}{note}"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON knows them."""
@@ -57,16 +60,17 @@ class Running(NamedTuple, Generic[Model]):
     computing: Computing
 
 
-def by_torch(network: nn.Module, *, measured: bool = False) -> Computing:
+def by_torch(network: nn.Module, *, measured: bool = False, note: str = "") -> Computing:
     """How torch computes a network, in the precision that the network has chosen.
 
     Args:
         network: A network with weights. If it has no attribute `precision`, it computes in float32.
         measured: Whether this was measured to be the fastest way.
+        note: As in `Computing`.
     """
     device = next(network.parameters()).device
     halved = getattr(network, "precision", "float32") == "auto" and has_bfloat16(device)
-    return Computing("torch", "bf16" if halved else "float32", device.type, measured)
+    return Computing("torch", "bf16" if halved else "float32", device.type, measured, note)
 
 
 def computing_line(parts: Mapping[str, Computing]) -> str:

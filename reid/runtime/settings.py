@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-RuntimeName = Literal["auto", "torch", "openvino", "onnx"]
+RuntimeName = Literal["auto", "torch", "compiled", "openvino", "onnx"]
 
 PrecisionName = Literal["auto", "float32", "bf16", "int8"]
 
@@ -42,8 +42,9 @@ class Inference:
     Args:
         runtime: What computes the networks. OpenVINO does so on a processor, mostly in less time than torch does. auto
             takes OpenVINO where it is installed and was measured to be faster with these models on this machine; the
-            first run measures for some seconds. onnx is ONNX Runtime, which computes in float32, as the files do that
-            `models export-onnx` writes.
+            first run measures for some seconds. compiled is torch that compiles the trunk of a joint model, for
+            graphics cards, which takes up to some minutes at the start; where that fails torch computes as ever. onnx
+            is ONNX Runtime, which computes in float32, as the files do that `models export-onnx` writes.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
             half the time. auto is bf16 where the processor knows it. int8 has OpenVINO compute what sees the frames in
             8-bit numbers; what judges boxes and embeds people computes as under auto.

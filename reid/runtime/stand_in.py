@@ -17,7 +17,7 @@ class StandIn:
     Its embeddings can be compared with those of the model, so its fingerprint is the model's.
 
     Args:
-        model: The model of torch, on the processor; it is put into evaluation mode.
+        model: The model of torch; it is put into evaluation mode.
     """
 
     def __init__(self, model: Any) -> None:
@@ -33,7 +33,7 @@ class StandIn:
         return str(self.model.fingerprint())
 
     def to(self, device: torch.device) -> Self:
-        """Returns the model; it computes on the processor wherever others do."""
+        """Returns the model, which computes where it was made to, wherever others do."""
         return self
 
     def eval(self) -> Self:

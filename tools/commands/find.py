@@ -148,8 +148,8 @@ class GalleryModels:
         calibration: A file that `personsearch calibrate` wrote. Verdicts are taken from it even if it was made on other
             cameras than the gallery's, and the answer then says so. A calibration on rendered footage never judges real
             footage, nor the other way round.
-        runtime: What computes the networks: torch, openvino or onnx. auto is torch here: one picture is looked at
-            before OpenVINO has begun.
+        runtime: What computes the networks: torch, compiled, openvino or onnx, as `index` has them. auto is torch here:
+            one picture is looked at before OpenVINO has begun.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, as auto does.
     """
 

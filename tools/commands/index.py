@@ -127,7 +127,9 @@ class Work(OnCluster):
         batch_size: How many frames the models look at together, 1 or more.
         runtime: What computes the networks: torch, or OpenVINO, which does so on a processor and mostly in less time.
             auto takes OpenVINO where it is installed (`pip install 'personsearch[fast]'`) and is measured to be faster
-            with these models on this machine; that takes some seconds in the first run. onnx is ONNX Runtime.
+            with these models on this machine; that takes some seconds in the first run. compiled is torch that
+            compiles the trunk of a joint model, for graphics cards; where that fails torch computes as ever. onnx is
+            ONNX Runtime.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
             half the time. auto is bf16 where the processor knows it. int8 is 8-bit numbers, the fastest and least exact
             way to find people, by OpenVINO; the numbers are chosen by some frames of the footage, once.

@@ -99,7 +99,8 @@ class Detecting:
         batch_size: The number of images of a forward pass, 1 or more.
         runtime: What computes the networks. torch, as in training, gives the same figures whatever else is installed.
             OpenVINO (`pip install 'personsearch[fast]'`) does so on a processor and mostly in less time. auto takes it
-            where it is installed and is measured to be faster with these models on this machine. onnx is ONNX Runtime.
+            where it is installed and is measured to be faster with these models on this machine. compiled is torch
+            with a compiled trunk, for graphics cards. onnx is ONNX Runtime.
         precision: How precisely the networks compute: float32, or bf16 where the processor knows it, which takes about
             half the time. auto is bf16 where the processor knows it. int8 is 8-bit numbers by OpenVINO for what finds
             people; the numbers are chosen by some frames of the data set, once.

@@ -28,5 +28,5 @@ def test_models_that_compute_differently_are_named_apart() -> None:
     )
     assert computing_line({"crop model": processor}).startswith("the crop model is computed by OpenVINO")
     assert computing_to_dict({"crop model": card}) == {
-        "crop model": {"library": "torch", "precision": "bf16", "device": "cuda", "measured": False}
+        "crop model": {"library": "torch", "precision": "bf16", "device": "cuda", "measured": False, "note": ""}
     }

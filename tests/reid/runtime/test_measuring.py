@@ -88,7 +88,7 @@ def test_the_environment_says_what_auto_means(monkeypatch: pytest.MonkeyPatch) -
     assert Inference("torch").named_runtime() == "torch"
     monkeypatch.setenv("PERSONSEARCH_RUNTIME", "abacus")
     with pytest.raises(
-        ValueError, match="PERSONSEARCH_RUNTIME is 'abacus', expected one of auto, torch, openvino, onnx"
+        ValueError, match="PERSONSEARCH_RUNTIME is 'abacus', expected one of auto, torch, compiled, openvino, onnx"
     ):
         Inference().named_runtime()
     with pytest.raises(ValueError, match="runtime 'abacus'"):

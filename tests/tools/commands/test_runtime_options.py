@@ -70,7 +70,7 @@ def test_it_is_said_what_computes(
     by = {name: next(iter(one.values()))["library"] for name, one in figures.items()}
     assert by == {"index": "openvino", "find": "onnx", "quiet": "torch", "detection": "torch", "search": "torch"}
     assert figures["index"]["joint model"] == {
-        "library": "openvino", "precision": "float32", "device": "cpu", "measured": False,
+        "library": "openvino", "precision": "float32", "device": "cpu", "measured": False, "note": "",
     }  # fmt: skip
 
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.bench.speed.card import DeviceName, found_card, frames_on_card, untrained_joint
 from tools.bench.speed.limits import operations_of
 from tools.bench.speed.machine import load_average
 from tools.bench.speed.measured import Measured, Run
-from tools.bench.speed.ways import Taken, Way, in_turns, peak
+from tools.bench.speed.ways import EAGER, Taken, Way, in_turns, peak
 from tools.outcome import Outcome, table
 from tools.progress import Progress
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 FRAMES = "joint model, a frame"
 CROPS = "crop model, a crop"
-EAGER = "torch float32, one at a time"
 CROPS_MEASURED = 16
 
 
@@ -33,13 +33,16 @@ def inference(
     frames: int = 4,
     frame_width: int = 720,
     rounds: int = 5,
+    device: DeviceName = "cpu",
+    untrained: bool = False,
     compare: Path | None = None,
 ) -> Outcome:
     """Processor milliseconds of a frame by the joint model and of a crop by the crop model, on one thread.
 
     Each library and each precision is measured, in turns, beside eager float32 that takes one frame or crop at a time.
     The limit is the number of operations of the convolutions and linear maps over the most that the processor does in
-    a product of matrices of the same precision.
+    a product of matrices of the same precision. On a graphics card it is the joint model alone, in frames a second on
+    the clock: as it is, in bf16 and in batches, and with a compiled trunk.
 
     Args:
         model: A model of `train joint`; by default the detector that comes with personsearch.
@@ -47,25 +50,62 @@ def inference(
         frames: How many frames of the synthetic square are looked at, 1 or more.
         frame_width: The width of these frames in pixels, at least 160.
         rounds: How many times each way is measured, 1 or more; the best counts.
+        device: What computes, the processor or a graphics card.
+        untrained: Measure a joint model with ResNet-50 for frames of 900 x 1500 that has learned nothing, in place of
+            one from a file.
         compare: A file that --json of an earlier run wrote. What is slower than then, beyond noise, is named, and
             the exit status is 1.
     """
     if min(frames, rounds) < 1:
         raise ValueError(f"frames {frames} and rounds {rounds}, expected 1 or more of each")
-    import torch
-
     from detection.checkpoints import load_model
     from reid.crops.sphere_reid import SphereReID
     from search.models.shipped import shipped_models, shipped_start
 
+    if untrained and model is not None:
+        raise ValueError(f"--model {model} is given with --untrained, which is a model of its own; leave one out")
+    card = None if device == "cpu" else found_card()
     joint_file, crop_file = model or shipped_start(), crop_model or shipped_models().second_stage
     assert crop_file is not None
-    joint = load_model(joint_file, device="cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        joint = load_model(untrained_joint(Path(folder)) if untrained else joint_file, device=card or "cpu")
     crops = SphereReID.from_checkpoint(crop_file, device="cpu")
     settings = {
         "joint": joint.fingerprint(), "crops": crops.fingerprint(), "frames": frames, "frame_width": frame_width,
+        **({} if card is None else {"device": device}),
     }  # fmt: skip
     run, load = Run.of("bench inference", settings, compare), load_average()
+    if card is not None:
+        with Progress("Measuring", unit="way"):
+            pictures = _pictures(frames, frame_width)
+            found = frames_on_card(joint, pictures, rounds, _operations(joint, pictures[:1]))
+        return run.outcome(found.text, found.figures, found.measured, ("torch", "torchvision"), load=load)
+    rows, peaks = _on_one_thread(joint, crops, frames, frame_width, rounds)
+    header = ["one thread", "way", "processor ms", "wall ms", "times eager float32", "of the processor's peak"]
+    shown = [
+        [row["what"], row["way"], f"{1e3 * row['processor_seconds']:.2f}", f"{1e3 * row['wall_seconds']:.2f}",
+         f"{row['ratio']:.2f}", f"{row['share_of_peak']:.0%}"]
+        for row in rows
+    ]  # fmt: skip
+    text = table(header, shown)
+    figures = {"models": [joint_file, crop_file], "ways": rows, "peak_operations_per_second": peaks}
+    measured = [
+        Measured(
+            f"{row['what']}, {row['way']}", 1e3 * row["processor_seconds"], "ms of one thread",
+            tuple(1e3 * one for one in row["repeats"]), EAGER, 1e3 * row["eager_seconds"],
+            processor=row["processor_seconds"], limit=1e3 * row["operations"] / peaks[row["precision"]],
+        )
+        for row in rows if row["way"] != EAGER
+    ]  # fmt: skip
+    return run.outcome(text, figures, measured, ("torch", *_installed()), load=load)
+
+
+def _on_one_thread(
+    joint: "PersonSearchRCNN", crops: "SphereReID", frames: int, frame_width: int, rounds: int
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """A row for each way to compute either model, and the processor's most in each precision."""
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -84,23 +124,7 @@ def inference(
         torch.set_num_threads(threads)
     for row in rows:
         row["share_of_peak"] = row["operations"] / row["processor_seconds"] / peaks[row["precision"]]
-    header = ["one thread", "way", "processor ms", "wall ms", "times eager float32", "of the processor's peak"]
-    shown = [
-        [row["what"], row["way"], f"{1e3 * row['processor_seconds']:.2f}", f"{1e3 * row['wall_seconds']:.2f}",
-         f"{row['ratio']:.2f}", f"{row['share_of_peak']:.0%}"]
-        for row in rows
-    ]  # fmt: skip
-    text = table(header, shown)
-    figures = {"models": [joint_file, crop_file], "ways": rows, "peak_operations_per_second": peaks}
-    measured = [
-        Measured(
-            f"{row['what']}, {row['way']}", 1e3 * row["processor_seconds"], "ms of one thread",
-            tuple(1e3 * one for one in row["repeats"]), EAGER, 1e3 * row["eager_seconds"],
-            processor=row["processor_seconds"], limit=1e3 * row["operations"] / peaks[row["precision"]],
-        )
-        for row in rows if row["way"] != EAGER
-    ]  # fmt: skip
-    return run.outcome(text, figures, measured, ("torch", *_installed()), load=load)
+    return rows, peaks
 
 
 def _installed() -> list[str]:
@@ -206,7 +230,7 @@ def _operations(model: "PersonSearchRCNN", pictures: "Sequence[NDArray[np.uint8]
     from datasets.images import as_tensor
 
     model.precision = "float32"
-    return operations_of(lambda: [model.detect([as_tensor(picture)]) for picture in pictures])
+    return operations_of(lambda: [model.detect([as_tensor(picture, model.device)]) for picture in pictures])
 
 
 def _crop_operations(model: "SphereReID", people: "list[NDArray[np.uint8]]") -> float:

@@ -107,3 +107,80 @@ def test_ways_take_turns_and_the_warming_call_is_not_measured(monkeypatch: pytes
 
 def test_the_peak_is_that_of_a_product() -> None:
     assert 1e8 < peak("float32", size=128, rounds=3) < 1e14
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor in place of a graphics card, and a way to compile that needs no compiler."""
+    for module in ("inference", "indexing"):
+        monkeypatch.setattr(f"tools.bench.speed.{module}.found_card", lambda: torch.device("cpu"))
+    ways = {"a broken compiler": {"backend": _broken}, "a stand-in": {"backend": "aot_eager"}}
+    monkeypatch.setattr("detection.runtime.torch_joint.compilers_for", lambda device: ways)
+    monkeypatch.setattr("tools.bench.speed.card.TOGETHER", 2)
+    monkeypatch.setattr("tools.bench.speed.card._best", lambda device: "float32")
+
+
+def _broken(graph: object, examples: object) -> object:
+    raise RuntimeError("no compiler is installed")
+
+
+@pytest.mark.usefixtures("card")
+def test_a_card_is_measured_in_frames_on_the_clock(
+    joint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 90, 160, 3), dtype=np.uint8)
+    monkeypatch.setattr("tools.bench.speed.inference._pictures", lambda count, width: list(pictures[:count]))
+    words = ["bench", "inference", "--model", str(joint), "--crop-model", str(crops), "--frames", "3"]
+    file = tmp_path / "figures.json"
+    assert main([*words, "--rounds", "2", "--device", "cuda", "--json", str(file)]) == 0
+    figures = json.loads(file.read_text())
+    names = ["torch float32, one at a time", "torch float32, 2 at a time", "compiled float32, 2 at a time"]
+    assert [row["way"] for row in figures["ways"]] == names
+    for row in figures["ways"]:
+        assert row["frames_per_second"] == max(row["repeats"]) > 0
+        assert row["share_of_peak"] > 0
+    assert figures["ways"][0]["ratio"] == 1
+    assert [one["name"] for one in figures["measured"]] == [f"joint model, {name}" for name in names[1:]]
+    said = capsys.readouterr().out
+    assert "compiled to a stand-in; a broken compiler: BackendCompilerFailed" in said
+    assert "no compiler is installed" in said
+
+
+@pytest.mark.usefixtures("card")
+def test_indexing_on_a_card_reads_cameras_side_by_side(joint: Path, tmp_path: Path) -> None:
+    from datasets.plaza import write_recordings
+
+    write_recordings(tmp_path / "square", seed=7, persons=3, minutes=0.02, frame_width=192, form="mp4")
+    words = ["bench", "index", "--source", str(tmp_path / "square"), "--model", str(joint), "--rounds", "1"]
+    file = tmp_path / "figures.json"
+    assert main([*words, "--device", "cuda", "--json", str(file)]) == 0
+    figures = json.loads(file.read_text())
+    assert [row["way"].split(",")[0] for row in figures["ways"]] == [
+        "torch float32",
+        "torch float32",
+        "compiled float32",
+    ]
+    frames = {row["frames"] for row in figures["ways"]}
+    assert len(frames) == 1
+    assert frames.pop() >= 15
+    assert figures["notes"][0].startswith("compiled float32, 2 at a time: compiled to a stand-in")
+
+
+def test_without_a_card_it_is_said_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for bench in ("inference", "index"):
+        assert main(["bench", bench, "--device", "cuda"]) == 2
+        assert "torch finds no graphics card here; leave --device out" in capsys.readouterr().err
+        assert main(["bench", bench, "--untrained", "true", "--model", "mine"]) == 2
+        assert "--model mine is given with --untrained" in capsys.readouterr().err
+
+
+def test_the_untrained_model_is_the_one_of_the_field(tmp_path: Path) -> None:
+    from detection.checkpoints import load_model
+    from tools.bench.speed.card import untrained_joint
+
+    model = load_model(untrained_joint(tmp_path), device="cpu")
+    config = model.detector_config
+    assert (config.backbone, config.min_size, config.max_size) == ("resnet50", 900, 1500)
+    again = load_model(untrained_joint(tmp_path), device="cpu")
+    assert again.fingerprint() == model.fingerprint()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.bench.speed import benchmarks
+from tools.bench import benchmarks
 from tools.bench.speed.measured import Measured, Run
 from tools.main import COMMANDS, main
 from tools.outcome import write_json
