@@ -177,10 +177,13 @@ COMMANDS = {
         "tools.bench.galleries.startup", "startup", "seconds until the help, a search and a served search answer"
     ),
     "bench training": Command(
-        "tools.bench.speed.training", "training", "frames a second and memory of joint training", ("frames", "recipe")
+        "tools.bench.trainings.training",
+        "training",
+        "frames a second and memory of joint training",
+        ("frames", "recipe"),
     ),
     "bench crop-training": Command(
-        "tools.bench.speed.crop_training", "crop_training", "crops a second of training the crop model", ("recipe",)
+        "tools.bench.trainings.crop_training", "crop_training", "crops a second of training the crop model", ("recipe",)
     ),
     "bench joint": Command(
         "tools.bench.joint",

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from detection.settings import JointTrainingConfig
-from tools.bench.speed.loops import Timed, compared, our_loop, plain_loop
 from tools.bench.speed.machine import load_average, peak_megabytes
 from tools.bench.speed.measured import Run
+from tools.bench.trainings.loops import Timed, compared, our_loop, plain_loop
 from tools.outcome import Outcome, table
 from tools.recipe_files import JointModelOptions
 
@@ -63,6 +63,7 @@ def training(
     recipe: JointModelOptions = JointModelOptions(training=JointTrainingConfig(batch_size=5)),  # noqa: B008
     seed: int = 0,
     against_plain: bool = True,
+    profile: bool = False,
     compare: Path | None = None,
 ) -> Outcome:
     """Frames a second and peak memory of training the joint model, by default ResNet-50 at 900 x 1500, five frames.
@@ -79,6 +80,7 @@ def training(
         recipe: The model and its training; epochs and checkpoints are set by this command.
         seed: The seed of frames and weights, 0 or more.
         against_plain: Train the plain loop too.
+        profile: Say where the time of a step goes instead: its stages, and the operations that take most of it.
         compare: A file that --json of an earlier run wrote. What is slower than then, beyond noise, is named, and
             the exit status is 1.
     """
@@ -97,6 +99,8 @@ def training(
         samples = _written(Path(folder), pictures * (steps + warmup_steps + 1), frames, seed)
         task = _task(recipe, samples, seed)
         try:
+            if profile:
+                return _profiled(task, Path(folder) / "run", warmup_steps, run, load)
             ours = our_loop(TrainingRun(task, Path(folder) / "run"), pictures, warmup_steps)
         except TrainingInterrupted:
             raise KeyboardInterrupt("interrupted; nothing was measured") from None
@@ -106,6 +110,26 @@ def training(
     measured = compared(ours, plain, "frames/s")
     text = f"{table(['training', 'joint model'], _rows(figures))}\n{PUBLISHED}"
     return run.outcome(text, figures, measured, ("torch", "torchvision"), load=load)
+
+
+def _profiled(task: "JointTrainingTask", folder: Path, warmup_steps: int, run: Run, load: float | None) -> Outcome:
+    """Where the time of a step goes."""
+    from tools.bench.trainings.stages import profiled
+
+    model: Any = task.model
+    heads = [model.detector.roi_heads, *([] if model.refinement is None else [model.refinement])]
+    parts = {
+        "frames resized": [model.transform],
+        "trunk": [model.detector.backbone.body],
+        "pyramid": [model.detector.backbone.fpn],
+        "boxes proposed": [model.detector.rpn],
+        "boxes sampled": [one.box_roi_pool for one in heads],
+        "box heads": [part for one in heads for part in (one.box_head, one.box_predictor)],
+        "people embedded": [model.embedding_head],
+        "identity losses": [task.criterion],
+    }
+    found = profiled(task, parts, folder, warmup_steps)
+    return run.outcome(found.text(), {"profile": found}, [], ("torch", "torchvision"), load=load)
 
 
 def _task(

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tools.bench.speed.loops import Timed, compared, our_loop, plain_loop
 from tools.bench.speed.machine import load_average
 from tools.bench.speed.measured import Run
+from tools.bench.trainings.loops import Timed, compared, our_loop, plain_loop
 from tools.outcome import Outcome, table
 from tools.recipe_files import CropModelOptions
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from datasets.samples import CropSample
     from reid.crops.training import CropTrainingTask
 
@@ -27,6 +29,7 @@ def crop_training(
     warmup_steps: int = 2,
     recipe: CropModelOptions = CropModelOptions(),  # noqa: B008 - frozen
     seed: int = 0,
+    profile: bool = False,
     compare: Path | None = None,
 ) -> Outcome:
     """Crops a second of training the crop model, by default SphereReID's ResNet-50.
@@ -40,6 +43,7 @@ def crop_training(
         warmup_steps: The steps before them, which are not measured, 1 or more.
         recipe: The model and its training; epochs, sampler and checkpoints are set by this command.
         seed: The seed of crops and weights, 0 or more.
+        profile: Say where the time of a step goes instead: its stages, and the operations that take most of it.
         compare: A file that --json of an earlier run wrote. What is slower than then, beyond noise, is named, and
             the exit status is 1.
     """
@@ -58,6 +62,8 @@ def crop_training(
         samples = _written(Path(folder), crops * (steps + warmup_steps + 1), recipe, seed)
         try:
             task = _task(recipe, samples, seed)
+            if profile:
+                return _profiled(task, Path(folder) / "run", warmup_steps, run, load)
             ours = our_loop(TrainingRun(task, Path(folder) / "run"), crops, warmup_steps)
         except TrainingInterrupted:
             raise KeyboardInterrupt("interrupted; nothing was measured") from None
@@ -79,6 +85,19 @@ def _text(recipe: CropModelOptions, ours: Timed, plain: Timed) -> str:
         ["loss of a plain loop", f"{plain.loss:.3f}"],
     ]
     return table(["training", "crop model"], rows)
+
+
+def _profiled(task: "CropTrainingTask", folder: Path, warmup_steps: int, run: Run, load: float | None) -> Outcome:
+    """Where the time of a step goes."""
+    from tools.bench.trainings.stages import profiled
+
+    model = task.model
+    parts: dict[str, Sequence[nn.Module]] = {
+        "trunk": [model.backbone], "pooling and embedding": [model.pooling, model.head],
+        "identity losses": [task.criterion],
+    }  # fmt: skip
+    found = profiled(task, parts, folder, warmup_steps)
+    return run.outcome(found.text(), {"profile": found}, [], ("torch", "torchvision"), load=load)
 
 
 def _task(
