@@ -99,15 +99,18 @@ class _Clock:
         self.counts = False
 
     def begin(self, stage: str) -> None:
+        """From now on the time is this stage's."""
         self.note()
         self._running.append(stage)
 
     def end(self) -> None:
+        """The stage is over; the time is that of the stage around it again."""
         self.note()
         self._running.pop()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """The time within the block is this stage's."""
         self.begin(name)
         try:
             yield
@@ -120,6 +123,7 @@ class _Clock:
         return time.perf_counter(), time.process_time()
 
     def note(self) -> None:
+        """Give the time since the last note to the stage that runs."""
         now = self._now()
         if self.counts:
             taken = self.taken[self._running[-1]]
@@ -140,6 +144,7 @@ class _Staged:
         return getattr(self._task, name)
 
     def load(self, epoch: int, batches: Sequence[Any]) -> Iterator[Any]:
+        """The task's batches; the time until each comes is waiting."""
         loaded = iter(self._task.load(epoch, batches))
         while True:
             with self._clock.stage(WAITING):
@@ -150,6 +155,7 @@ class _Staged:
             yield batch
 
     def losses(self, network: nn.Module, batch: Any, step: int) -> StepLosses:
+        """The task's losses; what follows them is the backward pass."""
         with self._clock.stage(LOSSES):
             found = self._task.losses(network, batch, step)
         self._clock.begin(BACKWARD)
@@ -160,6 +166,7 @@ class _Staged:
         self._clock.begin(OPTIMIZER)
 
     def update_tables(self, rows: Sequence[Tensor]) -> None:
+        """The task's writing of memory tables."""
         with self._clock.stage(TABLES):
             self._task.update_tables(rows)
 
