@@ -49,8 +49,8 @@ def compilers_for(device: torch.device) -> Compilers:
 def compiled_by_torch(call: Call, example: Tensor, compilers: Compilers) -> CompiledCall:
     """Compiles a function by the first way that works here, which takes up to some minutes.
 
-    A way works if the function runs twice (the second time a recorded graph is replayed) and gives about what the
-    function gave before.
+    A way works if the function runs three times (a graph is recorded in the second call, and replayed in the third) and
+    gives about what the function gave before.
 
     Args:
         call: A function of a tensor that gives tensors, in lists or dicts. It is compiled for each size that it meets.
@@ -63,7 +63,8 @@ def compiled_by_torch(call: Call, example: Tensor, compilers: Compilers) -> Comp
         torch._dynamo.reset()
         try:
             compiled: Call = torch.compile(call, dynamic=False, **options)
-            compiled(example)
+            for _ in range(2):
+                compiled(example)
             found = tree_leaves(compiled(example))
             off = max(_off(one, other) for one, other in zip(found, expected, strict=True))
         except Exception as error:  # a compiler, a driver or a library is missing, and each says it in its own way

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from search.models.model_files import ModelFiles
     from search.pipeline import PersonSearch
 
-ASKED = {"bf16": 2.0}
+ASKED = {"bf16": 2.0, "int8": 3.0}
 """How many times as many frames a second as eager float32 are asked for."""
 
 
@@ -101,8 +101,9 @@ def index(
         counts: dict[str, int] = {}
         if untrained:
             files = ModelFiles(untrained_joint(folder), second_stage)
-        chosen = _on_processor() if card is None else index_ways(card)
-        filling = Filling(files, source or folder / "square", folder, card, counts)
+        footage = source or folder / "square"
+        chosen = _on_processor(footage) if card is None else index_ways(card)
+        filling = Filling(files, footage, folder, card, counts)
         ways = {way: filling.way(way, *how) for way, how in chosen.items()}
         progress(2, 3)
         taken = in_turns(ways, rounds, warm=False)
@@ -134,30 +135,47 @@ def _measured(rows: Sequence[dict[str, Any]], operations: float, asked_of_card: 
             rows[0]["frames_per_second"], asked=asked_of_card if row["way"].startswith("compiled") else None,
             asked_ratio=ASKED.get(row["precision"]) if row["way"].startswith("OpenVINO") else None, more_is_better=True,
             processor=row["processor_seconds"],
-            limit=1 / seconds_of_operations(operations, bf16=row["precision"] == "bf16") if operations else None,
+            limit=_limit(operations, row["precision"]),
         )
         for row in rows[1:]
     ]  # fmt: skip
 
 
+def _limit(operations: float, precision: str) -> float | None:
+    """Frames a second, if all threads did nothing but a frame's operations; None where that says nothing."""
+    if not operations or precision == "int8":  # of which only a part is in 8-bit numbers
+        return None
+    return 1 / seconds_of_operations(operations, bf16=precision == "bf16")
+
+
 def _row(way: str, taken: Taken, frames: int, eager: Taken) -> dict[str, Any]:
     return {
-        "way": way, "precision": "bf16" if "bf16" in way else "float32", "frames": frames,
+        "way": way, "precision": next((one for one in ("bf16", "int8") if one in way), "float32"), "frames": frames,
         "frames_per_second": frames / min(taken.wall), "repeats": [frames / seconds for seconds in taken.wall],
         "ratio": min(eager.wall) / min(taken.wall), "processor_seconds": min(taken.processor),
         "processor_ratio": min(eager.processor) / min(taken.processor),
     }  # fmt: skip
 
 
-def _on_processor() -> dict[str, tuple[Inference, int]]:
-    """The ways that are compared: what computes, and how many frames are looked at together."""
+def _on_processor(footage: Path) -> dict[str, tuple[Inference, int]]:
+    """The ways that are compared: what computes, and how many frames are looked at together.
+
+    Args:
+        footage: What is indexed, by which 8-bit numbers are chosen.
+    """
+    from datasets.footage.planning import planned
+    from datasets.footage.reading import Reading
     from reid.runtime.compiled import computed_in
-    from reid.runtime.silent import has_openvino
+    from reid.runtime.silent import has_nncf, has_openvino
+    from search.models.typical import typical_of_sources
 
     best = computed_in("auto")
     chosen = {EAGER: (Inference("torch", "float32"), 1), f"torch {best}, 4 at a time": (Inference("torch", best), 4)}
     if has_openvino():
         chosen |= {f"OpenVINO {one}": (Inference("openvino", one), 4) for one in dict.fromkeys(["float32", best])}
+    if has_openvino() and has_nncf():
+        typical = typical_of_sources(planned([str(footage)], Reading())[0])
+        chosen["OpenVINO int8"] = (Inference("openvino", "int8", typical), 4)
     return chosen
 
 

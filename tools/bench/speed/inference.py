@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reid.runtime.settings import TypicalFrames
 from tools.bench.speed.card import DeviceName, found_card, frames_on_card, untrained_joint
 from tools.bench.speed.limits import operations_of
 from tools.bench.speed.machine import load_average
@@ -118,7 +119,7 @@ def _on_one_thread(
             taken = in_turns(_crop_ways(crops, people), rounds)
             rows += _rows(CROPS, taken, len(people), _crop_operations(crops, people))
             progress(3, 4)
-            peaks = {precision: peak(precision) for precision in _precisions()}
+            peaks = {one: peak(one) for one in dict.fromkeys(row["precision"] for row in rows)}
             progress(4, 4)
     finally:
         torch.set_num_threads(threads)
@@ -144,7 +145,7 @@ def _rows(what: str, taken: Mapping[str, Taken], count: int, operations: float) 
     eager = min(taken[EAGER].processor) / count
     return [
         {
-            "what": what, "way": way, "precision": "bf16" if "bf16" in way else "float32",
+            "what": what, "way": way, "precision": next((one for one in ("bf16", "int8") if one in way), "float32"),
             "processor_seconds": min(one.processor) / count, "wall_seconds": min(one.wall) / count,
             "repeats": [seconds / count for seconds in one.processor], "eager_seconds": eager,
             "ratio": eager / (min(one.processor) / count), "operations": operations / count,
@@ -176,6 +177,7 @@ def _people(pictures: "Sequence[NDArray[np.uint8]]") -> "list[NDArray[np.uint8]]
 
 def _joint_ways(model: "PersonSearchRCNN", pictures: "Sequence[NDArray[np.uint8]]") -> dict[str, Way]:
     from datasets.images import as_tensor
+    from reid.runtime.silent import has_nncf
 
     images = [as_tensor(picture) for picture in pictures]
 
@@ -191,14 +193,16 @@ def _joint_ways(model: "PersonSearchRCNN", pictures: "Sequence[NDArray[np.uint8]
     for precision in _precisions():
         ways[f"torch {precision}, {len(images)} at a time"] = torch_way(precision, len(images))
     if _installed():
-        ways |= {f"OpenVINO {precision}": _compiled_way(model, images, precision) for precision in _precisions()}
+        shown = TypicalFrames("bench", lambda: pictures)
+        eight = ["int8"] if has_nncf() else []
+        ways |= {f"OpenVINO {one}": _compiled_way(model, images, one, shown) for one in [*_precisions(), *eight]}
     return ways
 
 
-def _compiled_way(model: "PersonSearchRCNN", images: "list[Tensor]", precision: Any) -> Way:
+def _compiled_way(model: "PersonSearchRCNN", images: "list[Tensor]", precision: Any, typical: TypicalFrames) -> Way:
     from detection.runtime.joint import compiled_joint
 
-    by = compiled_joint(model, precision, threads=1, batch=1)
+    by = compiled_joint(model, precision, threads=1, batch=1, typical=typical)
 
     def call() -> None:
         model.precision = "float32"

@@ -46,24 +46,25 @@ def in_turns(ways: Mapping[str, Way], rounds: int, *, warm: bool = True) -> dict
     return {name: Taken(tuple(processor[name]), tuple(wall[name])) for name in ways}
 
 
-def peak(precision: Literal["float32", "bf16"], *, size: int = 1024, rounds: int = 30) -> float:
+def peak(precision: Literal["float32", "bf16", "int8"], *, size: int = 1024, rounds: int = 30) -> float:
     """How many operations a second one thread does in a product of matrices, by whichever library is faster at it.
 
     Args:
-        precision: What the products are computed in.
+        precision: What the products are computed in; int8 needs OpenVINO and NNCF.
         size: The height and width of the matrices.
         rounds: How many products are measured; the best counts.
     """
     import torch
 
-    from reid.runtime.compiled import Source, compiled
+    from reid.runtime.compiled import Source, TypicalInputs, compiled
     from reid.runtime.silent import has_openvino
 
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     left, right = (torch.rand(size, size).to(kind) for _ in range(2))
-    ways: dict[str, Way] = {"torch": lambda: left @ right}
+    ways: dict[str, Way] = {} if precision == "int8" else {"torch": lambda: left @ right}
     if has_openvino():
-        source = Source(torch.nn.Linear(size, size, bias=False).eval(), (left.float(),), [(0,)], f"product{size}")
-        by, given = compiled(source, precision, threads=1), left.float()
+        given, product = left.float(), torch.nn.Linear(size, size, bias=False).eval()
+        noise = TypicalInputs("noise", lambda: [given])
+        by = compiled(Source(product, (given,), [(0,)], f"product{size}", noise), precision, threads=1)
         ways["OpenVINO"] = lambda: by(given)
     return 2 * size**3 / min(min(one.processor) for one in in_turns(ways, rounds).values())

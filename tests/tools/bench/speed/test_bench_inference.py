@@ -46,6 +46,7 @@ def test_every_library_and_precision_has_its_row(
     joint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("reid.runtime.compiled.has_bfloat16", lambda device: False)
+    monkeypatch.setattr("reid.runtime.silent.has_nncf", lambda: False)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 90, 160, 3), dtype=np.uint8)
     monkeypatch.setattr("tools.bench.speed.inference._pictures", lambda count, width: list(pictures[:count]))
     monkeypatch.setattr("tools.bench.speed.inference.peak", lambda precision: 1e9)
@@ -75,6 +76,7 @@ def test_every_library_and_precision_has_its_row(
 
 def test_indexing_is_measured_from_end_to_end(joint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reid.runtime.compiled.has_bfloat16", lambda device: False)
+    monkeypatch.setattr("reid.runtime.silent.has_nncf", lambda: False)
     (tmp_path / "gate").mkdir()
     for row in range(3):
         picture = np.random.default_rng(row).integers(0, 256, (60, 90, 3), dtype=np.uint8)
@@ -88,6 +90,28 @@ def test_indexing_is_measured_from_end_to_end(joint: Path, tmp_path: Path, monke
     assert figures["ways"][0]["ratio"] == 1
     last = figures["ways"][2]
     assert last["ratio"] == pytest.approx(last["frames_per_second"] / figures["ways"][0]["frames_per_second"])
+
+
+def test_8_bit_numbers_have_a_row_where_nncf_is(
+    joint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nncf", reason="the extra `fast` installs NNCF")
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 90, 160, 3), dtype=np.uint8)
+    monkeypatch.setattr("tools.bench.speed.inference._pictures", lambda count, width: list(pictures[:count]))
+    monkeypatch.setattr("tools.bench.speed.inference.peak", lambda precision: {"int8": 2e9}.get(precision, 1e9))
+    file = tmp_path / "figures.json"
+    words = ["bench", "inference", "--model", str(joint), "--crop-model", str(crops), "--frames", "2", "--rounds", "1"]
+    assert main([*words, "--json", str(file)]) == 0
+    (row,) = [one for one in json.loads(file.read_text())["ways"] if one["precision"] == "int8"]
+    assert row["way"] == "OpenVINO int8"
+    assert row["share_of_peak"] == pytest.approx(row["operations"] / row["processor_seconds"] / 2e9)
+    (tmp_path / "gate").mkdir()
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / "gate" / f"{number}.png"), pictures[0])
+    words = ["bench", "index", "--source", str(tmp_path / "gate"), "--model", str(joint), "--rounds", "1"]
+    assert main([*words, "--json", str(file)]) == 0
+    last = json.loads(file.read_text())["measured"][-1]
+    assert (last["name"], last["asked_ratio"], last["limit"]) == ("index by OpenVINO int8", 3.0, None)
 
 
 def test_ways_take_turns_and_the_warming_call_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +161,7 @@ def test_a_card_is_measured_in_frames_on_the_clock(
     names = ["torch float32, one at a time", "torch float32, 2 at a time", "compiled float32, 2 at a time"]
     assert [row["way"] for row in figures["ways"]] == names
     for row in figures["ways"]:
-        assert row["frames_per_second"] == max(row["repeats"]) > 0
+        assert row["frames_per_second"] == pytest.approx(max(row["repeats"]))
         assert row["share_of_peak"] > 0
     assert figures["ways"][0]["ratio"] == 1
     assert [one["name"] for one in figures["measured"]] == [f"joint model, {name}" for name in names[1:]]
