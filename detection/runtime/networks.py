@@ -20,6 +20,10 @@ ROWS = 3
 """Boxes that heads are traced with."""
 
 
+PROPOSING = ("head.cls_logits", "head.bbox_pred")
+"""The layers of `Frames` that say where boxes are: cheap, they keep their numbers where others have 8 bits."""
+
+
 class Frames(nn.Module):
     """What a joint model sees in frames: its maps as tables, and what it proposes.
 
@@ -118,7 +122,7 @@ def compiled_networks(
         read = channels if frames.trunk_level is None else _trunk_width(frames, image)
         person = torch.zeros(ROWS, embedding.pool_height, embedding.pool_width, read)
         box = torch.zeros(ROWS, 7, 7, channels)
-        looks = None if typical is None else TypicalInputs(typical.name, partial(_as_seen, model, typical))
+        looks = None if typical is None else TypicalInputs(typical.name, partial(_as_seen, model, typical), PROPOSING)
         sources = [Source(frames, (image,), [(0, 2, 3)], f"joint-{mark}", looks)]
         sources += [Source(head, (box,), [rows], f"boxes{number}-{mark}") for number, head in enumerate(heads)]
         sources += [Source(Embeddings(model).eval(), (person,), [rows], f"embeddings-{mark}")]

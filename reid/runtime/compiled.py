@@ -77,10 +77,12 @@ class TypicalInputs(NamedTuple):
     Args:
         name: What stands for them in the name of a file.
         read: Gives them, a tensor each.
+        exact: Modules of the network, by their names, that keep their numbers.
     """
 
     name: str
     read: Callable[[], Sequence[Tensor]]
+    exact: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +157,8 @@ def _core() -> Any:
 def _in_8_bits(source: Source) -> Any:
     """The network in 8-bit numbers, from the user's cache where it is there."""
     assert source.typical is not None
-    name, read = source.typical
-    return _kept(f"{source.name}-int8-{name}-{version('nncf')}", lambda: quantized(_converted(source), read()))
+    name, read, exact = source.typical
+    return _kept(f"{source.name}-int8-{name}-{version('nncf')}", lambda: quantized(_converted(source), read(), exact))
 
 
 def _kept(name: str, make: Callable[[], Any]) -> Any:
