@@ -57,6 +57,7 @@ def compiled_by_torch(call: Call, example: Tensor, compilers: Compilers) -> Comp
         example: What it is called with, in the size that will come most.
         compilers: The ways, in the order in which they are tried.
     """
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses a GPU where there is none
     expected = tree_leaves(call(example))
     failed: list[str] = []
     for name, options in compilers.items():
