@@ -31,7 +31,7 @@ def test_a_whole_gallery_stays_as_it_is(tmp_path: Path) -> None:
     assert sorted(file for file in (tmp_path / "people" / "tables").rglob("*")) == before
 
 
-@pytest.mark.parametrize("parts", [12, pytest.param(240, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("parts", [6, pytest.param(240, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("table", ["sightings", "frames"])
 def test_truncations_of_the_newest_version_are_repaired(tmp_path: Path, table: str, parts: int) -> None:
     gallery = make(tmp_path / "people", "street", frames=4)

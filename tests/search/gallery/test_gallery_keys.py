@@ -51,7 +51,7 @@ def keys(gallery: Gallery) -> Counter[tuple[Any, ...]]:
     return Counter(zip(*(rows[name].to_pylist() for name in ("source", "frame", "index")), strict=True))
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(50, marks=pytest.mark.slow)])
 def test_two_indexers_of_one_source_never_double_rows(tmp_path: Path, rounds: int) -> None:
     together = multiprocessing.get_context("forkserver").Barrier(2)
     for attempt in range(rounds):

@@ -96,6 +96,7 @@ def test_8_bit_numbers_have_a_row_where_nncf_is(
     joint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("nncf", reason="the extra `fast` installs NNCF")
+    monkeypatch.setattr("reid.runtime.compiled.computed_in", lambda precision: "float32")  # fewer ways take less time
     pictures = np.random.default_rng(0).integers(0, 256, (2, 90, 160, 3), dtype=np.uint8)
     monkeypatch.setattr("tools.bench.speed.inference._pictures", lambda count, width: list(pictures[:count]))
     monkeypatch.setattr("tools.bench.speed.inference.peak", lambda precision: {"int8": 2e9}.get(precision, 1e9))
@@ -172,10 +173,14 @@ def test_a_card_is_measured_in_frames_on_the_clock(
 
 @pytest.mark.usefixtures("card")
 def test_indexing_on_a_card_reads_cameras_side_by_side(joint: Path, tmp_path: Path) -> None:
-    from datasets.plaza import write_recordings
+    from search.cases.film import film
 
-    write_recordings(tmp_path / "square", seed=7, persons=3, minutes=0.02, frame_width=192, form="mp4")
-    words = ["bench", "index", "--source", str(tmp_path / "square"), "--model", str(joint), "--rounds", "1"]
+    picture = np.random.default_rng(0).integers(0, 256, (108, 192, 3), dtype=np.uint8)
+    for camera in ("gate", "hall", "yard"):
+        (tmp_path / "cameras" / camera).mkdir(parents=True)
+        with film(tmp_path / "cameras" / camera / "one.mp4", width=192, height=108, rate=1.0) as written:
+            written.show(picture, 5.0)
+    words = ["bench", "index", "--source", str(tmp_path / "cameras"), "--model", str(joint), "--rounds", "1"]
     file = tmp_path / "figures.json"
     assert main([*words, "--device", "cuda", "--json", str(file)]) == 0
     figures = json.loads(file.read_text())

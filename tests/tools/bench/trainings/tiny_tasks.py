@@ -25,7 +25,7 @@ CROPS = CropModelOptions(
 def joint_task(folder: Path, *, plain: bool) -> Any:
     frames = training.NoiseFrames(people=2, frame_width=96, frame_height=64, identities=5)
     folder.mkdir(exist_ok=True)
-    task = training._task(JOINT, training._written(folder, 12, frames, 3), 3, plain=plain)
+    task = training._task(JOINT, training._written(folder, 8, frames, 3), 3, plain=plain)
     task.model.precision = "float32"
     return task
 
