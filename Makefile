@@ -16,7 +16,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_storage check_image check_walk check_cluster lint types tests mutants rooms benchmarks card weights plaza_weights labelled_frames format clean
+.PHONY: help install demo test check check_prw_c6 check_video check_metrics check_page check_processes check_storage check_image check_walk check_cluster check_int8 lint types tests mutants rooms benchmarks card weights plaza_weights labelled_frames format clean
 
 help:
 	@echo "make install  put the program into $(VENV)"
@@ -24,7 +24,7 @@ help:
 	@echo "make test     lint, types and tests"
 	@echo "make check    the tests on real data, which take minutes"
 	@echo "                parts of it: make check_prw_c6, make check_video, make check_metrics, make check_processes,"
-	@echo "                make check_storage, make check_image, make check_walk, make check_cluster"
+	@echo "                make check_storage, make check_image, make check_walk, make check_cluster, make check_int8"
 	@echo "make check_page   the page in a real browser, which make test looks at too"
 	@echo "make rooms    draw docs/rooms.svg from the imports"
 	@echo "make mutants  plant faults and see that the tests notice, a quarter of an hour"
@@ -122,6 +122,10 @@ check_image: $(DEVELOPING)
 # Four workers and the writer of a cluster, each killed once; searches in parts.
 check_cluster: $(DEVELOPING)
 	$(BIN)/python -m pytest $(SLOW) tests/search/cluster/test_on_ray.py
+
+# The models in 8-bit numbers, through the commands.
+check_int8: $(DEVELOPING)
+	$(BIN)/python -m pytest $(SLOW) tests/tools/commands/test_runtime_options.py tests/tools/bench/speed/test_bench_inference.py
 
 # docs/rooms.svg, from the imports; exit status 1 where rooms import each other.
 rooms: $(DEVELOPING)

@@ -95,6 +95,7 @@ def test_what_is_not_installed_is_named_with_the_remedy(
     assert "OpenVINO, which is not installed; `pip install 'personsearch[fast]'` installs it" in last
 
 
+@pytest.mark.slow
 def test_8_bit_numbers_are_chosen_by_the_footage(
     square: Path, small_plaza: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

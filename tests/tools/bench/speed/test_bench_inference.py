@@ -92,6 +92,7 @@ def test_indexing_is_measured_from_end_to_end(joint: Path, tmp_path: Path, monke
     assert last["ratio"] == pytest.approx(last["frames_per_second"] / figures["ways"][0]["frames_per_second"])
 
 
+@pytest.mark.slow
 def test_8_bit_numbers_have_a_row_where_nncf_is(
     joint: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,7 +32,6 @@ def test_a_copy_reads_and_writes_its_bytes_and_the_fastest_counts(monkeypatch: p
     assert seconds_of_bytes(500.0, rounds=3) == 0.5
 
 
-def test_the_real_peaks_are_those_of_a_machine_of_today() -> None:
+def test_memory_gives_its_bytes_in_some_time() -> None:
     assert limits.threads() == torch.get_num_threads()
-    assert 0 < seconds_of_operations(1e6) < 1
     assert 0 < seconds_of_bytes(1e6) < 1
