@@ -14,7 +14,10 @@ from reid.runtime.settings import Inference
 STAND_IN = {"a stand-in": {"backend": "aot_eager"}}
 
 
-@pytest.mark.parametrize("kind", ["by the trunk", "refined"])  # compiling takes seconds each
+@pytest.mark.parametrize(
+    "kind",
+    ["by the trunk", "refined", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("plain", "by the norm"))],
+)
 def test_it_finds_and_embeds_what_the_model_does(
     kind: str, tiny_detector: DetectorConfig, tiny_embedding: EmbeddingConfig
 ) -> None:

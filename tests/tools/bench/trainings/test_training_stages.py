@@ -33,10 +33,12 @@ def joint_parts(task: Any) -> dict[str, list[torch.nn.Module]]:
     return {"trunk": [task.model.detector.backbone.body], "boxes proposed": [task.model.detector.rpn]}
 
 
-def test_nothing_is_trained_otherwise(tmp_path: Path) -> None:
-    plain, noted = joint_task(tmp_path / "one", plain=False), joint_task(tmp_path / "two", plain=False)
+@pytest.mark.parametrize("made", [joint_task, pytest.param(crop_task, marks=pytest.mark.slow)])
+def test_nothing_is_trained_otherwise(tmp_path: Path, made: Any) -> None:
+    plain, noted = made(tmp_path / "one", plain=False), made(tmp_path / "two", plain=False)
     TrainingRun(plain, tmp_path / "plain").run()
-    profiled(noted, joint_parts(noted), tmp_path / "noted", 1)
+    parts = joint_parts(noted) if made is joint_task else {"trunk": [noted.model.backbone]}
+    profiled(noted, parts, tmp_path / "noted", 1)
     assert state_fingerprint("", noted.model) == state_fingerprint("", plain.model)
 
 
