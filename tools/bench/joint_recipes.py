@@ -100,8 +100,8 @@ def loss_table(base: JointRecipe) -> JointTable:
 
     TOIM's Pooled Table starts empty here, see `toim_table` for the paper's start from softmax. Two losses weigh
     twice as much against the detector's as one, so OIM has a line at twice its weight too. Softmax takes the embeddings
-    at any length, the Sphere loss, softmax over angles, at unit length as all others do. With a teacher there are two
-    lines that learn from it, alone and beside the Sphere loss.
+    at any length, the Sphere loss, softmax over angles, at unit length as all others do. With a teacher there are
+    lines that learn from it, alone and beside OIM, TOIM and the Sphere loss.
     """
     short = dataclasses.replace(base.losses, toim_update_length=20)
     losses = {
@@ -116,7 +116,9 @@ def loss_table(base: JointRecipe) -> JointTable:
     }
     if base.teacher:
         losses["Teacher"] = _only(base.losses, teacher=1.0)
-        losses["Sphere + Teacher"] = _only(base.losses, sphere=1.0, teacher=1.0)
+        beside: dict[str, dict[str, float]] = {"OIM": {"oim": 1.0}, "TOIM": {"toim": 1.0}, "Sphere": {"sphere": 1.0}}
+        for label, weight in beside.items():
+            losses[f"{label} + Teacher"] = _only(base.losses, **weight, teacher=1.0)
     rows = [JointRow(label, dataclasses.replace(base, losses=one)) for label, one in losses.items()]
     return JointTable("losses", "Identity losses on the boxes of full frames", tuple(rows))
 
