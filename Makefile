@@ -31,7 +31,7 @@ help:
 	@echo "make card         measure frames and indexing on a graphics card, ten minutes"
 	@echo "make benchmarks   measure every figure of BENCHMARKS.md anew, on a machine that does nothing else, half an hour"
 	@echo "make weights  render worlds and train the models that come with personsearch, hours;"
-	@echo "              make plaza_weights trains the checkpoint that the demo starts from, an hour"
+	@echo "              make plaza_weights trains the joint model of squares, an hour"
 	@echo "make labelled_frames DATA=my_data   what 50, 100, 200, 500 labeled frames are worth, from three starts, hours"
 	@echo "make format   rewrite the code's layout"
 	@echo "make clean    remove the environment and everything that was built"
@@ -192,7 +192,7 @@ labelled_frames: $(INSTALLED)
 		run=runs/labelled/$$(basename $$start .safetensors)-$$frames; \
 		[ ! -f $$run/search.json ] || continue; \
 		resume=; [ ! -f $$run/resume.pt ] || resume=--resume; \
-		epochs=$$(($(STEPS) * 4 / $$frames)); \
+		epochs=$$((($(STEPS) * 4 + $$frames / 2) / $$frames)); \
 		$(BIN)/personsearch train joint $(DATA) --config people --weights $$start --frames $$frames --training.batch-size 4 \
 			--training.epochs $$epochs --output $$run $$resume || exit; \
 		$(BIN)/personsearch evaluate detection $(DATA) --model $$run --json $$run/detection.json || exit; \

@@ -10,7 +10,7 @@ def shipped_models() -> ModelFiles:
     """The files of the models that search if nobody names others: a detector that finds people, and a crop model.
 
     The crop model tells apart whom the detector has found. Both have learned from rendered people, and a card stands
-    beside each of them (people.md). If the installation lacks them, it is the joint model of the demo.
+    beside each of them (people.md). If the installation lacks them, it is the joint model of rendered squares.
 
     Raises:
         FileNotFoundError: The packages are not whole.

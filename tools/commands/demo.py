@@ -12,13 +12,13 @@ from tools.outcome import Outcome, table
 from tools.progress import Progress
 
 if TYPE_CHECKING:
+    from search.models.model_files import ModelFiles
     from search.pages.demo_page import DemoResult
     from search.pipeline import PersonSearch
     from search.query.verdict import Calibration
 
-SHIPPED = Path(__file__).resolve().parents[2] / "detection" / "weights" / "plaza.safetensors"
 SHIPPED_SEEDS = range(100)
-"""Squares of these seeds may have trained the shipped checkpoint; the demo's must be another."""
+"""Squares of these seeds may have trained the models that come with the project; the demo's must be another."""
 
 
 def demo(
@@ -34,32 +34,36 @@ def demo(
 ) -> Outcome:
     """Render a square with five cameras, train on half of its people, find and evaluate the other half, write a report.
 
-    It starts from plaza.safetensors, a checkpoint that has seen squares of other seeds (its card stands beside it), and
-    fine-tunes it briefly. The models that `index` takes play no part. It takes some minutes on two cores; nothing is
-    downloaded.
+    It takes the models that come with the project, as `index` does. The detector learns from one half of the square
+    for a minute or two. The crop model, which tells people apart, stays as it is. All of it takes some minutes on two
+    cores, and nothing is downloaded.
 
     Args:
         output: The folder for the world, the run, the gallery and report.html, new or empty. Without this option it is
             the first of report, report-2, report-3 ... that is not there.
-        seed: The seed of the square, 100 or more: those from 0 to 99 may have trained the shipped checkpoint.
+        seed: The seed of the square, 100 or more: those from 0 to 99 may have trained the shipped models.
         persons: How many people with an identity are in the square. Half of them are for training.
         minutes: How long the recording is for each camera and light period. Half of it is for training.
         frame_width: The width of the frames in pixels.
-        epochs: How often the training frames are seen. 0 means once from the shipped checkpoint, 30 times from scratch.
-        from_scratch: Whether to train from nothing instead of fine-tuning, which takes about an hour on two cores.
+        epochs: How often the training frames are seen. 0 means once from the shipped detector, 30 times from scratch.
+        from_scratch: Whether to train a joint model from nothing instead, which finds people and tells them apart by
+            itself. It takes about an hour on two cores.
         workers: How many processes render.
     """
     output = output or _new_folder()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise FileExistsError(f"{output} exists and is not empty; remove it, or name another folder")
     if seed in SHIPPED_SEEDS and not from_scratch:
-        raise ValueError(f"seed {seed} is one of 0 to 99 that the shipped checkpoint was trained on; take 100 or more")
+        raise ValueError(
+            f"seed {seed} is one of 0 to 99 that the shipped models may have learned from; take 100 or more"
+        )
     if epochs < 0:
         raise ValueError(f"epochs is {epochs}, expected 1 or more, or 0 for the usual number")
-    if not from_scratch and not SHIPPED.is_file():
-        raise FileNotFoundError(f"{SHIPPED} is missing; install the project again, or give --from-scratch")
     from datasets.plaza import write_plaza
+    from search.models.model_files import ModelFiles
+    from search.models.shipped import shipped_models, shipped_start
 
+    shipped, start = (None, None) if from_scratch else (shipped_models(), shipped_start())
     seconds: dict[str, float] = {}
     with _timed(seconds, "render"), Progress("1/4 rendering the square") as progress:
         world = write_plaza(
@@ -72,8 +76,9 @@ def demo(
             workers=workers,
         )
     with _timed(seconds, "train"):
-        model_file = _train(output, seed=seed, epochs=epochs, from_scratch=from_scratch)
-    result, search = _search(output, model_file, seconds)
+        model_file = _train(output, start, seed=seed, epochs=epochs)
+    files = ModelFiles(model_file) if shipped is None else ModelFiles(None, shipped.second_stage, str(model_file))
+    result, search = _search(output, files, seconds)
     from datasets.files import write_whole
     from search.pages.demo_page import demo_page
 
@@ -139,8 +144,8 @@ def _text(result: "DemoResult", seed: int, seconds: dict[str, float]) -> str:
     return text + ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
 
 
-def _train(output: Path, *, seed: int, epochs: int, from_scratch: bool) -> Path:
-    """Fine-tune the shipped checkpoint on the square's training half, or train from nothing; the model file."""
+def _train(output: Path, start: Path | None, *, seed: int, epochs: int) -> Path:
+    """Train on the square's training half, from a model file or, for None, from nothing; the file of what it learned."""
     from datasets import load_frames
     from detection.start import start_model
     from detection.training import JointTrainingTask
@@ -148,25 +153,20 @@ def _train(output: Path, *, seed: int, epochs: int, from_scratch: bool) -> Path:
     from reid.runs.run import TrainingRun
     from tools.recipe_files import joint_preset
 
-    recipe = joint_preset("plaza")
-    rate = recipe.training.learning_rate
-    # The shipped checkpoint knows people apart already; what a short fine-tuning sharpens most is the boxes.
-    brief: dict[str, Any] = {"epochs": epochs or 1, "learning_rate": rate / 5}
-    changes: dict[str, Any] = {"epochs": epochs or 30} if from_scratch else brief
-    training = dataclasses.replace(recipe.training, seed=seed, **changes)
+    recipe = joint_preset("plaza" if start is None else "demo")
+    training = dataclasses.replace(recipe.training, seed=seed, epochs=epochs or (30 if start is None else 1))
     samples = load_frames("custom", output / "plaza", "train")
-    weights = "none" if from_scratch else str(SHIPPED)
+    weights = "none" if start is None else str(start)
     model = start_model(weights, recipe.detector, recipe.embedding, seed=seed)
     write_config(output / "run", {"weights": Path(weights).name, "training": dataclasses.asdict(training)})
-    losses = recipe.losses if from_scratch else dataclasses.replace(recipe.losses, oim=0.2)
-    task = JointTrainingTask(model, samples, config=training, losses=losses, augmentation=recipe.augmentation)
-    with Progress("2/4 training the joint model", unit="step") as progress:
+    task = JointTrainingTask(model, samples, config=training, losses=recipe.losses, augmentation=recipe.augmentation)
+    with Progress("2/4 training the detector", unit="step") as progress:
         run = TrainingRun(task, output / "run")
         summary = run.run(lambda done, total, figures: progress(done, total, loss=figures["loss"]))
     return summary.model_file
 
 
-def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> "tuple[DemoResult, PersonSearch]":
+def _search(output: Path, files: "ModelFiles", seconds: dict[str, float]) -> "tuple[DemoResult, PersonSearch]":
     """Index the unseen half, then evaluate detection and search on it."""
     from datasets import load_frames, load_queries
     from detection.metrics import recall_and_ap
@@ -177,7 +177,7 @@ def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> "tuple
 
     samples = load_frames("custom", output / "plaza", "gallery")
     queries = load_queries("custom", output / "plaza")
-    search = PersonSearch.from_checkpoint(model_file)
+    search = PersonSearch.from_files(files)
     with (
         _timed(seconds, "index"),
         search.open_gallery(output / "gallery", create=True) as gallery,
@@ -196,19 +196,19 @@ def _search(output: Path, model_file: Path, seconds: dict[str, float]) -> "tuple
         recall, ap = recall_and_ap([found[sample.name] for sample in readable], [sample.boxes for sample in readable])
         metrics = evaluate_search(found, queries, probes)
         chance = random_search(found, queries)
-        verdicts = _calibrate(search, model_file, (samples, found), (queries, probes))
+        verdicts = _calibrate(search, output / "gallery", (samples, found), (queries, probes))
     failures = [*summary.failures, *seen.failures]
     return DemoResult(samples, queries, found, probes, ap, recall, metrics, chance, verdicts, failures), search
 
 
 def _calibrate(
-    search: "PersonSearch", model_file: Path, sightings: tuple[Any, Any], probes: tuple[Any, Any]
+    search: "PersonSearch", gallery: Path, sightings: tuple[Any, Any], probes: tuple[Any, Any]
 ) -> "Calibration | None":
-    """Store from which similarity on a person is there, for `find`; None where there are too few people for it."""
+    """Store in the gallery from which similarity on a person is there; None where there are too few people for it."""
     from search.evaluation.calibration import Searches, fit_calibration
     from search.evaluation.labelled_people import label_detections, people_of_queries, stacked_embeddings
     from search.gallery.footage import Footage
-    from search.query.calibration_files import store_calibrations, stored_calibrations
+    from search.query.calibration_files import store_gallery_calibrations
     from search.query.ranking import Ranking
     from search.query.verdict import LabelledData
 
@@ -221,8 +221,7 @@ def _calibrate(
         made = fit_calibration(searches, search.embedded_by, Ranking(), data).calibration
     except ValueError:
         return None
-    store_calibrations(model_file, [made])
-    search.calibrations = stored_calibrations(model_file)
+    store_gallery_calibrations(gallery, [made])
     return made
 
 
