@@ -145,7 +145,7 @@ def _text(result: "DemoResult", seed: int, seconds: dict[str, float]) -> str:
 
 
 def _train(output: Path, start: Path | None, *, seed: int, epochs: int) -> Path:
-    """Train on the square's training half, from a model file or, for None, from nothing; the file of what it learned."""
+    """Train on the square's training half, from a model file or, for None, from nothing; the file of the result."""
     from datasets import load_frames
     from detection.start import start_model
     from detection.training import JointTrainingTask
