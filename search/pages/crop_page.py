@@ -257,7 +257,7 @@ def _ranking(report: CropReport, row: int, name: str) -> RankedRow:
     answers = [
         Answer(
             report.picture(report.gallery, int(column)),
-            f"{_camera(report.gallery, int(column))}{max(0.0, 1 - value):.3f}",
+            f"{_camera(report.gallery, int(column))}{max(0.0, 1 - value):.2f}",
             "right" if evaluation.task.gallery_ids[column] == sample.person_id else "wrong",
         )
         for column, value in zip(order, similarities.tolist(), strict=True)
@@ -290,7 +290,7 @@ def _maps(report: CropReport, row: int, name: str) -> RankedRow:
         rank = f"rank {place + 1}"
         answers += [
             Answer(pair.first, f"query towards {rank}"),
-            Answer(other, f"{rank}, similarity {pair.similarity:.3f}", "right" if right[place] else "wrong"),
+            Answer(other, f"{rank}, similarity {pair.similarity:.2f}", "right" if right[place] else "wrong"),
             Answer(pair.second, f"{rank} towards query"),
         ]
     return RankedRow(f"{name.capitalize()} query", crop, answers)

@@ -103,7 +103,7 @@ def demo_page(
             Section(
                 "Figures",
                 tables=[_figures(result), *_verdicts(result), times],
-                curves=[training_curve(output / "run" / "metrics.csv")],
+                curves=[training_curve(output / "run" / "metrics.csv", "OIM" if from_scratch else "Sphere")],
             ),
             Section(
                 "Who was found",
@@ -145,16 +145,23 @@ def _verdicts(result: DemoResult) -> list[Table]:
     return [] if result.verdicts is None or not result.verdicts.held_out else [held_out_table(result.verdicts)]
 
 
-def training_curve(metrics_file: Path, points: int = 120) -> Curve:
-    """Loss by step, detection and identity apart, averaged over windows so that about `points` remain."""
+def training_curve(metrics_file: Path, identity_loss: str = "OIM", points: int = 120) -> Curve:
+    """Loss by step, detection and identity apart, averaged over windows so that about `points` remain.
+
+    Args:
+        metrics_file: metrics.csv of a training.
+        identity_loss: What the identity loss of this training is called.
+        points: About how many points are drawn of each curve.
+    """
     with metrics_file.open(newline="", encoding="utf-8") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     window = max(1, len(rows) // points)
-    series: dict[str, list[tuple[float, float]]] = {"identity": [], "detection": []}
+    identity = f"identity ({identity_loss})"
+    series: dict[str, list[tuple[float, float]]] = {identity: [], "detection": []}
     for start in range(0, len(rows), window):
         part = rows[start : start + window]
         step = part[-1]["step"]
-        series["identity"].append((step, float(np.mean([row["loss_identity"] for row in part]))))
+        series[identity].append((step, float(np.mean([row["loss_identity"] for row in part]))))
         detection = [sum(row[name] for name in DETECTION_LOSSES) for row in part]
         series["detection"].append((step, float(np.mean(detection))))
     return Curve("Training loss", series, x_label="step")

@@ -117,7 +117,7 @@ def who_was_found(judged: JudgedSearch, row: int, name: str, link: FrameLink) ->
         sample = judged.samples[frame_name]
         camera = "" if sample.camera is None else f"camera {sample.camera}, "
         picture = _cut_from(sample, box)
-        answers.append(Answer(picture, f"{camera}{value:.3f}", status, link(frame_name, box, status)))
+        answers.append(Answer(picture, f"{camera}{value:.2f}", status, link(frame_name, box, status)))
     camera = "" if query.camera is None else f", camera {query.camera}"
     probe, address = _probe(judged, query, link)
     return RankedRow(

@@ -153,7 +153,12 @@ def _train(output: Path, start: Path | None, *, seed: int, epochs: int) -> Path:
     from reid.runs.run import TrainingRun
     from tools.recipe_files import joint_preset
 
-    recipe = joint_preset("plaza" if start is None else "demo")
+    recipe = joint_preset("plaza" if start is None else "people")
+    if start is not None:
+        # Frames of one square are of one size and like one another, and so few steps leave no time for other ones.
+        seen = dataclasses.replace(recipe.augmentation, scale=0.15, color=0.15)
+        detector = dataclasses.replace(recipe.detector, train_sizes=())
+        recipe = dataclasses.replace(recipe, detector=detector, augmentation=seen)
     training = dataclasses.replace(recipe.training, seed=seed, epochs=epochs or (30 if start is None else 1))
     samples = load_frames("custom", output / "plaza", "train")
     weights = "none" if start is None else str(start)

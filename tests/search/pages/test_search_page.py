@@ -44,7 +44,7 @@ def test_answers_are_ranked_and_judged_as_the_protocol_does(tmp_path: Path) -> N
     row = who_was_found(judged(tmp_path), 0, "best", link)
     assert [answer.status for answer in row.answers] == ["right", "right", "wrong", "wrong", "wrong", "wrong"]
     assert [answer.link for answer in row.answers][:2] == ["frames/f1.png", "frames/f2.png"]
-    assert row.answers[0].caption.startswith("camera 1, 1.000")
+    assert row.answers[0].caption.startswith("camera 1, 1.00")
     assert (row.link, asked[-1]) == ("frames/f0.png", ("f0.png", "plain"))
     assert row.title == "Best of 1: AP 1.00"
     assert len(row.answers) <= ANSWERS

@@ -18,7 +18,7 @@ SMALL = ["--persons", "8", "--minutes", "0.03", "--frame-width", "240", "--worke
 def for_small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo's recipes with networks that do not enlarge the frames of a small square: a quarter of the pixels."""
     small = {}
-    for name in ("plaza", "demo"):
+    for name in ("plaza", "people"):
         recipe = recipe_files.joint_preset(name)
         detector = dataclasses.replace(recipe.detector, min_size=180, max_size=360)
         small[name] = dataclasses.replace(recipe, detector=detector)
@@ -46,6 +46,7 @@ def test_the_demo_ends_in_a_report_with_pictures(
         assert not re.search(r"(src|href)=.?https?://", page)
     report = (output / "report.html").read_text(encoding="utf-8")
     assert "Training loss" in report
+    assert ("identity (OIM)" if start else "identity (Sphere)") in report
     assert ("the crop model that comes with it tells people apart" in report) is (not start)
     trained = str(output / "run" / "model.safetensors")
     noted = {"detector": trained, "second_stage": "shipped:reid/weights/people.safetensors"}
@@ -86,5 +87,5 @@ def test_the_training_curve_shows_what_the_losses_were(tmp_path: Path) -> None:
     lines += [",".join((values | {"step": str(step)})[name] for name in columns) for step in (1, 2)]
     (tmp_path / "metrics.csv").write_text("\n".join(lines) + "\n")
     series = training_curve(tmp_path / "metrics.csv").series
-    assert series["identity"] == [(1.0, 4.0), (2.0, 4.0)]
+    assert series["identity (OIM)"] == [(1.0, 4.0), (2.0, 4.0)]
     assert series["detection"] == [(1.0, 1.0), (2.0, 1.0)]
