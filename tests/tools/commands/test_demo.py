@@ -20,7 +20,7 @@ def for_small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {}
     for name in ("plaza", "people"):
         recipe = recipe_files.joint_preset(name)
-        detector = dataclasses.replace(recipe.detector, min_size=180, max_size=360)
+        detector = dataclasses.replace(recipe.detector, min_size=180, max_size=360, train_sizes=())
         small[name] = dataclasses.replace(recipe, detector=detector)
     monkeypatch.setattr(recipe_files, "joint_preset", small.__getitem__)
 
