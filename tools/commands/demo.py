@@ -64,6 +64,10 @@ def demo(
     from search.models.shipped import shipped_models, shipped_start
 
     shipped, start = (None, None) if from_scratch else (shipped_models(), shipped_start())
+    if shipped is not None and shipped.second_stage is None:
+        raise FileNotFoundError(
+            f"people.safetensors is missing beside {start}; install personsearch again, or give --from-scratch"
+        )
     seconds: dict[str, float] = {}
     with _timed(seconds, "render"), Progress("1/4 rendering the square") as progress:
         world = write_plaza(
@@ -165,7 +169,7 @@ def _train(output: Path, start: Path | None, *, seed: int, epochs: int) -> Path:
     model = start_model(weights, recipe.detector, recipe.embedding, seed=seed)
     write_config(output / "run", {"weights": Path(weights).name, "training": dataclasses.asdict(training)})
     task = JointTrainingTask(model, samples, config=training, losses=recipe.losses, augmentation=recipe.augmentation)
-    with Progress("2/4 training the detector", unit="step") as progress:
+    with Progress("2/4 training on the square", unit="step") as progress:
         run = TrainingRun(task, output / "run")
         summary = run.run(lambda done, total, figures: progress(done, total, loss=figures["loss"]))
     return summary.model_file
