@@ -35,7 +35,7 @@ def demo(
     """Render a square with five cameras, train on half of its people, find and evaluate the other half, write a report.
 
     It takes the models that come with the project, as `index` does. The detector learns from one half of the square
-    for a minute or two. The crop model, which tells people apart, stays as it is. All of it takes some minutes on two
+    for some minutes. The crop model, which tells people apart, stays as it is. All of it takes about six minutes on two
     cores, and nothing is downloaded.
 
     Args:
@@ -45,7 +45,7 @@ def demo(
         persons: How many people with an identity are in the square. Half of them are for training.
         minutes: How long the recording is for each camera and light period. Half of it is for training.
         frame_width: The width of the frames in pixels.
-        epochs: How often the training frames are seen. 0 means once from the shipped detector, 30 times from scratch.
+        epochs: How often the training frames are seen. 0 means twice from the shipped detector, 30 times from scratch.
         from_scratch: Whether to train a joint model from nothing instead, which finds people and tells them apart by
             itself. It takes about an hour on two cores.
         workers: How many processes render.
@@ -163,7 +163,8 @@ def _train(output: Path, start: Path | None, *, seed: int, epochs: int) -> Path:
         seen = dataclasses.replace(recipe.augmentation, scale=0.15, color=0.15)
         detector = dataclasses.replace(recipe.detector, train_sizes=())
         recipe = dataclasses.replace(recipe, detector=detector, augmentation=seen)
-    training = dataclasses.replace(recipe.training, seed=seed, epochs=epochs or (30 if start is None else 1))
+    usual = {"epochs": 30} if start is None else {"epochs": 2, "learning_rate": 0.0006}
+    training = dataclasses.replace(recipe.training, seed=seed, **usual | ({"epochs": epochs} if epochs else {}))
     samples = load_frames("custom", output / "plaza", "train")
     weights = "none" if start is None else str(start)
     model = start_model(weights, recipe.detector, recipe.embedding, seed=seed)

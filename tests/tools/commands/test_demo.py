@@ -25,12 +25,12 @@ def for_small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipe_files, "joint_preset", small.__getitem__)
 
 
-@pytest.mark.parametrize("start", [[], pytest.param(["--from-scratch", "--epochs", "1"], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("start", [[], pytest.param(["--from-scratch"], marks=pytest.mark.slow)])
 def test_the_demo_ends_in_a_report_with_pictures(
     start: list[str], for_small_frames: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "report"
-    words = ["demo", "--output", str(output), "--json", str(tmp_path / "demo.json"), *start, *SMALL]
+    words = ["demo", "--output", str(output), "--json", str(tmp_path / "demo.json"), "--epochs", "1", *start, *SMALL]
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert f"report: {(output / 'report.html').resolve()}" in printed
