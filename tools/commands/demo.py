@@ -35,8 +35,8 @@ def demo(
     """Render a square with five cameras, train on half of its people, find and evaluate the other half, write a report.
 
     It takes the models that come with the project, as `index` does. The detector learns from one half of the square
-    for some minutes. The crop model, which tells people apart, stays as it is. All of it takes about five minutes on two
-    cores, and nothing is downloaded.
+    for some minutes. The crop model, which tells people apart, stays as it is. All of it takes about five minutes on
+    two cores, and nothing is downloaded.
 
     Args:
         output: The folder for the world, the run, the gallery and report.html, new or empty. Without this option it is
