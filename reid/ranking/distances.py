@@ -92,17 +92,18 @@ class SquaredDistances:
         self.rows = rows
         self.squares = np.einsum("nd,nd->n", rows, rows)  # [G]
 
-    def __call__(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, block: NDArray[np.float32], since: int = 0) -> NDArray[np.float32]:
         """Computes the distances of a block of rows to the fixed rows.
 
         Args:
             block: (Q, D) float32.
+            since: The number of the first fixed row that is wanted; those before it are left out.
 
         Returns:
-            (Q, G) float32, never negative.
+            (Q, G - since) float32, never negative.
         """
-        distances = (-2 * block) @ self.rows.T  # [Q, G]
-        distances += self.squares
+        distances = (-2 * block) @ self.rows[since:].T  # [Q, G - since]
+        distances += self.squares[since:]
         distances += np.einsum("nd,nd->n", block, block)[:, None]
         return np.maximum(distances, 0, out=distances)
 

@@ -81,6 +81,9 @@ def k_reciprocal(
 def nearest_neighbors(distances: SquaredDistances, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Finds each row's nearest rows: itself first, equally near ones by their numbers.
 
+    A distance is the same in both directions, so only those to later rows are computed, and each serves both of its
+    rows: half of the matrix product, which is most of the time.
+
     Args:
         distances: The distances to the N rows themselves.
         count: How many are wanted; at most N are found.
@@ -90,14 +93,29 @@ def nearest_neighbors(distances: SquaredDistances, count: int) -> tuple[NDArray[
     """
     total = len(distances.rows)
     count = min(count, total)
-    neighbors = np.empty((total, count), dtype=np.int64)
-    farthest = np.empty(total, dtype=np.float32)
-    for start, stop in row_spans(np.full(total, total)):
-        block = distances(distances.rows[start:stop])  # [rows of the span, N]
-        farthest[start:stop] = block.max(axis=1)
-        block[np.arange(stop - start), np.arange(start, stop)] = -1
-        neighbors[start:stop] = _smallest(block, count)
+    # One more than needed shows whether the last one is tied with rows that were left out.
+    nearest = _Nearest(total, min(count + 1, total))
+    farthest = np.zeros(total, dtype=np.float32)
+    # Spans of four times the usual size: blocks that are turned over should not be narrow.
+    for start, stop in row_spans(np.arange(total, 0, -1) // 4):
+        block = distances(distances.rows[start:stop], since=start)  # [rows of the span, N - start]
+        np.maximum(farthest[start:stop], block.max(axis=1), out=farthest[start:stop])
+        np.maximum(farthest[stop:], block[:, stop - start :].max(axis=0), out=farthest[stop:])
+        np.fill_diagonal(block, -1)  # each row before its copies
+        table = torch.from_numpy(block)
+        nearest.add(start, start, table)
+        nearest.add(stop, start, table[:, stop - start :].t().contiguous())
     farthest[farthest == 0] = 1
+    values, columns = nearest.values.numpy(), nearest.columns.numpy()
+    order = np.lexsort((columns, values), axis=1)[:, :count]
+    neighbors = np.take_along_axis(columns, order, axis=1)
+    if count < total:
+        tied = np.flatnonzero(values[:, count] == values[:, count - 1])
+        for start, stop in row_spans(np.full(len(tied), total)):
+            rows = tied[start:stop]
+            block = distances(distances.rows[rows])
+            block[np.arange(len(rows)), rows] = -1
+            neighbors[rows] = np.argsort(block, axis=1, kind="stable")[:, :count]
     return neighbors, farthest
 
 
@@ -146,19 +164,21 @@ def _descriptions(
     return weights, farthest
 
 
-def _smallest(block: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """The columns of each row's smallest entries, ascending, equal ones by column."""
-    width = block.shape[1]
-    # One more than needed shows whether the last one is tied with entries that were left out.
-    values, columns = (
-        part.numpy() for part in torch.topk(torch.from_numpy(block), min(count + 1, width), dim=1, largest=False)
-    )
-    order = np.lexsort((columns, values), axis=1)[:, :count]
-    chosen = np.take_along_axis(columns, order, axis=1)
-    if count < width:
-        cut = np.flatnonzero(values[:, count] == values[:, count - 1])
-        chosen[cut] = np.argsort(block[cut], axis=1, kind="stable")[:, :count]
-    return chosen
+class _Nearest:
+    """The smallest distances of each of N rows, and to which rows they are, of those seen so far."""
+
+    def __init__(self, rows: int, count: int) -> None:
+        self.values = torch.full((rows, count), torch.inf)
+        self.columns = torch.zeros((rows, count), dtype=torch.int64)
+
+    def add(self, row: int, column: int, block: torch.Tensor) -> None:
+        """Takes in a block of distances whose first entry is that from `row` to `column`."""
+        rows = slice(row, row + len(block))
+        found, places = block.topk(min(self.values.shape[1], block.shape[1]), dim=1, largest=False)
+        both = torch.cat([self.values[rows], found], dim=1)
+        columns = torch.cat([self.columns[rows], places + column], dim=1)
+        self.values[rows], chosen = both.topk(self.values.shape[1], dim=1, largest=False)
+        self.columns[rows] = columns.gather(1, chosen)
 
 
 def _extended_sets(neighbors: NDArray[np.int64], k1: int) -> sparse.csr_array:
