@@ -188,13 +188,13 @@ class SourceLine:
         """The line, of a source that has been read for so many seconds.
 
         >>> SourceLine("gate", 30, 20, 120, 7).text(10.0)
-        'gate: 30 of 120 frames, 2.0 frames/s, 7 people, 45 s left'
+        'gate: 30 of 120 frames, 2.0 frames/s, 7 sightings, 45 s left'
         """
         rate = self.looked / max(seconds, 1e-9)
         of = "" if self.total is None else f" of {self.total:,}"
         frames = "frame" if self.done == 1 and not of else "frames"
-        people = "person" if self.people == 1 else "people"
-        parts = [f"{self.done:,}{of} {frames}", f"{rate:.1f} frames/s", f"{self.people:,} {people}"]
+        sightings = "sighting" if self.people == 1 else "sightings"
+        parts = [f"{self.done:,}{of} {frames}", f"{rate:.1f} frames/s", f"{self.people:,} {sightings}"]
         if self.total is not None and rate > 0 and not self.ended:
             parts.append(f"{duration(max(0, self.total - self.done) / rate)} left")
         if self.lag is not None and not self.ended:

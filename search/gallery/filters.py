@@ -86,7 +86,8 @@ class Filters:
                 raise ValueError(f"{name} is {value}, expected a finite number")
         if self.after is not None and self.before is not None and self.after >= self.before:
             raise ValueError(
-                f"after {self.after} is not earlier than before {self.before}; nothing can lie between: exchange them"
+                "the time after which to search is not earlier than the time before which; nothing can lie between: "
+                "exchange them"
             )
 
     @property

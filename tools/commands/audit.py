@@ -12,7 +12,7 @@ def verify(log: Path, *, head: str | None = None) -> Outcome:
     it elsewhere: with --head it shows later whether lines were cut off at the end, or the whole log was written anew.
 
     Example:
-        personsearch audit verify cases/audit.jsonl
+        personsearch audit verify people/cases/audit.jsonl
 
     Args:
         log: The log's file.

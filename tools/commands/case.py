@@ -14,10 +14,10 @@ def list_cases(cases: Path) -> Outcome:
     """Show the cases in a folder, those that changed last first.
 
     Example:
-        personsearch case list cases
+        personsearch case list people/cases
 
     Args:
-        cases: The folder of cases, as `personsearch serve` keeps it.
+        cases: The folder of cases; `personsearch serve` keeps it in the gallery, as `cases`.
     """
     from search.cases.folder import CaseFolder
 
@@ -37,7 +37,7 @@ def show(cases: Path, case: str) -> Outcome:
     """Show what is in a case: its searches with their verdicts, its marks and its notes.
 
     Example:
-        personsearch case show cases 3f9a6c0d12b7e845
+        personsearch case show people/cases 3f9a6c0d12b7e845
 
     Args:
         cases: The folder of cases.
@@ -65,7 +65,7 @@ def export(
     is the same. With --log the audit log keeps it.
 
     Example:
-        personsearch case export cases 3f9a6c0d12b7e845 case.zip --gallery people
+        personsearch case export people/cases 3f9a6c0d12b7e845 case.zip --gallery people
 
     Args:
         cases: The folder of cases.

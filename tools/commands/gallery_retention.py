@@ -19,8 +19,8 @@ def delete(
 
     Args:
         gallery: The gallery's folder.
-        before: Only people seen before this time: a date and time such as 2026-05-01T08:30 (UTC where no zone is
-            given), or seconds as the gallery has them. Frames of unknown time stay.
+        before: Only people seen before this time: a date and time such as 2026-05-01T08:30 (in the zone of this
+            machine where it names none), or seconds as the gallery has them. Frames of unknown time stay.
         source: Only people of this source: the folder of a video or of pictures, or the address of a stream.
         camera: Only people seen by these cameras, comma-separated.
     """

@@ -53,7 +53,8 @@ def commit() -> str | None:
 def told(machine: dict[str, Any], load: float | None) -> str:
     """Two lines for people about a machine and its load average, None where nobody knows it."""
     known = "unknown" if load is None else round(load, 2)
-    cores = f"{machine['threads']} threads of {machine['cores']} cores, load average at the start {known}"
+    threads = "1 thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
+    cores = f"{threads} of {machine['cores']} cores, load average at the start {known}"
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     return f"{machine['processor']}, {cores}\n{versions}"
 

@@ -71,8 +71,8 @@ def rendering(
 ) -> Outcome:
     """Seconds of processor that a frame of `data plaza --worlds` takes, by kind of place, and what takes them.
 
-    All work on a world counts: drawing its place and its people, rendering, the camera's electronics, the files. What
-    is compiled once is compiled before. Other programs hardly change a processor's seconds. The mean over the places
+    All work on a world counts: drawing its place and its people, rendering, the camera's electronics, the files. One
+    thread does it, as in each process of `data plaza`. What is compiled once is compiled before. Other programs hardly change a processor's seconds. The mean over the places
     weighs each as often as it is drawn. The stages are timed on other worlds, because timing them slows the work.
 
     Args:
@@ -85,6 +85,7 @@ def rendering(
         compare: A file that --json of an earlier run wrote. What takes longer than then, beyond noise, is named, and
             the exit status is 1.
     """
+    from datasets.workers import in_one_thread
     from datasets.worlds.places import SHARES
 
     chosen = list(SHARES) if places is None else places
@@ -96,6 +97,7 @@ def rendering(
     settings = {"places": chosen, "each": each, "seed": seed, **asdict(crowds)}
     run = Run.of("bench rendering", settings, compare)
     load = load_average()
+    in_one_thread()
     with TemporaryDirectory() as folder, Progress("Rendering", unit="place") as progress:
         tasks = _tasks(chosen, each + 1, Path(folder), seed, crowds)
         _prepare(one[-1] for one in tasks.values())

@@ -54,7 +54,7 @@ function behind(level, verdict) {
   const limits = known(verdict.match_from) ? t("verdict.limits", { match: similarity(verdict.match_from), possible: similarity(verdict.possible_from) }) : null;
   const codes = verdict.doubt_codes ?? [];
   const doubts = (verdict.doubts ?? []).map((one, at) => inWords(codes[at]?.code, codes[at]?.values, one));
-  if (level === "unknown" && !verdict.rates) return h("p", { class: "small soft" }, t("verdict.unknown_how"), " ", h("code", {}, "personsearch calibrate --from-gallery"));
+  if (level === "unknown" && !verdict.rates) return h("p", { class: "small soft" }, t("verdict.unknown_how"), " ", h("code", {}, "personsearch calibrate --from-gallery GALLERY"));
   return [doubts.map((one) => h("p", { class: "doubt small" }, icon("warning", 16), h("span", {}, t("verdict.doubt", { doubt: one })))),
     h("details", { class: "behind" }, h("summary", {}, t("verdict.how_often")), h("div", { class: "small soft" }, limits ? h("p", {}, limits) : null, rates(verdict), h("p", {}, t("verdict.no_probability"))))];
 }

@@ -68,7 +68,7 @@ function letDraw(view, width, height, draw) {
 /** What makes a picture of a person a poor one, by the box alone: too small, or cut off by the edge. */
 export function boxHints([left, upper, right, lower], width, height) {
   const hints = [];
-  if (lower - upper < 64) hints.push({ kind: "small", own: true, text: t("hint.small", { n: Math.round(lower - upper) }) });
+  if (lower - upper < 60) hints.push({ kind: "small", own: true, text: t("hint.small", { n: Math.round(lower - upper) }) });
   if (left < 2 || upper < 2 || right > width - 2 || lower > height - 2) hints.push({ kind: "cut_off", text: t("hint.cut_off") });
   return hints;
 }
