@@ -35,8 +35,8 @@ def crop_training(
     """Crops a second of training the crop model, by default SphereReID's ResNet-50.
 
     The crops are noise, written as JPEG files and read, decoded and augmented as those of a data set are. Beside it a
-    plain loop trains the same network on the same crops: in float32, with crops that are read when they are needed. The
-    mean losses of both say whether they learn alike.
+    plain loop trains the same network on the same crops: in float32, in the layout that torch gives weights and maps,
+    with crops that are read when they are needed. The mean losses of both say whether they learn alike.
 
     Args:
         steps: The steps that are measured, 1 or more.
@@ -103,6 +103,8 @@ def _profiled(task: "CropTrainingTask", folder: Path, warmup_steps: int, run: Ru
 def _task(
     recipe: CropModelOptions, samples: Sequence["CropSample"], seed: int, *, plain: bool = False
 ) -> "CropTrainingTask":
+    import torch
+
     from reid.crops.start import start_crop_model
     from reid.crops.training import CropTrainingTask
 
@@ -112,6 +114,9 @@ def _task(
     }  # fmt: skip
     if plain:
         model.precision = "float32"
+        # Weights and maps in the layout that torch gives them.
+        model.backbone.register_forward_pre_hook(lambda _, given: (given[0].contiguous(),))
+        model = model.to(memory_format=torch.contiguous_format)
         changes["workers"] = 0
     config = dataclasses.replace(recipe.training, **changes)
     return CropTrainingTask(model, samples, config=config, losses=recipe.losses, augmentation=recipe.augmentation)
