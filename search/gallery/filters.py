@@ -37,7 +37,7 @@ class Filters:
     ('4',)
     >>> Filters(after=20, before=10)
     Traceback (most recent call last):
-    ValueError: after 20 is not earlier than before 10; nothing can lie between: exchange them
+    ValueError: the start is not earlier than the end; nothing can lie between: exchange after and before
 
     Args:
         cameras: Only sightings of these cameras, one or several; None is all, also sightings of unknown camera.
@@ -86,8 +86,7 @@ class Filters:
                 raise ValueError(f"{name} is {value}, expected a finite number")
         if self.after is not None and self.before is not None and self.after >= self.before:
             raise ValueError(
-                "the time after which to search is not earlier than the time before which; nothing can lie between: "
-                "exchange them"
+                "the start is not earlier than the end; nothing can lie between: exchange after and before"
             )
 
     @property

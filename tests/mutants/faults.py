@@ -323,7 +323,13 @@ EQUIVALENT: tuple[Equivalent, ...] = (
     ),
     Equivalent(
         "reid/ranking/rerank.py",
-        "part.numpy() for part in torch.topk(torch.from_numpy(block), min(count + 1, width), dim=1, largest=False)",
+        "found, places = block.topk(min(self.values.shape[1], block.shape[1]), dim=1, largest=False)",
+        "dim=1, -> nothing",
+        "The last dimension of a matrix is dimension 1.",
+    ),
+    Equivalent(
+        "reid/ranking/rerank.py",
+        "self.values[rows], chosen = both.topk(self.values.shape[1], dim=1, largest=False)",
         "dim=1, -> nothing",
         "The last dimension of a matrix is dimension 1.",
     ),

@@ -317,7 +317,7 @@ def _outcome(
     )
     broken = [run for run in runs if run.error is not None]
     rows: list[list[object]] = [
-        ["frames read", total.frames],
+        ["frames searched", total.frames],
         ["sightings found", total.sightings],
         ["frames known before", total.skipped],
         ["frames that could not be read", len(total.failures)],
@@ -325,7 +325,7 @@ def _outcome(
         ["cameras in the gallery", ", ".join(whole.cameras) or "unknown"],
     ]
     if total.still:
-        rows.insert(1, ["of these passed over, as nothing changed since a frame without people", total.still])
+        rows.insert(1, ["of these still since nobody was seen, and passed over", total.still])
     if search.tracklets is not None:
         rows.insert(-4, ["tracklets they make", total.tracklets])
     if len(runs) > 1:

@@ -72,8 +72,9 @@ def rendering(
     """Seconds of processor that a frame of `data plaza --worlds` takes, by kind of place, and what takes them.
 
     All work on a world counts: drawing its place and its people, rendering, the camera's electronics, the files. One
-    thread does it, as in each process of `data plaza`. What is compiled once is compiled before. Other programs hardly change a processor's seconds. The mean over the places
-    weighs each as often as it is drawn. The stages are timed on other worlds, because timing them slows the work.
+    thread does it, as in each process of `data plaza`. What is compiled once is compiled before. Other programs hardly
+    change a processor's seconds. The mean over the places weighs each as often as it is drawn. The stages are timed on
+    other worlds, because timing them slows the work.
 
     Args:
         places: Some of street, square, car park, stairs, park, hall, corridor, shop, platform and office; all by
