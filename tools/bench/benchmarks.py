@@ -25,7 +25,7 @@ BENCHES = {
     "search_evaluation": "bench search-evaluation",
     "evaluation": "bench evaluation",
     "coco": "bench coco",
-    "gallery": "bench gallery",
+    "gallery": "bench gallery --rows 1000000 --searches 200 --compared 1000",
     "rendering": "bench rendering",
     "training": "bench training --config people --steps 20",
     "crop-training": "bench crop-training --config crop_mobile --network.frozen-early false --steps 10",
