@@ -4,7 +4,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,7 @@ class Embedding:
         batch_size: How many crops go through the network together, 1 or more. More takes more memory.
         keep: Whether to keep the embeddings, so that a second evaluation of the same model and pictures starts at once.
         embeddings: The .npz file that keeps the embeddings. Without this option it lies in the folder embeddings/
-            beside the model, named by the model's fingerprint.
+            beside the model, or in your cache for a model that comes with personsearch, named by its fingerprint.
     """
 
     mirrored: bool = True
@@ -121,7 +121,7 @@ def crop(
     if kept is not None:
         text += f"\nembeddings: {kept}"
     elif embedding.keep:
-        text += f"\nthe embeddings are not kept: {_folder_of(model)} cannot be written; --embeddings FILE names a place"
+        text += f"\nthe embeddings are not kept: {_place_of(model)} cannot be written; --embeddings FILE names a place"
     if report is not None:
         from search.pages.crop_page import CropReport, crop_page
 
@@ -179,20 +179,29 @@ def _each_once(crops: "list[CropSample]") -> "list[CropSample]":
     return list(first.values())
 
 
-def _folder_of(model: Path) -> Path:
-    from reid.runs.weight_files import model_file
-
-    return model_file(model).parent
-
-
 def _stored_file(model: Path, network: "SphereReID", embedding: Embedding) -> Path | None:
     """Where the embeddings are kept; None where they are not."""
     if not embedding.keep or embedding.embeddings is not None:
         return embedding.embeddings
-    folder = _folder_of(model)
+    folder = _place_of(model)
     if not os.access(folder / STORED if (folder / STORED).exists() else folder, os.W_OK):
         return None
     return folder / STORED / f"{network.fingerprint()}{'' if embedding.mirrored else '-not-mirrored'}.npz"
+
+
+def _place_of(model: Path) -> Path:
+    """Where a model's embeddings are kept: beside it, but in the user's cache for a model that comes with a package."""
+    from reid.runs.weight_files import model_file
+    from reid.runtime.kept import kept_folder
+    from search.models.noted_paths import is_shipped
+
+    file = model_file(model)
+    if not is_shipped(file):
+        return file.parent
+    cache = kept_folder().parent
+    with suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    return cache
 
 
 def _embed(

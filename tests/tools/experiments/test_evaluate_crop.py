@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from search.models.noted_paths import weights_folder
 from tools.main import main
 
 PEOPLE, CAMERAS = 4, 3
@@ -167,6 +168,18 @@ def test_embeddings_are_kept_beside_the_run_by_fingerprint(
     assert f"embeddings: {kept}" in capsys.readouterr().out
     monkeypatch.setattr("reid.crops.sphere_reid.SphereReID.embed", None)  # nothing is embedded a second time
     assert main(words) == 0
+
+
+def test_nothing_is_written_beside_a_model_that_comes_with_the_program(
+    market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shipped = weights_folder("reid") / "people.safetensors"
+    before = sorted(shipped.parent.iterdir())
+    assert main(["evaluate", "crop", str(shipped), str(market)]) == 0
+    assert sorted(shipped.parent.iterdir()) == before
+    (kept,) = (tmp_path / "cache" / "personsearch" / "embeddings").iterdir()
+    assert f"embeddings: {kept}" in capsys.readouterr().out
 
 
 def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
