@@ -121,7 +121,6 @@ def require_same_models(path: Path, own: GalleryDescription, given: GalleryDescr
     mine, theirs = own.embedded_by, given.embedded_by
     anew = "or index into a new folder"
     if mine.model != theirs.model or own.embedding_dim != given.embedding_dim:
-        where = f", {own.files.owner}" if own.files.owner is not None else ""
         if own.files.owner is not None and own.files.owner == given.files.owner and is_shipped(own.files.owner):
             raise ValueError(
                 f"gallery {path} was indexed with {own.files.owner.name} of another version of personsearch, whose "
@@ -129,7 +128,7 @@ def require_same_models(path: Path, own: GalleryDescription, given: GalleryDescr
             )
         raise ValueError(
             f"gallery {path} was indexed with another model than the one given: their weights differ; "
-            f"use the model it was indexed with{where}, {anew}"
+            f"use what it was indexed with{_by_options(own.files)}, {anew}"
         )
     if mine.mirrored != theirs.mirrored:
         did, do = ("with", "give it again") if mine.mirrored else ("without", "leave it out")
@@ -255,3 +254,10 @@ def _converted(file: Path, content: dict[str, Any]) -> GalleryDescription:
 def _require_keys(file: Path, content: Any, expected: dict[str, type]) -> None:
     if not isinstance(content, dict) or any(not isinstance(content.get(key), kind) for key, kind in expected.items()):
         raise ValueError(f"{file} lacks one of {', '.join(expected)}; restore it, or index into a new folder")
+
+
+def _by_options(files: ModelFiles) -> str:
+    """The options that name some model files, after a comma; nothing where nobody noted them."""
+    named = {"--model": files.model, "--detector": files.detector, "--second-stage": files.second_stage}
+    options = [f"{option} {file}" for option, file in named.items() if file is not None]
+    return f", {' '.join(options)}" if options else ""

@@ -42,6 +42,7 @@ from search.gallery.tables import (
     frame_rows,
     frames_table,
     read_detections,
+    readable,
     sightings_schema,
     sightings_table,
 )
@@ -323,7 +324,10 @@ class Gallery:
         """The SQL condition of the sightings that pass the filters, None where all do; errors as of `checked`."""
         filters = self.checked(filters)
         where = filter_sql(filters)
-        return where if filters.exclude_file is None else without_file(self._frames, filters.exclude_file, where)
+        if filters.exclude_file is None:
+            return where
+        with readable(self.path):
+            return without_file(self._frames, filters.exclude_file, where)
 
     def contents(self) -> str:
         """What the gallery holds, in one line."""

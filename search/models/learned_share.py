@@ -13,6 +13,7 @@ from typing import Any, Self
 from datasets.files import write_whole
 from search.models.embedded_by import known_fields
 from search.models.model_files import ModelFiles
+from search.models.noted_paths import written_copy
 
 FORMAT = "personsearch-share-1"
 
@@ -96,12 +97,17 @@ def share_file(model: Path | str) -> Path:
 
 
 def learned_shares(model: Path | str) -> tuple[LearnedShare, ...]:
-    """All learned shares beside a joint model; none where nobody learned any.
+    """All learned shares beside a joint model, the user's own before those of a package; none where nobody learned any.
 
     Raises:
         ValueError: The file is damaged, or has another format.
     """
-    file = share_file(model)
+    beside = share_file(model)
+    written = written_copy(beside)
+    return _shares_of(beside) if written == beside else (*_shares_of(written), *_shares_of(beside))
+
+
+def _shares_of(file: Path) -> tuple[LearnedShare, ...]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
@@ -136,7 +142,7 @@ def share_of(files: ModelFiles, model: str, second_stage: str | None) -> Learned
 def store_share(model: Path | str, share: LearnedShare) -> Path:
     """Put a share beside the joint model. That of the same pair is replaced, those of other pairs stay.
 
-    The file is written whole or not at all.
+    The file is written whole or not at all. For a model that comes with a package it lies in the user's folder.
 
     Returns:
         The file that was written.
@@ -146,9 +152,10 @@ def store_share(model: Path | str, share: LearnedShare) -> Path:
         OSError: The file cannot be written.
     """
     own = (share.model, share.second_stage)
-    kept = [one for one in learned_shares(model) if (one.model, one.second_stage) != own]
+    file = written_copy(share_file(model))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    kept = [one for one in _shares_of(file) if (one.model, one.second_stage) != own]
     content = {"format": FORMAT, "shares": [dataclasses.asdict(one) for one in [*kept, share]]}
-    file = share_file(model)
     write_whole(file, json.dumps(content, indent=1, allow_nan=False) + "\n")
     return file
 

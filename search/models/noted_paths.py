@@ -1,5 +1,6 @@
 """How the place of a model file is noted: what comes with the packages by its package, any other file by its path."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,6 +23,27 @@ def weights_folder(package: str) -> Path:
 def is_shipped(path: Path) -> bool:
     """Whether a file lies in the folder of model files that a package brings."""
     return any(path.resolve().parent == weights_folder(package).resolve() for package in PACKAGES)
+
+
+def written_copy(path: Path) -> Path:
+    """Where a file that belongs beside a model is written: there, or in the user's folder beside a shipped model.
+
+    So a package stays as it was installed, for everybody who uses it. The user's folder is `personsearch/models` below
+    XDG_DATA_HOME, which is ~/.local/share by default.
+
+    >>> written_copy(Path("runs/first/model.share.json"))
+    PosixPath('runs/first/model.share.json')
+
+    Args:
+        path: The file beside the model.
+
+    Raises:
+        RuntimeError: The user has no home, and the variable is not set.
+    """
+    if not is_shipped(path):
+        return path
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "personsearch" / "models" / path.resolve().parts[-3] / path.name
 
 
 def noted(path: Path) -> str:

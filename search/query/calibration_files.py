@@ -1,5 +1,6 @@
 """Calibrations beside the model they belong to: `model.calibration.json` next to `model.safetensors`.
 
+Those of a model that comes with a package are written into the user's folder, and count before the package's own.
 The model's file is never touched. Each calibration names the models that it was made with (by fingerprints of their
 weights) and the way of searching. A search uses only a calibration that was made with the same models in the same way.
 """
@@ -16,6 +17,7 @@ from reid.ranking.open_set import VerdictThresholds
 from reid.runs.weight_files import model_file
 from search.gallery.footage import Footage
 from search.models.embedded_by import EmbeddedBy
+from search.models.noted_paths import written_copy
 from search.query.ranking import Ranking
 from search.query.results import RankedSightings
 from search.query.verdict import Calibration, Coded, LabelledData, LevelRates, MeasuredSize
@@ -138,7 +140,12 @@ def calibration_file(model: Path | str) -> Path:
 
 def stored_calibrations(model: Path | str) -> StoredCalibrations:
     """The calibrations beside a model; a file that cannot be read is no reason not to search, but is told."""
-    return _stored(calibration_file(model), own=False)
+    beside = calibration_file(model)
+    stored, written = _stored(beside, own=False), written_copy(beside)
+    if written == beside or not written.exists():
+        return stored
+    own = _stored(written, own=False)
+    return dataclasses.replace(own, calibrations=(*own.calibrations, *stored.calibrations))
 
 
 def gallery_calibrations(gallery: Path) -> StoredCalibrations:
@@ -194,7 +201,7 @@ def read_calibrations(file: Path) -> tuple[Calibration, ...]:
 def store_calibrations(model: Path | str, calibrations: list[Calibration]) -> Path:
     """Put calibrations beside a model. Those of the same models and way of searching are replaced, others stay.
 
-    The file is written whole or not at all.
+    The file is written whole or not at all. For a model that comes with a package it lies in the user's folder.
 
     Returns:
         The file that was written.
@@ -203,7 +210,9 @@ def store_calibrations(model: Path | str, calibrations: list[Calibration]) -> Pa
         ValueError: The file is there already, and it is damaged.
         OSError: The file cannot be written.
     """
-    return _store(calibration_file(model), calibrations)
+    file = written_copy(calibration_file(model))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return _store(file, calibrations)
 
 
 def store_gallery_calibrations(gallery: Path, calibrations: list[Calibration]) -> Path:

@@ -116,8 +116,9 @@ def calibrate(
         from datasets import read_frames
         from search.evaluation.calibration import fit_calibration
         from search.evaluation.query_sets import calibration_queries, footage_of
+        from search.models.noted_paths import written_copy
         from search.models.shipped import said_of, with_shipped
-        from search.pipeline import PersonSearch
+    from search.pipeline import PersonSearch
     from search.query.calibration_files import calibration_file, read_calibrations, store_calibrations
     from search.query.verdict import LabelledData
 
@@ -131,8 +132,8 @@ def calibrate(
     chosen.require_usable()
     owner = chosen.owner
     assert owner is not None  # the line before saw to it
-    if calibration_file(owner).exists():
-        read_calibrations(calibration_file(owner))  # damaged ones are refused before the work
+    if (known := written_copy(calibration_file(owner))).exists():
+        read_calibrations(known)  # damaged ones are refused before the work
     if work.report is not None:
         work.report.mkdir(parents=True, exist_ok=True)
     samples, left_out = read_frames(whom.format, root, "gallery")

@@ -119,6 +119,10 @@ class Choice:
     time_zone: str | None = None
     minimum_similarity: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.minimum_similarity is not None and not -1 <= self.minimum_similarity <= 1:
+            raise ValueError(f"--minimum-similarity {self.minimum_similarity:g}, expected -1 to 1; the highest is 1")
+
     def zones(self, gallery: Path) -> "ClockZones":
         """The time zones of a gallery's times."""
         from search.gallery.description import read_description
@@ -227,6 +231,8 @@ def find(
         lines = [*_verdict(answer, store, used, ranking, used_second), answer.to_table(), *notes]
         if ranking.class_weighted:
             lines.append("similarities are multiplied by the detector's confidence (--class-weighted)")
+        if not used_second and ranking.second_weight is not None:
+            lines.append(f"--second-weight {ranking.second_weight:g} changes nothing: no second stage is used here")
         if used_second and ranking.second_weight is None:
             lines += _share(store.description.second_weight, search.models.second_weight)
         note = "; ".join([*filters.words(), *_how(ranking)])
@@ -319,12 +325,7 @@ def _left_out(store: "Gallery", filters: "Filters") -> list[str]:
 
 
 def _share(noted: float | None, beside: float | None) -> list[str]:
-    """Which share of the second stage counted, where nobody gave one and one was learned.
-
-    Args:
-        noted: The share that the gallery notes.
-        beside: The share that lies beside the joint model today.
-    """
+    """Which share of the second stage counted where nobody gave one: the gallery's, or that beside the joint model."""
     if noted is not None:
         return [f"the second stage counts {noted:g} of the similarity, as was learned for the two models"]
     if beside is not None:

@@ -27,6 +27,7 @@ from search.models.learned_share import (
     store_share,
 )
 from search.models.model_files import ModelFiles
+from search.models.noted_paths import weights_folder
 from search.query.ranking import USUAL_SECOND_WEIGHT, Ranking
 
 BY = EmbeddedBy("joint", "crops")
@@ -118,6 +119,19 @@ def test_one_model_and_one_person_leave_nothing_to_choose() -> None:
 
 
 SHARE = LearnedShare("joint", "crops", 0.65, "square", 24, 12, 96, (0.5, 0.8), (0.0, 0.5, 1.0), (0.1, 0.3, 0.2))
+
+
+def test_a_share_of_a_shipped_model_leaves_the_package_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    shipped = weights_folder("detection") / "people.safetensors"
+    known = learned_shares(shipped)
+    before = sorted((file.name, file.stat().st_mtime_ns) for file in shipped.parent.iterdir())
+    file = store_share(shipped, SHARE)
+    assert file == tmp_path / "personsearch" / "models" / "detection" / "people.share.json"
+    assert learned_shares(shipped) == (SHARE, *known)
+    assert sorted((one.name, one.stat().st_mtime_ns) for one in shipped.parent.iterdir()) == before
 
 
 def test_a_share_is_kept_for_its_pair_alone(tmp_path: Path) -> None:

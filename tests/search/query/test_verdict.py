@@ -20,6 +20,7 @@ from search.gallery.description import GalleryDescription
 from search.gallery.footage import UNKNOWN_CAMERA, Footage
 from search.gallery.gallery import Gallery
 from search.models.embedded_by import EmbeddedBy
+from search.models.noted_paths import weights_folder
 from search.pages.find_page import find_page
 from search.pipeline import PersonSearch
 from search.query.calibration_files import (
@@ -142,6 +143,24 @@ def test_a_file_gives_back_what_was_stored(tmp_path: Path) -> None:
     assert dataclasses.replace(second, held_out=()) == dataclasses.replace(both, held_out=())
     assert model.read_bytes() == b"weights"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.calibration.json", "model.safetensors"]
+
+
+def test_what_is_stored_for_a_shipped_model_leaves_the_package_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    shipped = weights_folder("detection") / "plaza.safetensors"
+    beside = calibration_file(shipped).read_bytes()
+    known = stored_calibrations(shipped).calibrations
+    mine = dataclasses.replace(known[0], match_rate=0.05)
+    file = store_calibrations(shipped, [mine])
+    assert file == tmp_path / "personsearch" / "models" / "detection" / "plaza.calibration.json"
+    assert calibration_file(shipped).read_bytes() == beside
+    stored = stored_calibrations(shipped)
+    assert stored.calibrations == (mine, *known)
+    assert stored.of(mine.embedded_by, mine.ranking) == mine  # the user's own counts before the package's
+    file.write_text("{")
+    assert stored_calibrations(shipped).damage
 
 
 def test_storing_again_replaces_only_the_same_similarity(tmp_path: Path) -> None:
