@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from reid.runs.files import MODEL_FILE
 
 _DRAWN = {torch.Tensor.normal_, torch.Tensor.uniform_, nn.init.kaiming_uniform_, nn.init.normal_, nn.init.uniform_}
 """What the layers of torch and torchvision fill their weights with chance by."""
+
+
+_BRING_MODELS = ("detection", "reid")
+"""The packages that bring model files."""
 
 
 class NoChance(TorchFunctionMode):
@@ -156,13 +161,21 @@ def state_fingerprint(structure: str, model: nn.Module) -> str:
 
 
 def model_file(path: Path | str) -> Path:
-    """The file itself, or the model.safetensors in the folder of a run.
+    """The file itself, the model.safetensors in the folder of a run, or the file that comes with a package.
+
+    >>> model_file("reid/people").name
+    'people.safetensors'
 
     Args:
-        path: A file or the folder of a run.
+        path: A file, the folder of a run, or a name that `personsearch models list` prints, such as reid/people.
     """
     path = Path(path)
-    return path / MODEL_FILE if path.is_dir() else path
+    if path.is_dir():
+        return path / MODEL_FILE
+    if path.exists() or len(path.parts) != 2 or path.parts[0] not in _BRING_MODELS:
+        return path
+    shipped = Path(str(files(path.parts[0]))) / "weights" / f"{path.name}.safetensors"
+    return shipped if shipped.is_file() else path
 
 
 def is_model_file(path: Path | str, format_name: str) -> bool:

@@ -105,7 +105,9 @@ class GallerySummary:
     embedded_by: EmbeddedBy
 
 
-def require_same_models(path: Path, own: GalleryDescription, given: GalleryDescription, *, reading: bool) -> None:
+def require_same_models(
+    path: Path, own: GalleryDescription, given: GalleryDescription, *, reading: bool, empty: bool = False
+) -> None:
     """Refuse models whose embeddings are not comparable with those of a gallery.
 
     Args:
@@ -114,12 +116,13 @@ def require_same_models(path: Path, own: GalleryDescription, given: GalleryDescr
         given: What the models at hand make.
         reading: Whether the gallery is only searched. The second stage may then be left out. How sightings were
             averaged over tracklets does not matter then, because the picture that one searches by is never averaged.
+        empty: Whether nothing was put into the gallery yet.
 
     Raises:
         ValueError: A model is not the one that filled the gallery, or it was used in another way.
     """
     mine, theirs = own.embedded_by, given.embedded_by
-    anew = "or index into a new folder"
+    anew = "or remove its folder, as nothing is in it yet" if empty else "or index into a new folder"
     if mine.model != theirs.model or own.embedding_dim != given.embedding_dim:
         if own.files.owner is not None and own.files.owner == given.files.owner and is_shipped(own.files.owner):
             raise ValueError(

@@ -141,7 +141,8 @@ class Gallery:
         if not (place(path) / DESCRIPTION_FILE).exists():
             return cls.create(path, description)
         gallery = cls.open(path)
-        require_same_models(gallery.path, gallery.description, description, reading=False)
+        empty = not gallery.frames.count_rows()
+        require_same_models(gallery.path, gallery.description, description, reading=False, empty=empty)
         gallery.prepare_writing()
         return gallery
 
