@@ -25,6 +25,12 @@ TORN_LINE = "audit torn line removed"
 """The action of the entry that tells of an unfinished last line, which a power cut left and which nobody had been told
 was written."""
 
+EXPORTED = "case exported"
+"""The action of the entry that tells of a case's export, with the SHA-256 of the ZIP."""
+
+LOG_FILE = "audit.jsonl"
+"""The name of the log in a folder of cases, and of its part in an export."""
+
 _CHUNK = 1 << 16
 
 
@@ -137,6 +143,15 @@ class AuditLog:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+
+    @classmethod
+    def kept_in(cls, cases: Path) -> "AuditLog | None":
+        """The log that a server keeps in its folder of cases; None where there is none yet.
+
+        Args:
+            cases: The folder of cases.
+        """
+        return cls(cases / LOG_FILE) if (cases / LOG_FILE).is_file() else None
 
     def append(self, action: str, who: str, what: Mapping[str, Any]) -> AuditEntry:
         """Write an entry. When the call returns, the entry lies on the disk and survives a power cut.

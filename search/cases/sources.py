@@ -1,12 +1,11 @@
 """The files that the sightings of a case come from: whether they are still there, and the hash of each."""
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from datasets.footage.names import file_of
+from search.cases.archive import sha256_of
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
 from search.gallery.originals import file_state, split_location
@@ -62,16 +61,6 @@ def source_files(
         if on_file is not None:
             on_file()
     return tuple(found)
-
-
-def sha256_of(file: Path) -> str:
-    """The SHA-256 of a file in hexadecimal digits.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _hashed(gallery: Gallery, name: str, own: list[Sighting]) -> SourceFile:

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from datasets.footage.names import file_of
-from search.cases.archive import MANIFEST, MANIFEST_FORMAT, Contents, read_through
-from search.cases.audit import AuditEntry, AuditLog, verify
-from search.cases.export import CASE_FORMAT, EXPORTED
-from search.cases.sources import sha256_of
+from search.cases.archive import CASE_FORMAT, MANIFEST, MANIFEST_FORMAT, Contents, read_through, sha256_of
+from search.cases.audit import EXPORTED, LOG_FILE, AuditEntry, AuditLog, verify
 
 MOST_JSON = 256_000_000
 """Bytes of a JSON file in an export at most; a larger one is not looked into."""
 
-_KEPT = (MANIFEST, "case.json", "audit.jsonl")
+_KEPT = (MANIFEST, "case.json", LOG_FILE)
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,8 @@ def verify_case(path: Path, *, audit: Path | None = None, sources: bool = False)
     path = Path(path)
     contents = read_through(path, lambda name: name in _KEPT, most_kept=MOST_JSON)
     problems = list(contents.problems)
+    if MANIFEST in contents.torn:
+        problems.append(f"{MANIFEST} was changed: it has another check sum than when it was packed")
     manifest = _json_of(contents, MANIFEST, problems)
     problems += _differences(contents, manifest)
     about = _json_of(contents, "case.json", problems)
@@ -118,14 +118,32 @@ def _differences(contents: Contents, manifest: Mapping[str, Any]) -> Iterator[st
     if manifest.get("format") != MANIFEST_FORMAT or not isinstance(listed, dict):
         yield f"{MANIFEST} has another form than this version writes; check it with the version that exported it"
         return
+    renamed = dict(_renamed(contents, listed))
+    for old, new in renamed.items():
+        yield f"{new[:120]!r} is {old[:120]!r} in {MANIFEST}: one of them or {MANIFEST} was changed"
     for name, known in sorted(listed.items()):
+        if name in renamed:
+            continue
         if name not in contents.files:
             yield f"{name!r} is missing"
         elif not isinstance(known, dict) or contents.files[name] != (known.get("sha256"), known.get("bytes")):
-            yield f"{name!r} was changed: its SHA-256 is {contents.files[name][0][:16]}..., not the manifest's"
+            # Whose own check sum is right stands beside a manifest whose check sum is not.
+            which = "or the manifest " if MANIFEST in contents.torn and name not in contents.torn else ""
+            yield f"{name!r} {which}was changed: its SHA-256 is {contents.files[name][0][:16]}..., not the manifest's"
     for name in sorted(contents.files):
-        if name != MANIFEST and name not in listed:
+        if name != MANIFEST and name not in listed and name not in renamed.values():
             yield f"{name[:120]!r} was added: the manifest does not name it"
+
+
+def _renamed(contents: Contents, listed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each name in the manifest that no file has, with the file that the manifest does not name and that fits it."""
+    added: dict[tuple[Any, Any], str]
+    added = {contents.files[name]: name for name in contents.files if name != MANIFEST and name not in listed}
+    for name, known in sorted(listed.items()):
+        if name not in contents.files and isinstance(known, dict):
+            fitting = added.pop((known.get("sha256"), known.get("bytes")), None)
+            if fitting is not None:
+                yield name, fitting
 
 
 def _contradictions(
@@ -152,7 +170,7 @@ def _contradictions(
 def _entry_problems(contents: Contents) -> Iterator[str]:
     """A line for each entry of the audit log in the ZIP that was changed, or that stands at another place."""
     before = 0
-    for place, line in enumerate(contents.kept.get("audit.jsonl", b"").splitlines(keepends=True), start=1):
+    for place, line in enumerate(contents.kept.get(LOG_FILE, b"").splitlines(keepends=True), start=1):
         try:
             entry = AuditEntry.from_line(line)
         except ValueError as error:

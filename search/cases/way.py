@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from detection.detections import Detections
 from search.cases.footage import offsets_of, same_footage_sql
 from search.gallery.filters import quoted
 from search.gallery.gallery import Gallery
@@ -75,7 +73,7 @@ def way_of(gallery: Gallery, sighting: Sighting, *, before: float, after: float)
     spacing = float(np.median(np.diff(times)))
     # The tracker's gap suits frames a second apart: with fewer frames a track must bridge more seconds.
     tracker = Tracker(TrackerSettings(maximum_gap=max(TrackerSettings.maximum_gap, 2.2 * spacing)))
-    tracks = {time: tracker.update(time, _detections(rows[time])) for time in times}
+    tracks = {time: tracker.update_arrays(time, *_people(rows[time])) for time in times}
     own = next((place for place, row in enumerate(rows[0.0]) if _is(row, sighting)), None)
     if own is None:
         return alone
@@ -103,12 +101,12 @@ def _rows(gallery: Gallery, sighting: Sighting, before: float, after: float) -> 
     return rows
 
 
-def _detections(rows: list[dict[str, Any]]) -> Detections:
-    """Rows of one frame as the tracker takes them."""
-    boxes = torch.tensor(np.array([row["box"] for row in rows], dtype=np.float32))  # [N, 4]
-    embeddings = torch.tensor(np.array([row[EMBEDDING] for row in rows], dtype=np.float32))  # [N, D]
-    scores = torch.tensor([row["detection_score"] for row in rows], dtype=torch.float32)
-    return Detections(boxes, scores, embeddings)
+def _people(rows: list[dict[str, Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Rows of one frame as the tracker takes them: boxes (N, 4), confidences (N,), embeddings (N, D)."""
+    boxes, scores, embeddings = (
+        np.array([row[name] for row in rows], dtype=np.float32) for name in ("box", "detection_score", EMBEDDING)
+    )
+    return boxes, scores, embeddings
 
 
 def _is(row: dict[str, Any], sighting: Sighting) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from datasets.moments import machine_zone
 from datasets.storage.places import ObjectPath
 from detection.settings import LEAST_CONFIDENCE
-from search.cases.audit import AuditLog
+from search.cases.audit import LOG_FILE, AuditLog
 from search.cases.folder import CaseFolder
 from search.desk.clips import Clips
 from search.desk.examples import ExampleReader
@@ -87,7 +87,7 @@ class Desk:
         reader = ExampleReader(self.gallery, self.pictures, self.probes)
         self.clips = Clips(settings.gallery, self.jobs)
         self.cases = CaseFolder(settings.case_folder)
-        self.record = AuditLog(settings.case_folder / "audit.jsonl")
+        self.record = AuditLog(settings.case_folder / LOG_FILE)
         self.exports = Exports(settings.gallery, self.cases, self.record, self.jobs)
         self.searches = Searches(self.gallery, self.models, reader, self.jobs)
 

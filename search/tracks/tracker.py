@@ -6,12 +6,16 @@ assignment), as in Bewley et al., "Simple Online and Realtime Tracking", ICIP 20
 and likeness instead of a cascade.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.boxes import box_overlap
-from detection.detections import Detections
 from search.tracks.settings import TrackerSettings
+
+if TYPE_CHECKING:  # who follows boxes that a gallery stores needs no torch
+    from detection.detections import Detections
 
 UNTRACKED = -1
 """A detection that belongs to no track: too unsure to begin one."""
@@ -43,7 +47,7 @@ class Tracker:
         """(K,) numbers of the tracks that the next frame may go on with, if it comes soon enough."""
         return self._ids
 
-    def update(self, timestamp: float, detections: Detections) -> TrackIds:
+    def update(self, timestamp: float, detections: "Detections") -> TrackIds:
         """Assign the detections of the next frame.
 
         Args:
@@ -56,32 +60,57 @@ class Tracker:
         Raises:
             ValueError: the frames are not in time order, or the embeddings are of another width than before.
         """
+        embeddings = detections.embeddings
+        rows = None if embeddings is None else embeddings.cpu().numpy()
+        return self.update_arrays(timestamp, detections.boxes.cpu().numpy(), detections.scores.cpu().numpy(), rows)
+
+    def update_arrays(
+        self,
+        timestamp: float,
+        boxes: NDArray[np.floating],
+        scores: NDArray[np.floating],
+        embeddings: NDArray[np.floating] | None,
+    ) -> TrackIds:
+        """Assign the people of the next frame, as `update` does.
+
+        Args:
+            timestamp: As `update` takes it.
+            boxes: (N, 4) xyxy pixels.
+            scores: (N,) the detector's confidence.
+            embeddings: (N, D); None without.
+
+        Returns:
+            (N,) as `update` gives them.
+
+        Raises:
+            ValueError: As `update` says.
+        """
         if not timestamp >= self._now:
             raise ValueError(
                 f"frame at {timestamp} after one at {self._now}, expected time order; sort the camera's frames"
             )
-        boxes = detections.boxes.cpu().numpy().astype(np.float64)
-        embeddings = self._unit(detections)
+        exact = boxes.astype(np.float64)
+        units = self._unit(len(exact), embeddings)
         self._keep(timestamp - self._seen <= self.settings.maximum_gap)
-        tracks, rows = self._assign(timestamp, boxes, embeddings)
-        ids = np.full(len(boxes), UNTRACKED, dtype=np.int64)
+        tracks, rows = self._assign(timestamp, exact, units)
+        ids = np.full(len(exact), UNTRACKED, dtype=np.int64)
         ids[rows] = self._ids[tracks]
-        self._follow(timestamp, tracks, boxes[rows], None if embeddings is None else embeddings[rows])
+        self._follow(timestamp, tracks, exact[rows], None if units is None else units[rows])
         least = self.settings.minimum_score or -np.inf
-        sure = detections.scores.cpu().numpy() >= np.float32(least)
+        sure = scores >= np.float32(least)
         new = np.flatnonzero((ids == UNTRACKED) & sure)
         ids[new] = self.count + np.arange(len(new))
-        self._begin(timestamp, ids[new], boxes[new], None if embeddings is None else embeddings[new])
+        self._begin(timestamp, ids[new], exact[new], None if units is None else units[new])
         self._now = timestamp
         return ids
 
-    def _unit(self, detections: Detections) -> NDArray[np.float64] | None:
+    def _unit(self, count: int, embeddings: NDArray[np.floating] | None) -> NDArray[np.float64] | None:
         """(N, D) unit embeddings, None without."""
-        if detections.embeddings is None:
-            if len(detections) and self._embeddings is not None:
+        if embeddings is None:
+            if count and self._embeddings is not None:
                 raise ValueError("detections have no embeddings, those of earlier frames had; embed all or none")
             return None
-        rows = detections.embeddings.cpu().numpy().astype(np.float64)
+        rows = embeddings.astype(np.float64)
         if self._embeddings is None:
             if self.count:
                 raise ValueError("detections have embeddings, those of earlier frames had none; embed all or none")
