@@ -72,6 +72,20 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 fault", "2,000 faults".
+
+    >>> counted(1, "entry", "entries"), counted(2000, "fault"), counted(0, "fault")
+    ('1 entry', '2,000 faults', '0 faults')
+
+    Args:
+        number: How many.
+        noun: Of one.
+        plural: Of several, where it is not the noun with an s.
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def write_json(file: Path, figures: Mapping[str, Any]) -> None:
     """Write figures whole or not at all, so that a reader never meets half a file."""
     write_whole(file, json.dumps(_plain(figures), indent=2, allow_nan=False) + "\n")

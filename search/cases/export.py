@@ -9,29 +9,26 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from datasets.images import encode_jpeg
-from search.cases.archive import Archive, archive
-from search.cases.audit import AuditLog, AuditReport, verify
+from search.cases.archive import CASE_FORMAT, Archive, archive, sha256_of
+from search.cases.audit import EXPORTED, LOG_FILE, AuditLog, AuditReport, verify
 from search.cases.film import picture_of
 from search.cases.folder import CaseFolder
 from search.cases.following import scenes_of, write_film
 from search.cases.footage import Image, NoFootage
+from search.cases.present import PeoplePictures
 from search.cases.rows import SIGHTING_COLUMNS, csv_text, sighting_row
 from search.cases.shown import MadeClip, MadeExport, page_of
-from search.cases.sources import SourceFile, sha256_of, source_files
+from search.cases.sources import SourceFile, source_files
 from search.cases.values import Case, CaseSighting, now
 from search.gallery.gallery import Gallery
 from search.gallery.originals import read_original
 from search.gallery.sightings import ClockZones, frame_key
 from search.pages.page import CONTEXT_QUALITY, CONTEXT_SIDE
 
-CASE_FORMAT = 1
 FRAMES_OF_A_SEARCH = 10
 """Of so many of a search's first sightings the whole frame is exported; of marked sightings always."""
 
 FRAME_QUALITY = 92
-EXPORTED = "case exported"
-"""The action of the entry that the audit log gets, with the SHA-256 of the ZIP."""
-
 SEARCH_COLUMNS = (
     "search", "at", "by", "examples", "others", "filters", "compared", "shown", "verdict", "similarity", "match_from",
     "possible_from", "why_no_verdict",
@@ -97,14 +94,19 @@ def export_case(
         frames = work.add_pictures(target)
         sources = work.add_sources(target)
         lines = _audit_lines(audit, case)
-        target.add("audit.jsonl", b"".join(lines))
+        target.add(LOG_FILE, b"".join(lines))
         _add_tables(target, work.case, work.zones)
         made = MadeExport(work.at, by, sources, films, frames, tuple(work.missing), len(lines), log)
         target.add("case.json", json.dumps(_everything(work, made, log), indent=1, sort_keys=True) + "\n")
-        target.add("index.html", page_of(work.case, gallery, made, pictures=work.probes() | work.small_frames))
+        pictures = work.probes() | work.small_frames
+        target.add("index.html", page_of(work.case, gallery, made, people=work.people, pictures=pictures))
     digest = sha256_of(path)
     if audit is not None:
-        audit.append(EXPORTED, by, {"case": case, "file": path.name, "sha256": digest})
+        try:
+            audit.append(EXPORTED, by, {"case": case, "file": path.name, "sha256": digest})
+        except (OSError, ValueError):
+            path.unlink(missing_ok=True)  # a check with the log would call it a forgery
+            raise
     return Export(path, digest, len(target.files), made.missing)
 
 
@@ -127,6 +129,7 @@ class _Work:
         self.small_frames: dict[str, bytes] = {}
         self._cases, self._on_progress = cases, on_progress
         self._kept = {seen.key: seen for seen in _all_sightings(case)}
+        self.people = PeoplePictures(gallery, [seen.sighting for seen in self._kept.values()])
         self._scenes = scenes_of(gallery, [one.seen for one in case.confirmed])
         self._done, self._total = 0, 3 * len(self._scenes) + 2 * len(self._kept)
 
@@ -154,14 +157,16 @@ class _Work:
         Returns:
             The key of a sighting -> the name of its whole frame in the ZIP.
         """
-        for name in sorted({name for search in self.case.searches for name in search.probes}):
-            picture = self._cases.probe(self.case.case, name)
-            if picture is not None:
-                target.add(f"probes/{name}", picture)
+        probes = self.probes()
+        for name, picture in probes.items():
+            target.add(f"probes/{name}", picture)
+        if lost := sorted({name for search in self.case.searches for name in search.probes} - set(probes)):
+            self.missing.append(f"no picture that a search went by: the case does not have {', '.join(lost)} any more")
+        self.missing += self.people.missing()
         frames: dict[str, str] = {}
         wanted = {seen.key for seen in _with_frames(self.case)}
         for key, seen in self._kept.items():
-            cutout = self.gallery.cutout(seen.sighting.cutout)
+            cutout = self.people.of(seen.sighting)
             if cutout:
                 target.add(f"people/{key}.jpg", cutout)
             if key in wanted:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -77,6 +77,24 @@ class CaseFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+
+    @classmethod
+    def existing(cls, path: str | Path) -> Self:
+        """A folder of cases that is there.
+
+        Raises:
+            FileNotFoundError: There is no such folder.
+            NotADirectoryError: It is a file.
+            ValueError: It has no case, but a folder `cases` in it is one of cases, as that of a gallery is.
+        """
+        found = cls(path)
+        if found.path.exists() and not found.path.is_dir():
+            raise NotADirectoryError(f"{path} is a file, expected a folder of cases, such as GALLERY/cases")
+        if not found.path.is_dir():
+            raise FileNotFoundError(f"there is no folder {path}, expected one of cases, such as GALLERY/cases")
+        if not found.list() and (found.path / "cases").is_dir():
+            raise ValueError(f"{path} is no folder of cases, the one in it is: say {found.path / 'cases'}")
+        return found
 
     def create(self, name: str, *, by: str = "") -> Case:
         """Make a case.

@@ -9,6 +9,7 @@ from typing import Any
 
 from search.cases.audit import AuditReport
 from search.cases.clip import time_words
+from search.cases.present import PeoplePictures
 from search.cases.sources import SourceFile
 from search.cases.values import Case, CaseSearch, CaseSighting, MarkedSighting
 from search.gallery.filters import Filters
@@ -60,38 +61,38 @@ class MadeExport:
     log: AuditReport | None
 
 
-def page_of(case: Case, gallery: Gallery, made: MadeExport, *, pictures: Mapping[str, bytes]) -> str:
+def page_of(
+    case: Case, gallery: Gallery, made: MadeExport, *, people: PeoplePictures, pictures: Mapping[str, bytes]
+) -> str:
     """The page of an export, as HTML.
 
     Args:
         case: The case.
-        gallery: The gallery that was searched, which keeps the pictures of the people.
+        gallery: The gallery that was searched.
         made: What the export is made of.
+        people: The pictures of the people.
         pictures: JPEG files: the pictures of the person and whole frames by their names, pictures of films by theirs.
     """
     confirmed = sorted(case.confirmed, key=lambda one: _seconds(one.seen))
-    zones = _zones(gallery)
+    zones = ClockZones.known(gallery.description.cameras)
     shown = ShownCase(
         title=case.name,
         zones=zones,
         introduction=f"A case begun {_moment(case.created, case.by)}, exported {_moment(made.at, made.by)}.",
         headlines=_headlines(case, zones),
         notes=[ShownNote(note.text, _moment(note.at, note.by)) for note in case.notes],
-        confirmed=[_marked(one, gallery, made, pictures) for one in confirmed],
-        rejected=[_marked(one, gallery, made, {}) for one in case.rejected],
+        confirmed=[_marked(one, zones, people, made, pictures) for one in confirmed],
+        rejected=[_marked(one, zones, people, made, {}) for one in case.rejected],
         clips=[_clip(one, pictures.get(one.file), zones) for one in made.clips],
-        searches=[_search(place, one, case, gallery, pictures) for place, one in enumerate(case.searches, start=1)],
+        searches=[
+            _search(place, one, case, zones, people, pictures) for place, one in enumerate(case.searches, start=1)
+        ],
         checking=_checking(made),
         command="personsearch case verify EXPORT.zip",
         missing=made.missing,
         tables=_tables(case, gallery, made),
     )
     return case_page(shown, made=f"{made.at[:10]} {made.at[11:16]} UTC")
-
-
-def _zones(gallery: Gallery) -> ClockZones:
-    """The time zones of a gallery's cameras."""
-    return ClockZones.known(gallery.description.cameras)
 
 
 def _headlines(case: Case, zones: ClockZones) -> list[Headline]:
@@ -118,22 +119,26 @@ def _compared(case: Case) -> str:
     return f"up to {most:,} sightings compared" if most else ""
 
 
-def _marked(one: MarkedSighting, gallery: Gallery, made: MadeExport, pictures: Mapping[str, bytes]) -> ShownSighting:
+def _marked(
+    one: MarkedSighting, zones: ClockZones, people: PeoplePictures, made: MadeExport, pictures: Mapping[str, bytes]
+) -> ShownSighting:
     file = made.frames.get(one.seen.key, "")
     by = f"{one.mark} by {one.by}" if one.by else one.mark
-    shown = _sighting(one.seen, gallery, by, one.mark)
+    shown = _sighting(one.seen, zones, people, by, one.mark)
     more = f"{one.mark} {_moment(one.at, one.by)}"
     return dataclasses.replace(shown, file=file, frame=pictures.get(file), more=more)
 
 
-def _sighting(seen: CaseSighting, gallery: Gallery, said: str, mark: str | None) -> ShownSighting:
+def _sighting(
+    seen: CaseSighting, zones: ClockZones, people: PeoplePictures, said: str, mark: str | None
+) -> ShownSighting:
     one = seen.sighting
     return ShownSighting(
         sighting=one,
         camera=_camera(one.camera),
-        time=time_words(one, zones=_zones(gallery)) or "no time",
+        time=time_words(one, zones=zones) or "no time",
         said=said,
-        jpeg=gallery.cutout(one.cutout),
+        jpeg=people.of(one),
         level="" if seen.level in (None, UNDECIDED) else str(seen.level),
         status=STATUS[mark],
     )
@@ -147,13 +152,15 @@ def _clip(clip: MadeClip, poster: bytes | None, zones: ClockZones) -> ShownClip:
     return ShownClip(clip.file, " · ".join(filter(None, words)), poster)
 
 
-def _search(place: int, search: CaseSearch, case: Case, gallery: Gallery, probes: Mapping[str, bytes]) -> ShownSearch:
+def _search(
+    place: int, search: CaseSearch, case: Case, zones: ClockZones, people: PeoplePictures, probes: Mapping[str, bytes]
+) -> ShownSearch:
     shown = []
     for seen in search.sightings[:SHOWN_OF_A_SEARCH]:
         one = seen.sighting
         figure = one.score if one.similarity is None else one.similarity
         said = f"{seen.rank} · {figure:.3f} · {_camera(one.camera)}"
-        shown.append(_sighting(seen, gallery, said, case.mark_of(seen.key)))
+        shown.append(_sighting(seen, zones, people, said, case.mark_of(seen.key)))
     rest = len(search.sightings) - len(shown)
     verdict = search.verdict or {"text": f"No verdict: {search.no_verdict or 'none was asked for'}."}
     return ShownSearch(

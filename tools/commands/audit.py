@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.outcome import Outcome
+from tools.outcome import Outcome, counted
 
 
 def verify(log: Path, *, head: str | None = None) -> Outcome:
@@ -22,11 +22,11 @@ def verify(log: Path, *, head: str | None = None) -> Outcome:
 
     report = verified(log, head=head)
     lines = list(report.problems)
+    entries = counted(report.entries, "entry", "entries")
     if report.is_whole:
-        count = f"{report.entries:,} {'entry' if report.entries == 1 else 'entries'}"
         span = f", from {report.first} to {report.last}" if report.entries else ""
-        lines.append(f"whole: {count}{span}")
+        lines.append(f"whole: {entries}{span}")
     else:
-        lines.insert(0, f"not whole: {len(report.problems)} faults in {report.entries:,} entries")
+        lines.insert(0, f"not whole: {counted(len(report.problems), 'fault')} in {entries}")
     lines += [f"last hash: {report.head}"] if report.head is not None else []
     return Outcome("\n".join(lines), {"log": log, **report.to_dict()}, failed=not report.is_whole)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.outcome import Outcome, table
+from tools.outcome import Outcome, counted, table
 from tools.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def list_cases(cases: Path) -> Outcome:
     """
     from search.cases.folder import CaseFolder
 
-    found = CaseFolder(cases).list()
+    found = CaseFolder.existing(cases).list()
     if not found:
         return Outcome(f"no case in {cases}", {"cases": []})
     rows = [
@@ -45,7 +45,7 @@ def show(cases: Path, case: str) -> Outcome:
     """
     from search.cases.folder import CaseFolder
 
-    opened = CaseFolder(cases).open(case)
+    opened = CaseFolder.existing(cases).open(case)
     return Outcome("\n".join(_lines(opened)), opened.to_dict())
 
 
@@ -55,14 +55,14 @@ def export(
     zip_file: Path,
     *,
     gallery: Path,
-    by: str = "",
+    by: str | None = None,
     log: Path | None = None,
     clips: bool = True,
 ) -> Outcome:
     """Write a case into one ZIP file: a page that opens by itself, tables, pictures, clips, and hashes of everything.
 
     The last line that is printed is the hash of the ZIP. Keep it elsewhere: whoever has it can tell later that the ZIP
-    is the same. With --log the audit log keeps it.
+    is the same. The audit log keeps it too, so that `personsearch case verify --log` knows the ZIP.
 
     Example:
         personsearch case export people/cases 3f9a6c0d12b7e845 case.zip --gallery people
@@ -70,27 +70,36 @@ def export(
     Args:
         cases: The folder of cases.
         case: The case, as `personsearch case list` names it.
-        zip_file: The ZIP file to write.
+        zip_file: The ZIP file to write, which must not exist.
         gallery: The folder of the gallery that was searched.
-        by: Who exports it; the ZIP and the log say so.
-        log: The audit log. What it says about the case goes into the ZIP.
+        by: Who exports it; the ZIP and the log say so. Without this option it is the user of this machine.
+        log: The audit log. What it says about the case goes into the ZIP, and it gets an entry with the hash of the
+            ZIP. Without this option it is audit.jsonl in CASES, where there is one.
         clips: Make films of the confirmed sightings, which takes longest; --clips false leaves them out.
     """
-    from search.cases.audit import AuditLog
+    from search.cases.audit import LOG_FILE, AuditLog
     from search.cases.export import export_case
     from search.cases.folder import CaseFolder
     from search.gallery.gallery import Gallery
+    from search.server.access import user_here
 
     if zip_file.is_dir():
         raise ValueError(f"{zip_file} is a folder, expected a file; give a file name in it")
+    if zip_file.exists():
+        raise FileExistsError(f"{zip_file} exists; remove it, or name another file")
+    folder = CaseFolder.existing(cases)
+    audit = AuditLog.kept_in(cases) if log is None else AuditLog(log)
+    who = user_here() if by is None else by
     zip_file.parent.mkdir(parents=True, exist_ok=True)
-    audit = None if log is None else AuditLog(log)
     with Gallery.open(gallery) as store, Progress("Exporting", "step") as progress:
-        made = export_case(
-            CaseFolder(cases), case, store, zip_file, by=by, audit=audit, clips=clips, on_progress=progress
-        )
-    lines = [f"{made.files:,} files in {made.path}", *made.missing, f"SHA-256 of the ZIP: {made.sha256}"]
-    return Outcome("\n".join(lines), made.to_dict())
+        made = export_case(folder, case, store, zip_file, by=who, audit=audit, clips=clips, on_progress=progress)
+    logged = (
+        f"No log was told of this export, as there is no {LOG_FILE} in {cases}; with --log FILE one is."
+        if audit is None
+        else f"The audit log {audit.path} has the hash of the ZIP."
+    )
+    lines = [f"{made.files:,} files in {made.path}", *made.missing, logged, f"SHA-256 of the ZIP: {made.sha256}"]
+    return Outcome("\n".join(lines), {**made.to_dict(), "log": None if audit is None else audit.path})
 
 
 def verify(zip_file: Path, *, log: Path | None = None, sources: bool = False) -> Outcome:
@@ -115,8 +124,7 @@ def verify(zip_file: Path, *, log: Path | None = None, sources: bool = False) ->
     if report.is_whole:
         lines = [f"whole: {whose} ({what})"]
     else:
-        count = f"{len(report.problems)} difference{'' if len(report.problems) == 1 else 's'}"
-        lines = [f"not as it was exported: {count} in {zip_file} ({what})"]
+        lines = [f"not as it was exported: {counted(len(report.problems), 'difference')} in {zip_file} ({what})"]
         lines += report.problems
     if sources:
         lines += report.sources or ["every source file is here and the same"]

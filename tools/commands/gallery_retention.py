@@ -1,9 +1,14 @@
 """personsearch gallery delete and merge: sightings out of a gallery, and several galleries into one."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tools.outcome import Outcome, table
+from tools.outcome import Outcome, counted, table
 from tools.times import parse_time
+
+if TYPE_CHECKING:
+    from search.cases.present import Holding
 
 
 def delete(
@@ -11,8 +16,10 @@ def delete(
 ) -> Outcome:
     """Delete people from a gallery for good: by time, by source, by camera, or by all that are given together.
 
-    Rows, pictures and the old versions that still hold them are removed, so that no file of the gallery has them any
-    more. The footage itself stays where it is, and indexing it again brings its people back.
+    Rows, pictures and the old versions that still hold them are removed, so that the gallery has them no more. Cases
+    stay, also those in the gallery's folder: they keep uploaded pictures, and the records of sightings that searches
+    found and people marked. The output names those with deleted sightings. The footage itself stays where it is, and
+    indexing it again brings its people back.
 
     Example:
         personsearch gallery delete people --before 2026-05-01
@@ -25,17 +32,19 @@ def delete(
         camera: Only people seen by these cameras, comma-separated.
     """
     from search.care.removal import Doomed, delete_sightings
+    from search.cases.present import HeldByCases
     from search.gallery.gallery import Gallery
 
     seconds = None if before is None else parse_time(before, "--before")
     doomed = Doomed(source, None if camera is None else tuple(camera), seconds)
     with Gallery.open(gallery) as store:
+        held = HeldByCases(store)
         done = delete_sightings(store, doomed)
-    text = (
-        f"deleted: {done.sightings} sightings, {done.frames} frames; {done.bytes / 1e6:.1f} MB less on the disk; "
-        f"{done.left} sightings are left"
-    )
-    return Outcome(text, {"gallery": gallery, "deleted": done})
+        holding = held.of_deleted()
+    left = f"{counted(done.left, 'sighting')} {'is' if done.left == 1 else 'are'} left"
+    text = f"deleted: {counted(done.sightings, 'sighting')}, {counted(done.frames, 'frame')}; "
+    lines = [f"{text}{done.bytes / 1e6:.1f} MB less on the disk; {left}", *_kept_by_cases(held.folder, holding)]
+    return Outcome("\n".join(lines), {"gallery": gallery, "deleted": done, "cases": holding})
 
 
 def merge(gallery: Path, *, others: list[Path]) -> Outcome:
@@ -60,3 +69,15 @@ def merge(gallery: Path, *, others: list[Path]) -> Outcome:
     text = table(["gallery", "frames", "sightings", "frames known before"], rows)
     figures = {"gallery": gallery, "merged": taken, "sightings": total}
     return Outcome(f"{text}\ngallery {gallery} has {total} sightings now", figures)
+
+
+def _kept_by_cases(folder: Path | None, holding: "Sequence[Holding]") -> list[str]:
+    """What a person reads of the cases in the gallery's folder that hold what was deleted."""
+    keep = "Cases keep uploaded pictures and the records of sightings, also of deleted ones"
+    if not holding:
+        return [f"{keep}; no case in the gallery's folder has one of these." if folder else f"{keep}."]
+    lines = [f"{keep}. These hold some; delete the folder of a case to be rid of them:"]
+    for one in holding:
+        what = "cannot be read" if one.sightings is None else counted(one.sightings, "deleted sighting")
+        lines.append(f"{folder}/{one.case}: {one.name!r}, {what}")
+    return lines

@@ -1,7 +1,11 @@
 """The commands of cases, of the audit log, and the files that find writes, as a user types them."""
 
 import csv
+import getpass
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -73,6 +77,111 @@ def test_a_changed_export_and_a_changed_log_are_bad_news_and_no_traceback(
     log.write_bytes(log.read_bytes().replace(b"anna", b"emma"))
     assert main(["audit", "verify", str(log)]) == 1
     assert "entry 1 (line 1) was changed" in capsys.readouterr().out
+
+
+def test_an_export_is_logged_where_the_server_logs_and_by_the_user(
+    case: str, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases, log = tmp_path / "cases", tmp_path / "cases" / "audit.jsonl"
+    words = ["case", "export", str(cases), case]
+    more = ["--gallery", str(gallery), "--clips", "false", "--json", str(tmp_path / "e.json")]
+    assert main([*words, str(tmp_path / "a.zip"), *more]) == 0
+    assert f"The audit log {log} has the hash of the ZIP." in capsys.readouterr().out
+    assert list(AuditLog(log).entries())[-1].who == getpass.getuser()
+    assert json.loads((tmp_path / "e.json").read_text())["log"] == str(log)
+    assert main(["case", "verify", str(tmp_path / "a.zip"), "--log", str(log)]) == 0
+    assert f" by {getpass.getuser()} (" in capsys.readouterr().out
+    log.unlink()
+    assert main([*words, str(tmp_path / "b.zip"), *more, "--by", ""]) == 0
+    assert f"No log was told of this export, as there is no audit.jsonl in {cases}" in capsys.readouterr().out
+    assert not log.exists()
+    assert main(["case", "verify", str(tmp_path / "b.zip")]) == 0
+    assert " by " not in capsys.readouterr().out
+
+
+def test_an_export_that_the_log_cannot_keep_is_none(
+    case: str, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "cases" / "audit.jsonl"
+    log.write_bytes(b"")
+    head = log.with_name("audit.jsonl.head")
+    head.unlink()
+    head.mkdir()
+    words = ["case", "export", str(tmp_path / "cases"), case, str(tmp_path / "a.zip"), "--gallery", str(gallery)]
+    assert main([*words, "--clips", "false"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_an_export_takes_no_place_of_another_file(
+    case: str, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.zip").write_bytes(b"mine")
+    words = ["case", "export", str(tmp_path / "cases"), case, str(tmp_path / "a.zip"), "--gallery", str(gallery)]
+    assert main(words) == 2
+    assert f"{tmp_path / 'a.zip'} exists; remove it, or name another file" in capsys.readouterr().err
+    assert (tmp_path / "a.zip").read_bytes() == b"mine"
+
+
+def test_a_folder_that_is_none_of_cases_is_refused(
+    case: str, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, expected in (
+        ("nofolder", "there is no folder nofolder, expected one of cases"),
+        (str(tmp_path / "cases" / case / "case.json"), "is a file, expected a folder of cases"),
+        (str(tmp_path), f"is no folder of cases, the one in it is: say {tmp_path / 'cases'}"),
+    ):
+        for words in (["list"], ["show", case], ["export", case, str(tmp_path / "a.zip"), "--gallery", str(gallery)]):
+            assert main(["case", words[0], folder, *words[1:]]) == 2
+            error = capsys.readouterr().err
+            assert expected in error
+            assert error.count("\n") == 1
+    (tmp_path / "empty").mkdir()
+    assert main(["case", "list", str(tmp_path / "empty")]) == 0
+    assert capsys.readouterr().out == f"no case in {tmp_path / 'empty'}\n"
+
+
+def test_lists_and_checks_load_what_takes_seconds_only_where_they_need_it(
+    case: str, gallery: Path, tmp_path: Path
+) -> None:
+    cases, log, file = str(tmp_path / "cases"), str(tmp_path / "cases" / "audit.jsonl"), str(tmp_path / "a.zip")
+    heavy = {"torch", "torchvision", "lancedb", "cv2"}
+    export = ["case", "export", cases, case, file, "--gallery", str(gallery), "--clips", "true"]
+    for words, allowed in (
+        (export, {"lancedb", "cv2"}),
+        (["case", "verify", file, "--log", log, "--sources"], set()),
+        (["case", "list", cases], set()),
+        (["case", "show", cases, case], set()),
+        (["audit", "verify", log], set()),
+    ):
+        code = (
+            "import sys\n"
+            "from tools.main import main\n"
+            f"assert main({words}) == 0\n"
+            f"print(*sorted({heavy} & set(sys.modules)), file=sys.stderr)\n"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        assert set(ended.stderr.split("\n")[-2].split()) <= allowed, words
+
+
+def test_deleting_says_what_cases_keep(
+    case: str, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = tmp_path / "people"
+    shutil.copytree(gallery, people)
+    with Gallery.open(people) as store:
+        source = store.table.search().limit(1).to_list()[0]["source"]
+    words = ["gallery", "delete", str(people), "--source", source, "--json", str(tmp_path / "e.json")]
+    shutil.copytree(tmp_path / "cases", people / "cases")
+    CaseFolder(people / "cases").create("Another")
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "Cases keep uploaded pictures and the records of sightings" in out
+    assert f"{people / 'cases' / case}: 'The red coat', 1 deleted sighting" in out
+    assert "Another" not in out
+    assert json.loads((tmp_path / "e.json").read_text())["cases"] == [
+        {"case": case, "name": "The red coat", "sightings": 1}
+    ]
 
 
 @pytest.mark.parametrize(
