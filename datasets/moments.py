@@ -4,7 +4,7 @@ import difflib
 import math
 import os
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -105,6 +105,21 @@ def seconds_of(value: str | float, zone: tzinfo | None = UTC) -> float:
     if seconds > LATEST:
         raise ValueError(f"{text} lies beyond the year 2200, expected an earlier time; correct it")
     return seconds
+
+
+def names_no_zone(text: str) -> bool:
+    """Whether a moment means something else in another time zone: a date that names none.
+
+    >>> names_no_zone("2026-05-01T08:30"), names_no_zone("2026-05-01T08:30Z"), names_no_zone("90")
+    (True, False, False)
+
+    Args:
+        text: A moment as `seconds_of` takes it.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return seconds_of(text, UTC) != seconds_of(text, timezone(timedelta(hours=1)))
 
 
 def _plain(value: float) -> str:

@@ -1,9 +1,15 @@
 """Times as people type them."""
 
 import re
+from collections.abc import Sequence
 from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datasets.moments import seconds_of
+
+if TYPE_CHECKING:
+    from search.query.asked_times import AskedTimes
 
 
 def parse_time(text: str, option: str, zone: tzinfo | None = None) -> float:
@@ -34,3 +40,40 @@ def parse_time(text: str, option: str, zone: tzinfo | None = None) -> float:
         return seconds_of(typed, zone)
     except ValueError as error:
         raise ValueError(f"{option} {error}") from None
+
+
+def times_asked_for(
+    gallery: Path,
+    after: str | None,
+    before: str | None,
+    *,
+    cameras: Sequence[str] | None,
+    time_zone: str | None = None,
+    others: str = "--time-zone or --camera",
+) -> "AskedTimes":
+    """Read `--after` and `--before` on the clock of the cameras that are asked for, see `search.query.asked_times`.
+
+    Args:
+        gallery: The gallery's folder.
+        after: What was typed for `--after`.
+        before: What was typed for `--before`.
+        cameras: What was typed for `--camera`.
+        time_zone: What was typed for `--time-zone`.
+        others: The options that choose one zone where the cameras have several.
+
+    Raises:
+        FileNotFoundError: No gallery is there.
+        ValueError: A text is no time, names no zone and may mean several moments, no time lies between both, a camera
+            is not in the gallery, or there is no such zone.
+    """
+    from search.gallery.gallery import Gallery
+    from search.gallery.sightings import ClockZones
+    from search.query.asked_times import TimeOptions, cameras_asked_for, read_times
+
+    for text, option in ((after, "--after"), (before, "--before")):
+        if text is not None:
+            parse_time(text, option)  # whatever the zone, it is a time or none
+    with Gallery.open(gallery) as store:
+        asked_for = cameras_asked_for(store.path, cameras, store.filmed_by())
+        zones = ClockZones.known(store.description.cameras, time_zone)
+    return read_times(after, before, zones, asked_for, TimeOptions("--after", "--before", others, "--time-zone"))

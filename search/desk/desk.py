@@ -1,6 +1,6 @@
 """The desk of an investigator: one gallery, and all that can be asked of it. It knows nothing of the network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,13 @@ from search.desk.loaded_models import LoadedModels
 from search.desk.opened_gallery import OpenedGallery
 from search.desk.pictures import Pictures
 from search.desk.probes import ProbeStore, StoredProbe, UploadLimits, decoded
-from search.desk.refusals import said_plainly
+from search.desk.refusals import Unusable, said_plainly
 from search.desk.searches import Searches
 from search.gallery.description import GalleryDescription, read_description
-from search.gallery.sightings import ClockZones, is_clock_time
+from search.gallery.sightings import NO_CAMERA, ClockZones, is_clock_time
 from search.models.model_files import ModelFiles
 from search.pipeline import PersonSearch
+from search.query.asked_times import AskedTimes, Typed, cameras_asked_for, read_times
 from search.query.calibration_files import gallery_calibrations, named_calibrations, stored_calibrations
 from search.query.ranking import Ranking
 
@@ -120,17 +121,30 @@ class Desk:
         """What made the gallery's vectors, as JSON knows it."""
         return read_description(self.settings.gallery).embedded_by.to_dict()
 
-    def zones(self, chosen: str | None = None) -> ClockZones:
-        """In which zones times are read, as `personsearch find` does it.
+    def times(
+        self, after: Typed, before: Typed, *, chosen: str | None = None, cameras: Sequence[str] | None = None
+    ) -> AskedTimes:
+        """Read the times that a reader asks by, as `personsearch find` does it.
 
         Args:
-            chosen: The zone that the reader names; None takes the cameras', or that of this machine.
+            after: The first moment.
+            before: The end.
+            chosen: The zone that the reader names; None takes that of the cameras.
+            cameras: The cameras that are asked for; None asks for all, and `NO_CAMERA` alone for unknown ones.
 
         Raises:
-            Unusable: There is no zone of this name.
+            Unusable: There is no zone or no camera of such a name, a time without a zone may mean several moments, or
+                no time lies between both.
         """
+        filmed_by = [one.camera for one in self.gallery.catalog().cameras]
         with said_plainly(self.gallery.path, self.gallery.name):
-            return ClockZones.known(self.gallery.description.cameras, chosen)
+            zones = ClockZones.known(self.gallery.description.cameras, chosen)
+            unknown = cameras is not None and list(cameras) == [NO_CAMERA] and NO_CAMERA not in filmed_by
+            asked_for = (None,) if unknown else cameras_asked_for(self.gallery.path, cameras, filmed_by)
+        try:
+            return read_times(after, before, zones, asked_for)
+        except ValueError as error:
+            raise Unusable("filters_cannot_be_met", why=str(error)) from error
 
     def facts(self, last: float | None) -> dict[str, Any]:
         """What the gallery is beside its counts.

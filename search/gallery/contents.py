@@ -27,12 +27,18 @@ class FrameContents:
         self._frames = frames
         self._version = -1
         self._cameras: tuple[str, ...] = ()
+        self._unknown: tuple[None, ...] = ()
         self._span: tuple[float, float] | None = None
 
     def cameras(self) -> tuple[str, ...]:
         """The cameras of the frames, sorted; frames of unknown camera add none."""
         self._refresh()
         return self._cameras
+
+    def filmed_by(self) -> tuple[str | None, ...]:
+        """The cameras of the frames, and None where there are frames of unknown camera."""
+        self._refresh()
+        return (*self._cameras, *self._unknown)
 
     def time_span(self) -> tuple[float, float] | None:
         """First and last timestamp of the frames, None where no frame has one."""
@@ -95,6 +101,7 @@ class FrameContents:
                 return
             rows = self._columns("camera", "timestamp")
         self._cameras = tuple(sorted(pc.drop_null(pc.unique(rows["camera"])).to_pylist()))
+        self._unknown = (None,) if rows["camera"].null_count else ()
         span = pc.min_max(rows["timestamp"]).as_py()
         self._span = None if span["min"] is None else (span["min"], span["max"])
         self._version = version

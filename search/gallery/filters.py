@@ -5,6 +5,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Self
 
@@ -85,9 +86,8 @@ class Filters:
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}, expected a finite number")
         if self.after is not None and self.before is not None and self.after >= self.before:
-            raise ValueError(
-                "the start is not earlier than the end; nothing can lie between: exchange after and before"
-            )
+            remedy = "exchange after and before" if self.after > self.before else "give a later before"
+            raise ValueError(f"the start is not earlier than the end; nothing can lie between: {remedy}")
 
     @property
     def camera_names(self) -> tuple[str, ...] | None:
@@ -99,12 +99,16 @@ class Filters:
         """The times that are asked for, none to two of them."""
         return tuple(time for time in (self.after, self.before) if time is not None)
 
-    def words(self) -> list[str]:
-        """What is asked for, as people write it: "cameras 1, 4", "minimum similarity 0.9", "at most 20 sightings"."""
+    def words(self, zone: tzinfo | None = None) -> list[str]:
+        """What is asked for, as people write it: "cameras 1, 4", "minimum similarity 0.9", "at most 20 sightings".
+
+        Args:
+            zone: The zone in which times are written; None is that of this machine.
+        """
         asked = {
             "cameras": None if self.camera_names is None else ", ".join(self.camera_names),
-            "after": None if self.after is None else display_time(self.after),
-            "before": None if self.before is None else display_time(self.before),
+            "after": None if self.after is None else display_time(self.after, zone),
+            "before": None if self.before is None else display_time(self.before, zone),
             "minimum similarity": self.minimum_similarity,
         }
         words = [f"{name} {value}" for name, value in asked.items() if value is not None]

@@ -362,6 +362,10 @@ class Gallery:
         """The cameras of the flushed frames, sorted; frames of unknown camera add none."""
         return self._contents.cameras()
 
+    def filmed_by(self) -> tuple[str | None, ...]:
+        """The cameras of the flushed frames, sorted, and None where there are frames of unknown camera."""
+        return self._contents.filmed_by()
+
     def footage(self, cameras: Sequence[str] | None = None) -> Footage:
         """Which cameras filmed the flushed frames, and whether a program rendered them.
 
@@ -371,10 +375,7 @@ class Gallery:
         return self._contents.footage(self.description.rendered_sources, cameras)
 
     def note_rendered(self, source: str) -> None:
-        """Note down that a program rendered the frames of a source.
-
-        Args:
-            source: The source as the gallery names it.
+        """Note down that a program rendered the frames of a source, which is named as the gallery names it.
 
         Raises:
             OSError: gallery.json cannot be written.

@@ -51,14 +51,15 @@ def display_time(timestamp: float | None, zone: tzinfo | None = None) -> str:
 class ClockZones:
     """In which time zones times are read and shown.
 
+    A camera of which nobody noted a zone has that of this machine.
+
     >>> zones = ClockZones(of_cameras=(("gate", "Europe/Berlin"), ("pier", "Asia/Tokyo")))
     >>> zones.display(1777617000, "gate"), zones.display(1777617000, "pier")
     ('2026-05-01T08:30:00+02:00', '2026-05-01T15:30:00+09:00')
 
     Args:
         chosen: The name of the zone of all times; None shows a camera's times in the camera's own zone.
-        of_cameras: The names of cameras with those of their zones, as far as they are known. Times of other cameras are
-            shown in the zone of this machine.
+        of_cameras: The names of cameras with those of their zones, as far as they are noted.
     """
 
     chosen: str | None = None
@@ -75,22 +76,32 @@ class ClockZones:
             zone_named(chosen)
         return cls(chosen, tuple((one.id, one.time_zone) for one in cameras if one.time_zone is not None))
 
-    def zone(self, camera: str | None = None) -> tzinfo | None:
-        """The zone of a camera's times, without a camera the one that all cameras share; None is this machine's."""
-        of_cameras = dict(self.of_cameras)
-        name = self.chosen or of_cameras.get(camera or "")
-        if name is None and camera is None and len(set(of_cameras.values())) == 1:
-            (name,) = set(of_cameras.values())
+    def zone(self, *cameras: str | None) -> tzinfo | None:
+        """The zone that cameras share; None is this machine's, also where they share none.
+
+        Args:
+            *cameras: Their names, None for those of frames of which nobody knows the camera.
+        """
+        noted = dict(self.of_cameras)
+        names = {self.chosen or noted.get(camera or "") for camera in cameras} or {self.chosen}
+        name = names.pop() if len(names) == 1 else None
         return None if name is None else zone_named(name)
 
-    def zone_name(self, camera: str | None = None) -> str:
+    def zone_name(self, *cameras: str | None) -> str:
         """The name of what `zone` gives."""
-        zone = self.zone(camera)
+        zone = self.zone(*cameras)
         return machine_zone() if zone is None else str(zone)
 
-    def display(self, timestamp: float | None, camera: str | None = None) -> str:
-        """A timestamp for people, see `display_time`."""
-        return display_time(timestamp, self.zone(camera))
+    def by_name(self, cameras: Sequence[str | None]) -> dict[str, list[str | None]]:
+        """The names of the zones of cameras, each with its cameras; without cameras the zone of this machine."""
+        grouped: dict[str, list[str | None]] = {}
+        for camera in cameras or [None]:
+            grouped.setdefault(self.zone_name(camera), []).append(camera)
+        return grouped
+
+    def display(self, timestamp: float | None, *cameras: str | None) -> str:
+        """A timestamp for people, see `display_time`, on the clock of the cameras that it belongs to, see `zone`."""
+        return display_time(timestamp, self.zone(*cameras))
 
 
 def printable(text: str) -> str:

@@ -8,8 +8,8 @@ from search.desk.clips import LONGEST_SECONDS
 from search.desk.pictures import WIDTHS, missing_footage
 from search.desk.refusals import SENTENCES
 from search.desk.searches import MOST_OTHERS, MOST_PICTURES
-from search.server.questions import Moment, ZoneName, read_moment
-from search.server.shown import Shown, camera_id, shown_camera, shown_frame, shown_sighting
+from search.server.questions import Moment, ZoneName
+from search.server.shown import Shown, camera_id, shown_camera, shown_frame, shown_sighting, shown_zone
 from search.server.workplace import Workplace
 
 THUMBNAIL = 480
@@ -71,11 +71,12 @@ def _add_frames(routes: APIRouter, place: Workplace) -> None:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     ) -> Shown:
-        catalog, zones = place.desk.gallery.catalog(), place.desk.zones(time_zone)
-        first, end = (read_moment(one, zones.zone(camera)) for one in (after, before))
-        rows = catalog.between(catalog.camera(camera), first, end)
+        catalog = place.desk.gallery.catalog()
+        of_camera = catalog.camera(camera)
+        times = place.desk.times(after, before, chosen=time_zone, cameras=[camera])
+        rows = catalog.between(of_camera, times.after, times.before)
         shown = [shown_frame(catalog.at(row)) for row in rows[offset : offset + limit]]
-        return {"frames": shown, "total": len(rows), "time_zone": zones.zone_name(camera)}
+        return {"frames": shown, "total": len(rows), **shown_zone(times)}
 
 
 def _add_frame(routes: APIRouter, place: Workplace) -> None:

@@ -1,6 +1,5 @@
 """What may stand in a request's JSON: every field has its type and its range, and unknown fields are refused."""
 
-from datetime import tzinfo
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -9,6 +8,7 @@ from datasets.moments import seconds_of
 from search.desk.examples import Example
 from search.desk.searches import MOST_ANSWERS, MOST_EXAMPLES, MOST_OTHERS, Question
 from search.gallery.filters import Filters
+from search.query.asked_times import AskedTimes
 
 FARTHEST = 1e12
 """No time and no coordinate lies farther from zero."""
@@ -29,19 +29,9 @@ def _checked(value: Any) -> Any:
 
 
 Moment = Annotated[Number | str, BeforeValidator(_checked)]
-"""A time: a date such as 2026-05-01T08:30:00+02:00 or 2026-05-01T08:30, or seconds; see `read_moment`."""
+"""A time: a date such as 2026-05-01T08:30:00+02:00 or 2026-05-01T08:30, or seconds; `Desk.times` reads it."""
 
 ZoneName = Annotated[str, Field(min_length=1, max_length=60)]
-
-
-def read_moment(moment: float | str | None, zone: tzinfo | None) -> float | None:
-    """A time as seconds.
-
-    Args:
-        moment: What was asked by; None for no time.
-        zone: The zone of a date that names none; None is that of this machine.
-    """
-    return moment if moment is None or not isinstance(moment, str) else seconds_of(moment, zone)
 
 
 Key = Annotated[str, Field(min_length=1, max_length=64)]
@@ -79,17 +69,9 @@ class GivenFilters(Strict):
     minimum_similarity: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
     limit: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] = 100
 
-    def filters(self, zone: tzinfo | None) -> Filters:
-        """The same as the library takes it.
-
-        Args:
-            zone: As for `read_moment`.
-
-        Raises:
-            ValueError: No time lies between both times.
-        """
-        after, before = (read_moment(one, zone) for one in (self.after, self.before))
-        return Filters(self.cameras or None, after, before, self.minimum_similarity, self.limit)
+    def filters(self, times: AskedTimes) -> Filters:
+        """The same as the library takes it, with its times as the desk read them."""
+        return Filters(self.cameras or None, times.after, times.before, self.minimum_similarity, self.limit)
 
 
 class GivenSearch(Strict):
@@ -100,10 +82,10 @@ class GivenSearch(Strict):
     filters: GivenFilters = GivenFilters()
     case: Key | None = None
 
-    def question(self, zone: tzinfo | None) -> Question:
-        """The same as the desk takes it; `zone` as for `read_moment`."""
+    def question(self, times: AskedTimes) -> Question:
+        """The same as the desk takes it, with its times as the desk read them."""
         examples, others = ([one.example() for one in given] for given in (self.examples, self.others))
-        return Question(examples, others, self.filters.filters(zone))
+        return Question(examples, others, self.filters.filters(times))
 
 
 class GivenLogin(Strict):

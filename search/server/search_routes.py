@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, File, Path, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 
-from search.desk.refusals import Unusable, told
+from search.desk.refusals import told
 from search.server.access import SESSION_COOKIE, SESSION_SECONDS, TooManyTries
 from search.server.case_routes import keep, marks_of, open_case
 from search.server.gallery_routes import jpeg
 from search.server.guard import session_of
 from search.server.questions import GivenLogin, GivenSearch
-from search.server.shown import Shown, shown_answer, shown_probe
+from search.server.shown import Shown, shown_answer, shown_probe, shown_zone
 from search.server.workplace import Workplace, asker, sender
 
 
@@ -46,11 +46,9 @@ def _add_searches(routes: APIRouter, place: Workplace) -> None:
     @routes.post("/api/searches", summary="Look for a person")
     def search(request: Request, asked: GivenSearch) -> JSONResponse:
         desk = place.desk
-        zones = desk.zones(asked.filters.time_zone)
-        try:
-            question = asked.question(zones.zone())
-        except ValueError as error:
-            raise Unusable("filters_cannot_be_met", why=str(error)) from error
+        given = asked.filters
+        times = desk.times(given.after, given.before, chosen=given.time_zone, cameras=given.cameras or None)
+        question = asked.question(times)
         marks = {} if asked.case is None else marks_of(open_case(place, asked.case))
         answer = desk.searches.ask(question)
         name = uuid.uuid4().hex if asked.case is None else keep(place, request, asked, answer)
@@ -60,13 +58,13 @@ def _add_searches(routes: APIRouter, place: Workplace) -> None:
             search=name,
             case=asked.case,
             asked=asked.model_dump(exclude_none=True),
-            time_zone=zones.zone_name(),
+            time_zone=times.zone_name,
             sightings=[one.key for one in answer.ranked],
             searched=answer.ranked.searched,
             level=None if answer.ranked.verdict is None else answer.ranked.verdict.level,
         )
         # Written directly: checking a thousand rows again would take longer than finding them.
-        return JSONResponse({"search": name, "time_zone": zones.zone_name(), **shown_answer(answer, marks)})
+        return JSONResponse({"search": name, **shown_zone(times), **shown_answer(answer, marks)})
 
 
 def _add_status(routes: APIRouter, place: Workplace) -> None:

@@ -9,6 +9,7 @@ from search.desk.probes import StoredProbe
 from search.desk.searches import Answer
 from search.gallery.description import GalleryDescription
 from search.gallery.sightings import NO_CAMERA, Sighting
+from search.query.asked_times import AskedTimes
 from search.query.results import RankedSightings
 from search.query.verdict import UNDECIDED, Coded
 
@@ -32,6 +33,11 @@ def shown_camera(camera: CameraFrames, described: GalleryDescription) -> Shown:
         "first": camera.first,
         "last": camera.last,
     }
+
+
+def shown_zone(times: AskedTimes) -> Shown:
+    """The zone of the cameras that are asked for, and how times without a zone were read; null where none was asked."""
+    return {"time_zone": times.zone_name, "times_read": times.said or None}
 
 
 def shown_frame(frame: CatalogFrame) -> Shown:

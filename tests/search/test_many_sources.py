@@ -140,4 +140,4 @@ def test_the_zone_of_a_camera_is_kept_and_its_times_are_shown_in_it(search: Pers
     assert answer[0].to_dict(answer.zones)["time"] == "2026-05-01T08:30:00+09:00"
     zones = ClockZones.known(gallery.description.cameras, "Europe/Berlin")
     assert "2026-05-01T01:30:00+02:00" in dataclasses.replace(answer, zones=zones).to_table()
-    assert str(ClockZones.known(gallery.description.cameras).zone()) == "Asia/Tokyo"
+    assert str(ClockZones.known(gallery.description.cameras).zone("gate")) == "Asia/Tokyo"

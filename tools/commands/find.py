@@ -14,7 +14,7 @@ from tools.installation import loading
 from tools.outcome import Outcome
 from tools.progress import say
 from tools.search_options import OnCluster
-from tools.times import parse_time
+from tools.times import times_asked_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from search.gallery.filters import Filters
     from search.gallery.gallery import Gallery
-    from search.gallery.sightings import ClockZones
     from search.pages.page import Picture
     from search.pipeline import PersonSearch
+    from search.query.asked_times import AskedTimes
     from search.query.results import RankedSightings
 
 
@@ -106,8 +106,8 @@ class Choice:
             The number is Unix time where the gallery has dates, and else counts from the start of the recording.
         before: Only sightings earlier than this time.
         time_zone: The zone in which times are typed and shown, such as Europe/Berlin. By default times are shown in the
-            zone of each camera, and typed in the one that all cameras share, where a cameras file says it. Otherwise it
-            is the zone of this machine.
+            zone of each camera, which is that of this machine where none was noted, and typed in the one that the
+            cameras that are asked for share. Where they share none, a typed time must name its zone.
         minimum_similarity: Only sightings at least this similar, up to 1; raising it gives fewer and surer answers. The
             similarity counts, also where --rerank or --context order the sightings by another score.
     """
@@ -123,22 +123,16 @@ class Choice:
         if self.minimum_similarity is not None and not -1 <= self.minimum_similarity <= 1:
             raise ValueError(f"--minimum-similarity {self.minimum_similarity:g}, expected -1 to 1; the highest is 1")
 
-    def zones(self, gallery: Path) -> "ClockZones":
-        """The time zones of a gallery's times."""
-        from search.gallery.description import read_description
-        from search.gallery.sightings import ClockZones
+    def times(self, gallery: Path) -> "AskedTimes":
+        """The times as seconds, with the zones of the gallery's cameras."""
+        return times_asked_for(gallery, self.after, self.before, cameras=self.camera, time_zone=self.time_zone)
 
-        return ClockZones.known(read_description(gallery).cameras, self.time_zone)
-
-    def filters(self, own_frame: Path | None, zones: "ClockZones") -> "Filters":
+    def filters(self, own_frame: Path | None, times: "AskedTimes") -> "Filters":
         """The choice as the library takes it; sightings in the picture file `own_frame` are left out of the answer."""
         from search.gallery.filters import Filters
 
-        after, before = (
-            None if text is None else parse_time(text, option, zones.zone())
-            for text, option in ((self.after, "--after"), (self.before, "--before"))
-        )
-        return Filters(self.camera, after, before, self.minimum_similarity, self.limit, exclude_file=own_frame)
+        similar, limit = self.minimum_similarity, self.limit
+        return Filters(self.camera, times.after, times.before, similar, limit, exclude_file=own_frame)
 
 
 @dataclass(frozen=True)
@@ -213,9 +207,9 @@ def find(
         raise ValueError(f"--context does not go with {other}; leave one of the two out")
     files.require_files()
     where.require_usable()
-    zones = choice.zones(gallery)
+    times = choice.times(gallery)
     own = probe.frame[0] if probe.frame and not probe.include_own_frame and probe.frame[0].is_file() else None
-    filters = choice.filters(own, zones)
+    filters = choice.filters(own, times)
     named = ModelFiles(models.model, models.second_stage)
     looks = bool(probe.crop or probe.frame) and finds_people(gallery, named)
     how: dict[str, Any] = {"calibration": models.calibration, "inference": models.inference()}
@@ -224,8 +218,8 @@ def find(
         say(computing_line(search.computing))
     with search.open_gallery(gallery) as store, where.searching(store, say):
         found = _answer(search, store, probe, filters, ranking)
-        notes = [*_hints(found.shows, search.detect if looks else None), *_left_out(store, filters)]
-        answer, pictures = replace(found.ranked, zones=zones), found.pictures
+        notes = [*_hints(found.shows, search.detect if looks else None), *_of_times(store, filters, times)]
+        answer, pictures = replace(found.ranked, zones=times.zones), found.pictures
         used_second = search.second_stage is not None
         used = ModelFiles(search.files.model, search.files.second_stage, store.description.files.detector)
         lines = [*_verdict(answer, store, used, ranking, used_second), answer.to_table(), *notes]
@@ -235,7 +229,7 @@ def find(
             lines.append(f"--second-weight {ranking.second_weight:g} changes nothing: no second stage is used here")
         if used_second and ranking.second_weight is None:
             lines += _share(store.description.second_weight, search.models.second_weight)
-        note = "; ".join([*filters.words(), *_how(ranking)])
+        note = "; ".join([*filters.words(times.zone), *_how(ranking)])
         written, failures = files.write(answer, store, pictures, found.origin, note)
         lines += written
         if store.embedded_by.second_stage is not None and not used_second:
@@ -247,6 +241,7 @@ def find(
         "probe": _shown(probe),
         "embedded_by": embedded_by.to_dict(),
         "filters": filters.to_dict(),
+        "times_read": times.said or None,
         "ranking": ranking.with_share(weight).to_dict(),
         "computing": computing_to_dict(search.computing),
         **answer.to_dict(),
@@ -311,17 +306,21 @@ def _hints(shows: "list[Any]", detect: Any) -> list[str]:
     return [f"{path}: {hint.text}" for path, image, box in shows for hint in hints_of_probe(image, box, detect)]
 
 
-def _left_out(store: "Gallery", filters: "Filters") -> list[str]:
-    """How many frames a date leaves out because they have none, where there are any."""
+def _of_times(store: "Gallery", filters: "Filters", times: "AskedTimes") -> list[str]:
+    """How times without a zone were read, and how many frames a date leaves out because they have none."""
     from search.gallery.sightings import is_clock_time
 
+    said = [times.said] if times.said else []
     if not filters.times or not is_clock_time(max(filters.times)):
-        return []
+        return said
     count = store.frames_without_date()
     if not count:
-        return []
+        return said
     frames = "1 frame of the gallery has" if count == 1 else f"{count} frames of the gallery have"
-    return [f"{frames} no date, and --after and --before leave out what has none; --start-time of index gives it one"]
+    return [
+        *said,
+        f"{frames} no date, and --after and --before leave out what has none; --start-time of index gives it one",
+    ]
 
 
 def _share(noted: float | None, beside: float | None) -> list[str]:

@@ -19,13 +19,14 @@ def info(gallery: Path) -> Outcome:
 
     with Gallery.open(gallery) as store:
         held, room, described = store.summary(), Room.of(gallery), store.description
+        filmed_by = store.filmed_by()
         groups = {name: FrameContents(gallery, store.frames).by(name) for name in ("camera", "source")}
     zones = ClockZones.known(described.cameras)
     rows: list[list[object]] = [
         ["sightings", held.sightings],
         ["frames", held.frames],
-        ["earliest", zones.display(held.first)],
-        ["latest", zones.display(held.last)],
+        ["earliest", zones.display(held.first, *filmed_by)],
+        ["latest", zones.display(held.last, *filmed_by)],
         ["numbers in an embedding", described.embedding_dim],
         ["second stage", described.second_dim or "none"],
         ["model", described.files.owner or "not noted"],
@@ -39,8 +40,8 @@ def info(gallery: Path) -> Outcome:
     for name, found in groups.items():
         lines = []
         for one in found:
-            camera = one[name] if name == "camera" else None
-            times = [zones.display(one[end], camera) for end in ("first", "last")]
+            cameras = [one[name]] if name == "camera" else filmed_by
+            times = [zones.display(one[end], *cameras) for end in ("first", "last")]
             lines.append([one[name] or NO_CAMERA, one["frames"], one["sightings"], *times])
         parts.append(table([name, "frames", "sightings", "earliest", "latest"], lines))
     figures = {"gallery": gallery, "summary": held, "disk": room, "cameras": groups["camera"]}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.outcome import Outcome, counted, table
-from tools.times import parse_time
+from tools.times import times_asked_for
 
 if TYPE_CHECKING:
     from search.cases.present import Holding
@@ -26,25 +26,33 @@ def delete(
 
     Args:
         gallery: The gallery's folder.
-        before: Only people seen before this time: a date and time such as 2026-05-01T08:30 (in the zone of this
-            machine where it names none), or seconds as the gallery has them. Frames of unknown time stay.
+        before: Only people seen before this time: a date and time such as 2026-05-01T08:30, or seconds as the gallery
+            has them. A time that names no zone is read as `find` reads it: in the zone of the cameras of --camera, or
+            of all cameras, and it is refused where their zones differ. Frames of unknown time stay.
         source: Only people of this source: the folder of a video or of pictures, or the address of a stream.
         camera: Only people seen by these cameras, comma-separated.
     """
     from search.care.removal import Doomed, delete_sightings
     from search.cases.present import HeldByCases
     from search.gallery.gallery import Gallery
+    from search.gallery.sightings import display_time, is_clock_time
 
-    seconds = None if before is None else parse_time(before, "--before")
-    doomed = Doomed(source, None if camera is None else tuple(camera), seconds)
+    times = times_asked_for(gallery, None, before, cameras=camera, others="--camera")
+    doomed = Doomed(source, None if camera is None else tuple(camera), times.before)
     with Gallery.open(gallery) as store:
         held = HeldByCases(store)
         done = delete_sightings(store, doomed)
         holding = held.of_deleted()
     left = f"{counted(done.left, 'sighting')} {'is' if done.left == 1 else 'are'} left"
     text = f"deleted: {counted(done.sightings, 'sighting')}, {counted(done.frames, 'frame')}; "
-    lines = [f"{text}{done.bytes / 1e6:.1f} MB less on the disk; {left}", *_kept_by_cases(held.folder, holding)]
-    return Outcome("\n".join(lines), {"gallery": gallery, "deleted": done, "cases": holding})
+    lines = [f"{text}{done.bytes / 1e6:.1f} MB less on the disk; {left}"]
+    if times.before is not None:
+        zone = f" ({times.zone_name})" if is_clock_time(times.before) else ""
+        lines.append(f"only what was seen before {display_time(times.before, times.zone)}{zone}")
+    lines += [times.said] if times.said else []
+    lines += _kept_by_cases(held.folder, holding)
+    figures = {"gallery": gallery, "before": times.before, "times_read": times.said or None}
+    return Outcome("\n".join(lines), {**figures, "deleted": done, "cases": holding})
 
 
 def merge(gallery: Path, *, others: list[Path]) -> Outcome:

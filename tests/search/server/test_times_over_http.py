@@ -46,13 +46,61 @@ def test_a_search_reads_times_as_find_does(asking: tuple[httpx.Client, Path]) ->
     for text, zone in (
         ("2026-09-21T23:13:30", None), ("2026-09-21T16:13:30", "Europe/Berlin"), ("2026-09-21T14:13:30Z", None),
     ):  # fmt: skip
-        choice = Choice(after=text, time_zone=zone)
-        read = choice.filters(None, choice.zones(people))
+        choice = Choice(camera=["north"], after=text, time_zone=zone)
+        read = choice.filters(None, choice.times(people))
         assert read.after == BEGAN + 10
-        asked = {"examples": [example], "filters": {"after": text, "time_zone": zone}}
+        asked = {"examples": [example], "filters": {"cameras": ["north"], "after": text, "time_zone": zone}}
         answer = client.post("/api/searches", json=asked).json()
         assert answer["time_zone"] == (zone or "Asia/Tokyo")
         assert min(one["time"] for one in answer["sightings"]) == BEGAN + 10
+
+
+def test_what_names_no_zone_is_refused_where_the_cameras_have_several(asking: tuple[httpx.Client, Path]) -> None:
+    client, _ = asking
+    text = "2026-09-21T14:13:30"
+    frame = client.get("/api/cameras/north/frames").json()["frames"][0]["frame"]
+    example = {"sighting": client.get(f"/api/frames/{frame}/people").json()["people"][0]["sighting"]}
+    refused = client.post("/api/searches", json={"examples": [example], "filters": {"after": text}})
+    assert (refused.status_code, refused.json()["code"]) == (400, "filters_cannot_be_met")
+    assert refused.json()["error"] == (
+        f'The filters cannot be met: "after" {text} names no time zone, and the cameras do not share one: UTC (cameras '
+        "gate, south/east, of which none is noted: the zone of this machine), Asia/Tokyo (camera north); write the "
+        f'zone, such as {text}+00:00, or give "time_zone" or "cameras".'
+    )
+    asked = {"examples": [example], "filters": {"after": text, "cameras": ["gate", "south/east"]}}
+    answer = client.post("/api/searches", json=asked).json()
+    said = f'"after" {text} is read as {text}Z, in UTC, the zone of this machine'
+    assert (answer["time_zone"], answer["times_read"]) == ("UTC", said)
+    assert min(one["time"] for one in answer["sightings"]) >= BEGAN + 10
+    asked["filters"] = {"after": f"{text}Z"}
+    answer = client.post("/api/searches", json=asked).json()
+    assert (answer["time_zone"], answer["times_read"]) == ("UTC", None)
+    wrong = client.post("/api/searches", json={"examples": [example], "filters": {"cameras": ["hall"], "after": text}})
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "cannot_be_met")
+    assert "Camera 'hall' is not in gallery people; it has: gate, north, south/east" in wrong.json()["error"]
+    read = client.get("/api/cameras/north/frames", params={"before": text}).json()
+    assert read["times_read"] == f'"before" {text} is read as {text}+09:00, in Asia/Tokyo, the zone of camera north'
+
+
+def test_times_that_nothing_can_lie_between_are_refused(asking: tuple[httpx.Client, Path]) -> None:
+    client, _ = asking
+    asked: list[tuple[dict[str, str | float], str]] = [
+        (
+            {"after": int(BEGAN) + 20, "before": "2026-09-21T14:13:30Z"},
+            f'"after" {BEGAN + 20:.0f} is not before "before" 2026-09-21T14:13:30Z; nothing can lie between: exchange '
+            "them.",
+        ),
+        (
+            {"after": int(BEGAN), "before": int(BEGAN)},
+            f'"after" {BEGAN:.0f} is not before "before" {BEGAN:.0f}; nothing can lie between: give a later "before".',
+        ),
+    ]
+    for params, error in asked:
+        refused = client.get("/api/cameras/gate/frames", params=params)
+        assert (refused.status_code, refused.json()["code"]) == (400, "filters_cannot_be_met")
+        assert refused.json()["error"] == f"The filters cannot be met: {error}"
+    unknown = client.get("/api/cameras/unknown/frames", params={"after": "2026-09-21"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "no_camera")
 
 
 def test_a_zone_that_is_none_and_a_time_that_is_none_are_refused(asking: tuple[httpx.Client, Path]) -> None:
