@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from search.cases.audit import AuditReport
@@ -98,14 +99,14 @@ def page_of(
 def _headlines(case: Case, zones: ClockZones) -> list[Headline]:
     confirmed = [one.seen.sighting for one in case.confirmed]
     cameras = sorted({NO_CAMERA if one.camera is None else one.camera for one in confirmed})
-    times = sorted(one.timestamp for one in confirmed if one.timestamp is not None)
+    times = sorted(((one.timestamp, one.camera) for one in confirmed if one.timestamp is not None), key=itemgetter(0))
     found = [
         Headline(f"{len(confirmed):,}", f"confirmed sighting{'' if len(confirmed) == 1 else 's'}",
                  f"{len(case.rejected):,} rejected"),
         Headline(f"{len(cameras):,}", f"camera{'' if len(cameras) == 1 else 's'}", ", ".join(cameras[:6])),
     ]  # fmt: skip
     if times:
-        first, last = zones.display(times[0]), zones.display(times[-1])
+        first, last = zones.display(*times[0]), zones.display(*times[-1])
         clock = first[11:19] if "T" in first else first
         found.append(Headline(clock, "first seen", f"{first}, last seen {last}"))
     found.append(
@@ -165,7 +166,7 @@ def _search(
     verdict = search.verdict or {"text": f"No verdict: {search.no_verdict or 'none was asked for'}."}
     return ShownSearch(
         title=f"Search {place}, {_moment(search.at, search.by)}",
-        words=_asked(search),
+        words=_asked(search, gallery),
         level=search.level or "",
         verdict=_without_level(str(verdict.get("text", "")), search.level),
         rates=str(verdict.get("rates", "")),
@@ -181,10 +182,11 @@ def _without_level(text: str, level: str | None) -> str:
     return rest[:1].upper() + rest[1:]
 
 
-def _asked(search: CaseSearch) -> str:
-    """What a search asked for, in words."""
+def _asked(search: CaseSearch, gallery: Gallery) -> str:
+    """What a search asked for, in words; its times on the clock of the cameras that it asked for."""
     try:
-        filters = Filters.from_dict(search.filters).words()
+        asked = Filters.from_dict(search.filters)
+        filters = asked.words(_zones(gallery).zone(*(asked.camera_names or gallery.filmed_by())))
     except (ValueError, TypeError):  # of another version
         filters = [json.dumps(search.filters)]
     examples = f"{len(search.examples)} picture{'' if len(search.examples) == 1 else 's'} of the person"

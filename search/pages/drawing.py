@@ -79,7 +79,8 @@ def timeline(
         sightings: ranked, best first.
         cameras: cameras that get a lane even when nobody was seen there.
         ordered_by: The word for the figure that ranked the sightings.
-        zones: In which time zones times are shown; the axis has that which all cameras share.
+        zones: In which time zones times are shown; the axis has that which the cameras of the sightings share,
+            or else that of this machine.
 
     Returns:
         None where no sighting has a time.
@@ -104,7 +105,7 @@ def timeline(
         camera = NO_CAMERA if one.camera is None else one.camera
         text = f"rank {rank}, {camera}, {zones.display(time, one.camera)}, {ordered_by} {one.score:.3f}"
         lanes.setdefault(camera, []).append(Dot(_place(time, first, span), strength, rank, text))
-    zone = zones.zone()
+    zone = zones.zone(*{one.camera for _, one, _ in shown})
     begin, end = display_time(first, zone)[:10], display_time(last, zone)[:10]
     days = f"{begin if begin == end else f'{begin} to {end}'} {clock_of(last, zone).tzname()}" if clock else ""
     ticks = tuple(

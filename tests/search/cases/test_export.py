@@ -21,6 +21,7 @@ from search.cases.rows import csv_text
 from search.cases.sources import sha256_of
 from search.cases.values import CaseSearch, CaseSighting
 from search.cases.verification import verify_case
+from search.gallery.filters import Filters
 from search.gallery.gallery import Gallery
 from search.query.results import RankedSightings
 
@@ -269,3 +270,23 @@ def test_times_are_those_of_the_cameras_clock(gallery: Gallery, tmp_path: Path) 
     assert json.loads(files["case.json"])["case"]["marks"][0]["time"] == "2026-05-01T10:00:02+02:00"
     assert b"2026-05-01T10:00:02+02:00" in files["marks.csv"]
     assert b"2026-05-01T10:00:02+02:00" in files["index.html"]
+
+
+def test_a_camera_without_a_noted_zone_has_one_clock_on_the_whole_page(gallery: Gallery, tmp_path: Path) -> None:
+    berlin = CameraDescription("yard", "Yard", None, "Europe/Berlin")
+    gallery.description = dataclasses.replace(gallery.description, cameras=(berlin,))
+    cases = CaseFolder(tmp_path / "cases")
+    case, one = cases.create("a").case, seen(gallery, "hall", 0, 2)
+    filters = Filters(after=one.timestamp)
+    answer = RankedSightings((one,), 20, 0.9, None, "none made")
+    search = CaseSearch.of(answer, filters=filters, embedded_by=gallery.embedded_by.to_dict())
+    cases.add_search(case, search)
+    cases.mark(case, CaseSighting(one, 1), "confirmed")
+    export_case(cases, case, gallery, tmp_path / "a.zip")
+    files = contents(tmp_path / "a.zip")
+    page = files["index.html"].decode()
+    assert "2026-05-01T08:00:02Z, last seen 2026-05-01T08:00:02Z" in page
+    assert "after 2026-05-01T08:00:02Z" in page
+    assert "2026-05-01 UTC" in page
+    assert "T10:00:02" not in page + files["marks.csv"].decode() + files["sightings.csv"].decode()
+    assert "CEST" not in page

@@ -1,11 +1,12 @@
 """Labels of axes stand where their value is."""
 
+import dataclasses
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from search.gallery.sightings import Sighting
+from search.gallery.sightings import ClockZones, Sighting
 from search.pages.drawing import PLOT_BOTTOM, PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, TRACK_END, TRACK_START, plot, timeline
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC).timestamp()
@@ -36,6 +37,23 @@ def test_times_are_round_and_stand_where_they_are(first: float, last: float, exp
         time = first + (last - first) * (tick.place - TRACK_START) / (TRACK_END - TRACK_START)
         shown = datetime.fromtimestamp(round(time, 3), UTC)
         assert tick.text in (shown.strftime("%H:%M"), shown.strftime("%H:%M:%S"), shown.strftime("%d %b %H:%M"))
+
+
+def test_the_axis_has_the_clock_of_the_cameras_that_are_shown() -> None:
+    zones = ClockZones(of_cameras=(("gate", "Europe/Berlin"), ("pier", "Europe/Berlin")))
+    seen = [
+        dataclasses.replace(one, camera=camera)
+        for one, camera in zip(sightings(NOON, NOON + 3600), ("gate", "1"), strict=True)
+    ]
+    drawn = timeline(seen, zones=zones)
+    assert drawn is not None
+    assert (drawn.ticks[0].text, drawn.days) == ("12:00", "2026-05-01 UTC")  # nobody noted where camera 1 is
+    assert [lane.dots[0].text.split(", ")[2] for lane in drawn.lanes] == [
+        "2026-05-01T13:00:00Z", "2026-05-01T14:00:00+02:00",
+    ]  # fmt: skip
+    shared = timeline([dataclasses.replace(one, camera="pier") for one in seen], zones=zones)
+    assert shared is not None
+    assert (shared.ticks[0].text, shared.days) == ("14:00", "2026-05-01 CEST")
 
 
 @pytest.mark.parametrize(
