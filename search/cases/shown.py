@@ -166,7 +166,7 @@ def _search(
     verdict = search.verdict or {"text": f"No verdict: {search.no_verdict or 'none was asked for'}."}
     return ShownSearch(
         title=f"Search {place}, {_moment(search.at, search.by)}",
-        words=_asked(search, gallery),
+        words=_asked(search, zones),
         level=search.level or "",
         verdict=_without_level(str(verdict.get("text", "")), search.level),
         rates=str(verdict.get("rates", "")),
@@ -182,11 +182,11 @@ def _without_level(text: str, level: str | None) -> str:
     return rest[:1].upper() + rest[1:]
 
 
-def _asked(search: CaseSearch, gallery: Gallery) -> str:
-    """What a search asked for, in words; its times on the clock of the cameras that it asked for."""
+def _asked(search: CaseSearch, zones: ClockZones) -> str:
+    """What a search asked for, in words; its times on the clock of the cameras that it asked for, or else found."""
     try:
         asked = Filters.from_dict(search.filters)
-        filters = asked.words(_zones(gallery).zone(*(asked.camera_names or gallery.filmed_by())))
+        filters = asked.words(zones.zone(*(asked.camera_names or {one.sighting.camera for one in search.sightings})))
     except (ValueError, TypeError):  # of another version
         filters = [json.dumps(search.filters)]
     examples = f"{len(search.examples)} picture{'' if len(search.examples) == 1 else 's'} of the person"

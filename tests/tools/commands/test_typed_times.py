@@ -149,11 +149,12 @@ def test_people_are_deleted_before_the_time_that_find_reads(tmp_path: Path, caps
     assert main([*words, BEFORE_LAST_TOKYO, "--camera", "north"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("deleted: 10 sightings, 5 frames")
-    assert said[1:] == [
+    assert said[1:3] == [
         f"only what was seen before {BEFORE_LAST_TOKYO}+09:00 (Asia/Tokyo)",
         f"--before {BEFORE_LAST_TOKYO} is read as {BEFORE_LAST_TOKYO}+09:00, in Asia/Tokyo, the zone of camera north",
     ]
     assert main([*words, f"{BEFORE_LAST}Z"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("deleted: 31 sightings, 13 frames")
-    assert said[1:] == [f"only what was seen before {BEFORE_LAST}Z (UTC)"]
+    assert said[1] == f"only what was seen before {BEFORE_LAST}Z (UTC)"
+    assert not any(" is read as " in line for line in said)
