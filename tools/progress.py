@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import ClassVar, Literal, Self
 
-from tools.outcome import is_first_process
+from tools.outcome import counted, is_first_process
 
 When = Literal["auto", "always", "never"]
 SECONDS_BETWEEN_LINES = 30.0
@@ -116,7 +116,7 @@ class _Lines:
         """Say what was done in the end, where lines have said what was being done."""
         self._closed.set()
         if self._printed:
-            self._print(f"{_counted(self._done, self._unit)} in {duration(time.monotonic() - self._started)}")
+            self._print(f"{counted(self._done, self._unit)} in {duration(time.monotonic() - self._started)}")
 
     def speak(self) -> None:
         """Print how far the work is."""
@@ -140,10 +140,6 @@ class _Lines:
 
     def _print(self, text: str) -> None:
         print(f"{self._label}: {text}", file=sys.stderr, flush=True)
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -87,5 +87,6 @@ class Identities:
         names, numbers = sorted(self._names), self.numbers()
         if not names:
             return []
+        known, end = ("1 person is known", "s") if len(names) == 1 else (f"{len(names)} people are known", "")
         told = ", ".join(f"{name} is {numbers[name]}" for name in names[:5])
-        return [f"{len(names)} people are known by a name and get a number: {told}{', ...' if names[5:] else ''}"]
+        return [f"{known} by a name and get{end} a number: {told}{', ...' if names[5:] else ''}"]

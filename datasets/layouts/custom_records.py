@@ -19,7 +19,7 @@ from datasets.label_values import (
     yes_or_no,
 )
 from datasets.layouts.categories import Categories
-from datasets.layouts.scan import BrokenFileError, Problem, Scan
+from datasets.layouts.scan import BrokenFileError, Problem, Scan, counted
 from datasets.moments import seconds_of
 from datasets.samples import UNLABELLED, Camera, FrameSample
 
@@ -255,7 +255,7 @@ def _swapped_sizes(path: Path, images: Iterable[_Image]) -> list[Problem]:
         return []
     first = found[0]
     what = (
-        f"the boxes of {len(found)} images lie beyond their stated size and would fit with width and height "
+        f"the boxes of {counted(len(found), 'image')} lie beyond their stated size and would fit with width and height "
         f"exchanged, the first is {first.name} of (width, height) {first.size}"
     )
     return [Problem(path.name, what, "exchange width and height where they were swapped", False, kept=True)]
@@ -269,7 +269,8 @@ def _identity_notes(path: Path, images: Iterable[_Image], annotations: Sequence[
     keys = {key for record in annotations if isinstance(record, dict) for key in record}
     alike = sorted(key for key in keys - {"id", "image_id", "category_id", "person_id"} if "id" in key.lower())
     hint = f"; is it called {' or '.join(alike)}?" if alike else ""
-    return [f"{path.name}: none of {len(people)} people has a person_id, so nobody can be searched for{hint}"]
+    who = "its one person has no" if len(people) == 1 else f"none of {len(people)} people has a"
+    return [f"{path.name}: {who} person_id, so nobody can be searched for{hint}"]
 
 
 def _size(width: object, height: object) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from search.models.model_files import ModelFiles
 from search.query.ranking import Ranking
 from tools.commands.find_files import AnswerFiles
 from tools.installation import loading
-from tools.outcome import Outcome
+from tools.outcome import Outcome, counted
 from tools.progress import say
 from tools.search_options import OnCluster
 from tools.times import times_asked_for
@@ -81,7 +81,8 @@ class Probe:
         frames, sides = self.frame or [], self.box or []
         if len(sides) != 4 * len(frames):
             raise ValueError(
-                f"--box has {len(sides)} numbers for {len(frames)} frames, expected four for each --frame: x1,y1,x2,y2"
+                f"--box has {counted(len(sides), 'number')} for {counted(len(frames), 'frame')}, expected four for "
+                "each --frame: x1,y1,x2,y2"
             )
         return [(frame, tuple(sides[4 * row : 4 * row + 4])) for row, frame in enumerate(frames)]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.outcome import Outcome, table
+from tools.outcome import Outcome, counted, table
 
 
 def check(gallery: Path) -> Outcome:
@@ -39,15 +39,18 @@ def repair(gallery: Path) -> Outcome:
     done = mend(gallery)
     lines = list(done.dropped)
     if done.doubled:
-        lines.append(f"{done.doubled} rows were there more than once, and are there once now")
+        lines.append(f"rows that were there more than once, and are there once now: {done.doubled}")
     if done.frames:
+        frames = f"{counted(done.frames, 'frame')} {'is' if done.frames == 1 else 'are'}"
         lines.append(
-            f"lost: {done.lost} sightings; {done.frames} frames are to be looked at again: run `personsearch index` "
-            "with the same footage"
+            f"lost: {counted(done.lost, 'sighting')}; {frames} to be looked at again: run `personsearch index` with "
+            "the same footage"
         )
     elif lines:
         lines.append("no frame that was done lost a sighting")
-    lines.append(f"gallery {gallery} has {done.sightings} sightings" + ("" if lines else "; it was whole already"))
+    lines.append(
+        f"gallery {gallery} has {counted(done.sightings, 'sighting')}" + ("" if lines else "; it was whole already")
+    )
     return Outcome("\n".join(lines), {"gallery": gallery, "repair": done})
 
 
@@ -105,7 +108,8 @@ def second_stage(gallery: Path, model: Path) -> Outcome:
         raise ValueError(f"gallery {gallery} tells people apart by a crop model alone; index into a new folder instead")
     with Gallery.open(gallery) as store, Progress("Looking again", unit="sighting") as progress:
         done = add_second_stage(store, search.second_stage, search.description, progress)
-    lines = [f"{done.sightings} sightings were looked at again; `personsearch find {gallery}` ranks by both models now"]
+    looked = f"{counted(done.sightings, 'sighting')} {'was' if done.sightings == 1 else 'were'} looked at again"
+    lines = [f"{looked}; `personsearch find {gallery}` ranks by both models now"]
     if done.from_pictures:
         lines.append(f"{done.from_pictures} of them in the small picture alone, as their frames cannot be read again")
     return Outcome("\n".join(lines), {"gallery": gallery, "second_stage": model, "added": done})

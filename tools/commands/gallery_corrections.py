@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from datasets.moments import zone_named
-from tools.outcome import Outcome
+from tools.outcome import Outcome, counted
 from tools.times import parse_time
 
 
@@ -58,7 +58,7 @@ def set_right(
             describe(store, camera, name=name, place=place, zone=time_zone)
     lines = []
     if done is not None:
-        lines.append(f"corrected: {done.frames} frames with {done.sightings} sightings")
+        lines.append(f"corrected: {counted(done.frames, 'frame')} with {counted(done.sightings, 'sighting')}")
         lines += [f"their camera is {camera}"] if camera is not None else []
         lines += (
             [f"their times moved by {done.seconds:g} s, and begin at {display_time(begins, zone)}"] if begins else []

@@ -76,7 +76,7 @@ def merge(gallery: Path, *, others: list[Path]) -> Outcome:
     rows = [[one.gallery, one.frames, one.sightings, one.known] for one in taken]
     text = table(["gallery", "frames", "sightings", "frames known before"], rows)
     figures = {"gallery": gallery, "merged": taken, "sightings": total}
-    return Outcome(f"{text}\ngallery {gallery} has {total} sightings now", figures)
+    return Outcome(f"{text}\ngallery {gallery} has {counted(total, 'sighting')} now", figures)
 
 
 def _kept_by_cases(folder: Path | None, holding: "Sequence[Holding]") -> list[str]:

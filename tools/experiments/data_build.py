@@ -14,7 +14,7 @@ from datasets.building.recorded_boxes import TrackId, read_identities
 from datasets.building.recordings import IDENTITIES, RecordingFormat, find_recordings
 from datasets.building.splitting import FrameSharing
 from datasets.samples import FrameSample
-from tools.outcome import Outcome, table
+from tools.outcome import Outcome, counted, table
 from tools.progress import Progress
 
 MOST_LINES = 40
@@ -138,7 +138,8 @@ def _text(summary: BuildSummary, layout: RecordingFormat) -> str:
     text += "\n\n" + table(["file", "frames", "boxes with identity", "people"], halves)
     if summary.hidden:
         share = summary.hidden / max(sum(one.labelled for one in summary.recordings), 1)
-        text += f"\n{summary.hidden} boxes ({share:.0%}) lost their identity: their frame went to the other half"
+        hidden = counted(summary.hidden, "box", "boxes")
+        text += f"\nlost their identity, as their frame went to the other half: {hidden} ({share:.0%})"
     check = f"personsearch data check {summary.root} --format {layout}"
     return f"{text}\n{summary.root} is written; `{check}` reads it all again"
 

@@ -235,3 +235,6 @@ def test_numbers_stay_names_are_sorted_and_tracks_come_last() -> None:
     assert [numbers[key] for key in keys] == [7, 6, 4, -1, 5, 8, 0]
     assert people.notes() == ["2 people are known by a name and get a number: Ada is 5, Zoe is 6"]
     assert Identities().numbers() == {None: -1}
+    alone = Identities()
+    alone.add("Ada")
+    assert alone.notes() == ["1 person is known by a name and gets a number: Ada is 0"]

@@ -127,6 +127,11 @@ def test_a_file_in_which_nobody_has_an_identity_says_so_and_where_one_may_stand(
     assert check_dataset("custom", tmp_path, notes=notes) == []
     expected = "none of 2 people has a person_id, so nobody can be searched for; is it called track_id?"
     assert notes == [f"test.json: {expected}"]
+    write(tmp_path, [nobody], categories("car", "person"))
+    notes.clear()
+    check_dataset("custom", tmp_path, notes=notes)
+    expected = "its one person has no person_id, so nobody can be searched for; is it called track_id?"
+    assert notes == [f"test.json: {expected}"]
     write(tmp_path, [PERSON], categories("car", "person"))
     notes.clear()
     check_dataset("custom", tmp_path, notes=notes)

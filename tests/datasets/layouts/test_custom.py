@@ -228,6 +228,10 @@ def test_a_query_that_cannot_be_answered_is_left_out_with_a_warning(
     assert [query.person_id for query in datasets.load_queries("custom", search_root)] == [7]
     assert "2 records are left out or doubtful" in caplog.text
     assert "person 8 is in no frame of the query's gallery" in caplog.text
+    caplog.clear()
+    write_queries(search_root, {"crop": "x.png", "person_id": 55}, {"crop": "x.png", "person_id": 7})
+    datasets.load_queries("custom", search_root)
+    assert "1 record is left out or doubtful" in caplog.text
 
 
 @pytest.mark.parametrize(

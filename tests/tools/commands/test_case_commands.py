@@ -113,6 +113,20 @@ def test_an_export_that_the_log_cannot_keep_is_none(
     assert not (tmp_path / "a.zip").exists()
 
 
+def test_one_fault_is_one_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    log.append("search", "anna", {"case": "a"})
+    whole = log.path.read_bytes()
+    log.path.write_bytes(whole.replace(b"anna", b"emma"))
+    assert main(["audit", "verify", str(log.path)]) == 1
+    assert capsys.readouterr().out.startswith("not whole: 1 fault in 1 entry\n")
+    log.path.write_bytes(whole)
+    log.append("search", "anna", {"case": "b"})
+    log.path.write_bytes(log.path.read_bytes().replace(b"anna", b"emma"))
+    assert main(["audit", "verify", str(log.path)]) == 1
+    assert capsys.readouterr().out.startswith("not whole: 2 faults in 2 entries\n")
+
+
 def test_an_export_takes_no_place_of_another_file(
     case: str, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,6 +76,7 @@ def test_a_weak_probe_is_told(run: Path, gallery: Path, tmp_path: Path, capsys: 
         (["--like", "nowhere.jpg"], "has no sighting 'nowhere.jpg'"),
         (["--frame", "nowhere.jpg", "--box", "1,1,9,9"], "nowhere.jpg"),
         (["--frame", "a.jpg,b.jpg", "--box", "1,1,9,9"], "--box has 4 numbers for 2 frames"),
+        (["--frame", "a.jpg", "--box", "1,1"], "--box has 2 numbers for 1 frame, expected four"),
         (["--not-like", "a.jpg#0"], "it is unclear whom to look for"),
         (["--like", "a.jpg#0", "--context"], "--context does not go with --like"),
     ],
