@@ -77,8 +77,8 @@ class PeoplePictures:
             return []
         named = ", ".join(one.id for one in self.lost[:NAMED])
         more = f" and {len(self.lost) - NAMED:,} more" if len(self.lost) > NAMED else ""
-        people = "person" if len(self.lost) == 1 else "people"
-        return [f"no picture of {len(self.lost):,} {people}: the gallery does not have {named}{more} any more"]
+        sightings = "1 sighting" if len(self.lost) == 1 else f"{len(self.lost):,} sightings"
+        return [f"no picture of {sightings}: the gallery does not have {named}{more} any more"]
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def test_a_lost_picture_is_named_and_one_that_was_packed_anew_is_there(own: Gall
     delete_sightings(own, Doomed(cameras=("hall",)))
     after, missing, page = exported(Gallery.open(own.path), cases, case, tmp_path / "after.zip")
     assert before - after == keys["hall"], "the pictures of those who stay are exported from where they are now"
-    assert missing == [f"no picture of 2 people: the gallery does not have {gone[0]}, {gone[1]} any more"]
+    assert missing == [f"no picture of 2 sightings: the gallery does not have {gone[0]}, {gone[1]} any more"]
     assert missing[0] in page
     pictures = PeoplePictures(Gallery.open(own.path), list(sightings_of(cases.open(case))))
     for one in sightings_of(cases.open(case)):
@@ -80,10 +80,10 @@ def test_many_lost_pictures_are_counted_and_some_named(own: Gallery) -> None:
     lost = [type(one)(**{**vars(one), "frame": f"{number}.jpg", "source": "gone"}) for number in range(450)]
     lost = [type(one)(**{**vars(each), "cutout": type(one.cutout)("gone.pack", 0, 9)}) for each in lost]
     (line,) = PeoplePictures(own, lost).missing()
-    assert line.startswith("no picture of 450 people: the gallery does not have 0.jpg#")
+    assert line.startswith("no picture of 450 sightings: the gallery does not have 0.jpg#")
     assert line.endswith(" and 444 more any more")
     (line,) = PeoplePictures(own, lost[:1]).missing()
-    assert line == f"no picture of 1 person: the gallery does not have {lost[0].id} any more"
+    assert line == f"no picture of 1 sighting: the gallery does not have {lost[0].id} any more"
 
 
 def test_a_lost_picture_of_the_person_is_named(own: Gallery, tmp_path: Path) -> None:
