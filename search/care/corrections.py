@@ -16,7 +16,7 @@ from datasets.footage.streams import is_stream, public_name
 from datasets.moments import clock_of, zone_named
 from datasets.samples import camera_name
 from search.gallery.description import note_cameras, write_description
-from search.gallery.filters import quoted
+from search.gallery.filters import matching_cameras, quoted
 from search.gallery.gallery import Gallery
 from search.gallery.sightings import NO_CAMERA, display_time, is_clock_time
 from search.gallery.store import retried
@@ -163,7 +163,7 @@ def _typed_time(seconds: float, zone: tzinfo | None) -> str:
 
 def describe(
     gallery: Gallery, camera: str, *, name: str | None, place: tuple[float, float] | None, zone: str | None
-) -> None:
+) -> tuple[str, ...]:
     """Note down what is known of a camera; what is None stays as it was.
 
     Args:
@@ -172,10 +172,31 @@ def describe(
         name: How people call it.
         place: Right and down on a plan, or latitude and longitude.
         zone: The IANA name of the zone of its clock.
+
+    Returns:
+        The camera as the gallery writes it; several where it writes one in several ways.
+
+    Raises:
+        ValueError: The gallery has frames of cameras, but none of this one, and no cameras file named it.
     """
-    known = gallery.description.camera(camera)
-    told = CameraDescription(camera, name or known.name, place or known.place, zone or known.time_zone)
-    gallery.description = note_cameras(gallery.path, gallery.description, [told])
+    filmed = gallery.cameras()
+    known = sorted({*filmed, *(one.id for one in gallery.description.cameras)}) if filmed else []
+    ids = matching_cameras(gallery.path, [camera], known)
+    before = [gallery.description.camera(one) for one in ids]
+    told = [CameraDescription(o.id, name or o.name, place or o.place, zone or o.time_zone) for o in before]
+    gallery.description = note_cameras(gallery.path, gallery.description, told)
+    return ids
+
+
+def cameras_of(gallery: Gallery, source: str) -> tuple[str | None, ...]:
+    """The cameras of some footage, None among them where a frame's is unknown; none where the gallery has no such.
+
+    Args:
+        gallery: The gallery.
+        source: The footage: a file, a folder with everything in it, or the address of a stream.
+    """
+    found = {row["camera"] for row in _rows(gallery.frames, _condition(gallery, source), ["camera"])}
+    return tuple(sorted(found, key=lambda one: (one is None, one or "")))
 
 
 def _condition(gallery: Gallery, source: str) -> str:

@@ -1,6 +1,6 @@
 """The times that somebody asks by, read on the clock of the cameras that are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -111,13 +111,7 @@ def read_times(
             f"{options.after} {_shown(after)} is not before {options.before} {_shown(before)}; nothing can lie "
             f"between: {remedy}"
         )
-    typed = ((options.after, after, first), (options.before, before, end))
-    lines = [
-        f"{option} {text} is read as {display_time(seconds, zones.zone(*cameras))}"
-        for option, text, seconds in typed
-        if isinstance(text, str) and names_no_zone(text)
-    ]
-    said = f"{' and '.join(lines)}, in {_whose(zones, cameras, options)}" if lines else ""
+    said = said_of_reading({options.after: after, options.before: before}, zones, cameras, options)
     return AskedTimes(first, end, zones, tuple(cameras), said)
 
 
@@ -143,6 +137,28 @@ def read_time(
             f"{example}, or give {options.others}"
         )
     return readings[0]
+
+
+def said_of_reading(
+    typed: Mapping[str, Typed],
+    zones: ClockZones,
+    cameras: Sequence[str | None],
+    options: TimeOptions = TimeOptions(),
+) -> str:
+    """One line that says how times without a zone are read; empty where none of them is such a time.
+
+    Args:
+        typed: The times by the options that they were typed for; they were read before.
+        zones: As of `read_times`, and so are the others.
+        cameras: See there.
+        options: See there.
+    """
+    lines = [
+        f"{option} {text} is read as {display_time(read_time(text, zones, cameras, option), zones.zone(*cameras))}"
+        for option, text in typed.items()
+        if isinstance(text, str) and names_no_zone(text)
+    ]
+    return f"{' and '.join(lines)}, in {_whose(zones, cameras, options)}" if lines else ""
 
 
 def _shown(typed: Typed) -> str:

@@ -1,6 +1,7 @@
 """personsearch gallery info: what a gallery holds, what made it, and what it takes."""
 
 from pathlib import Path
+from typing import Any
 
 from tools.outcome import Outcome, table
 
@@ -38,12 +39,27 @@ def info(gallery: Path) -> Outcome:
     ]
     parts = [table(["gallery", str(gallery)], rows)]
     for name, found in groups.items():
-        lines = []
+        lines, noted = [], described.cameras if name == "camera" else ()
+        # Whoever is noted and has no frames yet comes from a cameras file, or is a slip.
+        without = [one.id for one in noted if one.id not in {other["camera"] for other in found}]
+        found += [{name: one, "frames": 0, "sightings": 0, "first": None, "last": None} for one in without]
         for one in found:
             cameras = [one[name]] if name == "camera" else filmed_by
             times = [zones.display(one[end], *cameras) for end in ("first", "last")]
-            lines.append([one[name] or NO_CAMERA, one["frames"], one["sightings"], *times])
-        parts.append(table([name, "frames", "sightings", "earliest", "latest"], lines))
+            shown = one[name] or NO_CAMERA
+            if name == "camera":
+                one |= described.camera(shown).to_dict()
+            known = [_noted(one[what], what, shown) for what in ("name", "place", "time_zone")] if noted else []
+            lines.append([shown, *known, one["frames"], one["sightings"], *times])
+        words = ["name", "place", "time zone"] if noted else []
+        parts.append(table([name, *words, "frames", "sightings", "earliest", "latest"], lines))
     figures = {"gallery": gallery, "summary": held, "disk": room, "cameras": groups["camera"]}
     figures |= {"sources": groups["source"], "models": described.files.to_dict()}
     return Outcome("\n\n".join(parts), figures)
+
+
+def _noted(value: Any, what: str, camera: str) -> str:
+    """What is noted of a camera, "-" where nothing is; its id is no name."""
+    if value is None or (what == "name" and value == camera):
+        return "-"
+    return ", ".join(f"{one:g}" for one in value) if what == "place" else str(value)
