@@ -80,6 +80,16 @@ def test_a_flipped_byte_before_a_content_names_its_file(export: Path) -> None:
     assert problem.startswith("'people/1.jpg': the bytes before it")
 
 
+def test_a_check_sum_that_was_changed_is_no_changed_content(export: Path) -> None:
+    whole = export.read_bytes()
+    before_content, in_list = (
+        whole.rindex(start, 0, whole.rindex(b"manifest.json")) for start in (b"PK\x03\x04", LINE)
+    )
+    for place in (before_content + 14, in_list + 16):
+        (problem,) = verify_case(flipped(export, place)).problems
+        assert problem.startswith("'manifest.json': the bytes before it do not fit the list of files")
+
+
 def test_a_file_whose_check_sum_is_another_is_known(export: Path) -> None:
     place = export.read_bytes().index(bytes(range(200))) + 7
     assert read_through(flipped(export, place), lambda name: False, most_kept=0).torn == {"people/1.jpg"}

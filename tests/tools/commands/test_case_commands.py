@@ -1,8 +1,10 @@
 """The commands of cases, of the audit log, and the files that find writes, as a user types them."""
 
 import csv
+import errno
 import getpass
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -100,17 +102,17 @@ def test_an_export_is_logged_where_the_server_logs_and_by_the_user(
 
 
 def test_an_export_that_the_log_cannot_keep_is_none(
-    case: str, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    case: str, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = tmp_path / "cases" / "audit.jsonl"
-    log.write_bytes(b"")
-    head = log.with_name("audit.jsonl.head")
-    head.unlink()
-    head.mkdir()
+    def full(*_: object) -> None:
+        assert (tmp_path / "a.zip").exists()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "audit.jsonl")
+
+    monkeypatch.setattr(AuditLog, "append", full)
     words = ["case", "export", str(tmp_path / "cases"), case, str(tmp_path / "a.zip"), "--gallery", str(gallery)]
     assert main([*words, "--clips", "false"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-    assert not (tmp_path / "a.zip").exists()
+    assert "audit.jsonl: No space left on device" in capsys.readouterr().err
+    assert not (tmp_path / "a.zip").exists(), "a check with the log would call it a forgery"
 
 
 def test_one_fault_is_one_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
