@@ -80,7 +80,9 @@ class OpenedGallery:
                     version = (int(self._sightings.version), int(self._frames.version))
                 if self._catalog is None or version != self._version:
                     self._catalog = FrameCatalog(self._frames.search().to_arrow())
-                    self._version, self._description = version, read_description(self.path)
+                    self._version = version
+                # What is noted of cameras changes without their frames.
+                self._description = read_description(self.path)
                 self._next_look = time.monotonic() + SECONDS_BETWEEN_LOOKS
             return self._catalog
 

@@ -10,6 +10,7 @@ from served import BEGAN, fill, serving
 
 from datasets.footage.cameras import CameraDescription
 from datasets.moments import machine_zone
+from search.desk import opened_gallery
 from search.gallery.description import note_cameras, read_description
 from tools.commands.find import Choice
 
@@ -114,6 +115,15 @@ def test_a_zone_that_is_none_and_a_time_that_is_none_are_refused(asking: tuple[h
         refused = client.get("/api/cameras/north/frames", params=params)
         assert refused.status_code == 422
         assert refused.json()["error"].startswith("after: ")
+
+
+def test_a_zone_that_is_noted_meanwhile_is_known_to_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opened_gallery, "SECONDS_BETWEEN_LOOKS", 0.0)
+    people = fill(tmp_path)
+    with serving(people) as served, served.client() as client:
+        assert times(client, "north")[1] == "UTC"
+        note_cameras(people, read_description(people), [CameraDescription("north", "North", time_zone="Asia/Tokyo")])
+        assert times(client, "north", after="2026-09-21T23:13:30") == ([10, 20, 30, 40, 50], "Asia/Tokyo")
 
 
 def test_the_zone_of_the_machine_follows_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
