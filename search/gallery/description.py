@@ -122,7 +122,7 @@ def require_same_models(
         ValueError: A model is not the one that filled the gallery, or it was used in another way.
     """
     mine, theirs = own.embedded_by, given.embedded_by
-    anew = "or remove its folder, as nothing is in it yet" if empty else "or index into a new folder"
+    anew = f"or index into a new folder{' (this one holds nothing yet and may be removed)' if empty else ''}"
     if mine.model != theirs.model or own.embedding_dim != given.embedding_dim:
         if own.files.owner is not None and own.files.owner == given.files.owner and is_shipped(own.files.owner):
             raise ValueError(

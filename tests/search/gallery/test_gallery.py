@@ -313,7 +313,7 @@ def test_a_gallery_of_another_model_or_width_is_refused(gallery: Gallery, tmp_pa
         for opened in (Gallery.open, Gallery.open_or_create):
             with pytest.raises(ValueError, match="indexed with another model than the one given: their weights differ"):
                 opened(path, other)
-    with pytest.raises(ValueError, match="or remove its folder, as nothing is in it yet"):
+    with pytest.raises(ValueError, match="this one holds nothing yet and may be removed"):
         Gallery.open_or_create(path, GalleryDescription(DIM, EmbeddedBy("weights-2")))
     with pytest.raises(FileExistsError, match="is a gallery already"):
         Gallery.create(path, MODEL)
