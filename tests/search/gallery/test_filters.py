@@ -1,6 +1,7 @@
 """Filters: cameras in whatever spelling, and times that a gallery could never answer."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -78,3 +79,5 @@ def test_what_is_asked_for_is_written_in_words() -> None:
         "cameras gate, yard", "after 2024-05-01T08:30:00Z", "minimum similarity 0.5", "at most 1,200 sightings",
     ]  # fmt: skip
     assert Filters(limit=1).words() == ["at most 1 sighting"]
+    berlin = ZoneInfo("Europe/Berlin")
+    assert Filters(before=1777617000.0).words(berlin) == ["before 2026-05-01T08:30:00+02:00", "at most 20 sightings"]
