@@ -22,7 +22,7 @@ from datasets.labeling.cvat_pictures import numbered_pictures, picture_named
 from datasets.labeling.cvat_tracks import people_of_tracks
 from datasets.labeling.identities import Identities
 from datasets.layouts.custom_records import clipped_box
-from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, Scan, counted
+from datasets.layouts.scan import BrokenFileError, DatasetNotFoundError, Problem, Scan
 from datasets.samples import FrameSample
 
 _SPLIT_FOLDERS = {"train": ("train",), "gallery": ("test", "val", "validation")}
@@ -107,7 +107,7 @@ def _read_file(file: Path, base: Path, read: _Read) -> None:
     if images:
         read.frames += [_image(element, file, base, reading) for element in images]
         if tracks:
-            what = f"has {counted(len(tracks), 'track')} beside its images, left out"
+            what = f"has {'1 track' if len(tracks) == 1 else f'{len(tracks)} tracks'} beside its images, left out"
             read.problems.append(Problem(reading.file, what, "export it for images, or for video", fatal=False))
     else:
         read.frames += _video(root, tracks, file, base, reading)

@@ -19,7 +19,7 @@ from datasets.label_values import (
     yes_or_no,
 )
 from datasets.layouts.categories import Categories
-from datasets.layouts.scan import BrokenFileError, Problem, Scan, counted
+from datasets.layouts.scan import BrokenFileError, Problem, Scan
 from datasets.moments import seconds_of
 from datasets.samples import UNLABELLED, Camera, FrameSample
 
@@ -254,8 +254,9 @@ def _swapped_sizes(path: Path, images: Iterable[_Image]) -> list[Problem]:
     if not found:
         return []
     first = found[0]
+    which = "1 image" if len(found) == 1 else f"{len(found)} images"
     what = (
-        f"the boxes of {counted(len(found), 'image')} lie beyond their stated size and would fit with width and height "
+        f"the boxes of {which} lie beyond their stated size and would fit with width and height "
         f"exchanged, the first is {first.name} of (width, height) {first.size}"
     )
     return [Problem(path.name, what, "exchange width and height where they were swapped", False, kept=True)]

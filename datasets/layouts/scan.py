@@ -72,20 +72,6 @@ MOST_LINES = 20
 """Broken records that are named one by one; of more only the number is told."""
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: "1 box", "2 boxes".
-
-    >>> counted(1, "record"), counted(2, "record"), counted(0, "box", "boxes")
-    ('1 record', '2 records', '0 boxes')
-
-    Args:
-        number: How many.
-        noun: Of one.
-        plural: Of several, where it is not the noun with an s.
-    """
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
-
-
 def accepted(problems: Sequence[Problem], root: Path, format_name: str) -> None:
     """Refuse a data set with fatal problems, log the others in one warning, a line for each.
 
@@ -100,7 +86,7 @@ def accepted(problems: Sequence[Problem], root: Path, format_name: str) -> None:
     refuse_fatal(problems, root, format_name)
     if problems:
         lines = "\n".join(problem_lines(problems, root, format_name))
-        which = f"{counted(len(problems), 'record')} {'is' if len(problems) == 1 else 'are'}"
+        which = "1 record is" if len(problems) == 1 else f"{len(problems)} records are"
         _log.warning("%s: %s left out or doubtful:\n%s", root, which, lines)
 
 
@@ -133,7 +119,8 @@ def problem_lines(problems: Sequence[Problem], root: Path, format_name: str) -> 
     lines = [str(problem) for problem in problems[:MOST_LINES]]
     if len(problems) > MOST_LINES:
         more = len(problems) - MOST_LINES
-        lines.append(f"{root}: {counted(more, 'more broken record')}; {_check_command(root, format_name)} lists all")
+        records = "1 more broken record" if more == 1 else f"{more} more broken records"
+        lines.append(f"{root}: {records}; {_check_command(root, format_name)} lists all")
     return lines
 
 
