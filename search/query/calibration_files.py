@@ -145,7 +145,8 @@ def stored_calibrations(model: Path | str) -> StoredCalibrations:
     if written == beside or not written.exists():
         return stored
     own = _stored(written, own=False)
-    return dataclasses.replace(own, calibrations=(*own.calibrations, *stored.calibrations))
+    # The package's own would take the place of a damaged file without a word.
+    return own if own.damage else dataclasses.replace(own, calibrations=(*own.calibrations, *stored.calibrations))
 
 
 def gallery_calibrations(gallery: Path) -> StoredCalibrations:

@@ -94,8 +94,9 @@ def calibrate(
     gallery, so limits are kept for galleries of 1, 2, 5, 10 ... sightings, and `find` takes those of its size. With
     --rate-of pairs the shares are those of single pairs of two people, and one limit holds for all galleries.
 
-    The limits are stored in a JSON beside the model (model.calibration.json), which itself is not touched. They belong
-    to these weights and, with --second-stage, to this crop model and its share. With both stages the joint model alone
+    The limits are stored in a JSON beside the model (model.calibration.json), which itself is not touched; those of a
+    model that comes with personsearch are stored in a folder of yours, which the output names. They belong to these
+    weights and, with --second-stage, to this crop model and its share. With both stages the joint model alone
     is calibrated too. Galleries with and without --tracklets want a calibration each, and so do searches with and
     without --class-weighted. Use people and footage like those that will be searched, and none that trained the model.
 

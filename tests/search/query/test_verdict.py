@@ -160,7 +160,9 @@ def test_what_is_stored_for_a_shipped_model_leaves_the_package_as_it_is(
     assert stored.calibrations == (mine, *known)
     assert stored.of(mine.embedded_by, mine.ranking) == mine  # the user's own counts before the package's
     file.write_text("{")
-    assert stored_calibrations(shipped).damage
+    damaged = stored_calibrations(shipped)
+    assert damaged.damage
+    assert damaged.of(mine.embedded_by, mine.ranking) is None
 
 
 def test_storing_again_replaces_only_the_same_similarity(tmp_path: Path) -> None:
