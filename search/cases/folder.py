@@ -93,7 +93,7 @@ class CaseFolder:
         if not found.path.is_dir():
             raise FileNotFoundError(f"there is no folder {path}, expected one of cases, such as GALLERY/cases")
         if not found.list() and (found.path / "cases").is_dir():
-            raise ValueError(f"{path} is no folder of cases, the one in it is: say {found.path / 'cases'}")
+            raise ValueError(f"{path} holds no cases, but {found.path / 'cases'} is a folder of cases; give that one")
         return found
 
     def create(self, name: str, *, by: str = "") -> Case:

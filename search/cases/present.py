@@ -108,10 +108,12 @@ class HeldByCases:
         self.folder = None if isinstance(gallery.path, ObjectPath) else Path(gallery.path) / "cases"
         self._gallery = gallery
         self._held: dict[tuple[str, str], tuple[Sighting, ...] | None] = {}
-        cases = None if self.folder is None else CaseFolder(self.folder)
-        for summary in () if cases is None else cases.list():
+        if self.folder is None:
+            return
+        cases = CaseFolder(self.folder)
+        for summary in cases.list():
             try:
-                had = present(gallery, sightings_of(cases.open(summary.case))) if cases is not None else {}
+                had = present(gallery, sightings_of(cases.open(summary.case)))
             except ValueError:
                 self._held[summary.case, summary.name] = None
             else:

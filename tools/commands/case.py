@@ -94,7 +94,7 @@ def export(
     with Gallery.open(gallery) as store, Progress("Exporting", "step") as progress:
         made = export_case(folder, case, store, zip_file, by=who, audit=audit, clips=clips, on_progress=progress)
     logged = (
-        f"No log was told of this export, as there is no {LOG_FILE} in {cases}; with --log FILE one is."
+        f"No audit log knows this export, as {cases} has no {LOG_FILE}; --log FILE names a log."
         if audit is None
         else f"The audit log {audit.path} has the hash of the ZIP."
     )

@@ -95,7 +95,10 @@ def test_an_export_is_logged_where_the_server_logs_and_by_the_user(
     assert f" by {getpass.getuser()} (" in capsys.readouterr().out
     log.unlink()
     assert main([*words, str(tmp_path / "b.zip"), *more, "--by", ""]) == 0
-    assert f"No log was told of this export, as there is no audit.jsonl in {cases}" in capsys.readouterr().out
+    assert (
+        f"No audit log knows this export, as {cases} has no audit.jsonl; --log FILE names a log."
+        in capsys.readouterr().out
+    )
     assert not log.exists()
     assert main(["case", "verify", str(tmp_path / "b.zip")]) == 0
     assert " by " not in capsys.readouterr().out
@@ -145,7 +148,7 @@ def test_a_folder_that_is_none_of_cases_is_refused(
     for folder, expected in (
         ("nofolder", "there is no folder nofolder, expected one of cases"),
         (str(tmp_path / "cases" / case / "case.json"), "is a file, expected a folder of cases"),
-        (str(tmp_path), f"is no folder of cases, the one in it is: say {tmp_path / 'cases'}"),
+        (str(tmp_path), f"holds no cases, but {tmp_path / 'cases'} is a folder of cases; give that one"),
     ):
         for words in (["list"], ["show", case], ["export", case, str(tmp_path / "a.zip"), "--gallery", str(gallery)]):
             assert main(["case", words[0], folder, *words[1:]]) == 2
